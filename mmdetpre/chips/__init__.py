@@ -1,0 +1,1 @@
+"""Chips: the geometry of multi-scale training, on plain arrays."""
