@@ -1,0 +1,21 @@
+"""Packed annotations, the data sets over them, and the transforms of chips."""
+
+from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
+from mmdetpre.datasets.chip_dataset import ChipDataset
+from mmdetpre.datasets.chip_record import ChipRecord
+from mmdetpre.datasets.image_decoding import BrokenImageError
+from mmdetpre.datasets.pack_dataset import pack_dataset
+from mmdetpre.datasets.packed_annotations import PackedAnnotations
+from mmdetpre.datasets.transforms import LoadChip, PackChipInputs
+
+__all__ = [
+    "BrokenImageError",
+    "BrokenImages",
+    "ChipDataset",
+    "ChipRecord",
+    "LoadChip",
+    "PackChipInputs",
+    "PackedAnnotations",
+    "TooManyBrokenImages",
+    "pack_dataset",
+]

@@ -1,0 +1,164 @@
+"""A detection data set seen chip by chip."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from mmengine.dataset import Compose
+from torch.utils.data import Dataset
+
+from mmdetpre.chips.mining import mine_image
+from mmdetpre.chips.scale import scale_factor
+from mmdetpre.chips.settings import ChipSettings
+from mmdetpre.chips.valid_range import chip_valid_range, valid_ranges
+from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
+from mmdetpre.datasets.chip_record import ChipRecord
+from mmdetpre.datasets.image_decoding import BrokenImageError
+from mmdetpre.datasets.pack_dataset import pack_dataset
+from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.registry import DATASETS
+
+
+@DATASETS.register_module()
+class ChipDataset(Dataset):
+    """Maps a :class:`ChipRecord` of the sampler to a training sample.
+
+    Stateless: all that changes from epoch to epoch lies in the records, so workers may live for ever. Every record
+    carries a seed, set before the pipeline runs: samples do not depend on the number of workers.
+
+    A broken image never stops an epoch: it is named, counted, and replaced by a chip of the next readable image.
+
+    Args:
+        dataset: Config of (or a built) detection data set: ``mmdetpre.PackedOpenImagesDataset`` or any of mmdet.
+        chips: Arguments of :class:`mmdetpre.chips.settings.ChipSettings`.
+        pipeline: Transforms, beginning with ``mmdetpre.LoadChip``.
+        max_broken: How many different images may be broken before the run stops: a count or a fraction of the images.
+        lazy_init: Do not read the annotations yet; the runner calls ``full_init``.
+
+    Example:
+        >>> ChipDataset(
+        ...     dataset=dict(type="CocoDataset", ann_file="annotations/instances_train2017.json",
+        ...                  data_root="data/coco", data_prefix=dict(img="train2017/")),
+        ...     chips=dict(scales=[(-1, 512)], valid_ranges=[(-1, -1)]),
+        ...     pipeline=[dict(type="mmdetpre.LoadChip"), dict(type="mmdetpre.PackChipInputs")])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        dataset: Mapping | Dataset,
+        chips: Mapping | ChipSettings,
+        pipeline: Sequence[Mapping | Callable],
+        max_broken: int | float = 100,
+        lazy_init: bool = False,
+    ) -> None:
+        self._inner = dataset if isinstance(dataset, Dataset) else DATASETS.build(dict(dataset))
+        self.chip_settings = chips if isinstance(chips, ChipSettings) else ChipSettings(**chips)
+        self.pipeline = Compose(list(pipeline))
+        self.max_broken = max_broken
+        self._packed: PackedAnnotations | None = None
+        if not lazy_init:
+            self.full_init()
+
+    def full_init(self) -> None:
+        """Read the annotations, unless that is done."""
+        if self._packed is not None:
+            return
+        self._inner.full_init()
+        self._metainfo = self._inner.metainfo
+        packed = getattr(self._inner, "packed", None)
+        self._packed = pack_dataset(self._inner) if packed is None else packed
+        self._inner = None  # its annotations are packed now: let the memory go
+        self.broken_images = BrokenImages(len(self._packed), self._packed.path, self.max_broken)
+
+    @property
+    def packed(self) -> PackedAnnotations:
+        """The table of all images and boxes."""
+        self.full_init()
+        return self._packed
+
+    @property
+    def metainfo(self) -> dict:
+        """Meta information of the inner data set (``classes`` ...)."""
+        return self._inner.metainfo if self._packed is None else self._metainfo
+
+    def __len__(self) -> int:
+        """Number of images; the number of chips is the sampler's."""
+        return len(self.packed)
+
+    def __getitem__(self, record: ChipRecord) -> dict:
+        """The sample of one chip.
+
+        Raises:
+            TypeError: If the sampler does not yield chip records.
+            TooManyBrokenImages: If more than ``max_broken`` images are broken.
+        """
+        if not isinstance(record, ChipRecord):
+            raise TypeError(
+                f"ChipDataset was asked for {record!r}, not for a ChipRecord. Set sampler=dict(type="
+                "'mmdetpre.ChipMiningSampler') and leave batch_sampler out in train_dataloader."
+            )
+        self.full_init()
+        current = record
+        for _ in range(len(self)):
+            try:
+                return self._load(current)
+            except BrokenImageError as error:
+                self.broken_images.report(current.image, str(error))
+                current = self._replacement(record, current.image)
+        raise TooManyBrokenImages(f"None of the {len(self)} images can be read, e.g. {self.packed.path(record.image)}.")
+
+    def _load(self, record: ChipRecord) -> dict:
+        packed, settings = self.packed, self.chip_settings
+        i, boxes = record.image, packed.slice_of(record.image)
+        width, height = (int(side) for side in packed.sizes[i])
+        s = scale_factor(width, height, settings.scales[record.scale])
+        lo, hi = valid_ranges(packed.sizes[i : i + 1], settings)[0, record.scale]
+        results = {
+            "img_path": packed.path(i),
+            "img_id": packed.names[i],
+            "sample_idx": i,
+            "width": width,
+            "height": height,
+            "chip": (record.x, record.y, record.width, record.height),
+            "chip_scale": s,
+            "valid_range": chip_valid_range(lo, hi, s, settings.chip_size),
+            "boxes": packed.boxes[boxes],
+            "labels": packed.labels[boxes],
+            "flags": packed.flags[boxes],
+            "valid": record.valid,
+        }
+        random.seed(record.seed)
+        np.random.seed(record.seed % 2**32)
+        sample = self.pipeline(results)
+        if sample is None:
+            raise RuntimeError(
+                f"A transform of the pipeline dropped the chip {record.x, record.y} of {packed.path(i)}: use transforms"
+                " that keep every sample, the sampler counts on it."
+            )
+        return sample
+
+    def _replacement(self, record: ChipRecord, broken: int) -> ChipRecord:
+        """A chip of the next image that has any; the same one for the same record."""
+        packed = self.packed
+        for step in range(1, len(packed) + 1):
+            i = (broken + step) % len(packed)
+            boxes = packed.slice_of(i)
+            if boxes.start == boxes.stop or packed.sizes[i].min() <= 0 or self.broken_images.flags[i]:
+                continue
+            ignore = (packed.flags[boxes] & IGNORE).astype(bool)
+            chips = mine_image(
+                tuple(int(side) for side in packed.sizes[i]),
+                packed.boxes[boxes],
+                self.chip_settings,
+                ignore=ignore,
+                seed=record.seed,
+                image=i,
+            )
+            if len(chips):
+                k = record.seed % len(chips)
+                x, y = chips.origin[k].tolist()
+                width, height = chips.size[k].tolist()
+                return ChipRecord(i, int(chips.scale[k]), x, y, width, height, chips.valid_of(k), record.seed)
+        raise TooManyBrokenImages(f"No image is left that can be read and has boxes, after {packed.path(broken)}.")
