@@ -45,7 +45,9 @@ class BuildWithMim(build_py):
         for name in MIM_CONTENT:
             path = ROOT / name
             if not path.exists():
-                raise FileNotFoundError(f"{path} is missing: build from a full checkout or from the source distribution.")
+                raise FileNotFoundError(
+                    f"{path} is missing: build from a full checkout or from the source distribution."
+                )
             files += [path] if path.is_file() else [f for f in sorted(path.rglob("*")) if f.is_file()]
         target = Path(self.build_lib) / "mmdetpre" / ".mim"
         return {

@@ -1,0 +1,155 @@
+"""Lets checkpoints of mmengine load while ``torch.load(weights_only=True)`` keeps its protection.
+
+Since 2.6 torch unpickles tensors and plain containers only. A checkpoint of ``mmengine.Runner`` also holds the training
+log: ``HistoryBuffer`` objects around NumPy arrays, each with a table of its statistics, which pickle writes as
+``getattr(HistoryBuffer, "mean")``. This module allows exactly that, through stand-ins that check what they are given:
+``getattr`` knows four names, and arrays and scalars hold numbers. No other attribute, class or function comes in reach.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+STATISTICS = ("min", "max", "current", "mean")
+"""The methods of ``HistoryBuffer`` that a checkpoint may refer to."""
+
+
+class StoredHistoryBuffer(HistoryBuffer):
+    """Stands for ``HistoryBuffer`` while a checkpoint is read: checks the state, then becomes a plain one."""
+
+    def __setstate__(self, state: Any) -> None:
+        _require(isinstance(state, dict), f"a HistoryBuffer with a state of type {type(state).__name__}")
+        state = dict(state)
+        for name, method in state.pop("statistics_methods", {}).items():
+            known = name in STATISTICS and method is getattr(HistoryBuffer, name)
+            _require(known, f"a HistoryBuffer with a statistic {name!r} that mmengine does not define")
+        expected = {"_log_history": np.ndarray, "_count_history": np.ndarray, "max_length": int}
+        for name, value in state.items():
+            known = name in expected and isinstance(value, expected[name])
+            _require(known, f"a HistoryBuffer with an attribute {name!r} of type {type(value).__name__}")
+            state[name] = np.array(value) if isinstance(value, np.ndarray) else value
+        self._set_default_statistics()
+        self.__dict__.update(state)
+        self.__class__ = HistoryBuffer
+
+
+class StoredDtype:
+    """Stands for ``numpy.dtype`` while a checkpoint is read: booleans, integers, real and complex numbers only."""
+
+    def __init__(self, spec: Any, align: Any = False, copy: Any = False) -> None:
+        known = isinstance(spec, str) and re.fullmatch(r"[biufc][0-9]{1,2}", spec) is not None
+        _require(known, f"a NumPy array of type {spec!r}, which is no plain number")
+        self.dtype = np.dtype(spec)
+
+    def __setstate__(self, state: Any) -> None:
+        # (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]): of a plain number only
+        # the byte order carries anything.
+        _require(
+            isinstance(state, tuple)
+            and len(state) in (8, 9)
+            and state[1] in ("<", ">", "|", "=")
+            and state[2:5] == (None, None, None)
+            and state[7] == 0,
+            f"a NumPy type with the state {state!r}",
+        )
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class StoredArray(np.ndarray):
+    """Stands for ``numpy.ndarray`` while a checkpoint is read: an array of numbers. It pickles as a plain array."""
+
+    def __new__(cls) -> StoredArray:
+        return super().__new__(cls, (0,), dtype=np.int8)
+
+    def __setstate__(self, state: Any) -> None:
+        _require(
+            isinstance(state, tuple)
+            and len(state) == 5
+            and isinstance(state[2], StoredDtype)
+            and isinstance(state[4], bytes),
+            "a NumPy array with contents that are not numbers",
+        )
+        version, shape, stored, fortran, raw = state
+        super().__setstate__((version, shape, stored.dtype, fortran, raw))
+
+    def __reduce__(self) -> Any:
+        return np.array(self).__reduce__()
+
+
+def history_statistic(owner: Any, name: Any) -> Callable[..., float]:
+    """Stands for ``getattr`` while a checkpoint is read: gives the statistics of ``HistoryBuffer`` and nothing else.
+
+    Args:
+        owner: The object that the checkpoint asks for an attribute.
+        name: The attribute.
+
+    Raises:
+        UnpicklingError: For any other object or name.
+    """
+    known = owner in (StoredHistoryBuffer, HistoryBuffer) and isinstance(name, str) and name in STATISTICS
+    _require(known, f"a reference to getattr({owner!r}, {name!r})")
+    return getattr(HistoryBuffer, name)
+
+
+def stored_array(kind: Any, shape: Any, typecode: Any) -> StoredArray:
+    """Stands for NumPy's ``_reconstruct``: the empty array that the contents are read into.
+
+    Raises:
+        UnpicklingError: If anything but a plain, empty array is asked for.
+    """
+    _require(kind in (StoredArray, np.ndarray) and shape == (0,), f"an array of kind {kind!r} and shape {shape!r}")
+    return StoredArray()
+
+
+def stored_scalar(stored: Any, raw: Any) -> np.generic:
+    """Stands for NumPy's ``scalar``: one number from its bytes.
+
+    Raises:
+        UnpicklingError: If it is no number.
+    """
+    known = isinstance(stored, StoredDtype) and isinstance(raw, bytes) and len(raw) == stored.dtype.itemsize
+    _require(known, "a NumPy scalar that is not a number")
+    return np.frombuffer(raw, dtype=stored.dtype)[0]
+
+
+def empty_bytes() -> bytes:
+    """Stands for ``bytes`` while a checkpoint is read: pickle writes the contents of an empty array as ``bytes()``."""
+    return b""
+
+
+def allowed_globals() -> list[tuple[Any, str]]:
+    """What may be unpickled besides torch's own list: pairs of the stand-in and the name that a checkpoint uses."""
+    allowed: list[tuple[Any, str]] = [
+        (StoredHistoryBuffer, "mmengine.logging.history_buffer.HistoryBuffer"),
+        (history_statistic, "builtins.getattr"),
+        (StoredArray, "numpy.ndarray"),
+        (StoredDtype, "numpy.dtype"),
+        (empty_bytes, "builtins.bytes"),
+    ]
+    for module in (
+        "numpy.core.multiarray",
+        "numpy._core.multiarray",
+    ):  # NumPy 1 and 2: either may have written the file
+        allowed += [(stored_array, f"{module}._reconstruct"), (stored_scalar, f"{module}.scalar")]
+    return allowed
+
+
+def allow_mmengine_checkpoints() -> None:
+    """Register `allowed_globals` with torch. ``import mmdetpre`` calls it; further calls change nothing."""
+    torch.serialization.add_safe_globals(allowed_globals())  # type: ignore[arg-type]
+
+
+def _require(condition: bool, found: str) -> None:
+    if not condition:
+        raise UnpicklingError(
+            f"The checkpoint holds {found}. Runner.save_checkpoint of mmengine writes numbers, tensors, plain containers and"
+            f" HistoryBuffers with {', '.join(STATISTICS)}: the file has another origin or was tampered with. If it is"
+            " your own, save it again with plain Python values in place of what is named above."
+        )

@@ -1,0 +1,119 @@
+"""The versions of the host libraries: which were tested, which are known to break, and how to repair them."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Mapping
+from importlib import metadata
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+TESTED = {
+    "torch": ">=2.11,<2.12",
+    "torchvision": ">=0.26,<0.27",
+    "mmengine": ">=0.10.7,<0.11",
+    "mmcv": ">=2.1.0,<2.2.0",
+    "mmdet": ">=3.3.0,<3.4",
+    "mmsegmentation": ">=1.2.2,<1.3",
+    "mmpretrain": ">=1.2.0,<1.3",
+    "numpy": ">=1.26",
+}
+"""Distribution name -> the range that the tests run on; the same ranges stand in requirements/runtime.txt."""
+
+REQUIRED = ("torch", "mmengine", "mmcv", "mmdet", "numpy")
+"""Distributions without which nothing of mmdetpre works."""
+
+BUILD_MMCV = (
+    "Run `make setup` in a checkout of mmdetpre, or build it for the torch you have (a few minutes):\n"
+    '    pip install "setuptools<81" wheel ninja\n'
+    "    pip uninstall -y mmcv mmcv-lite\n"
+    "    MMCV_WITH_OPS=1 pip install --no-build-isolation --no-deps --no-binary mmcv --no-cache-dir mmcv==2.1.0"
+)
+
+
+class HostVersionWarning(UserWarning):
+    """A host library is outside the range that mmdetpre is tested with."""
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the host libraries that are installed, by distribution name."""
+    found = {}
+    for name in TESTED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def known_breakage(versions: Mapping[str, str]) -> str | None:
+    """What makes this set of versions unusable and how to repair it, or ``None``.
+
+    Args:
+        versions: Version by distribution name; absent names are not installed.
+
+    Example:
+        >>> print(known_breakage({"torch": "2.11.0", "mmengine": "0.10.7", "mmdet": "3.3.0", "numpy": "2.2.0"}))
+        ... # doctest: +ELLIPSIS
+        mmcv is not installed...
+    """
+    for name in REQUIRED:
+        if name not in versions:
+            fix = BUILD_MMCV if name == "mmcv" else f'Run `pip install "{name}{TESTED[name]}"`.'
+            return f"{name} is not installed, and mmdetpre needs it. {fix}"
+    found = {name: Version(version) for name, version in versions.items()}
+    if not Version("2.0.0rc4") <= found["mmcv"] < Version("2.2.0"):
+        return f"mmdet 3.3 refuses mmcv {found['mmcv']}: it needs mmcv>=2.0.0rc4,<2.2.0. {BUILD_MMCV}"
+    if found["mmdet"] < Version("3.0.0"):
+        return f'mmdet {found["mmdet"]} has no mmengine runner. Run `pip install "mmdet{TESTED["mmdet"]}"`.'
+    if found["numpy"] >= Version("2") and found["torch"] < Version("2.3"):
+        return (
+            f"torch {found['torch']} was compiled for NumPy 1 and cannot exchange arrays with NumPy {found['numpy']}."
+            f' Run `pip install "torch{TESTED["torch"]}"`, or `pip install "numpy<2"`.'
+        )
+    return None
+
+
+def untested_versions(versions: Mapping[str, str]) -> list[str]:
+    """One line for every host library that is missing or outside its tested range."""
+    lines = []
+    for name, tested in TESTED.items():
+        if name not in versions:
+            lines.append(f"{name} is not installed (tested: {tested})")
+        elif not SpecifierSet(tested).contains(versions[name], prereleases=True):
+            lines.append(f"{name} {versions[name]} (tested: {tested})")
+    return lines
+
+
+def broken_operators(import_module: Callable[[str], object] = importlib.import_module) -> str | None:
+    """Why the compiled operators of mmcv cannot be loaded and how to repair them, or ``None``."""
+    try:
+        import_module("torch")  # its libraries must be in the process before those that link to them
+        import_module("mmcv._ext")
+    except ModuleNotFoundError as error:
+        if error.name != "mmcv._ext":
+            raise
+        return f"mmcv is installed without its compiled operators (as mmcv-lite is). {BUILD_MMCV}"
+    except ImportError as error:
+        return f"The compiled operators of mmcv do not fit the installed torch: {error}. {BUILD_MMCV}"
+    return None
+
+
+def check_host_versions() -> None:
+    """Warn about untested host versions, fail on known breakage. ``import mmdetpre`` calls it once.
+
+    Raises:
+        ImportError: If the installed set is known not to work; the message ends with the commands that repair it.
+    """
+    versions = installed_versions()
+    breakage = known_breakage(versions) or broken_operators()
+    if breakage:
+        raise ImportError(f"mmdetpre: {breakage}")
+    lines = untested_versions(versions)
+    if lines:
+        message = (
+            f"mmdetpre is not tested with: {'; '.join(lines)}. If something fails, install the tested versions first."
+        )
+        warnings.warn(message, HostVersionWarning, stacklevel=3)
