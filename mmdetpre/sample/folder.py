@@ -1,0 +1,162 @@
+"""The folder of a sample: drawn once, stamped, reused, and never overwritten without being told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mmdetpre.sample.classes import ClassSet
+from mmdetpre.sample.layout import LayoutWriter
+from mmdetpre.sample.openimages_layout import OpenImagesLayout
+from mmdetpre.sample.render import render
+from mmdetpre.sample.world import World
+
+LAYOUTS: dict[str, type[LayoutWriter]] = {"openimages": OpenImagesLayout}
+"""Layout name -> writer."""
+STAMP = "sample.json"
+"""Name of the file that marks a complete sample."""
+
+_REVISION = 1  # of the drawing: raise it when the same parameters give other files
+
+
+def make_sample(
+    root: str | os.PathLike,
+    which: ClassSet = "source",
+    *,
+    layout: str = "openimages",
+    train: int = 1200,
+    validation: int = 150,
+    size: tuple[int, int] = (256, 192),
+    seed: int = 0,
+    force: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Draw a sample data set, or reuse the one that stands.
+
+    The folder appears at ``root`` only when it is complete. The same arguments give the same bytes (pictures: with the
+    same OpenCV build).
+
+    Args:
+        root: Folder to create.
+        which: Class set: ``"source"`` (8 classes, to pre-train on) or ``"target"`` (4 other ones, to fine-tune on).
+        layout: Key of :data:`LAYOUTS`.
+        train: Number of training images.
+        validation: Number of validation images.
+        size: (width, height) of a landscape image, pixels; some images are portrait or square.
+        seed: Seed of the world.
+        force: Replace a sample with other parameters. Only a folder with our stamp is ever replaced.
+        progress: Show a progress bar.
+
+    Returns:
+        ``root`` as an absolute path.
+
+    Raises:
+        FileExistsError: If ``root`` holds anything but a complete sample with the same parameters.
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> import tempfile
+        >>> root = make_sample(tempfile.mkdtemp(), train=2, validation=1, progress=False)
+        >>> sorted(path.name for path in root.iterdir())
+        ['OpenImages', 'annotations', 'sample.json']
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"No layout {layout!r}: choose one of {', '.join(map(repr, LAYOUTS))}.")
+    if min(train, validation) < 1:
+        raise ValueError(f"train is {train} and validation {validation}: both need at least 1 image.")
+    world = World(which, seed, size)
+    counts = {"train": train, "validation": validation}
+    parameters = dict(
+        layout=layout,
+        which=which,
+        seed=seed,
+        size=list(world.size),
+        **counts,
+        revision=_REVISION,
+    )
+    root = Path(root).resolve()
+    if _may_reuse(root, parameters, force):
+        print(f"Reusing the sample in {root} (same parameters).")
+        return root
+    with _complete_or_nothing(root) as partial:
+        writer = LAYOUTS[layout](partial, world)
+        jobs = [(split, i) for split, n in counts.items() for i in range(n)]
+        for split, index in tqdm(jobs, desc=f"Drawing {which} sample", unit="img", disable=not progress):
+            scene = world.scene(split, index)
+            writer.add(scene, render(scene))
+        writer.finish()
+        files, digest = _digest(partial)
+        stamp = dict(parameters=parameters, package_version=_package_version(), files=files, digest=digest)
+        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+    return root
+
+
+def _may_reuse(root: Path, parameters: dict, force: bool) -> bool:
+    """True: reuse; False: draw. Anything in the way that may not be replaced is an error."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    stamp_file = root / STAMP
+    if not stamp_file.is_file():
+        raise FileExistsError(
+            f"{root} exists and is not a sample of ours (no {STAMP} in it): choose another folder; nothing was written."
+        )
+    try:
+        stamp = json.loads(stamp_file.read_text())
+        found, files = stamp["parameters"], stamp["files"]
+    except (ValueError, KeyError, TypeError):
+        found, files = {}, -1
+    present = sum(len(names) for _, _, names in os.walk(root)) - 1
+    if found == parameters and present == files:
+        return True
+    if force:
+        return False
+    if found == parameters:
+        problem = f"holds {present} files where its stamp says {files}"
+    else:
+        keys = [k for k in parameters if found.get(k) != parameters[k]]
+        problem = "was drawn with " + ", ".join(f"{k}={found.get(k)!r} (asked: {parameters[k]!r})" for k in keys)
+    raise FileExistsError(
+        f"The sample in {root} {problem}: choose another folder, or replace it with force=True (--force)."
+    )
+
+
+@contextmanager
+def _complete_or_nothing(root: Path) -> Iterator[Path]:
+    """A sibling folder that becomes ``root`` at the end, or disappears where the body fails."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    partial = root.with_name(f".{root.name}.{os.getpid()}.partial")
+    partial.mkdir()
+    try:
+        yield partial
+        if root.exists():
+            shutil.rmtree(root)
+        partial.rename(root)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _digest(root: Path) -> tuple[int, str]:
+    """Number of files below a folder and a digest of their names and contents."""
+    digest = hashlib.sha256()
+    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    for path in paths:
+        content = (root / path).read_bytes()
+        digest.update(f"{path}\0{len(content)}\0".encode())
+        digest.update(content)
+    return len(paths), digest.hexdigest()
+
+
+def _package_version() -> str:
+    try:
+        return version("mmdetpre")
+    except PackageNotFoundError:
+        return "not installed"

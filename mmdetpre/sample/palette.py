@@ -1,0 +1,59 @@
+"""Colours of the drawn world: muted backgrounds, vivid objects that stand out from what they lie on."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterable
+
+import numpy as np
+
+Colour = tuple[int, int, int]
+"""RGB, 0 to 255."""
+
+_CANDIDATES = 24
+_CLEAR_DISTANCE = 170.0
+
+
+def colour_distance(a: Colour, b: Colour) -> float:
+    """Perceptual distance by the "redmean" approximation; black to white is about 765."""
+    mean_red = (a[0] + b[0]) / 2
+    dr, dg, db = (float(p - q) for p, q in zip(a, b, strict=True))
+    return float(np.sqrt((2 + mean_red / 256) * dr**2 + 4 * dg**2 + (2 + (255 - mean_red) / 256) * db**2))
+
+
+def muted_colour(rng: np.random.Generator) -> Colour:
+    """A background colour: little saturation, medium brightness."""
+    return _rgb(rng.random(), 0.25 * rng.random(), 0.3 + 0.45 * rng.random())
+
+
+def vivid_colour(rng: np.random.Generator, avoid: Iterable[Colour]) -> Colour:
+    """An object colour that is clearly different from the colours to avoid, or the most different of some tries."""
+    avoid = list(avoid)
+    best, best_distance = None, -1.0
+    for _ in range(_CANDIDATES):
+        dark = rng.random() < 0.25
+        value = (0.2 if dark else 0.8) + 0.2 * rng.random()
+        colour = _rgb(rng.random(), 0.6 + 0.4 * rng.random(), value)
+        distance = min((colour_distance(colour, other) for other in avoid), default=np.inf)
+        if distance > best_distance:
+            best, best_distance = colour, distance
+        if distance >= _CLEAR_DISTANCE:
+            break
+    assert best is not None
+    return best
+
+
+def accent_colour(rng: np.random.Generator, fill: Colour) -> Colour:
+    """The second colour of a texture: the fill made darker or lighter."""
+    target = 255.0 if sum(fill) < 330 else 0.0
+    weight = 0.3 + 0.2 * rng.random()
+    return _round(np.asarray(fill) * (1 - weight) + target * weight)
+
+
+def _rgb(h: float, s: float, v: float) -> Colour:
+    return _round(np.asarray(colorsys.hsv_to_rgb(h, s, v)) * 255)
+
+
+def _round(values: np.ndarray) -> Colour:
+    r, g, b = (int(v) for v in np.round(values))
+    return r, g, b

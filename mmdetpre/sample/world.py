@@ -1,0 +1,158 @@
+"""Compose scenes: which objects a scene holds, where, how big and how they look."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmdetpre.sample.classes import ClassSet, ObjectClass, object_classes
+from mmdetpre.sample.palette import Colour, accent_colour, muted_colour, vivid_colour
+from mmdetpre.sample.placement import Canvas
+from mmdetpre.sample.scene import Scene, SceneObject
+from mmdetpre.sample.textures import TEXTURES
+
+SPLITS = ("train", "validation")
+
+_SEED_OF_SPLIT = {"train": 0, "validation": 1}
+_SEED_OF_CLASS_SET: dict[ClassSet, int] = {"source": 0, "target": 1}
+_PLACEMENT_TRIES = 15
+_PLAIN_BELOW = 18.0  # pixels; a pattern would hide the outline of a smaller object
+
+
+@dataclass(frozen=True)
+class World:
+    """A deterministic source of scenes.
+
+    A scene depends on ``(which, seed, size, split, index)`` only, never on how many others are made or in which order.
+
+    Args:
+        which: Class set, ``"source"`` or ``"target"``.
+        seed: Non-negative seed.
+        size: (width, height) of a landscape image, pixels; some images are portrait or square.
+        min_object: Smallest ``sqrt(width * height)`` of an object, pixels.
+
+    Example:
+        >>> world = World("source", seed=0)
+        >>> world.scene("train", 7) == world.scene("train", 7)
+        True
+    """
+
+    which: ClassSet = "source"
+    seed: int = 0
+    size: tuple[int, int] = (256, 192)
+    min_object: float = 9.0
+    classes: tuple[ObjectClass, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", object_classes(self.which))
+        object.__setattr__(self, "size", tuple(int(side) for side in self.size))
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}: give a number >= 0.")
+        if len(self.size) != 2 or min(self.size) < 64:
+            raise ValueError(f"size is {self.size}: give (width, height) with both sides at least 64 pixels.")
+
+    def scene(self, split: str, index: int) -> Scene:
+        """The scene number ``index`` of a split.
+
+        Raises:
+            ValueError: If the split is not one of :data:`SPLITS`.
+        """
+        if split not in _SEED_OF_SPLIT:
+            raise ValueError(f"No split {split!r}: choose one of {', '.join(map(repr, SPLITS))}.")
+        key = (self.seed, _SEED_OF_CLASS_SET[self.which], _SEED_OF_SPLIT[split], index)
+        rng = np.random.default_rng(key)
+        width, height = self._image_size(rng)
+        background = (muted_colour(rng), muted_colour(rng))
+        canvas = Canvas(width, height)
+        objects: list[SceneObject] = []
+        largest = 0.9 * min(width, height)
+        count = int(rng.integers(2, 9))
+        sizes = np.exp(rng.uniform(math.log(self.min_object), math.log(largest), size=count))
+        for size in np.sort(sizes)[::-1]:
+            self._place(rng, canvas, objects, background, float(size))
+        if rng.random() < 0.15:
+            self._place_group(rng, canvas, objects, background)
+        return Scene(split, index, (width, height), background, tuple(objects), (*key, 1))
+
+    def _image_size(self, rng: np.random.Generator) -> tuple[int, int]:
+        width, height = self.size
+        kind = rng.random()
+        if kind < 0.7:
+            return width, height
+        return (height, width) if kind < 0.88 else (min(self.size), min(self.size))
+
+    def _place(
+        self,
+        rng: np.random.Generator,
+        canvas: Canvas,
+        objects: list[SceneObject],
+        background: tuple[Colour, Colour],
+        size: float,
+    ) -> None:
+        """Add one object where it hides no other too much; after a failed try it shrinks a little."""
+        label = int(rng.integers(len(self.classes)))
+        aspect = math.exp(rng.uniform(-0.25, 0.25))
+        angle = rng.uniform(-25, 25)
+        margin = 0.0 if rng.random() < 0.2 else 0.5 * size
+        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)))
+        look = dict(fill=fill, accent=accent_colour(rng, fill), texture=_texture(rng, size))
+        texture_angle = rng.uniform(0, 180)
+        for _ in range(_PLACEMENT_TRIES):
+            centre = (_coordinate(rng, canvas.width, margin), _coordinate(rng, canvas.height, margin))
+            candidate = SceneObject(
+                label, self.classes[label].shape, centre, size, aspect, angle, texture_angle=texture_angle, **look
+            )
+            if canvas.add(candidate.contours()):
+                objects.append(candidate)
+                return
+            size = max(0.93 * size, self.min_object)
+
+    def _place_group(
+        self, rng: np.random.Generator, canvas: Canvas, objects: list[SceneObject], background: tuple[Colour, Colour]
+    ) -> None:
+        """Add a tight cluster of at least six small objects of one class, or nothing if it finds no room."""
+        label = int(rng.integers(len(self.classes)))
+        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)))
+        accent = accent_colour(rng, fill)
+        columns, rows = int(rng.integers(3, 5)), int(rng.integers(2, 4))
+        size = float(rng.uniform(1.1, 1.8)) * self.min_object
+        pitch = 0.95 * size
+        for _ in range(_PLACEMENT_TRIES):
+            left = rng.uniform(0, max(canvas.width - pitch * columns, 1))
+            top = rng.uniform(0, max(canvas.height - pitch * rows, 1))
+            members = [
+                SceneObject(
+                    label,
+                    self.classes[label].shape,
+                    (
+                        float(left + pitch * (c + 0.5) + rng.uniform(-0.1, 0.1) * size),
+                        float(top + pitch * (r + 0.5) + rng.uniform(-0.1, 0.1) * size),
+                    ),
+                    size * float(rng.uniform(0.9, 1.1)),
+                    math.exp(rng.uniform(-0.15, 0.15)),
+                    float(rng.uniform(-25, 25)),
+                    fill,
+                    accent,
+                    "plain",
+                    0.0,
+                    group=0,
+                )
+                for r in range(rows)
+                for c in range(columns)
+            ]
+            if canvas.add(*(member.contours() for member in members)):
+                objects.extend(members)
+                return
+
+
+def _texture(rng: np.random.Generator, size: float) -> str:
+    name = TEXTURES[rng.integers(len(TEXTURES))]
+    return name if size >= _PLAIN_BELOW else "plain"
+
+
+def _coordinate(rng: np.random.Generator, side: int, margin: float) -> float:
+    """A position along an image side, at least ``margin`` from both ends where there is room for it."""
+    margin = min(margin, side / 2)
+    return float(rng.uniform(margin, side - margin))
