@@ -15,6 +15,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 MIM_CONTENT = ("configs", "tools", "model-index.yml")
+FOR_CHECKOUTS_ONLY = Path("tools", "dev")
 
 
 class BuildWithMim(build_py):
@@ -53,7 +54,7 @@ class BuildWithMim(build_py):
         return {
             str(file.relative_to(ROOT)): str(target / file.relative_to(ROOT))
             for file in files
-            if "__pycache__" not in file.parts and file.suffix != ".pyc"
+            if "__pycache__" not in file.parts and FOR_CHECKOUTS_ONLY not in file.relative_to(ROOT).parents
         }
 
     @staticmethod

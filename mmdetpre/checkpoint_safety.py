@@ -49,8 +49,8 @@ class StoredDtype:
         self.dtype = np.dtype(spec)
 
     def __setstate__(self, state: Any) -> None:
-        # (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]): of a plain number only
-        # the byte order carries anything.
+        # (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]): for a plain number,
+        # only the byte order carries anything.
         _require(
             isinstance(state, tuple)
             and len(state) in (8, 9)
@@ -149,7 +149,7 @@ def allow_mmengine_checkpoints() -> None:
 def _require(condition: bool, found: str) -> None:
     if not condition:
         raise UnpicklingError(
-            f"The checkpoint holds {found}. Runner.save_checkpoint of mmengine writes numbers, tensors, plain containers and"
-            f" HistoryBuffers with {', '.join(STATISTICS)}: the file has another origin or was tampered with. If it is"
-            " your own, save it again with plain Python values in place of what is named above."
+            f"The checkpoint holds {found}. mmengine's Runner.save_checkpoint writes numbers, tensors, plain containers"
+            f" and HistoryBuffers with {', '.join(STATISTICS)}: the file has another origin or was tampered with."
+            " If it is your own, save it again with plain Python values in place of what is named above."
         )

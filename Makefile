@@ -1,0 +1,38 @@
+# `make help` lists the targets. PYTHON names the interpreter for `make setup`: make demo PYTHON=python3.11
+PYTHON ?= python3
+PY := .venv/bin/python
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything in it (once; mmcv is compiled the first time)
+	@tools/dev/setup_env.sh
+
+demo: setup ## train and test a SNIPER detector on the embedded sample, with pictures
+	@$(PY) tools/misc/demo.py
+
+test: setup ## run the whole test suite
+	@$(PY) -m pytest
+
+lint: setup ## check style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+format: setup ## rewrite the sources in the house style
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+bench: setup ## run the side-by-side measurements
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+wheel: setup ## build wheel and source distribution into dist/
+	@$(PY) -m build --no-isolation
+
+clean: ## remove what was made here, except .venv and data
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .demo
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
