@@ -48,8 +48,8 @@ class AnnotationArrays(NamedTuple):
             box = first + int(np.flatnonzero(~np.isfinite(boxes).all(axis=1))[0])
             image = start + int(np.searchsorted(offsets, box, side="right")) - 1
             raise ValueError(
-                f"Box {box - self.box_offsets[image]} of image {image} is {self.boxes[box].tolist()}: coordinates must be"
-                " finite pixels (x1, y1, x2, y2). Remove the box or mend the annotation it comes from."
+                f"Box {box - self.box_offsets[image]} of image {image} is {self.boxes[box].tolist()}: coordinates must"
+                " be finite pixels (x1, y1, x2, y2). Remove the box or mend the annotation it comes from."
             )
         ignore = np.zeros(last - first, dtype=np.bool_)
         if self.ignore is not None:
@@ -71,8 +71,8 @@ def check_annotations(
     if len(sizes) and sizes.min() <= 0:
         image = int(np.flatnonzero((sizes <= 0).any(axis=1))[0])
         raise ValueError(
-            f"Image {image} has width and height {sizes[image].tolist()}: both must be at least 1 pixel. Read the size from"
-            " the image file, or leave the image out."
+            f"Image {image} has width and height {sizes[image].tolist()}: both must be at least 1 pixel. Read the size"
+            " from the image file, or leave the image out."
         )
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         if boxes.size:
@@ -80,12 +80,13 @@ def check_annotations(
         boxes = np.zeros((0, 4), dtype=np.float32)
     if box_offsets.shape != (len(sizes) + 1,):
         raise ValueError(
-            f"box_offsets has shape {box_offsets.shape}: {len(sizes)} images need ({len(sizes) + 1},), where the boxes of"
-            " image i start at entry i and the last entry is the number of boxes."
+            f"box_offsets has shape {box_offsets.shape}: {len(sizes)} images need ({len(sizes) + 1},), where the boxes"
+            " of image i start at entry i and the last entry is the number of boxes."
         )
     if box_offsets[0] != 0 or box_offsets[-1] != len(boxes):
         raise ValueError(
-            f"box_offsets run from {box_offsets[0]} to {box_offsets[-1]}: expected 0 to {len(boxes)}, the number of boxes."
+            f"box_offsets run from {box_offsets[0]} to {box_offsets[-1]}: expected 0 to {len(boxes)}, the number of"
+            " boxes."
         )
     if (box_offsets[1:] < box_offsets[:-1]).any():
         image = int(np.flatnonzero(box_offsets[1:] < box_offsets[:-1])[0])

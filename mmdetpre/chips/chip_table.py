@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ChipTable:
     """n chips, sorted by image; within an image finest scale first, within a scale in greedy order.
 

@@ -177,10 +177,10 @@ def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stri
     extent = np.empty((len(boxes), 3), dtype=np.float64)
     for n in range(len(sizes)):
         a, b = offsets[n], offsets[n + 1]
-        _measure(sizes[n, 0], sizes[n, 1], boxes[a:b], ignore[a:b], clipped[a:b], extent[a:b])
-        _select(
-            b - a, extent[a:b], factors[n], ranges[n], chip_size, stride, False, selected[a:b], candidate[a:b], orphan[a:b]
-        )
+        here = extent[a:b]
+        found = (selected[a:b], candidate[a:b], orphan[a:b])
+        _measure(sizes[n, 0], sizes[n, 1], boxes[a:b], ignore[a:b], clipped[a:b], here)
+        _select(b - a, here, factors[n], ranges[n], chip_size, stride, False, *found)
     return selected, orphan
 
 
@@ -190,8 +190,8 @@ def mine_range(
 ):
     """Mine a range of images; the columns of a ChipTable.
 
-    ``sizes`` (n, 2), ``scaled`` (n, S, 2) and ``offsets`` (n + 1,) int64; ``boxes`` (m, 4) float32; ``ignore`` (m,) bool;
-    ``factors`` (n, S) and ``ranges`` (n, S, 2) float64; ``seed`` and ``epoch`` uint64; ``first_image`` int64.
+    ``sizes`` (n, 2), ``scaled`` (n, S, 2) and ``offsets`` (n + 1,) int64; ``boxes`` (m, 4) float32; ``ignore`` (m,)
+    bool; ``factors`` (n, S) and ``ranges`` (n, S, 2) float64; ``seed`` and ``epoch`` uint64; ``first_image`` int64.
     """
     images, scales = factors.shape
     most_cells, most_boxes = 1, 0

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mmdetpre.chips.annotation_arrays import check_annotations
 from mmdetpre.chips.chip_table import ChipTable
 from mmdetpre.chips.kernel import mine_range
-from mmdetpre.chips.scale import scale_factor, scale_factors, scaled_size, scaled_sizes
+from mmdetpre.chips.scale import scale_factors, scaled_sizes
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import valid_ranges
 
@@ -140,16 +140,15 @@ def mine_image(
         if np.shape(ignore) != (len(boxes),):
             raise ValueError(f"ignore has shape {np.shape(ignore)}: expected ({len(boxes)},), one flag per box.")
         ignored[:] = ignore
-    factors = [scale_factor(width, height, scale) for scale in settings.scales]
-    sizes = np.array([(width, height)], dtype=np.int64)
+    sizes, scaled, factors, ranges = _geometry(width, height, settings)
     columns = mine_range(
         sizes,
-        np.array([[scaled_size(width, height, s) for s in factors]], dtype=np.int64),
+        scaled,
         np.array((0, len(boxes)), dtype=np.int64),
         boxes,
         ignored,
-        np.array([factors]),
-        _constant_ranges(settings) if settings.range_reference is None else valid_ranges(sizes, settings),
+        factors,
+        ranges,
         settings.chip_size,
         _stride(settings, seed, epoch),
         settings.rescue_orphans,
@@ -165,9 +164,11 @@ def _stride(settings: ChipSettings, seed: int, epoch: int) -> int:
     return settings.stride(seed, epoch)
 
 
-@lru_cache(maxsize=16)
-def _constant_ranges(settings: ChipSettings) -> np.ndarray:
-    return valid_ranges(np.ones((1, 2)), settings)
+@lru_cache(maxsize=1024)
+def _geometry(width: int, height: int, settings: ChipSettings) -> tuple[np.ndarray, ...]:
+    sizes = np.array([(width, height)], dtype=np.int64)
+    factors = scale_factors(sizes, settings.scales)
+    return sizes, scaled_sizes(sizes, factors), factors, valid_ranges(sizes, settings)
 
 
 def _image_ranges(box_offsets: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -43,8 +43,8 @@ def select_boxes(
     ``reach = (chip_size - stride - 1) / s``, a box drives chips
 
     * at the coarsest scale if ``area >= lo`` (hi is not looked at: the biggest objects belong here);
-    * at any other scale if ``area < hi``, its longer side is below ``reach``, its shorter side is at least 2 pixels and,
-      except at the finest scale, ``area >= lo``.
+    * at any other scale if ``area < hi``, its longer side is below ``reach``, its shorter side is at least 2 pixels
+      and, except at the finest scale, ``area >= lo``.
 
     Boxes are clipped to their image first; those with a side below 1 pixel and ignored ones are selected nowhere.
 
