@@ -4,6 +4,7 @@ from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
 from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.image_decoding import BrokenImageError
+from mmdetpre.datasets.openimages import PackedOpenImagesDataset
 from mmdetpre.datasets.pack_dataset import pack_dataset
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
 from mmdetpre.datasets.transforms import LoadChip, PackChipInputs
@@ -16,6 +17,7 @@ __all__ = [
     "LoadChip",
     "PackChipInputs",
     "PackedAnnotations",
+    "PackedOpenImagesDataset",
     "TooManyBrokenImages",
     "pack_dataset",
 ]

@@ -78,7 +78,8 @@ def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:
 
 
 def _require_complete(data: bytes) -> None:
-    """Some OpenCV versions fill what is missing with gray; Pillow refuses. An odd end is no proof: cameras append data."""
+    """Some OpenCV versions fill what is missing with gray, Pillow refuses. The end mark alone is no proof: cameras
+    append data of their own."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()

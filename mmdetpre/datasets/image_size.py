@@ -1,0 +1,67 @@
+"""Sizes of images from their headers, without decoding."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from mmengine import fileio
+from mmengine.logging import print_log
+from PIL import Image
+from tqdm import tqdm
+
+_EXIF_ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
+_BLOCK = 256
+
+
+def read_image_size(file: str | io.BytesIO) -> tuple[int, int]:
+    """Width and height in pixels as OpenCV decodes the image, that is with its EXIF orientation applied.
+
+    Args:
+        file: Path or bytes of the image.
+
+    Raises:
+        OSError: If the file is missing or is no image.
+    """
+    with Image.open(file) as image:
+        width, height = image.size
+        sideways = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+    return (height, width) if sideways else (width, height)
+
+
+def read_image_sizes(paths: Sequence[str], backend_args: dict | None = None, workers: int = 16) -> np.ndarray:
+    """Sizes of many images, read in parallel with a progress bar.
+
+    Args:
+        paths: N paths.
+        backend_args: Arguments of mmengine's file backend; ``None`` reads only the headers of local files.
+        workers: Number of threads.
+
+    Returns:
+        (N, 2) int32 width and height; (0, 0) for an image that is missing or unreadable. These are counted and the
+        first few named in a warning.
+    """
+    sizes = np.zeros((len(paths), 2), np.int32)
+    reasons: dict[int, str] = {}
+
+    def read_block(start: int) -> int:
+        block = range(start, min(start + _BLOCK, len(paths)))
+        for i in block:
+            try:
+                path = paths[i]
+                sizes[i] = read_image_size(path if backend_args is None else io.BytesIO(fileio.get(path, backend_args)))
+            except Exception as error:  # damaged headers make Pillow raise SyntaxError, ValueError, struct.error ...
+                reasons[i] = "missing" if isinstance(error, FileNotFoundError) else str(error)
+        return len(block)
+
+    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(paths), desc="reading image sizes", unit=" images") as bar:
+        for done in pool.map(read_block, range(0, len(paths), _BLOCK)):
+            bar.update(done)
+    if reasons:
+        named = "; ".join(f"{paths[i]}: {reasons[i]}" for i in sorted(reasons)[:5])
+        print_log(f"{len(reasons)} of {len(paths)} images cannot be read: {named} ...", "current", logging.WARNING)
+    return sizes

@@ -1,0 +1,119 @@
+"""Build a packed table once, and again when its source has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+from mmengine.logging import print_log
+
+from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, PackedAnnotations, read_meta
+
+_OWN_FILES = {"meta.json", *(f"{name}.npy" for name in COLUMNS)}
+
+
+def fingerprint(path: str | Path) -> dict[str, object]:
+    """What changes when a file or folder changes: real path, size (files only) and time of modification."""
+    status = os.stat(path)
+    size = None if os.path.isdir(path) else status.st_size
+    return {"path": os.path.realpath(path), "size": size, "mtime_ns": status.st_mtime_ns}
+
+
+def cache_name(stem: str, parameters: Mapping[str, object]) -> str:
+    """A folder name that differs when a parameter differs."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{stem}-{digest}"
+
+
+def open_or_build(
+    directory: Path, sources: Sequence[str], images: str | None, build: Callable[[], PackedAnnotations]
+) -> PackedAnnotations:
+    """Open the table in ``directory``; build it first if it is missing or not made from the present sources.
+
+    The table is written beside its place and renamed, so an interrupted build leaves nothing half-made. Of several
+    processes that ask at the same time one builds and the others wait.
+
+    Args:
+        directory: Where the table lies.
+        sources: Annotation files it is made from.
+        images: Folder of the images, or ``None``. It counts as a source as long as some images were unreadable.
+        build: Makes the table.
+
+    Raises:
+        FileExistsError: If something other than a packed table lies at ``directory``; it is left untouched.
+        OSError: If the folder cannot be written.
+    """
+    prints = [fingerprint(source) for source in sources]
+    folder_print = None if images is None else fingerprint(images)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory.parent / f".{directory.name}.lock")
+        lock.acquire()
+    except OSError as error:
+        if _outdated(directory, prints, folder_print) is None:
+            return PackedAnnotations.open(directory)  # a read-only place with a finished table
+        raise OSError(
+            f"The table of annotations cannot be written to {directory.parent} ({error}). Set cache_dir of the data set"
+            " to a folder that can be written, e.g. cache_dir='work_dirs/annotations'."
+        ) from error
+    try:
+        reason = _outdated(directory, prints, folder_print)
+        if reason is not None:
+            print_log(f"Building {directory}: {reason}.", "current")
+            _write(directory, build(), prints, folder_print)
+        return PackedAnnotations.open(directory)
+    finally:
+        lock.release()
+
+
+def _outdated(directory: Path, prints: list[dict], folder_print: dict | None) -> str | None:
+    """Why the table must be built, or ``None`` if it is good."""
+    if not os.path.lexists(directory):
+        return "there is no table yet"
+    if not _is_ours(directory):
+        raise FileExistsError(
+            f"{directory} is not a packed table. It is left as it is: move it away or set another cache_dir."
+        )
+    try:
+        meta = read_meta(directory)
+        table = PackedAnnotations.open(directory)
+    except ValueError as error:
+        return f"the table there cannot be used ({error})"
+    counts = meta["counts"]
+    if (len(table), len(table.boxes)) != (counts["images"], counts["boxes"]):
+        return "the table there is damaged"
+    for old, new in zip(meta["sources"], prints, strict=True):
+        if old != new:
+            return f"{new['path']} has changed since"
+    if len(table.unreadable()) and meta["images"] != folder_print:
+        return f"images were missing and the folder {folder_print and folder_print['path']} has changed since"
+    return None
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether it may be replaced: tables appear whole, so one without its meta.json is not ours."""
+    if not directory.is_dir() or {path.name for path in directory.iterdir()} - _OWN_FILES:
+        return False
+    try:
+        return json.loads((directory / "meta.json").read_text())["format"] == FORMAT
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _write(directory: Path, table: PackedAnnotations, prints: list[dict], folder_print: dict | None) -> None:
+    part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        table.save(part, sources=prints, images=folder_print)
+        part.chmod(0o755)
+        if directory.exists():  # ours and outdated: open maps keep their data until they are closed
+            shutil.rmtree(directory)
+        part.rename(directory)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
