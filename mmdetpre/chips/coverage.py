@@ -33,7 +33,7 @@ class ScaleCoverage:
 
 @dataclass(frozen=True)
 class BandCoverage:
-    """Boxes with ``lo <= sqrt(width * height) < hi`` original pixels, and where they are learned; ``hi`` None: no end."""
+    """Boxes with ``lo <= sqrt(width * height) < hi`` original pixels (``hi`` None: no end)."""
 
     lo: float
     hi: float | None

@@ -13,7 +13,7 @@ _SMALL_OBJECT = 1 / 12  # the small objects become this big at the finest scale
 _BIG_OBJECT = 0.48  # a finer scale's upper end: leaves room for sides twice as long as sqrt(area)
 _SMALL_QUANTILE = 0.1
 _LARGEST_ENLARGEMENT = 3.0  # beyond it, resizing only blurs
-_SMALLEST_STEP = 1.25  # closer scales would show nearly the same
+_SMALLEST_STEP = 1.5  # closer scales would show nearly the same
 _OVERLAP_COARSEST = 1.25  # 150 / 120 in the paper
 _OVERLAP = 2.5  # 80 / 32 in the paper
 _MULTIPLE = 32
@@ -30,7 +30,7 @@ def propose_settings(
 ) -> ChipSettings:
     """Suggest chip settings from the boxes of a data set.
 
-    All scales fix the longer image side, so that an object's size in a chip follows from its relative size in the image.
+    All scales fix the longer image side, so that an object's size in a chip follows from its share of the image.
     The coarsest scale shows the whole image in one chip. The finest makes the small objects (the 10 % quantile of
     ``sqrt(area)``) a twelfth of a chip, without enlarging typical images more than 3 times; the scales between grow
     geometrically. A scale's upper end is the object that takes about half a chip's side; its coarser neighbour starts
@@ -55,7 +55,7 @@ def propose_settings(
 
     Example:
         >>> propose_settings([[640, 480]] * 3, [0, 1, 2, 3], [[0, 0, 20, 20], [0, 0, 90, 90], [0, 0, 400, 400]]).scales
-        ((-1, 864), (-1, 672), (-1, 512))
+        ((-1, 800), (-1, 512))
     """
     if scales_count < 1:
         raise ValueError(f"scales_count is {scales_count}: ask for at least one scale.")
