@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from mmdetpre.sample.layout import LayoutWriter
 from mmdetpre.sample.openimages_layout import OpenImagesLayout
 from mmdetpre.sample.render import render
 from mmdetpre.sample.world import World
+from mmdetpre.version import __version__
 
 LAYOUTS: dict[str, type[LayoutWriter]] = {"openimages": OpenImagesLayout}
 """Layout name -> writer."""
@@ -94,7 +94,7 @@ def make_sample(
             writer.add(scene, render(scene))
         writer.finish()
         files, digest = _digest(partial)
-        stamp = dict(parameters=parameters, package_version=_package_version(), files=files, digest=digest)
+        stamp = dict(parameters=parameters, package_version=__version__, files=files, digest=digest)
         (partial / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
     return root
 
@@ -132,16 +132,16 @@ def _may_reuse(root: Path, parameters: dict, force: bool) -> bool:
 def _complete_or_nothing(root: Path) -> Iterator[Path]:
     """A sibling folder that becomes ``root`` at the end, or disappears where the body fails."""
     root.parent.mkdir(parents=True, exist_ok=True)
-    partial = root.with_name(f".{root.name}.{os.getpid()}.partial")
+    partial, replaced = (root.with_name(f".{root.name}.{os.getpid()}.{state}") for state in ("partial", "replaced"))
     partial.mkdir()
     try:
         yield partial
         if root.exists():
-            shutil.rmtree(root)
+            root.rename(replaced)
         partial.rename(root)
-    except BaseException:
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _digest(root: Path) -> tuple[int, str]:
@@ -153,10 +153,3 @@ def _digest(root: Path) -> tuple[int, str]:
         digest.update(f"{path}\0{len(content)}\0".encode())
         digest.update(content)
     return len(paths), digest.hexdigest()
-
-
-def _package_version() -> str:
-    try:
-        return version("mmdetpre")
-    except PackageNotFoundError:
-        return "not installed"
