@@ -1,0 +1,30 @@
+# SNIPER on the drawn sample in OpenImages layout: what `make demo` trains.
+#   python tools/misc/make_sample.py --out data/sample
+#   mim train mmdet configs/det/sniper_openimages_sample.py
+_base_ = [
+    "../_base_/models/sniper_r18_sample.py",
+    "../_base_/datasets/openimages_chips.py",
+    "../_base_/schedules/sniper_sample.py",
+    "../_base_/runtime.py",
+]
+data_root = "data/sample/"
+chips = dict(
+    chip_size=128,
+    scales=[(192, 256), (120, 128)],
+    valid_ranges=[(-1, 75), (60, -1)],
+    range_reference=256,
+    strides=(14, 15),
+)
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=(192, 144), keep_ratio=True),
+    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
+]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    dataset=dict(chips=chips, dataset=dict(data_root=data_root, classes=None)),
+)
+val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, classes=None, pipeline=test_pipeline))
+test_dataloader = val_dataloader

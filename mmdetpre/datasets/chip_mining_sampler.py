@@ -1,0 +1,130 @@
+"""The sampler that mines the chips of every epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.logging import print_log
+from torch.utils.data import Sampler
+
+from mmdetpre.chips.mining import ChipTable, mine_chips
+from mmdetpre.datasets.chip_dataset import ChipDataset
+from mmdetpre.datasets.chip_record import ChipRecord
+from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class ChipMiningSampler(Sampler[ChipRecord]):
+    """Mines an epoch's chips, shuffles them over all images and scales, and deals them to the ranks.
+
+    All of an epoch follows from (seed, epoch): the stride, the chips, their order and the random numbers of the data
+    augmentation of each chip. Every rank mines the same table, so nothing is communicated; rank ``r`` of ``n`` takes the
+    positions r, r + n, r + 2n, ... All ranks get the same number of chips: the first ones are repeated to fill up.
+
+    Args:
+        dataset: The chip data set; its annotations and chip settings are used.
+        seed: The same on all ranks; drawn and synchronised when ``None``.
+        shuffle: Whether to shuffle the chips; otherwise they come image by image, finest scale first.
+
+    Source: section 3.1 of the paper (SNIPER); the stride changes from epoch to epoch.
+
+    Example (config):
+        ``sampler=dict(type='mmdetpre.ChipMiningSampler')``
+    """
+
+    def __init__(self, dataset: ChipDataset, seed: int | None = None, shuffle: bool = True) -> None:
+        if not isinstance(dataset, ChipDataset):
+            raise TypeError(
+                f"ChipMiningSampler was given a {type(dataset).__name__}: set"
+                " train_dataloader.dataset=dict(type='mmdetpre.ChipDataset', dataset=..., chips=...)."
+            )
+        self.rank, self.world_size = get_dist_info()
+        self.dataset = dataset
+        self.seed = sync_random_seed() if seed is None else seed
+        self.shuffle = shuffle
+        self.epoch = 0
+        self._mined: tuple[int, int] | None = None
+        self._table: ChipTable
+        self._order: np.ndarray
+        self._seeds: np.ndarray
+        self.start = 0
+        """Chips of the epoch (of all ranks) that an earlier run has seen; 0 but in a resumed epoch."""
+        self._resume: tuple[int, int] | None = None
+
+    @property
+    def table(self) -> ChipTable:
+        """The chips of the current epoch, of all ranks, in mining order."""
+        self._mine()
+        return self._table
+
+    def set_epoch(self, epoch: int) -> None:
+        """Moves to an epoch (0-based); its chips are mined when they are first asked for."""
+        self.epoch = epoch
+        self.start = self._resume[1] if self._resume is not None and self._resume[0] == epoch else 0
+
+    def resume(self, epoch: int, chips_seen: int, seed: int) -> None:
+        """Continues an interrupted epoch behind its first ``chips_seen`` chips (of all ranks), at no cost."""
+        self.seed = seed
+        self._resume = (epoch, chips_seen)
+        self.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[ChipRecord]:
+        self._mine()
+        table, total = self._table, self._filled_length()
+        for position in range(self.start + self.rank, total, self.world_size):
+            chip = self._order[position % len(table)]
+            (x, y), (width, height) = table.origin[chip].tolist(), table.size[chip].tolist()
+            yield ChipRecord(
+                image=int(table.image[chip]),
+                scale=int(table.scale[chip]),
+                x=x,
+                y=y,
+                width=width,
+                height=height,
+                valid=np.array(table.valid_of(chip)),
+                seed=int(self._seeds[position % len(table)]),
+            )
+
+    def __len__(self) -> int:
+        """Chips that this rank has yet to see in the current epoch."""
+        self._mine()
+        return (self._filled_length() - self.start) // self.world_size
+
+    def _filled_length(self) -> int:
+        return -(-len(self._table) // self.world_size) * self.world_size
+
+    def _mine(self) -> None:
+        if self._mined == (self.seed, self.epoch):
+            return
+        began = time.perf_counter()
+        packed, settings = self.dataset.packed, self.dataset.chip_settings
+        self._table = mine_chips(
+            packed.sizes,
+            packed.box_offsets,
+            packed.boxes,
+            settings,
+            ignore=(packed.flags & IGNORE) != 0,
+            seed=self.seed,
+            epoch=self.epoch,
+        )
+        if not len(self._table):
+            raise ValueError(
+                f"No chip was mined from {len(packed)} images with {len(packed.boxes)} boxes: no box is in the valid range"
+                f" of any scale (valid_ranges={settings.valid_ranges}). tools/analysis_tools/chip_report.py CONFIG --propose"
+                " suggests ranges for your data."
+            )
+        rng = np.random.default_rng((self.seed, self.epoch, 1))
+        count = len(self._table)
+        self._order = rng.permutation(count) if self.shuffle else np.arange(count)
+        self._seeds = rng.integers(0, 2**32, count, dtype=np.uint32)
+        self._mined = (self.seed, self.epoch)
+        per_scale = np.bincount(self._table.scale, minlength=len(settings.scales)).tolist()
+        print_log(
+            f"Epoch {self.epoch + 1}: {count} chips from {len(packed)} images, by scale (finest first) {per_scale}, stride"
+            f" {settings.stride(self.seed, self.epoch)}, mined in {time.perf_counter() - began:.1f} s.",
+            logger="current",
+        )

@@ -1,0 +1,9 @@
+"""Detectors, necks and heads of mmdetpre."""
+
+from mmdetpre.models.chip_roi_head import ChipRoIHead
+from mmdetpre.models.chip_rpn_head import ChipRPNHead
+from mmdetpre.models.concat_neck import ConcatNeck
+from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
+from mmdetpre.models.sniper import SNIPER
+
+__all__ = ["SNIPER", "ChipRPNHead", "ChipRoIHead", "ConcatNeck", "RoundedAnchorGenerator"]

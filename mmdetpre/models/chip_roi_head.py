@@ -1,0 +1,97 @@
+"""The second stage of SNIPER: projection, RoI pooling, two fully connected layers, classes and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmdetpre.models.instances import boxes_of, large_enough
+from mmdetpre.models.roi_targets import RoITargets, add_gt_to_proposals, assign_rois
+from mmdetpre.registry import MODELS
+
+
+@MODELS.register_module()
+class ChipRoIHead(StandardRoIHead):
+    """RoI head that learns from every region of a chip, without sampling or hard-example mining.
+
+    The feature map passes a 1x1 projection (``ConvProj`` of the paper) before RoIs are pooled from it. Losses have the
+    constant divisors of SNIPER, so that a chip with few regions weighs less: cross-entropy summed over
+    ``num_rois * B``, smooth-L1 of the positives summed over ``box_divisor * B``.
+
+    ``train_cfg`` keys: ``num_rois``, ``box_divisor``, ``pos_iou_thr``, ``group_iof_thr``, ``min_gt_side`` (pixels),
+    ``ignore_invalid_gt``, ``soft_sampling`` (see :func:`mmdetpre.models.roi_targets.assign_rois`).
+
+    Args:
+        in_channels: Channels of the incoming map.
+        proj_channels: Channels after the projection.
+        proj_std: Standard deviation of the projection's initial weights.
+    """
+
+    def __init__(self, in_channels: int, proj_channels: int = 256, proj_std: float = 0.01, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.conv_proj = nn.Conv2d(in_channels, proj_channels, 1)
+        self.init_cfg = dict(type="Normal", std=proj_std, override=dict(name="conv_proj"))
+
+    def init_assigner_sampler(self) -> None:
+        """All regions are learned: neither assigner nor sampler is built."""
+
+    def project(self, x: Sequence[Tensor]) -> Tensor:
+        """The map (N, proj_channels, H, W) that regions are pooled from."""
+        return F.relu(self.conv_proj(x[0]))
+
+    def _bbox_forward(self, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
+        return super()._bbox_forward((self.project(x),), rois)
+
+    def loss(
+        self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
+    ) -> dict[str, Tensor]:
+        """Losses ``loss_cls`` and ``loss_bbox`` of a batch of chips, and the number of positive regions per chip."""
+        proposals, targets = zip(
+            *(self.targets(r.bboxes, s) for r, s in zip(rpn_results_list, batch_data_samples, strict=True)), strict=True
+        )
+        rois = bbox2roi(list(proposals))
+        labels, weights, gt_boxes = (torch.cat(parts) for parts in zip(*targets, strict=True))
+        outputs = self._bbox_forward(x, rois)
+        cls_score, bbox_pred = outputs["cls_score"].float(), outputs["bbox_pred"].float()
+        batch, cfg = len(proposals), self.train_cfg
+        positive = (labels != self.bbox_head.num_classes).float() * (weights > 0)
+        box_targets = self.bbox_head.bbox_coder.encode(rois[:, 1:], gt_boxes)
+        return dict(
+            loss_cls=self.bbox_head.loss_cls(cls_score, labels, weights, avg_factor=cfg.num_rois * batch),
+            loss_bbox=self.bbox_head.loss_bbox(
+                bbox_pred, box_targets, positive[:, None].expand(-1, 4), avg_factor=cfg.box_divisor * batch
+            ),
+            positive_rois=positive.sum() / batch,
+        )
+
+    @torch.no_grad()
+    def targets(self, proposals: Tensor, sample: DetDataSample) -> tuple[Tensor, RoITargets]:
+        """Regions (R, 4) of one chip and what they are to learn."""
+        cfg, ignored = self.train_cfg, sample.ignored_instances
+        out_of_range = boxes_of(ignored)
+        group = ignored.get("group_of", torch.zeros(len(ignored), dtype=torch.bool)).to(out_of_range.device)
+        gt = torch.cat([boxes_of(sample.gt_instances), out_of_range[~group]])
+        labels = torch.cat([sample.gt_instances.labels, ignored.labels[~group]])
+        invalid = torch.arange(len(gt), device=gt.device) >= len(sample.gt_instances)
+        large = large_enough(gt, cfg.min_gt_side)
+        gt, labels, invalid = gt[large], labels[large], invalid[large]
+        rois = add_gt_to_proposals(proposals, gt, sample.metainfo["valid_range"], cfg.num_rois)
+        return rois, assign_rois(
+            rois,
+            gt,
+            labels,
+            invalid,
+            groups=out_of_range[group],
+            num_classes=self.bbox_head.num_classes,
+            pos_iou_thr=cfg.pos_iou_thr,
+            group_iof_thr=cfg.group_iof_thr,
+            ignore_invalid_gt=cfg.ignore_invalid_gt,
+            soft_sampling=cfg.soft_sampling,
+        )

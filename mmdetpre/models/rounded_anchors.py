@@ -1,0 +1,36 @@
+"""Anchors with the whole-pixel base sizes of the R-CNN family."""
+
+from __future__ import annotations
+
+import torch
+from mmdet.models.task_modules import AnchorGenerator
+from torch import Tensor
+
+from mmdetpre.registry import TASK_UTILS
+
+
+@TASK_UTILS.register_module()
+class RoundedAnchorGenerator(AnchorGenerator):
+    """mmdet's anchors, but the sides of each aspect ratio are rounded to whole pixels before they are scaled.
+
+    For stride 16 the base sides (width, height) are (23, 12), (16, 16) and (11, 22) for height/width ratios 0.5, 1, 2.
+    Anchors are centred in their cell; index = ``len(scales) * ratio index + scale index``.
+
+    Example:
+        >>> RoundedAnchorGenerator(strides=[16], ratios=[0.5, 1, 2], scales=[2, 4]).base_anchors[0][0]
+        tensor([-15.,  -4.,  31.,  20.])
+    """
+
+    def __init__(self, *args, center_offset: float = 0.5, **kwargs) -> None:
+        super().__init__(*args, center_offset=center_offset, **kwargs)
+
+    def gen_single_level_base_anchors(
+        self, base_size: float, scales: Tensor, ratios: Tensor, center: tuple[float, float] | None = None
+    ) -> Tensor:
+        """Anchors (len(ratios) * len(scales), 4) of one cell, xyxy in pixels of the input."""
+        widths = (base_size * ratios.double().rsqrt()).round()
+        heights = (widths * ratios).round()
+        sides = torch.stack([widths, heights], dim=1)[:, None] * scales[None, :, None]
+        centre = torch.tensor(center or (self.center_offset * base_size,) * 2, dtype=torch.float64)
+        half = sides.reshape(-1, 2) / 2
+        return torch.cat([centre - half, centre + half], dim=1).float()

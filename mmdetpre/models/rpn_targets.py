@@ -1,0 +1,78 @@
+"""Labels of anchors on chips: what the region proposal network learns, and what it must not be punished for."""
+
+from __future__ import annotations
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from torch import Tensor
+
+
+def label_anchors(
+    anchors: Tensor,
+    considered: Tensor,
+    gt: Tensor,
+    gt_mask: Tensor,
+    ignored: Tensor,
+    ignored_mask: Tensor,
+    pos_iou_thr: float = 0.5,
+    neg_iou_thr: float = 0.4,
+    ignore_iou_thr: float = 0.3,
+) -> tuple[Tensor, Tensor]:
+    """Labels the anchors of a batch of chips against valid and ignored boxes.
+
+    An anchor is positive if its IoU with a valid box reaches ``pos_iou_thr`` or is the highest of that box, negative if
+    all its IoUs are below ``neg_iou_thr``, else unlabelled. Whatever overlaps an ignored box (out of the valid range, or
+    a group) by more than ``ignore_iou_thr`` is unlabelled in any case. Chips without valid boxes are all negative.
+
+    Args:
+        anchors: (A, 4) xyxy in chip pixels, half-open.
+        considered: (A,) bool; others are unlabelled.
+        gt: (B, G, 4) valid boxes, padded; ``gt_mask`` (B, G) bool tells the real ones.
+        ignored: (B, K, 4) boxes to ignore, padded; ``ignored_mask`` (B, K) bool.
+
+    Returns:
+        Labels (B, A) int8: 1 positive, 0 negative, -1 unlabelled; and the index (B, A) of the best valid box.
+
+    Source: SNIP/SNIPER's label rule, used in section 3.1 of the paper.
+    """
+    batch, num = gt.shape[0], len(anchors)
+    labels = anchors.new_full((batch, num), -1, dtype=torch.int8)
+    if gt.shape[1]:
+        iou = bbox_overlaps(anchors[None].expand(batch, -1, -1), gt).masked_fill(~gt_mask[:, None], -1.0)
+        iou = iou.masked_fill(~considered[None, :, None], -1.0)
+        best_of_anchor, matched = iou.max(dim=2)
+        best_of_gt = iou.amax(dim=1, keepdim=True)
+        labels[best_of_anchor < neg_iou_thr] = 0
+        labels[((iou == best_of_gt) & (best_of_gt > 0)).any(dim=2) | (best_of_anchor >= pos_iou_thr)] = 1
+    else:
+        matched = torch.zeros((batch, num), dtype=torch.long, device=anchors.device)
+        labels.zero_()
+    if ignored.shape[1]:
+        iou = bbox_overlaps(anchors[None].expand(batch, -1, -1), ignored).masked_fill(~ignored_mask[:, None], -1.0)
+        labels[(iou > ignore_iou_thr).any(dim=2)] = -1
+    labels[:, ~considered] = -1
+    return labels, matched
+
+
+def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
+    """Draws up to ``num`` labelled anchors per chip, positives first but at most ``pos_fraction`` of them.
+
+    Args:
+        labels: (B, A) int8 of :func:`label_anchors`.
+
+    Returns:
+        Sampled labels (B, A), -1 where not drawn; indices (B, P) of the drawn positives, padded; their mask (B, P).
+        Uses torch's global generator and no host synchronisation.
+    """
+    keys = torch.rand(labels.shape, device=labels.device)
+    max_pos = min(int(num * pos_fraction), labels.shape[1])
+    pos_key, pos_index = keys.masked_fill(labels != 1, -1.0).topk(max_pos, dim=1)
+    pos_mask = pos_key >= 0
+    neg_key, neg_index = keys.masked_fill(labels != 0, -1.0).topk(min(num, labels.shape[1]), dim=1)
+    quota = num - pos_mask.sum(dim=1, keepdim=True)
+    neg_mask = (neg_key >= 0) & (torch.arange(neg_index.shape[1], device=labels.device) < quota)
+    sampled = torch.full_like(labels, -1)
+    sampled.scatter_(1, neg_index, torch.where(neg_mask, 0, -1).to(labels.dtype))
+    # Negatives beyond the quota wrote -1 only over -1; positives are other anchors, except for padding entries.
+    drawn = torch.zeros_like(labels, dtype=torch.bool).scatter_(1, pos_index, pos_mask)
+    return torch.where(drawn, torch.ones_like(sampled), sampled), pos_index, pos_mask

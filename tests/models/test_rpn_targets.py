@@ -1,0 +1,117 @@
+"""Anchors and their labels, against the worked examples of the original (spec examples 21 to 23)."""
+
+import pytest
+import torch
+from mmdet.models.task_modules import DeltaXYWHBBoxCoder
+
+from mmdetpre.models.instances import large_enough, pad_boxes
+from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
+from mmdetpre.models.rpn_targets import label_anchors, sample_anchors
+
+SCALES = [2, 4, 7, 10, 13, 16, 24]
+
+
+@pytest.fixture(scope="module")
+def anchors():
+    generator = RoundedAnchorGenerator(strides=[16], ratios=[0.5, 1, 2], scales=SCALES)
+    return generator.grid_priors([(32, 32)], device="cpu")[0]
+
+
+@pytest.fixture(scope="module")
+def considered(anchors):
+    return (anchors[:, :2] >= -32).all(1) & (anchors[:, 2:] <= 512 + 32).all(1)
+
+
+def half_open(*boxes):
+    """The examples' inclusive pixel indices as half-open boxes."""
+    return torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+
+
+def labels_of(anchors, considered, valid, ignored):
+    valid, ignored = (half_open(*boxes) for boxes in (valid, ignored))
+    gt, gt_mask = pad_boxes([valid[large_enough(valid, 10)]])
+    ign, ign_mask = pad_boxes([ignored[large_enough(ignored, 10)]])
+    return label_anchors(anchors, considered, gt, gt_mask, ign, ign_mask)
+
+
+def counts(labels):
+    return tuple(int((labels == value).sum()) for value in (1, 0, -1))
+
+
+def test_anchors_of_the_original(anchors, considered):
+    assert len(anchors) == 21504
+    assert int(considered.sum()) == 13388
+    base = anchors[:21]
+    for index, box in {0: (-15, -4, 30, 19), 7: (-8, -8, 23, 23), 13: (-184, -184, 199, 199), 14: (-3, -14, 18, 29)}.items():
+        assert torch.equal(base[index], half_open(box)[0])
+    per_base = considered.reshape(-1, 21).sum(0).tolist()
+    expected = [1024, 960, 780, 616, 468, 336, 36, 1024, 1024, 900, 676, 576, 400, 144, 1024, 960, 832, 660, 504, 364, 80]
+    assert per_base == expected
+
+
+G = (100, 100, 163, 163)
+
+
+@pytest.mark.parametrize(
+    ("valid", "ignored", "expected"),
+    [
+        ([G], [], (9, 13370, 8125)),
+        ([G], [(300, 300, 399, 399)], (9, 13144, 8351)),
+        ([], [(300, 300, 399, 399)], (0, 13162, 8342)),
+        ([], [], (0, 13388, 8116)),
+        ([G], [(110, 100, 173, 163)], (0, 13324, 8180)),
+        ([(0, 0, 511, 511)], [], (196, 13128, 8180)),
+        ([(100, 100, 108, 150)], [], (0, 13388, 8116)),
+        ([(100, 100, 109, 150)], [], (1, 13387, 8116)),
+    ],
+)
+def test_labels_of_the_original(anchors, considered, valid, ignored, expected):
+    labels, _ = labels_of(anchors, considered, valid, ignored)
+    assert counts(labels) == expected
+
+
+def test_regression_targets_of_the_original(anchors, considered):
+    _, matched = labels_of(anchors, considered, [G], [])
+    gt = half_open(G)
+    coder = DeltaXYWHBBoxCoder(target_means=[0.0] * 4, target_stds=[1.0] * 4)
+    for base, row, col, box, target in [
+        (8, 8, 8, (104, 104, 167, 167), (-0.0625, -0.0625, 0.0, 0.0)),
+        (15, 7, 7, (98, 76, 141, 163), (0.2727, 0.1364, 0.3747, -0.3185)),
+    ]:
+        index = (row * 32 + col) * 21 + base
+        assert torch.equal(anchors[index], half_open(box)[0])
+        encoded = coder.encode(anchors[index : index + 1], gt[matched[0, index]][None])
+        assert encoded[0].tolist() == pytest.approx(target, abs=1e-4)
+
+
+def test_chip_transform_of_the_original(anchors, considered):
+    box = (torch.tensor([120.0, 90.0, 159.0, 149.0]) - torch.tensor([100.5, 60.25, 100.5, 60.25])) * 2.5
+    box = box.round().clamp(0, 511)
+    assert box.tolist() == [49, 74, 146, 222]
+    labels, _ = labels_of(anchors, considered, [box.tolist()], [])
+    assert counts(labels)[0] == 47
+
+
+def test_sampling_fills_up_with_negatives(anchors, considered):
+    labels, _ = labels_of(anchors, considered, [(0, 0, 511, 511)], [])
+    sampled, pos_index, pos_mask = sample_anchors(labels, 256, 0.5)
+    assert counts(sampled)[:2] == (128, 128)
+    assert pos_mask.all()
+    assert (labels[0, pos_index[0]] == 1).all()
+    assert (sampled == labels)[sampled >= 0].all()
+
+
+def test_sampling_batches_of_few_positives(anchors, considered):
+    one, _ = labels_of(anchors, considered, [G], [])
+    none, _ = labels_of(anchors, considered, [], [])
+    sampled, pos_index, pos_mask = sample_anchors(torch.cat([one, none]), 256, 0.5)
+    assert counts(sampled[0])[:2] == (9, 247)
+    assert counts(sampled[1])[:2] == (0, 256)
+    assert pos_mask.sum(1).tolist() == [9, 0]
+    assert set(pos_index[0][pos_mask[0]].tolist()) == set((one[0] == 1).nonzero()[:, 0].tolist())
+
+
+def test_sampling_when_all_is_ignored():
+    sampled, _, pos_mask = sample_anchors(torch.full((1, 300), -1, dtype=torch.int8), 256, 0.5)
+    assert (sampled == -1).all()
+    assert not pos_mask.any()
