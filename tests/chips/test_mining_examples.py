@@ -42,8 +42,8 @@ def test_each_scale_takes_its_boxes(voc_settings):
     ],
 )
 def test_edges_of_the_valid_ranges(side, counts, voc_settings):
-    # Sizes are x2 - x1 in the original and here, so half-open boxes change no count. The 1-pixel box is too thin for the
-    # finest scale and not an orphan: rescue_orphans leaves it out.
+    # Sizes are x2 - x1 in the original and here, so half-open boxes change no count. The 1-pixel box is too thin
+    # for the finest scale and not an orphan: rescue_orphans leaves it out.
     for settings in strides(voc_settings):
         assert chips_per_scale([[100, 100, 100 + side, 100 + side]], settings) == counts
 

@@ -1,0 +1,83 @@
+"""What the chips of a config show of its training data, before any training.
+
+Prints chips per image and scale, the pixels they cost, and where boxes of which size are learned; --propose suggests
+scales and valid ranges from the data and reports on those too.
+
+Example: python tools/analysis_tools/chip_report.py configs/det/sniper_openimages_sample.py --out chips.json --propose
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+
+from mmdetpre.chips.coverage import coverage_report
+from mmdetpre.chips.proposal import propose_settings
+from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.registry import DATASETS
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="training config whose train_dataloader.dataset is a mmdetpre.ChipDataset")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.add_argument("--propose", action="store_true", help="suggest scales and valid ranges from the data")
+    parser.add_argument("--max-scales", type=int, default=3, help="the most scales to suggest (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the chips (%(default)s)")
+    parser.add_argument("--epoch", type=int, default=0, help="epoch of the chips (%(default)s)")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values, as key=value")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.out and args.out.exists() and not args.force:
+        sys.exit(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
+    try:
+        config = Config.fromfile(args.config)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    config.merge_from_dict(args.cfg_options or {})
+    init_default_scope("mmdet")
+    if "train_dataloader" not in config:
+        sys.exit(
+            f"{args.config} has no train_dataloader: give a training config, such as configs/det/sniper_openimages.py."
+        )
+    try:
+        dataset = DATASETS.build(config.train_dataloader.dataset)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    if not hasattr(dataset, "chip_settings"):
+        sys.exit(
+            f"train_dataloader.dataset of {args.config} is a {type(dataset).__name__}: only a mmdetpre.ChipDataset is"
+            " cut into chips. Wrap it: dataset=dict(type='mmdetpre.ChipDataset', dataset=..., chips=..., pipeline=...)."
+        )
+    packed, settings = dataset.packed, dataset.chip_settings
+    data = (packed.sizes, packed.box_offsets, packed.boxes)
+    options = {"ignore": (packed.flags & IGNORE) != 0, "seed": args.seed, "epoch": args.epoch}
+    report = coverage_report(*data, settings, **options)
+    print(report)
+    result = {"settings": asdict(settings), "report": report.to_dict()}
+    if args.propose:
+        size = settings.chip_size
+        proposal = propose_settings(*data, ignore=options["ignore"], chip_size=size, scales_count=args.max_scales)
+        proposal_report = coverage_report(*data, proposal, **options)
+        result["proposal"] = {"settings": asdict(proposal), "report": proposal_report.to_dict()}
+        print("\nSuggested from the data, for the config:\n\nchips = dict(")
+        print("".join(f"    {name}={value!r},\n" for name, value in asdict(proposal).items()) + ")\n")
+        print(proposal_report)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(result, indent=2) + "\n")
+        print(f"\nWritten to {args.out}")
+
+
+if __name__ == "__main__":
+    main()
