@@ -1,0 +1,109 @@
+"""Ground truth and detections side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mmdetpre.visualization.boxes import draw_box, draw_tag
+from mmdetpre.visualization.palette import class_colour
+
+_WHITE = (255, 255, 255)
+_GROUND = 24
+_GAP = 6
+
+
+def draw_detections(
+    image: np.ndarray,
+    instances_gt: object | None,
+    instances_pred: object | None,
+    classes: Sequence[str],
+    score_thr: float = 0.3,
+    *,
+    min_width: int = 480,
+) -> np.ndarray:
+    """One picture: ground truth on the left (thin, white), detections on the right (class colour, score).
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        instances_gt: mmengine ``InstanceData`` with ``bboxes`` (n, 4) and ``labels`` (n,), tensors or arrays, boxes in
+            pixels of ``image``; or None, then the left half is left out.
+        instances_pred: The same with ``scores`` (n,); or None for no detections.
+        classes: Class names.
+        score_thr: Detections below this score are not drawn.
+        min_width: Smaller images are enlarged to this width, so that the texts can be read, pixels.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Example:
+        >>> from mmengine.structures import InstanceData
+        >>> truth = InstanceData(bboxes=np.array([[8, 8, 30, 30.0]]), labels=np.array([0]))
+        >>> found = InstanceData(bboxes=np.array([[9, 8, 31, 30.0]]), labels=np.array([0]), scores=np.array([0.9]))
+        >>> draw_detections(np.zeros((48, 64, 3), np.uint8), truth, found, ["cat"], min_width=64).shape
+        (48, 134, 3)
+    """
+    enlarge = max(1.0, min_width / image.shape[1])
+    ground = cv2.resize(image, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
+    right = ground.copy()
+    if instances_pred is not None:
+        scores = _array(instances_pred.scores)
+        boxes, labels = _array(_boxes(instances_pred)) * enlarge, _array(instances_pred.labels)
+        shown = np.flatnonzero(scores >= score_thr)
+        for i in shown[np.argsort(scores[shown])]:  # the surest on top
+            colour = class_colour(int(labels[i]))
+            draw_box(right, boxes[i], colour, 2)
+            draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], colour)
+    if instances_gt is None:
+        return right
+    left = ground
+    boxes, labels = _array(_boxes(instances_gt)) * enlarge, _array(instances_gt.labels)
+    for box, label in zip(boxes, labels, strict=True):
+        draw_box(left, box, _WHITE, 1)
+        draw_tag(left, classes[int(label)], box[:2], _WHITE)
+    gap = np.full((left.shape[0], _GAP, 3), _GROUND, np.uint8)
+    return np.hstack([left, gap, right])
+
+
+def detection_grid(pictures: Sequence[np.ndarray], columns: int = 2, score_thr: float | None = None) -> np.ndarray:
+    """Pictures of :func:`draw_detections` in a grid under a line that says what is seen.
+
+    Args:
+        pictures: (h, w, 3) uint8 RGB of any size; smaller ones are centred in their cell.
+        columns: Number of columns, at least 1.
+        score_thr: Threshold the detections were drawn with, for the headline.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: If there is no picture.
+    """
+    if not pictures:
+        raise ValueError("No pictures to put into a grid: give at least one.")
+    columns = max(1, min(columns, len(pictures)))
+    rows = -(-len(pictures) // columns)
+    height = max(p.shape[0] for p in pictures) + 2 * _GAP
+    width = max(p.shape[1] for p in pictures) + 2 * _GAP
+    head = 30
+    grid = np.full((head + rows * height, columns * width, 3), _GROUND, np.uint8)
+    for i, picture in enumerate(pictures):
+        h, w = picture.shape[:2]
+        y = head + i // columns * height + (height - h) // 2
+        x = i % columns * width + (width - w) // 2
+        grid[y : y + h, x : x + w] = picture
+    threshold = "" if score_thr is None else f" (score >= {score_thr:g})"
+    text = f"left: ground truth    right: detections{threshold}"
+    cv2.putText(grid, text, (_GAP + 4, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+    return grid
+
+
+def _boxes(instances: object) -> object:
+    boxes = instances.bboxes
+    return getattr(boxes, "tensor", boxes)  # mmdet wraps ground-truth boxes
+
+
+def _array(values: object) -> np.ndarray:
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)

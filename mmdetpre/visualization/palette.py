@@ -1,0 +1,42 @@
+"""Colours of the pictures."""
+
+from __future__ import annotations
+
+import colorsys
+
+RGB = tuple[int, int, int]
+
+SCALE_COLOURS: tuple[RGB, ...] = (
+    (0, 158, 255),
+    (255, 92, 40),
+    (0, 176, 106),
+    (200, 80, 220),
+    (150, 130, 0),
+)
+"""One colour per scale, finest first; they differ in brightness too. More scales begin again."""
+VALID: RGB = (255, 255, 255)
+IGNORED: RGB = (255, 190, 0)
+
+_GOLDEN_RATIO = 0.618033988749895
+
+
+def scale_colour(scale: int) -> RGB:
+    """Colour of a scale, 0 is the finest."""
+    return SCALE_COLOURS[scale % len(SCALE_COLOURS)]
+
+
+def class_colour(label: int) -> RGB:
+    """Colour of a class: vivid, and far in hue from those of its neighbours.
+
+    Example:
+        >>> class_colour(0) != class_colour(1)
+        True
+    """
+    red, green, blue = colorsys.hsv_to_rgb((0.33 + label * _GOLDEN_RATIO) % 1, 0.75 if label % 2 else 0.95, 1.0)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def unit(colour: RGB) -> tuple[float, float, float]:
+    """The same colour from 0 to 1, as matplotlib takes it."""
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255

@@ -1,0 +1,54 @@
+"""Draw images with their chips, and the chips as the detector sees them.
+
+Example: python tools/misc/browse_chips.py configs/det/sniper_openimages_sample.py --out-dir work_dirs/chips -n 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+
+from mmdetpre.registry import DATASETS
+from mmdetpre.visualization.chip_views import browse_chips
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="training config with a mmdetpre.ChipDataset")
+    parser.add_argument("--out-dir", required=True, help="folder for the pictures")
+    parser.add_argument("-n", type=int, default=8, metavar="N", help="number of images (%(default)s)")
+    parser.add_argument(
+        "--epoch", type=int, default=0, help="epoch whose chips are drawn, 0 is the first (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the chips and of the choice (%(default)s)")
+    parser.add_argument("--force", action="store_true", help="overwrite pictures")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        config = Config.fromfile(args.config)
+        if args.cfg_options:
+            config.merge_from_dict(args.cfg_options)
+        init_default_scope("mmdet")
+        dataset = DATASETS.build(config.train_dataloader.dataset)
+        if not hasattr(dataset, "chip_settings"):
+            kind = type(dataset).__name__
+            raise ValueError(
+                f"train_dataloader.dataset of {args.config} is a {kind}: it must be a mmdetpre.ChipDataset."
+            )
+        paths = browse_chips(dataset, args.out_dir, args.n, seed=args.seed, epoch=args.epoch, force=args.force)
+    except (OSError, ValueError) as error:
+        print(f"browse_chips: {error}", file=sys.stderr)
+        return 1
+    print(f"{len(paths)} pictures in {args.out_dir}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
