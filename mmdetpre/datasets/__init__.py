@@ -2,6 +2,7 @@
 
 from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
 from mmdetpre.datasets.chip_dataset import ChipDataset
+from mmdetpre.datasets.chip_mining_sampler import ChipMiningSampler
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.image_decoding import BrokenImageError
 from mmdetpre.datasets.openimages import PackedOpenImagesDataset
@@ -13,6 +14,7 @@ __all__ = [
     "BrokenImageError",
     "BrokenImages",
     "ChipDataset",
+    "ChipMiningSampler",
     "ChipRecord",
     "LoadChip",
     "PackChipInputs",
