@@ -1,12 +1,31 @@
-"""Fixtures of the whole suite."""
+"""Fixtures and settings of the whole suite."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import pytest
+# Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+torch.set_num_threads(1)
+# The first call of a compiled kernel takes seconds, so no deadline; the same examples on every machine.
+settings.register_profile("mmdetpre", deadline=None, derandomize=True)
+settings.load_profile("mmdetpre")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the checkout."""
+    return ROOT
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +34,51 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real photos and annotations are not here: ../shared/data is missing")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn sample in OpenImages layout, with 24 training and 6 validation images."""
+    from mmdetpre.sample import make_sample
+
+    return make_sample(tmp_path_factory.mktemp("data") / "sample", train=24, validation=6, progress=False)
+
+
+@pytest.fixture
+def sample_config(tiny_sample: Path, tmp_path: Path):
+    """Function that gives the sample's SNIPER config over the tiny sample, changed by keyword (dotted) options."""
+    from mmengine.config import Config
+
+    def make(**options) -> Config:
+        cfg = Config.fromfile(ROOT / "configs" / "det" / "sniper_openimages_sample.py")
+        root = str(tiny_sample) + "/"
+        cfg.merge_from_dict(
+            {
+                "train_dataloader.dataset.dataset.data_root": root,
+                "train_dataloader.num_workers": 0,
+                "train_dataloader.persistent_workers": False,
+                "val_dataloader.dataset.data_root": root,
+                "val_dataloader.num_workers": 0,
+                "val_dataloader.persistent_workers": False,
+                "test_dataloader.dataset.data_root": root,
+                "test_dataloader.num_workers": 0,
+                "test_dataloader.persistent_workers": False,
+                "work_dir": str(tmp_path / "work"),
+                "randomness": {"seed": 0},
+                "default_hooks.logger.interval": 1,
+            }
+            | {key.replace("__", "."): value for key, value in options.items()}
+        )
+        return cfg
+
+    return make
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

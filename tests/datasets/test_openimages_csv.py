@@ -1,0 +1,96 @@
+import csv
+
+import numpy as np
+import pytest
+
+from mmdetpre.datasets import openimages_csv
+from mmdetpre.datasets.openimages_csv import read_box_csv
+from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
+
+LABELS = {"/m/0k4": 0, "/m/0cat": 1}
+DESCRIBED = {"/m/0k4", "/m/0cat", "/m/0veh"}
+
+
+def test_rows_become_columns(folder):
+    rows = read_box_csv(folder.csv, LABELS, DESCRIBED)
+    assert rows.images == ["a", "b", "c"] and rows.image.tolist() == [0, 1, 0]
+    np.testing.assert_allclose(rows.boxes[0], [0.1, 0.2, 0.5, 0.8], rtol=1e-6)  # the file has XMin, XMax, YMin, YMax
+    assert rows.labels.tolist() == [0, 1, 1] and rows.flags.tolist() == [OCCLUDED, TRUNCATED, IGNORE]
+    assert rows.dropped == {"class not chosen": 1}
+
+
+def test_bad_rows_are_counted_and_left_out(tmp_path, helpers):
+    row = helpers.row
+    rows = [
+        row("a", box=(-0.2, 0.5, 0.1, 0.5)),
+        row("a", box=(0.2, 1.5, 0.1, 0.5)),
+        row("a", box=("", 0.5, 0.1, 0.5)),
+        row("a", box=(0.5, 0.5, 0.1, 0.5)),
+        row("a", box=(0.5, 0.4, 0.1, 0.5)),
+        row("a", "/m/never"),
+        row("a", "/m/0veh"),
+        row("b", box=(-0.001, 1.002, 0, 1)),
+    ]
+    read = read_box_csv(helpers.OpenImagesFolder(tmp_path).write(rows).csv, LABELS, DESCRIBED)
+    assert read.dropped == {
+        "unknown class": 1,
+        "class not chosen": 1,
+        "box outside the image": 3,
+        "box without area": 2,
+    }
+    assert read.images == ["a", "b"] and read.image.tolist() == [1] and read.boxes.tolist() == [[0, 0, 1, 1]]
+
+
+def test_a_missing_column_is_named_with_those_found(tmp_path, helpers):
+    header = helpers.HEADER.replace(",IsGroupOf", "").replace(",XMin", "")
+    path = helpers.OpenImagesFolder(tmp_path).write([], header).csv
+    with pytest.raises(ValueError, match="lacks the columns XMin, IsGroupOf; it has ImageID, Source, LabelName"):
+        read_box_csv(path, LABELS)
+    path.write_text("")
+    with pytest.raises(ValueError, match="it has none"):
+        read_box_csv(path, LABELS)
+
+
+def test_a_value_that_is_no_number_is_named(tmp_path, helpers):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=("left", 1, 0, 1))]).csv
+    with pytest.raises(ValueError, match="left.*Expected numbers in XMin"):
+        read_box_csv(path, LABELS)
+
+
+def test_only_unknown_classes_is_an_error(tmp_path, helpers):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", "/m/x"), helpers.row("b", "/m/y")]).csv
+    with pytest.raises(ValueError, match="none of its 2 rows has a class of the label_file .found '/m/x'"):
+        read_box_csv(path, LABELS)
+
+
+def test_columns_are_found_by_name(folder):
+    expected = read_box_csv(folder.csv, LABELS, DESCRIBED)
+    with open(folder.csv, newline="") as file:
+        turned = [list(reversed(cells)) for cells in csv.reader(file)]
+    with open(folder.csv, "w", newline="") as file:
+        csv.writer(file).writerows(turned)
+    np.testing.assert_array_equal(read_box_csv(folder.csv, LABELS, DESCRIBED).boxes, expected.boxes)
+
+
+@pytest.mark.parametrize("rows_per_chunk", [1, 2, 100])
+def test_chunks_do_not_matter_and_images_may_be_limited(folder, monkeypatch, rows_per_chunk):
+    monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
+    rows = read_box_csv(folder.csv, LABELS | {"/m/0veh": 2}, max_images=2)
+    assert rows.images == ["a", "b"] and rows.image.tolist() == [0, 1, 0]
+
+
+def test_ids_that_look_like_numbers_stay_text(tmp_path, helpers):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("000012"), helpers.row("1e10")]).csv
+    assert read_box_csv(path, LABELS).images == ["000012", "1e10"]
+
+
+def test_the_official_files_are_read_like_by_the_csv_module(shared_data):
+    path = shared_data / "openimages" / "train-annotations-bbox.csv"
+    with open(path, newline="") as file:
+        lines = list(csv.DictReader(file))
+    mids = sorted({line["LabelName"] for line in lines})
+    rows = read_box_csv(path, {mid: i for i, mid in enumerate(mids)})
+    assert [rows.images[i] for i in rows.image] == [line["ImageID"] for line in lines]
+    assert [mids[i] for i in rows.labels] == [line["LabelName"] for line in lines]
+    expected = [[float(line[name]) for name in ("XMin", "YMin", "XMax", "YMax")] for line in lines]
+    np.testing.assert_allclose(rows.boxes, expected, atol=1e-6)

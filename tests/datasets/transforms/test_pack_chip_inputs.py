@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import torch
+from mmdet.structures.bbox import HorizontalBoxes
+
+from mmdetpre.datasets.transforms import PackChipInputs
+
+
+def results(**changes):
+    return {
+        "img": np.zeros((40, 60, 3), np.uint8),
+        "img_shape": (40, 60),
+        "valid_range": (0.0, 30.0),
+        "chip": (5, 6, 60, 40),
+        "gt_bboxes": HorizontalBoxes(np.arange(12, dtype=np.float32).reshape(3, 4)),
+        "gt_bboxes_labels": np.array([4, 5, 6]),
+        "gt_ignore_flags": np.array([True, False, True]),
+        "gt_group_flags": np.array([False, False, True]),
+    } | changes
+
+
+def test_boxes_are_split_and_groups_marked():
+    packed = PackChipInputs().transform(results())
+    sample = packed["data_samples"]
+    assert packed["inputs"].shape == (3, 40, 60)
+    assert sample.gt_instances.labels.tolist() == [5] and sample.ignored_instances.labels.tolist() == [4, 6]
+    group_of = sample.ignored_instances.group_of
+    assert group_of.dtype == torch.bool and group_of.tolist() == [False, True]
+    assert sample.valid_range == (0.0, 30.0) and sample.chip == (5, 6, 60, 40)
+
+
+def test_no_ignored_box():
+    packed = PackChipInputs().transform(results(gt_ignore_flags=np.zeros(3, bool), gt_group_flags=np.zeros(3, bool)))
+    assert packed["data_samples"].ignored_instances.group_of.shape == (0,)
+
+
+def test_a_transform_that_drops_boxes_is_named():
+    with pytest.raises(ValueError, match="dropped boxes without their flags"):
+        PackChipInputs().transform(results(gt_group_flags=np.zeros(5, bool)))
