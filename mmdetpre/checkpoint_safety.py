@@ -27,7 +27,9 @@ class StoredHistoryBuffer(HistoryBuffer):
     def __setstate__(self, state: Any) -> None:
         _require(isinstance(state, dict), f"a HistoryBuffer with a state of type {type(state).__name__}")
         state = dict(state)
-        for name, method in state.pop("statistics_methods", {}).items():
+        statistics = state.pop("statistics_methods", {})
+        _require(isinstance(statistics, dict), f"a HistoryBuffer with statistics of type {type(statistics).__name__}")
+        for name, method in statistics.items():
             known = name in STATISTICS and method is getattr(HistoryBuffer, name)
             _require(known, f"a HistoryBuffer with a statistic {name!r} that mmengine does not define")
         expected = {"_log_history": np.ndarray, "_count_history": np.ndarray, "max_length": int}
@@ -83,17 +85,19 @@ class StoredArray(np.ndarray):
         return np.array(self).__reduce__()
 
 
-def history_statistic(owner: Any, name: Any) -> Callable[..., float]:
+def history_statistic(owner: Any, name: Any, *default: Any) -> Callable[..., float]:
     """Stands for ``getattr`` while a checkpoint is read: gives the statistics of ``HistoryBuffer`` and nothing else.
 
     Args:
         owner: The object that the checkpoint asks for an attribute.
         name: The attribute.
+        default: A value for objects without the attribute; mmengine writes none.
 
     Raises:
         UnpicklingError: For any other object or name.
     """
-    known = owner in (StoredHistoryBuffer, HistoryBuffer) and isinstance(name, str) and name in STATISTICS
+    history = owner is StoredHistoryBuffer or owner is HistoryBuffer
+    known = history and isinstance(name, str) and name in STATISTICS and not default
     _require(known, f"a reference to getattr({owner!r}, {name!r})")
     return getattr(HistoryBuffer, name)
 
@@ -104,7 +108,8 @@ def stored_array(kind: Any, shape: Any, typecode: Any) -> StoredArray:
     Raises:
         UnpicklingError: If anything but a plain, empty array is asked for.
     """
-    _require(kind in (StoredArray, np.ndarray) and shape == (0,), f"an array of kind {kind!r} and shape {shape!r}")
+    plain = kind is StoredArray or kind is np.ndarray
+    _require(plain and isinstance(shape, tuple) and shape == (0,), f"an array of kind {kind!r} and shape {shape!r}")
     return StoredArray()
 
 

@@ -1,6 +1,6 @@
 """Shows the progress of a ninja build and keeps its full output in a log.
 
-    ninja ... | python tools/dev/build_progress.py build.log
+ninja ... | python tools/dev/build_progress.py build.log
 """
 
 from __future__ import annotations
