@@ -25,7 +25,7 @@ def draw_box(image: np.ndarray, box: Sequence[float], colour: RGB, thickness: in
     height, width = image.shape[:2]
     x1, y1 = (max(round(float(v)), 0) for v in box[:2])
     x2, y2 = (min(round(float(v)), side) - 1 for v, side in zip(box[2:], (width, height), strict=True))
-    for c, t in (((0, 0, 0), thickness + 2), (colour, thickness)):
+    for c, t in (((32, 32, 32), thickness + 2), (colour, thickness)):
         cv2.rectangle(image, (x1, y1), (max(x2, x1), max(y2, y1)), c, t)
 
 

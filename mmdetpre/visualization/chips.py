@@ -7,15 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from mmdetpre.visualization.palette import IGNORED, VALID, scale_colour, unit
 
+# Places in inches, from the lower left corner.
+_FIGURE = (13.0, 6.0)
+_LEFT = (0.2, 5.9)
+_RIGHT = (6.3, 12.8)
+_TOP, _BOTTOM = 5.9, 0.5
+_HEADING, _GAP, _NUMBER = 0.38, 0.1, 0.2
+
 _INK = "#20242a"
-_SMALLEST_TAGGED = 0.12  # of the chip's width: a name on a smaller box would hide it
+_SMALLEST_TAGGED = 0.15  # of the chip's width: a name on a smaller box would hide it
 
 
 class ChipView(NamedTuple):
@@ -64,63 +71,77 @@ def draw_chips(
     Returns:
         A matplotlib figure; ``figure.savefig(path)`` writes it.
     """
-    figure = Figure(figsize=(13, 6), dpi=110, facecolor="white")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2), wspace=0.0)
-    _draw_whole(left, image, boxes, chips, title)
-    shown = [[k for k, chip in enumerate(chips) if chip.scale == s] for s in range(len(scale_titles))]
-    columns = max(4, min(max(map(len, shown)), max_per_scale, 5))
-    rows = [max(1, -(-min(len(indices), max_per_scale) // columns)) for indices in shown]
-    blocks = np.atleast_1d(right.subfigures(len(scale_titles), 1, height_ratios=[r + 0.22 for r in rows]))
-    for scale, (block, indices, n_rows) in enumerate(zip(blocks, shown, rows, strict=True)):
-        more = f", {len(indices) - max_per_scale} more not shown" if len(indices) > max_per_scale else ""
-        count = f"{len(indices)} chip{'s' if len(indices) != 1 else ''}{more}"
-        block.text(
-            0.01, 0.99, f"{scale_titles[scale]}   ·   {count}",
-            color=unit(scale_colour(scale)), fontsize=10.5, fontweight="bold", va="top",
-        )  # fmt: skip
-        top = 1 - 0.19 / (n_rows + 0.22)
-        axes = block.subplots(n_rows, columns, squeeze=False)
-        block.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=top, wspace=0.05, hspace=0.07)
-        for axis in axes.flat:
-            axis.set_axis_off()
-        for axis, k in zip(axes.flat, indices[:max_per_scale], strict=False):
-            _draw_chip(axis, k + 1, chips[k], classes)
+    figure = Figure(figsize=_FIGURE, dpi=120, facecolor="white")
+    _draw_whole(figure, image, boxes, chips, title)
+    per_scale = [[k for k, chip in enumerate(chips) if chip.scale == s] for s in range(len(scale_titles))]
+    counts = [min(len(indices), max_per_scale) for indices in per_scale]
+    columns, cell = _largest_cells(counts)
+    y = _TOP
+    for scale, (indices, count) in enumerate(zip(per_scale, counts, strict=True)):
+        number = f"{len(indices)} chip{'' if len(indices) == 1 else 's'}"
+        more = f", {len(indices) - count} more on the left" if len(indices) > count else ""
+        colour = unit(scale_colour(scale))
+        place = dict(x=_RIGHT[0] / _FIGURE[0], y=(y - 0.05) / _FIGURE[1], va="top")
+        figure.text(s=f"{scale_titles[scale]}  ({number}{more})", color=colour, fontsize=11, fontweight="bold", **place)
+        y -= _HEADING
+        for position, k in enumerate(indices[:count]):
+            left = _RIGHT[0] + position % columns * (cell + _GAP)
+            bottom = y - position // columns * (cell + _NUMBER + _GAP) - cell
+            _draw_chip(_axis(figure, left, bottom, cell, cell, anchor="NW"), k + 1, chips[k], classes)
+        y -= -(-count // columns) * (cell + _NUMBER + _GAP)
+    _draw_legend(figure, sorted({chip.scale for chip in chips}))
     return figure
 
 
-def _draw_whole(area: SubFigure, image: np.ndarray, boxes: np.ndarray, chips: Sequence[ChipView], title: str) -> None:
-    axis = area.subplots()
-    area.subplots_adjust(left=0.03, right=0.97, bottom=0.12, top=0.93)
+def _largest_cells(counts: Sequence[int]) -> tuple[int, float]:
+    """Columns, and the side in inches, of the largest square cells in which all chips find room."""
+    best = (1, 0.0)
+    for columns in range(1, max(1, *counts) + 1):
+        rows = sum(-(-count // columns) for count in counts)
+        height = _TOP - _BOTTOM - len(counts) * _HEADING
+        cell = min((_RIGHT[1] - _RIGHT[0]) / columns - _GAP, height / max(rows, 1) - _NUMBER - _GAP)
+        best = max(best, (columns, cell), key=lambda choice: choice[1])
+    return best
+
+
+def _axis(figure: Figure, left: float, bottom: float, width: float, height: float, anchor: str) -> Axes:
+    """An axis at a place given in inches."""
+    place = (left / _FIGURE[0], bottom / _FIGURE[1], width / _FIGURE[0], height / _FIGURE[1])
+    axis = figure.add_axes(place, anchor=anchor)
+    axis.set_axis_off()
+    return axis
+
+
+def _draw_legend(figure: Figure, scales: Sequence[int]) -> None:
+    rim = [withStroke(linewidth=3.6, foreground="black")]
+    valid = dict(color=unit(VALID), lw=1.8, path_effects=rim)
+    ignored = dict(color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=rim)
+    handles = [Line2D([], [], color=unit(scale_colour(s)), lw=3, label=f"chip of scale {s + 1}") for s in scales]
+    handles.append(Line2D([], [], label="valid box: learned in this chip", **valid))
+    handles.append(Line2D([], [], label="ignored box: neither object nor background here", **ignored))
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=10, frameon=False, handlelength=2.6)
+
+
+def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Sequence[ChipView], title: str) -> None:
+    axis = _axis(figure, _LEFT[0], _BOTTOM, _LEFT[1] - _LEFT[0], _TOP - _HEADING - _BOTTOM, anchor="N")
+    centre = (_LEFT[0] + _LEFT[1]) / 2 / _FIGURE[0]
+    heading = dict(color=_INK, fontsize=11, fontweight="bold", ha="center", va="top")
+    figure.text(centre, (_TOP - 0.05) / _FIGURE[1], title, **heading)
     height, width = image.shape[:2]
     axis.imshow(image, extent=(0, width, height, 0), interpolation="lanczos")
     for box in boxes:
         _outline(axis, box, "white", 0.9)
     used: dict[tuple[int, int], int] = {}
     for number, chip in enumerate(chips, 1):
-        colour = unit(scale_colour(chip.scale))
         inset = 0.006 * max(width, height) * (chip.scale + 0.5)  # equal chips of two scales stay both visible
         x1, y1, x2, y2 = chip.window
-        _outline(axis, (x1 + inset, y1 + inset, x2 - inset, y2 - inset), colour, 2.4)
+        _outline(axis, (x1 + inset, y1 + inset, x2 - inset, y2 - inset), unit(scale_colour(chip.scale)), 2.6)
         corner = (round(x1), round(y1))
-        shift = used.get(corner, 0)
+        shift = used.get(corner, 0)  # chips with one corner in common: their numbers side by side
         used[corner] = shift + 1
-        axis.text(
-            x1 + inset + shift * 0.055 * width, y1 + inset, f" {number} ",
-            color="white", fontsize=9, fontweight="bold", va="top",
-            bbox=dict(boxstyle="square,pad=0.15", facecolor=colour, edgecolor="none"),
-        )  # fmt: skip
+        _number(axis, f"{number}", (x1 + inset + shift * 0.06 * width, y1 + inset), chip.scale, va="top", fontsize=10)
     axis.set_xlim(-0.01 * width, 1.01 * width)
     axis.set_ylim(1.01 * height, -0.01 * height)
-    axis.set_axis_off()
-    axis.set_title(title, fontsize=10.5, color=_INK, fontweight="bold")
-    scales = sorted({chip.scale for chip in chips})
-    handles = [Line2D([], [], color=unit(scale_colour(s)), lw=2.6, label=f"chip, scale {s + 1}") for s in scales]
-    outlined = [withStroke(linewidth=3.6, foreground="black")]
-    handles += [
-        Line2D([], [], color=unit(VALID), lw=1.8, path_effects=outlined, label="valid box: learned in this chip"),
-        Line2D([], [], color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=outlined, label="ignored box"),
-    ]
-    area.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8.5, frameon=False, handlelength=2.6)
 
 
 def _draw_chip(axis: Axes, number: int, chip: ChipView, classes: Sequence[str]) -> None:
@@ -135,15 +156,12 @@ def _draw_chip(axis: Axes, number: int, chip: ChipView, classes: Sequence[str]) 
         if box[2] - box[0] >= _SMALLEST_TAGGED * width:
             axis.text(
                 box[0] + 0.01 * width, box[1] + 0.012 * height, classes[int(chip.labels[i])],
-                color=edge, fontsize=7, va="top", clip_on=True,
+                color=edge, fontsize=8.5, va="top", clip_on=True,
                 path_effects=[withStroke(linewidth=2, foreground="black")],
             )  # fmt: skip
     axis.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=colour, linewidth=3.2))
-    axis.text(
-        0, height, f" {number}{' mirrored' if chip.flipped else ''} ",
-        color="white", fontsize=7.5, fontweight="bold", va="bottom",
-        bbox=dict(boxstyle="square,pad=0.1", facecolor=colour, edgecolor="none"),
-    )  # fmt: skip
+    text = f"{number} mirrored" if chip.flipped else f"{number}"
+    _number(axis, text, (0, 1.02 * height), chip.scale, va="top", fontsize=8.5)  # below: nothing in the chip is hidden
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)
 
@@ -155,3 +173,8 @@ def _outline(axis: Axes, box: Sequence[float], colour: object, width: float, das
         patch.set_linestyle((0, (2.5, 1.5)))
     patch.set_path_effects([withStroke(linewidth=width + 1.4, foreground=(0, 0, 0, 0.65))])
     axis.add_patch(patch)
+
+
+def _number(axis: Axes, text: str, place: tuple[float, float], scale: int, **style: object) -> None:
+    plate = dict(boxstyle="square,pad=0.15", facecolor=unit(scale_colour(scale)), edgecolor="none")
+    axis.text(*place, f" {text} ", color="white", fontweight="bold", bbox=plate, **style)

@@ -13,6 +13,7 @@ from mmdetpre.visualization.palette import class_colour
 _WHITE = (255, 255, 255)
 _GROUND = 24
 _GAP = 6
+_HEAD = 36
 
 
 def draw_detections(
@@ -54,14 +55,14 @@ def draw_detections(
         shown = np.flatnonzero(scores >= score_thr)
         for i in shown[np.argsort(scores[shown])]:  # the surest on top
             colour = class_colour(int(labels[i]))
-            draw_box(right, boxes[i], colour, 2)
+            draw_box(right, boxes[i], colour, 3)
             draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], colour)
     if instances_gt is None:
         return right
     left = ground
     boxes, labels = _array(_boxes(instances_gt)) * enlarge, _array(instances_gt.labels)
     for box, label in zip(boxes, labels, strict=True):
-        draw_box(left, box, _WHITE, 1)
+        draw_box(left, box, _WHITE, 2)
         draw_tag(left, classes[int(label)], box[:2], _WHITE)
     gap = np.full((left.shape[0], _GAP, 3), _GROUND, np.uint8)
     return np.hstack([left, gap, right])
@@ -85,18 +86,20 @@ def detection_grid(pictures: Sequence[np.ndarray], columns: int = 2, score_thr: 
         raise ValueError("No pictures to put into a grid: give at least one.")
     columns = max(1, min(columns, len(pictures)))
     rows = -(-len(pictures) // columns)
-    height = max(p.shape[0] for p in pictures) + 2 * _GAP
     width = max(p.shape[1] for p in pictures) + 2 * _GAP
-    head = 30
-    grid = np.full((head + rows * height, columns * width, 3), _GROUND, np.uint8)
-    for i, picture in enumerate(pictures):
-        h, w = picture.shape[:2]
-        y = head + i // columns * height + (height - h) // 2
-        x = i % columns * width + (width - w) // 2
-        grid[y : y + h, x : x + w] = picture
+    lines = [pictures[row * columns : (row + 1) * columns] for row in range(rows)]
+    heights = [max(p.shape[0] for p in line) + 2 * _GAP for line in lines]
+    grid = np.full((_HEAD + sum(heights), columns * width, 3), _GROUND, np.uint8)
+    top = _HEAD
+    for line, height in zip(lines, heights, strict=True):
+        for column, picture in enumerate(line):
+            h, w = picture.shape[:2]
+            y, x = top + (height - h) // 2, column * width + (width - w) // 2
+            grid[y : y + h, x : x + w] = picture
+        top += height
     threshold = "" if score_thr is None else f" (score >= {score_thr:g})"
     text = f"left: ground truth    right: detections{threshold}"
-    cv2.putText(grid, text, (_GAP + 4, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+    cv2.putText(grid, text, (_GAP + 4, 25), cv2.FONT_HERSHEY_SIMPLEX, 0.65, (235, 235, 235), 1, cv2.LINE_AA)
     return grid
 
 

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmdetpre.visualization.chips import ChipView, draw_chips
+
+
+def view(scale: int, flipped: bool = False) -> ChipView:
+    boxes, labels = np.array([[4.0, 4, 30, 30], [20, 20, 60, 60]]), np.array([0, 1])
+    pixels = np.full((64, 64, 3), 90, np.uint8)
+    return ChipView(scale, (0, 0, 64, 64), pixels, boxes, labels, np.array([False, True]), flipped)
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (0, 2), (13, 1, 4)], ids=str)
+def test_every_chip_up_to_the_limit_gets_its_axis(counts: tuple[int, ...]) -> None:
+    chips = [view(scale) for scale, n in enumerate(counts) for _ in range(n)]
+    titles = [f"scale {i}" for i in range(len(counts))]
+    image = np.zeros((96, 128, 3), np.uint8)
+    figure = draw_chips(image, np.zeros((0, 4)), chips, titles, ["cat", "dog"], max_per_scale=8)
+    axes = figure.axes[1:]
+    assert len(axes) == sum(min(n, 8) for n in counts)
+    for axis in axes:
+        place = axis.get_position()
+        assert place.x0 >= 0 and place.y0 > 0 and place.x1 <= 1 and place.y1 <= 1
+    places = [axis.get_position().bounds for axis in axes]
+    assert len(set(places)) == len(places)
+    texts = " ".join(text.get_text() for text in figure.texts)
+    assert all(title in texts for title in titles)
+    assert ("5 more on the left" in texts) == (13 in counts)
+
+
+def test_valid_boxes_are_solid_and_ignored_ones_dashed() -> None:
+    figure = draw_chips(np.zeros((64, 64, 3), np.uint8), np.zeros((0, 4)), [view(0)], ["scale"], ["cat", "dog"])
+    styles = {patch.get_xy(): patch.get_linestyle() for patch in figure.axes[1].patches}
+    assert styles[(4.0, 4.0)] in ("-", "solid")
+    assert styles[(20.0, 20.0)] not in ("-", "solid")
+
+
+def test_pictures_can_be_written(tmp_path) -> None:
+    figure = draw_chips(np.zeros((64, 64, 3), np.uint8), np.ones((1, 4)), [view(0, True)], ["scale"], ["cat", "dog"])
+    figure.savefig(tmp_path / "chips.png")
+    assert (tmp_path / "chips.png").stat().st_size > 1000

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.structures import InstanceData
+
+from mmdetpre.visualization.detections import detection_grid, draw_detections
+from mmdetpre.visualization.palette import class_colour
+
+BOX = torch.tensor([[10.0, 10, 60, 50]])
+
+
+def truth() -> InstanceData:
+    return InstanceData(bboxes=HorizontalBoxes(BOX), labels=torch.tensor([1]))
+
+
+def found(score: float) -> InstanceData:
+    return InstanceData(bboxes=BOX, labels=torch.tensor([1]), scores=torch.tensor([score]))
+
+
+def has_colour(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
+    return bool((picture == colour).all(axis=-1).any())
+
+
+def test_truth_is_left_and_white_detections_right_and_coloured() -> None:
+    image = np.full((96, 128, 3), 80, np.uint8)
+    picture = draw_detections(image, truth(), found(0.9), ["cat", "dog"], 0.5, min_width=128)
+    left, right = picture[:, :128], picture[:, -128:]
+    assert has_colour(left, (255, 255, 255)) and not has_colour(left, class_colour(1))
+    assert has_colour(right, class_colour(1))
+    assert (image == 80).all(), "the image was changed"
+
+
+def test_low_scores_are_left_out() -> None:
+    image = np.full((96, 128, 3), 80, np.uint8)
+    picture = draw_detections(image, None, found(0.3), ["cat", "dog"], 0.5, min_width=128)
+    assert picture.shape == image.shape and (picture == 80).all()
+
+
+def test_small_images_are_enlarged() -> None:
+    picture = draw_detections(np.zeros((96, 128, 3), np.uint8), None, None, ["cat"], min_width=512)
+    assert picture.shape == (384, 512, 3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_grid_holds_all_pictures(n: int) -> None:
+    pictures = [np.full((20 + i, 300, 3), 100 + i, np.uint8) for i in range(n)]
+    grid = detection_grid(pictures, columns=2, score_thr=0.3)
+    assert all((grid == 100 + i).all(axis=-1).sum() >= (20 + i) * 300 for i in range(n))
+
+
+def test_empty_grid() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        detection_grid([])
+
+
+def test_neighbouring_classes_differ() -> None:
+    colours = [class_colour(i) for i in range(20)]
+    assert len(set(colours)) == 20
