@@ -5,8 +5,8 @@
 
 Prints the time to build and to open, the memory of a process that has opened the annotations (each rank of a
 distributed run does), its peak on the way, and what each of four forked workers adds by reading random images. Figures
-are from /proc/self/smaps_rollup: Private_Dirty is memory that only this process has; Private_Clean are pages of a mapped
-file that no other process happens to have touched: the system takes them back when memory gets short.
+are from /proc/self/smaps_rollup: Private_Dirty is memory that only this process has; Private_Clean are pages of a file
+that no other process happens to have touched: the system takes them back when memory gets short.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 import multiprocessing
 
 import pytest
+import torch.distributed
 import torch.multiprocessing
 
 from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
-
 
 path = "{}.jpg".format
 
@@ -41,3 +41,24 @@ def test_workers_share_the_count(method):
         worker.join()
         assert worker.exitcode == 0
     assert broken.examples() == (["2.jpg"] if method == "spawn" else ["2.jpg", "5.jpg"])
+
+
+def _join(rank, address, broken):
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    broken.report(rank + 3, "cut off")
+    broken.synchronize()
+    torch.distributed.destroy_process_group()
+    raise SystemExit(broken.examples() != ["3.jpg", "4.jpg"])
+
+
+def test_ranks_join_their_counts(tmp_path):
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system cannot fork")
+    context = torch.multiprocessing.get_context("fork")
+    address = f"file://{tmp_path}/store"
+    ranks = [context.Process(target=_join, args=(rank, address, BrokenImages(10, path, 5))) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(60)
+        assert rank.exitcode == 0
