@@ -23,10 +23,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 from unittest import mock
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:  # imported inside functions: imports are not what is measured
+    from mmdetpre.datasets.pack_dataset import DetectionDataset
+
+T = TypeVar("T")
 
 CLASSES = 601
 BOXES_PER_IMAGE = 8.4
@@ -87,7 +93,7 @@ def config(root: Path, **extra: object) -> dict:
     }
 
 
-def ours(root: Path) -> object:
+def ours(root: Path) -> DetectionDataset:
     """Our data set; sizes are given, as reading them from headers depends on the disk alone."""
     from mmdetpre.datasets import openimages
 
@@ -98,7 +104,7 @@ def ours(root: Path) -> object:
         return openimages.PackedOpenImagesDataset(**config(root, classes=None, cache_dir=str(root / "cache")))
 
 
-def theirs(root: Path) -> object:
+def theirs(root: Path) -> DetectionDataset:
     from mmdet.datasets import OpenImagesDataset
 
     return OpenImagesDataset(**config(root, meta_file="metas.pkl"))
@@ -110,7 +116,7 @@ def private_megabytes() -> np.ndarray:
     return np.array([int(lines["Private_Dirty:"]), int(lines["Private_Clean:"])]) / 1024
 
 
-def in_process(work: Callable[[], object]) -> object:
+def in_process(work: Callable[[], T]) -> T:
     """The result of a function that runs in a forked process of its own."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=lambda: sender.send(work()))
@@ -121,7 +127,7 @@ def in_process(work: Callable[[], object]) -> object:
     return result
 
 
-def worker_megabytes(dataset: object) -> np.ndarray:
+def worker_megabytes(dataset: DetectionDataset) -> np.ndarray:
     """(dirty, clean) private memory that forked workers gain on average by reading random images side by side."""
     barrier = multiprocessing.get_context("fork").Barrier(WORKERS)
 
@@ -139,11 +145,11 @@ def worker_megabytes(dataset: object) -> np.ndarray:
         return np.mean(list(threads.map(lambda seed: in_process(lambda: work(seed)), range(WORKERS))), axis=0)
 
 
-def measure(open_dataset: Callable[[Path], object], root: Path) -> dict[str, float]:
+def measure(open_dataset: Callable[[Path], DetectionDataset], root: Path) -> dict[str, float]:
     """Time and memory of opening, and memory of the workers, in a process of its own."""
 
     def work() -> dict[str, float]:
-        import mmdet.datasets  # noqa: F401  # imports are not what is measured
+        import mmdet.datasets  # noqa: F401
 
         import mmdetpre.datasets  # noqa: F401
 

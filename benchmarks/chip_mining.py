@@ -1,7 +1,9 @@
 """How long chip mining takes: one image and scale at a time, and a whole OpenImages.
 
-python benchmarks/chip_mining.py                    # everything: 1.74M images, under a minute, 2 GiB
-python benchmarks/chip_mining.py --images 100000    # a smaller data set
+    python benchmarks/chip_mining.py                    # everything: 1.74M images, under a minute, 2 GiB
+    python benchmarks/chip_mining.py --images 100000    # a smaller data set
+
+Prints the time per call and scale; for the data set the chips, the time and the peak memory.
 """
 
 from __future__ import annotations
@@ -114,7 +116,7 @@ def _peak_megabytes() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure chip mining per call and over a data set.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1_740_000, help="images of the generated data set; 0 skips it")
     parser.add_argument("--threads", type=int, default=2, help="threads for the data set")
     parser.add_argument("--repeats", type=int, default=1000, help="images per line of the table per call; 0 skips it")

@@ -13,8 +13,8 @@ class ChipSettings:
     """The parameters of chip mining, shared by sampler, dataset and reports.
 
     Args:
-        scales: One pair ``(m, M)`` per scale, finest first: the shorter image side becomes ``m`` pixels unless the longer
-            one would exceed ``M``; with ``m <= 0`` the longer side becomes ``M``.
+        scales: One pair ``(m, M)`` per scale, finest first: the shorter image side becomes ``m`` pixels unless the
+            longer one would exceed ``M``; with ``m <= 0`` the longer side becomes ``M``.
         valid_ranges: One pair ``(lo, hi)`` per scale in original pixels of ``sqrt(width * height)``: the boxes that are
             learned at this scale. A negative value leaves that end open.
         range_reference: Longest image side in pixels that ``valid_ranges`` are given for. For other images the ranges
@@ -47,25 +47,29 @@ class ChipSettings:
         object.__setattr__(self, "strides", tuple(self.strides))
         if len(self.scales) != len(self.valid_ranges):
             raise ValueError(
-                f"{len(self.scales)} scales but {len(self.valid_ranges)} valid_ranges: give one (lo, hi) pair per scale, finest first."
+                f"{len(self.scales)} scales but {len(self.valid_ranges)} valid_ranges: give one (lo, hi) pair per"
+                " scale, finest first."
             )
         if self.chip_size <= 0:
             raise ValueError(f"chip_size is {self.chip_size}: it must be a positive number of pixels.")
         if self.range_reference is not None and self.range_reference <= 0:
-            raise ValueError(f"range_reference is {self.range_reference}: give a longest image side in pixels, or None.")
+            raise ValueError(f"range_reference is {self.range_reference}: give a longest image side (pixels) or None.")
         low, high = self.strides
         if not 0 < low <= high < self.chip_size - 1:
-            raise ValueError(f"strides are {self.strides}: need 0 < low <= high < chip_size - 1 = {self.chip_size - 1}.")
+            most = self.chip_size - 1
+            raise ValueError(f"strides are {self.strides}: need 0 < low <= high < chip_size - 1 = {most}.")
         for (m, big), (lo, hi) in zip(self.scales, self.valid_ranges, strict=True):
             if m <= 0 and big <= 0:
                 raise ValueError(f"Scale {(m, big)} names no side: at least one value must be positive.")
             if 0 <= hi <= max(lo, 0):
-                raise ValueError(f"Valid range {(lo, hi)} of scale {(m, big)} is empty: lo must be below hi (or hi negative).")
+                raise ValueError(
+                    f"Valid range {(lo, hi)} of scale {(m, big)} is empty: lo must be below hi (or hi negative)."
+                )
         m, big = self.scales[-1]
         if big <= 0 or big > self.chip_size:
             raise ValueError(
-                f"The coarsest scale {(m, big)} does not fit one chip of {self.chip_size} pixels: its second value must be"
-                f" between 1 and {self.chip_size}, so that the biggest objects are seen whole."
+                f"The coarsest scale {(m, big)} does not fit one chip of {self.chip_size} pixels: its second value must"
+                f" be between 1 and {self.chip_size}, so that the biggest objects are seen whole."
             )
 
     def stride(self, seed: int, epoch: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import Compose
@@ -53,7 +54,7 @@ class ChipDataset(Dataset):
         max_broken: int | float = 100,
         lazy_init: bool = False,
     ) -> None:
-        self._inner = dataset if isinstance(dataset, Dataset) else DATASETS.build(dict(dataset))
+        self._inner: Any = dataset if isinstance(dataset, Dataset) else DATASETS.build(dict(dataset))
         self.chip_settings = chips if isinstance(chips, ChipSettings) else ChipSettings(**chips)
         self.pipeline = Compose(list(pipeline))
         self.max_broken = max_broken
@@ -76,6 +77,7 @@ class ChipDataset(Dataset):
     def packed(self) -> PackedAnnotations:
         """The table of all images and boxes."""
         self.full_init()
+        assert self._packed is not None
         return self._packed
 
     @property
@@ -149,7 +151,7 @@ class ChipDataset(Dataset):
                 continue
             ignore = (packed.flags[boxes] & IGNORE).astype(bool)
             chips = mine_image(
-                tuple(int(side) for side in packed.sizes[i]),
+                (int(packed.sizes[i, 0]), int(packed.sizes[i, 1])),
                 packed.boxes[boxes],
                 self.chip_settings,
                 ignore=ignore,

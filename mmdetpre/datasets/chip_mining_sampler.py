@@ -22,8 +22,8 @@ class ChipMiningSampler(Sampler[ChipRecord]):
     """Mines an epoch's chips, shuffles them over all images and scales, and deals them to the ranks.
 
     All of an epoch follows from (seed, epoch): the stride, the chips, their order and the random numbers of the data
-    augmentation of each chip. Every rank mines the same table, so nothing is communicated; rank ``r`` of ``n`` takes the
-    positions r, r + n, r + 2n, ... All ranks get the same number of chips: the first ones are repeated to fill up.
+    augmentation of each chip. Every rank mines the same table, so nothing is communicated; rank ``r`` of ``n`` takes
+    the positions r, r + n, r + 2n, ... All ranks get the same number of chips: the first ones are repeated to fill up.
 
     Args:
         dataset: The chip data set; its annotations and chip settings are used.
@@ -113,9 +113,9 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         )
         if not len(self._table):
             raise ValueError(
-                f"No chip was mined from {len(packed)} images with {len(packed.boxes)} boxes: no box is in the valid range"
-                f" of any scale (valid_ranges={settings.valid_ranges}). tools/analysis_tools/chip_report.py CONFIG --propose"
-                " suggests ranges for your data."
+                f"No chip was mined from {len(packed)} images with {len(packed.boxes)} boxes: no box is in the valid"
+                f" range of any scale (valid_ranges={settings.valid_ranges}). tools/analysis_tools/chip_report.py"
+                " CONFIG --propose suggests ranges for your data."
             )
         rng = np.random.default_rng((self.seed, self.epoch, 1))
         count = len(self._table)
@@ -124,7 +124,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         self._mined = (self.seed, self.epoch)
         per_scale = np.bincount(self._table.scale, minlength=len(settings.scales)).tolist()
         print_log(
-            f"Epoch {self.epoch + 1}: {count} chips from {len(packed)} images, by scale (finest first) {per_scale}, stride"
-            f" {settings.stride(self.seed, self.epoch)}, mined in {time.perf_counter() - began:.1f} s.",
+            f"Epoch {self.epoch + 1}: {count} chips from {len(packed)} images, by scale (finest first) {per_scale},"
+            f" stride {settings.stride(self.seed, self.epoch)}, mined in {time.perf_counter() - began:.1f} s.",
             logger="current",
         )

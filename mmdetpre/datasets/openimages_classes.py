@@ -68,9 +68,10 @@ def choose_classes(classes: str | Sequence[str] | None, descriptions: dict[str, 
             f"{len(unknown)} of {len(mids)} classes are not in the label_file: {', '.join(unknown[:10])}. Names close"
             f" to {unknown[0]!r} there: {near or 'none'}. Correct `classes` of the data set."
         )
-    if twice := sorted({mid for mid in mids if mids.count(mid) > 1}):
+    known = [mid for mid in mids if mid is not None]
+    if twice := sorted({mid for mid in known if known.count(mid) > 1}):
         raise ValueError(f"`classes` names {', '.join(descriptions[mid] for mid in twice)} more than once.")
-    return mids
+    return known
 
 
 def relation_matrix(hierarchy_file: str | Path, mids: Sequence[str]) -> np.ndarray:
@@ -91,7 +92,7 @@ def relation_matrix(hierarchy_file: str | Path, mids: Sequence[str]) -> np.ndarr
     pending: list[tuple[dict, tuple[int, ...]]] = [(tree, ())]
     while pending:
         node, ancestors = pending.pop()
-        own = label.get(node.get("LabelName"))
+        own = label.get(node.get("LabelName", ""))
         if own is not None:
             relation[own, list(ancestors)] = 1
             ancestors = (*ancestors, own)
@@ -134,7 +135,7 @@ def _challenge_classes(descriptions: dict[str, str]) -> list[str]:
             " Use the official class-descriptions-boxable.csv, or give `classes` as a list of names, or classes=None"
             " for all classes of the label_file."
         )
-    return mids
+    return [mid for mid in mids if mid is not None]
 
 
 def _read_class_list(path: str, descriptions: dict[str, str]) -> list[str]:

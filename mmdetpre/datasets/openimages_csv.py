@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
 _COORDINATES = ["XMin", "YMin", "XMax", "YMax"]
 _FLAGS = {"IsGroupOf": IGNORE, "IsOccluded": OCCLUDED, "IsTruncated": TRUNCATED}
 _TYPES = {"ImageID": str, "LabelName": str, **dict.fromkeys(_COORDINATES, np.float32), **dict.fromkeys(_FLAGS, np.int8)}
+_HEADER = (
+    *("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax"),
+    *("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside"),
+)
 _ROWS_PER_CHUNK = 500_000
 _OVERSHOOT = 0.01  # of the image side: rounding in the source, clipped; beyond that the row is wrong
 
@@ -58,7 +63,7 @@ def read_box_csv(
         >>> rows = read_box_csv("validation-annotations-bbox.csv", {"/m/0k4j": 0})  # doctest: +SKIP
     """
     described = set(labels) if described is None else described
-    _require_columns(path)
+    require_columns(path, list(_TYPES), _HEADER)
     index: dict[str, int] = {}
     parts: list[tuple[np.ndarray, ...]] = []
     dropped: Counter[str] = Counter()
@@ -74,26 +79,32 @@ def read_box_csv(
                 f" {', '.join(_FLAGS)}."
             ) from error
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else _empty()
-    if dropped["unknown class"] and not len(columns[0]) and not dropped["class not chosen"]:
+    image, boxes, box_labels, flags = columns
+    if dropped["unknown class"] and not len(image) and not dropped["class not chosen"]:
         raise ValueError(
             f"{path}: none of its {dropped['unknown class']} rows has a class of the label_file (found"
             f" {chunk['LabelName'].iloc[0]!r}, expected such as {min(described)!r}). Give the label_file that belongs"
             " to the CSV."
         )
     images = list(index)[:max_images]
-    return BoxRows(images, *columns, dropped={reason: count for reason, count in dropped.items() if count})
+    reasons = {reason: count for reason, count in dropped.items() if count}
+    return BoxRows(images, image, boxes, box_labels, flags, dropped=reasons)
 
 
-def _require_columns(path: str | Path) -> None:
+def require_columns(path: str | Path, columns: Sequence[str], header: Sequence[str]) -> None:
+    """Check the first line of an official CSV.
+
+    Raises:
+        ValueError: Names the missing columns, those found and the official ``header``.
+    """
     try:
         found = list(pd.read_csv(path, nrows=0).columns)
     except pd.errors.EmptyDataError:
         found = []
-    if missing := [name for name in _TYPES if name not in found]:
+    if missing := [name for name in columns if name not in found]:
         raise ValueError(
             f"{path} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}; it has"
-            f" {', '.join(found) or 'none'}. Use the official OpenImages file, whose first line is ImageID,Source,"
-            "LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside."
+            f" {', '.join(found) or 'none'}. Use the official OpenImages file, whose first line is {','.join(header)}."
         )
 
 

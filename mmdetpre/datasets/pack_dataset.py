@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
 import numpy as np
 from tqdm import tqdm
 
 from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
 
 
-def pack_dataset(dataset: object) -> PackedAnnotations:
+class DetectionDataset(Protocol):
+    """What packing asks of a data set; ``BaseDetDataset`` of mmdet has it."""
+
+    @property
+    def metainfo(self) -> Mapping[str, Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def get_data_info(self, i: int, /) -> Mapping[str, Any]: ...
+
+
+def pack_dataset(dataset: DetectionDataset) -> PackedAnnotations:
     """The images and boxes of a data set as a table in memory; image names are its ``img_path``.
 
     Crowds, difficult and group-of boxes (``ignore_flag``, ``is_group_of``) get the flag ``IGNORE``.

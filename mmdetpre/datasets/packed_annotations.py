@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -43,7 +44,13 @@ class NameColumn(Sequence[str]):
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, i: int) -> str:
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+    def __getitem__(self, i: int | slice) -> str | list[str]:
+        if isinstance(i, slice):
+            return [self[k] for k in range(len(self))[i]]
         i = range(len(self))[i]
         return self.blob[self.offsets[i] : self.offsets[i + 1]].tobytes().decode()
 
@@ -134,8 +141,8 @@ class PackedAnnotations:
         large = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)
         keep = readable & large
         notes = dict(notes or {})
-        _count(notes, "boxes in unreadable images", np.count_nonzero(~readable))
-        _count(notes, "boxes below 1 pixel", np.count_nonzero(readable & ~large))
+        _count(notes, "boxes in unreadable images", int(np.count_nonzero(~readable)))
+        _count(notes, "boxes below 1 pixel", int(np.count_nonzero(readable & ~large)))
         box_offsets = np.zeros(len(sizes) + 1, np.int64)
         np.cumsum(np.bincount(image[keep], minlength=len(sizes)), out=box_offsets[1:])
         return cls(
@@ -251,4 +258,4 @@ def _rebuild(state: dict) -> PackedAnnotations:
 
 def _count(notes: dict[str, int], what: str, number: int) -> None:
     if number:
-        notes[what] = notes.get(what, 0) + int(number)
+        notes[what] = notes.get(what, 0) + number

@@ -17,10 +17,10 @@ from mmdetpre.registry import HOOKS
 class ExactResumeHook(Hook):
     """Makes a resumed run continue where the checkpoint was written: the same chips with the same random numbers.
 
-    mmengine's epoch loop restarts the epoch that a checkpoint was taken in (``CheckpointHook(by_epoch=False)``). This hook
-    writes the position of the :class:`mmdetpre.datasets.ChipMiningSampler` into each checkpoint and sets it when training
-    resumes; the cost does not depend on the position. It also seeds torch's generators before each iteration from
-    (seed, iteration, rank), so that random choices of the model do not depend on the run's past.
+    mmengine's epoch loop restarts the epoch that a checkpoint was taken in (``CheckpointHook(by_epoch=False)``). This
+    hook writes the position of the :class:`mmdetpre.datasets.ChipMiningSampler` into each checkpoint and sets it when
+    training resumes; the cost does not depend on the position. It also seeds torch's generators before each iteration
+    from (seed, iteration, rank), so that random choices of the model do not depend on the run's past.
     """
 
     priority = "VERY_HIGH"
@@ -56,7 +56,8 @@ class ExactResumeHook(Hook):
             return
         if self.KEY not in checkpoint:
             print_log(
-                "The checkpoint holds no chip position (it was saved without mmdetpre.ExactResumeHook): its epoch begins anew.",
+                "The checkpoint holds no chip position (it was saved without mmdetpre.ExactResumeHook): its epoch"
+                " begins anew.",
                 logger="current",
                 level=30,
             )

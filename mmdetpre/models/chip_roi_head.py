@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,7 @@ class ChipRoIHead(StandardRoIHead):
         proj_std: Standard deviation of the projection's initial weights.
     """
 
-    def __init__(self, in_channels: int, proj_channels: int = 256, proj_std: float = 0.01, **kwargs) -> None:
+    def __init__(self, in_channels: int, proj_channels: int = 256, proj_std: float = 0.01, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conv_proj = nn.Conv2d(in_channels, proj_channels, 1)
         self.init_cfg = dict(type="Normal", std=proj_std, override=dict(name="conv_proj"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmcv.ops import nms
@@ -19,9 +21,9 @@ from mmdetpre.registry import MODELS
 class ChipRPNHead(RPNHead):
     """RPN that learns from chips: one level, out-of-range objects neither positive nor negative.
 
-    ``ignored_instances`` hold the objects that are out of the chip's valid range; anchors on them are not labelled. While
-    training, proposals out of the valid range (``valid_range`` of the image's meta information, in chip pixels) are
-    dropped before NMS, so that the second stage sees the sizes it is to learn at this scale.
+    ``ignored_instances`` hold the objects that are out of the chip's valid range; anchors on them are not labelled.
+    While training, proposals out of the valid range (``valid_range`` of the image's meta information, in chip pixels)
+    are dropped before NMS, so that the second stage sees the sizes it is to learn at this scale.
 
     Losses (paper section 3.1, SNIPER): softmax cross-entropy over the sampled anchors; three times the summed smooth-L1
     of the positives over ``num_samples`` per chip.
@@ -32,7 +34,9 @@ class ChipRPNHead(RPNHead):
     ``max_per_img``, ``min_bbox_size``.
     """
 
-    def __init__(self, *args, train_cfg: ConfigDict | None = None, **kwargs) -> None:
+    train_cfg: ConfigDict
+
+    def __init__(self, *args: Any, train_cfg: ConfigDict | None = None, **kwargs: Any) -> None:
         # The parent would build an assigner and a sampler that this head does not use.
         super().__init__(*args, train_cfg=None, **kwargs)
         self.train_cfg = train_cfg
@@ -95,10 +99,10 @@ class ChipRPNHead(RPNHead):
         fill only a part of it.
         """
         cfg = self.train_cfg
-        gt = [boxes_of(g) for g in gt_instances]
-        ignored = [boxes_of(g) for g in ignored_instances] if ignored_instances else [g[:0] for g in gt]
-        gt, gt_mask = pad_boxes([b[large_enough(b, cfg.min_gt_side)] for b in gt])
-        ignored, ignored_mask = pad_boxes([b[large_enough(b, cfg.min_gt_side)] for b in ignored])
+        valid = [boxes_of(g) for g in gt_instances]
+        out_of_range = [boxes_of(g) for g in ignored_instances] if ignored_instances else [b[:0] for b in valid]
+        gt, gt_mask = pad_boxes([b[large_enough(b, cfg.min_gt_side)] for b in valid])
+        ignored, ignored_mask = pad_boxes([b[large_enough(b, cfg.min_gt_side)] for b in out_of_range])
         height, width = input_shape
         border = cfg.allowed_border
         limit = anchors.new_tensor([width + border, height + border])

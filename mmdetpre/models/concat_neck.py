@@ -42,7 +42,7 @@ class ConcatNeck(BaseModule):
             )
         if len({s[2:] for s in shapes}) != 1:
             raise ValueError(
-                f"ConcatNeck joins maps of one size, but got {[s[2:] for s in shapes]}: keep the last stage at stride 1,"
-                " dilated (backbone.strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2))."
+                f"ConcatNeck joins maps of one size, but got {[s[2:] for s in shapes]}: keep the last stage at stride"
+                " 1, dilated (backbone.strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2))."
             )
         return (torch.cat(tuple(maps), dim=1),)

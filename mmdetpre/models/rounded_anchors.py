@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmdet.models.task_modules import AnchorGenerator
 from torch import Tensor
@@ -21,7 +23,7 @@ class RoundedAnchorGenerator(AnchorGenerator):
         tensor([-15.,  -4.,  31.,  20.])
     """
 
-    def __init__(self, *args, center_offset: float = 0.5, **kwargs) -> None:
+    def __init__(self, *args: Any, center_offset: float = 0.5, **kwargs: Any) -> None:
         super().__init__(*args, center_offset=center_offset, **kwargs)
 
     def gen_single_level_base_anchors(

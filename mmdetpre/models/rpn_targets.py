@@ -21,8 +21,8 @@ def label_anchors(
     """Labels the anchors of a batch of chips against valid and ignored boxes.
 
     An anchor is positive if its IoU with a valid box reaches ``pos_iou_thr`` or is the highest of that box, negative if
-    all its IoUs are below ``neg_iou_thr``, else unlabelled. Whatever overlaps an ignored box (out of the valid range, or
-    a group) by more than ``ignore_iou_thr`` is unlabelled in any case. Chips without valid boxes are all negative.
+    all its IoUs are below ``neg_iou_thr``, else unlabelled. Whatever overlaps an ignored box (out of the valid range,
+    or a group) by more than ``ignore_iou_thr`` is unlabelled in any case. Chips without valid boxes are all negative.
 
     Args:
         anchors: (A, 4) xyxy in chip pixels, half-open.

@@ -76,8 +76,9 @@ class OpenImagesLayout:
             _write_csv(folder / f"{split}-annotations-bbox.csv", [BOX_COLUMNS, *sorted(rows, key=lambda row: row[0])])
         labels = sorted(self._labels, key=lambda row: row[0])
         _write_csv(folder / "validation-annotations-human-imagelabels-boxable.csv", [LABEL_COLUMNS, *labels])
-        categories = (*self.world.classes, *parent_categories(self.world.which))
-        _write_csv(folder / "class-descriptions-boxable.csv", [(c.mid, c.name) for c in categories])
+        descriptions = [(c.mid, c.name) for c in self.world.classes]
+        descriptions += [(p.mid, p.name) for p in parent_categories(self.world.which)]
+        _write_csv(folder / "class-descriptions-boxable.csv", descriptions)
         (folder / "bbox_labels_600_hierarchy.json").write_text(json.dumps(self._hierarchy(), indent=2) + "\n")
 
     def _box_row(self, name: str, instance: Instance, size: tuple[int, int]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from mmengine import fileio
+from mmengine.structures import InstanceData
 from tqdm import tqdm
 
 from mmdetpre.chips.mining import mine_image
@@ -36,14 +37,15 @@ def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 
     for k in range(len(table)):
         scale, origin, size = int(table.scale[k]), table.origin[k], table.size[k]
         record_seed = int(np.random.default_rng((seed, epoch, image, k)).integers(2**32))
-        record = ChipRecord(image, scale, *origin.tolist(), *size.tolist(), np.array(table.valid_of(k)), record_seed)
+        (x, y), (w, h) = origin.tolist(), size.tolist()
+        record = ChipRecord(image, scale, x, y, w, h, np.array(table.valid_of(k)), record_seed)
         sample = dataset[record]
         truth, ignored = sample["data_samples"].gt_instances, sample["data_samples"].ignored_instances
         s = scale_factor(width, height, settings.scales[scale])
         views.append(
             ChipView(
                 scale=scale,
-                window=tuple(float(v) for v in np.concatenate([origin, origin + size]) / s),
+                window=(x / s, y / s, (x + w) / s, (y + h) / s),
                 image=sample["inputs"].numpy().transpose(1, 2, 0)[..., ::-1],
                 boxes=np.concatenate([_boxes(truth), _boxes(ignored)]),
                 labels=np.concatenate([truth.labels.numpy(), ignored.labels.numpy()]),
@@ -119,6 +121,6 @@ def scale_titles(dataset: ChipDataset, image: int) -> list[str]:
     return titles
 
 
-def _boxes(instances: object) -> np.ndarray:
+def _boxes(instances: InstanceData) -> np.ndarray:
     boxes = instances.bboxes
     return getattr(boxes, "tensor", boxes).numpy().reshape(-1, 4)

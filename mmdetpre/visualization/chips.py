@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def draw_chips(
         number = f"{len(indices)} chip{'' if len(indices) == 1 else 's'}"
         more = f", {len(indices) - count} more on the left" if len(indices) > count else ""
         colour = unit(scale_colour(scale))
-        place = dict(x=_RIGHT[0] / _FIGURE[0], y=(y - 0.05) / _FIGURE[1], va="top")
+        place: dict[str, Any] = dict(x=_RIGHT[0] / _FIGURE[0], y=(y - 0.05) / _FIGURE[1], va="top")
         figure.text(s=f"{scale_titles[scale]}  ({number}{more})", color=colour, fontsize=11, fontweight="bold", **place)
         y -= _HEADING
         for position, k in enumerate(indices[:count]):
@@ -114,8 +114,8 @@ def _axis(figure: Figure, left: float, bottom: float, width: float, height: floa
 
 def _draw_legend(figure: Figure, scales: Sequence[int]) -> None:
     rim = [withStroke(linewidth=3.6, foreground="black")]
-    valid = dict(color=unit(VALID), lw=1.8, path_effects=rim)
-    ignored = dict(color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=rim)
+    valid: dict[str, Any] = dict(color=unit(VALID), lw=1.8, path_effects=rim)
+    ignored: dict[str, Any] = dict(color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=rim)
     handles = [Line2D([], [], color=unit(scale_colour(s)), lw=3, label=f"chip of scale {s + 1}") for s in scales]
     handles.append(Line2D([], [], label="valid box: learned in this chip", **valid))
     handles.append(Line2D([], [], label="ignored box: neither object nor background here", **ignored))
@@ -125,7 +125,7 @@ def _draw_legend(figure: Figure, scales: Sequence[int]) -> None:
 def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Sequence[ChipView], title: str) -> None:
     axis = _axis(figure, _LEFT[0], _BOTTOM, _LEFT[1] - _LEFT[0], _TOP - _HEADING - _BOTTOM, anchor="N")
     centre = (_LEFT[0] + _LEFT[1]) / 2 / _FIGURE[0]
-    heading = dict(color=_INK, fontsize=11, fontweight="bold", ha="center", va="top")
+    heading: dict[str, Any] = dict(color=_INK, fontsize=11, fontweight="bold", ha="center", va="top")
     figure.text(centre, (_TOP - 0.05) / _FIGURE[1], title, **heading)
     height, width = image.shape[:2]
     axis.imshow(image, extent=(0, width, height, 0), interpolation="lanczos")
@@ -175,6 +175,6 @@ def _outline(axis: Axes, box: Sequence[float], colour: object, width: float, das
     axis.add_patch(patch)
 
 
-def _number(axis: Axes, text: str, place: tuple[float, float], scale: int, **style: object) -> None:
+def _number(axis: Axes, text: str, place: tuple[float, float], scale: int, **style: Any) -> None:
     plate = dict(boxstyle="square,pad=0.15", facecolor=unit(scale_colour(scale)), edgecolor="none")
     axis.text(*place, f" {text} ", color="white", fontweight="bold", bbox=plate, **style)

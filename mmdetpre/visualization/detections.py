@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from mmengine.structures import InstanceData
+from torch import Tensor
 
 from mmdetpre.visualization.boxes import draw_box, draw_tag
 from mmdetpre.visualization.palette import class_colour
@@ -18,8 +20,8 @@ _HEAD = 36
 
 def draw_detections(
     image: np.ndarray,
-    instances_gt: object | None,
-    instances_pred: object | None,
+    instances_gt: InstanceData | None,
+    instances_pred: InstanceData | None,
     classes: Sequence[str],
     score_thr: float = 0.3,
     *,
@@ -103,10 +105,10 @@ def detection_grid(pictures: Sequence[np.ndarray], columns: int = 2, score_thr: 
     return grid
 
 
-def _boxes(instances: object) -> object:
+def _boxes(instances: InstanceData) -> Tensor | np.ndarray:
     boxes = instances.bboxes
     return getattr(boxes, "tensor", boxes)  # mmdet wraps ground-truth boxes
 
 
-def _array(values: object) -> np.ndarray:
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
+def _array(values: Tensor | np.ndarray) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

@@ -1,10 +1,11 @@
 """Shows the progress of a ninja build and keeps its full output in a log.
 
-ninja ... | python tools/dev/build_progress.py build.log
+Example: ninja -v | python tools/dev/build_progress.py build.log
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import time
@@ -32,7 +33,9 @@ def show(source: TextIO, log: TextIO, screen: TextIO) -> None:
 
 
 def main() -> None:
-    with open(sys.argv[1], "w", encoding="utf-8", errors="replace") as log:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("log", help="file for the full output")
+    with open(parser.parse_args().log, "w", encoding="utf-8", errors="replace") as log:
         show(sys.stdin, log, sys.stdout)
 
 

@@ -1,12 +1,13 @@
 """Prints pip's package sources as settings of uv, for a shell to evaluate.
 
-    eval "$(python tools/dev/pip_sources.py)"
+Example: eval "$(python tools/dev/pip_sources.py)"
 
 Settings of uv that are already in the environment win. pip's constraints are left out on purpose.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -50,6 +51,7 @@ def uv_settings(settings: Mapping[str, str], environment: Mapping[str, str]) -> 
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     listing = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     for variable, value in uv_settings(pip_settings(listing), os.environ).items():
