@@ -7,6 +7,7 @@ import logging
 import os.path as osp
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmdet.datasets import BaseDetDataset
@@ -17,15 +18,19 @@ from mmengine.utils import is_abs
 from mmdetpre.datasets.image_size import read_image_sizes
 from mmdetpre.datasets.openimages_classes import choose_classes, read_class_descriptions, relation_matrix
 from mmdetpre.datasets.openimages_csv import read_box_csv
+from mmdetpre.datasets.openimages_image_labels import ImageLevelLabels, read_image_labels
 from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
 from mmdetpre.datasets.packed_cache import cache_name, open_or_build
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\
-    <data_root>/annotations/class-descriptions-boxable.csv      label_file
-    <data_root>/annotations/bbox_labels_600_hierarchy.json      hierarchy_file
-    <data_root>/annotations/oidv6-train-annotations-bbox.csv    ann_file
-    <data_root>/OpenImages/train/<ImageID>.jpg                  data_prefix=dict(img='OpenImages/train/')"""
+    <data_root>/annotations/class-descriptions-boxable.csv                            label_file
+    <data_root>/annotations/bbox_labels_600_hierarchy.json                            hierarchy_file
+    <data_root>/annotations/train-annotations-bbox.csv                                ann_file
+        (its name in V4; V6, and with it mmdet's documents, has oidv6-train-annotations-bbox.csv)
+    <data_root>/annotations/validation-annotations-bbox.csv                           ann_file for validation
+    <data_root>/annotations/validation-annotations-human-imagelabels-boxable.csv      image_level_ann_file
+    <data_root>/OpenImages/train/<ImageID>.jpg                                        data_prefix['img']"""
 
 
 @DATASETS.register_module()
@@ -37,10 +42,14 @@ class PackedOpenImagesDataset(BaseDetDataset):
     parent class is added. Group-of boxes are ignored in training.
 
     Args:
-        ann_file: Official box CSV.
+        ann_file: Official box CSV. The training file is ``train-annotations-bbox.csv`` in V4,
+            ``oidv6-train-annotations-bbox.csv`` in V6 and in mmdet's documents; both can be read.
         label_file: Class descriptions, ``MID,name`` per line.
         hierarchy_file: JSON tree of the classes.
         classes: ``"challenge"`` (500 classes), ``None`` (all of ``label_file``), a list of names or MIDs, or a file.
+        image_level_ann_file: Official CSV of human-verified image-level labels, for validation and testing: the labels
+            verified in an image, present or absent, become its ``image_level_labels`` (int64), and the metric with
+            ``filter_labels=True`` judges detections of these classes. Held in memory, about 2 bytes per label.
         cache_dir: Folder of the packed tables; by default ``<data_root>/.mmdetpre``.
         max_images: Use the first so many images of the CSV only.
         max_unreadable: Largest fraction of images that may be missing or unreadable.
@@ -55,27 +64,31 @@ class PackedOpenImagesDataset(BaseDetDataset):
     Example:
         >>> PackedOpenImagesDataset(
         ...     data_root="data/OpenImages", data_prefix=dict(img="OpenImages/train/"),
-        ...     ann_file="annotations/oidv6-train-annotations-bbox.csv",
+        ...     ann_file="annotations/train-annotations-bbox.csv",
         ...     label_file="annotations/class-descriptions-boxable.csv",
         ...     hierarchy_file="annotations/bbox_labels_600_hierarchy.json")  # doctest: +SKIP
     """
 
     METAINFO: dict = {"dataset_type": "oid_v6"}
+    _fully_initialized: bool
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         label_file: str,
         hierarchy_file: str,
         classes: str | Sequence[str] | None = "challenge",
+        image_level_ann_file: str | None = None,
         cache_dir: str | None = None,
         max_images: int | None = None,
         max_unreadable: float = 0.1,
         img_suffix: str = ".jpg",
         metainfo: Mapping | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.label_file, self.hierarchy_file = label_file, hierarchy_file
+        self.image_level_ann_file = image_level_ann_file
+        self._image_labels: ImageLevelLabels | None = None
         self.classes = (metainfo or {}).get("classes", classes)
         self.cache_dir, self.max_images, self.max_unreadable = cache_dir, max_images, max_unreadable
         self.img_suffix = img_suffix
@@ -84,9 +97,9 @@ class PackedOpenImagesDataset(BaseDetDataset):
 
     def _join_prefix(self) -> None:
         super()._join_prefix()
-        for name in ("label_file", "hierarchy_file"):
+        for name in ("label_file", "hierarchy_file", "image_level_ann_file"):
             path = getattr(self, name)
-            if not is_abs(path) and self.data_root:
+            if path and not is_abs(path) and self.data_root:
                 setattr(self, name, osp.join(self.data_root, path))
 
     def full_init(self) -> None:
@@ -117,10 +130,13 @@ class PackedOpenImagesDataset(BaseDetDataset):
         self._table = table.with_paths(images, self.img_suffix)
         self._report()
         self._select_rows()
+        if self.image_level_ann_file is not None:
+            self._image_labels = self._read_image_labels(self.image_level_ann_file, mids)
         self._fully_initialized = True
 
     def _require_files(self) -> None:
-        wanted = {name: getattr(self, name) for name in ("ann_file", "label_file", "hierarchy_file")}
+        names = ("ann_file", "label_file", "hierarchy_file", "image_level_ann_file")
+        wanted = {name: path for name in names if (path := getattr(self, name)) is not None}
         missing = [f"    {name}: {path}" for name, path in wanted.items() if not fileio.exists(path, self.backend_args)]
         if self.backend_args is None and not osp.isdir(self.data_prefix["img"]):
             missing.append(f"    folder of the images, data_prefix['img']: {self.data_prefix['img']}")
@@ -153,6 +169,17 @@ class PackedOpenImagesDataset(BaseDetDataset):
             flags=rows.flags,
             notes=rows.dropped,
         )
+
+    def _read_image_labels(self, path: str, mids: list[str]) -> ImageLevelLabels:
+        image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(mids)})
+        covered = sum(self._table.names[int(row)] in image_labels.rows for row in self._rows)
+        print_log(
+            f"{osp.basename(path)}: {len(image_labels.labels)} image-level labels of the chosen classes, for {covered}"
+            f" of the {len(self._rows)} images." + ("" if covered else " Is it the file that belongs to ann_file?"),
+            "current",
+            logging.INFO if covered else logging.WARNING,
+        )
+        return image_labels
 
     def _report(self) -> None:
         table = self._table
@@ -208,17 +235,20 @@ class PackedOpenImagesDataset(BaseDetDataset):
         self.full_init()
         position = range(len(self._rows))[idx]
         table, row = self._table, int(self._rows[position])
-        boxes = table.slice_of(row)
+        boxes, name = table.slice_of(row), table.names[row]
         width, height = table.sizes[row].tolist()
         columns = (table.boxes[boxes].tolist(), table.labels[boxes].tolist(), table.flags[boxes].tolist())
-        return {
+        info = {
             "img_path": table.path(row),
-            "img_id": table.names[row],
+            "img_id": name,
             "width": width,
             "height": height,
             "sample_idx": position,
             "instances": [_instance(*values) for values in zip(*columns, strict=True)],
         }
+        if self._image_labels is not None:
+            info["image_level_labels"] = self._image_labels.of(name)
+        return info
 
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep some images only: a list of indices, the first n, or the last n when negative."""

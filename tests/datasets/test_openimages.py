@@ -57,7 +57,7 @@ def test_mmdets_own_reader_gives_the_same(folder):
 @pytest.mark.parametrize("get_supercategory", [True, False])
 def test_open_images_metric_gives_1_for_perfect_detections(folder, get_supercategory):
     pipeline = [
-        {"type": "mmdet.LoadImageFromFile"},
+        {"type": "LoadImageFromFile"},
         {"type": "mmdet.PackDetInputs", "meta_keys": ("img_id", "instances")},
     ]
     dataset = build(folder, pipeline=pipeline, test_mode=True)
@@ -158,7 +158,7 @@ def test_exif_rotated_photos_have_the_size_they_are_decoded_with(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
     folder.photo("a", 200, 100, exif=exif)
-    info = build(folder, pipeline=[{"type": "mmdet.LoadImageFromFile"}]).get_data_info(0)
+    info = build(folder, pipeline=[{"type": "LoadImageFromFile"}]).get_data_info(0)
     assert (info["width"], info["height"]) == (100, 200)
     np.testing.assert_allclose(info["instances"][0]["bbox"], [10, 40, 50, 160], atol=1e-3)
 

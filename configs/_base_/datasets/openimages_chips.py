@@ -21,7 +21,7 @@ test_pipeline = [
     dict(type="LoadAnnotations", with_bbox=True),
     dict(
         type="PackDetInputs",
-        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances"),
+        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances", "image_level_labels"),
     ),
 ]
 train_dataloader = dict(
@@ -57,6 +57,7 @@ val_dataloader = dict(
         ann_file="annotations/validation-annotations-bbox.csv",
         label_file=label_file,
         hierarchy_file=hierarchy_file,
+        image_level_ann_file="annotations/validation-annotations-human-imagelabels-boxable.csv",
         data_prefix=dict(img="OpenImages/validation/"),
         classes="challenge",
         pipeline=test_pipeline,
@@ -65,6 +66,6 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type="OpenImagesMetric", iou_thrs=0.5, ioa_thrs=0.5, use_group_of=True, get_supercategory=False
+    type="mmdetpre.OpenImagesMetric", iou_thrs=0.5, ioa_thrs=0.5, use_group_of=True, get_supercategory=False
 )
 test_evaluator = val_evaluator

@@ -1,0 +1,71 @@
+"""Read the human-verified image-level labels of OpenImages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmdetpre.datasets.openimages_csv import require_columns
+
+_HEADER = ("ImageID", "Source", "LabelName", "Confidence")
+_TYPES = {"ImageID": str, "LabelName": str}
+_ROWS_PER_CHUNK = 500_000
+
+
+@dataclass(frozen=True)
+class ImageLevelLabels:
+    """Which classes somebody has looked for in which image.
+
+    Attributes:
+        rows: Row of an image by its id.
+        offsets: (N + 1,) int64, the labels of row ``i`` are ``labels[offsets[i]:offsets[i + 1]]``.
+        labels: (K,) int16.
+    """
+
+    rows: dict[str, int]
+    offsets: np.ndarray
+    labels: np.ndarray
+
+    def of(self, image: str) -> np.ndarray:
+        """(k,) int64 labels verified in an image, present and absent ones; none for an image that was not verified."""
+        row = self.rows.get(image)
+        part = slice(0, 0) if row is None else slice(self.offsets[row], self.offsets[row + 1])
+        return self.labels[part].astype(np.int64)
+
+
+def read_image_labels(path: str | Path, labels: dict[str, int]) -> ImageLevelLabels:
+    """Read an official CSV of image-level labels (``ImageID,Source,LabelName,Confidence``; columns found by name).
+
+    As in mmdet every row counts whatever its confidence: both 1 (verified present) and 0 (verified absent) say that a
+    detection of the class can be judged.
+
+    Args:
+        path: The CSV, of the same part of OpenImages as the boxes.
+        labels: Label by MID of the chosen classes. Rows of other classes are left out.
+
+    Raises:
+        ValueError: If a column is missing or the file is no CSV.
+
+    Example:
+        >>> path = "validation-annotations-human-imagelabels-boxable.csv"
+        >>> read_image_labels(path, {"/m/0k4j": 0}).of("0001eeaf4aed83f9")  # doctest: +SKIP
+    """
+    require_columns(path, list(_TYPES), _HEADER)
+    rows: dict[str, int] = {}
+    images, kept = [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
+    try:
+        for chunk in pd.read_csv(path, usecols=list(_TYPES), dtype=_TYPES, chunksize=_ROWS_PER_CHUNK):
+            codes, mids = pd.factorize(chunk["LabelName"])
+            label = np.array([labels.get(mid, -1) for mid in mids], np.int16)[codes]
+            codes, names = pd.factorize(chunk["ImageID"].to_numpy()[label >= 0])
+            images.append(np.array([rows.setdefault(name, len(rows)) for name in names], np.int32)[codes])
+            kept.append(label[label >= 0])
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path} cannot be read: {error}. Expected lines {','.join(_HEADER)}.") from error
+    image = np.concatenate(images)
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(np.bincount(image, minlength=len(rows)), out=offsets[1:])
+    return ImageLevelLabels(rows, offsets, np.concatenate(kept)[np.argsort(image, kind="stable")])
