@@ -26,5 +26,10 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(chips=chips, dataset=dict(data_root=data_root, classes=None)),
 )
-val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, classes=None, pipeline=test_pipeline))
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(data_root=data_root, classes=None, image_level_ann_file=None, pipeline=test_pipeline),
+)
 test_dataloader = val_dataloader
+val_evaluator = dict(filter_labels=False)  # the sample is annotated exhaustively: every detection counts
+test_evaluator = val_evaluator
