@@ -28,7 +28,7 @@ class OpenImagesMetric(MMDetOpenImagesMetric):
             have been tested.
 
     Example:
-        >>> METRICS.build(dict(type="mmdetpre.OpenImagesMetric", get_supercategory=False)).iou_thrs
+        >>> OpenImagesMetric(get_supercategory=False).iou_thrs
         [0.5]
     """
 
