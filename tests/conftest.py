@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
@@ -20,6 +21,17 @@ settings.load_profile("mmdetpre")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _default_scope() -> Iterator[None]:
+    """mmengine's default scope is global: what one test sets must not decide which types another one finds."""
+    from mmengine.registry import DefaultScope
+
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -73,12 +85,3 @@ def sample_config(tiny_sample: Path, tmp_path: Path):
 
     return make
 
-
-@pytest.fixture
-def free_port() -> int:
-    """A TCP port of this machine that nobody listens on."""
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

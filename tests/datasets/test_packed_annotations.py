@@ -76,6 +76,7 @@ def test_subset_keeps_the_order_asked_for():
 def test_names_come_back(names):
     column = NameColumn.pack(names)
     assert list(column) == names and len(column) == len(names)
+    assert column[1:-1] == names[1:-1]
     with pytest.raises(IndexError):
         column[len(names)]
 

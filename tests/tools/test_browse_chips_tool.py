@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import runpy
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,22 +44,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True)
-
-
 def test_draws_and_refuses_to_overwrite(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config: Path, tmp_path: Path, run_tool: Callable, run_tool_here: Callable
 ) -> None:
-    arguments = [str(config), "--out-dir", str(tmp_path / "out"), "-n", "2"]
-    first = run(*arguments)
+    arguments = [config, "--out-dir", tmp_path / "out", "-n", 2]
+    first = run_tool(TOOL, *arguments)
     assert first.returncode == 0, first.stderr
     pictures = sorted((tmp_path / "out").glob("*_chips.png"))
     assert len(pictures) == 2
     assert all(Image.open(path).width > 1000 for path in pictures)
-    # In this process: the imports take most of the tool's time.
-    monkeypatch.setattr(sys, "argv", [str(TOOL), *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(TOOL), run_name="__main__")
-    assert stopped.value.code == 1
-    assert "--force" in capsys.readouterr().err
+    second = run_tool_here(TOOL, *arguments)
+    assert second.returncode == 1 and "--force" in second.stderr
