@@ -8,6 +8,7 @@ _base_ = [
     "../_base_/runtime.py",
 ]
 data_root = "data/sample/"
+classes = ["Disc", "Ring", "Crescent", "Square", "Triangle", "Cross", "Star", "Heart"]
 chips = dict(
     chip_size=128,
     scales=[(192, 256), (120, 128)],
@@ -17,18 +18,18 @@ chips = dict(
 )
 test_pipeline = [
     dict(type="LoadImageFromFile"),
-    dict(type="Resize", scale=(192, 144), keep_ratio=True),
+    dict(type="Resize", scale=(256, 192), keep_ratio=True),
     dict(type="LoadAnnotations", with_bbox=True),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
 ]
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=16,
     num_workers=1,
-    dataset=dict(chips=chips, dataset=dict(data_root=data_root, classes=None)),
+    dataset=dict(chips=chips, dataset=dict(data_root=data_root, classes=classes)),
 )
 val_dataloader = dict(
     num_workers=1,
-    dataset=dict(data_root=data_root, classes=None, image_level_ann_file=None, pipeline=test_pipeline),
+    dataset=dict(data_root=data_root, classes=classes, image_level_ann_file=None, pipeline=test_pipeline),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(filter_labels=False)  # the sample is annotated exhaustively: every detection counts

@@ -59,6 +59,9 @@ class ChipRoIHead(StandardRoIHead):
         )
         rois = bbox2roi(list(proposals))
         labels, weights, gt_boxes = (torch.cat(parts) for parts in zip(*targets, strict=True))
+        if not len(rois):  # one region of weight 0: distributed training waits for the gradient of every parameter
+            rois = rois.new_tensor([[0.0, 0.0, 0.0, 16.0, 16.0]])
+            labels, weights, gt_boxes = labels.new_tensor([self.bbox_head.num_classes]), rois.new_zeros(1), rois[:, 1:]
         outputs = self._bbox_forward(x, rois)
         cls_score, bbox_pred = outputs["cls_score"].float(), outputs["bbox_pred"].float()
         batch, cfg = len(proposals), self.train_cfg

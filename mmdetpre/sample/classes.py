@@ -17,12 +17,14 @@ class ObjectClass:
         shape: Key of :data:`mmdetpre.sample.shapes.SHAPES`: what every object of the class looks like.
         mid: Machine identifier in the style of OpenImages.
         parent: Name of its parent category in the hierarchy.
+        hue: Usual hue of its objects, 0 (red) to 1 (red again).
     """
 
     name: str
     shape: str
     mid: str
     parent: str
+    hue: float
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,20 @@ ROOT_MID = "/m/0bl9f"
 
 _CLASSES: dict[ClassSet, tuple[ObjectClass, ...]] = {
     "source": (
-        ObjectClass("Disc", "disc", "/m/0smp1", "Round shape"),
-        ObjectClass("Ring", "ring", "/m/0smp2", "Round shape"),
-        ObjectClass("Crescent", "crescent", "/m/0smp3", "Round shape"),
-        ObjectClass("Square", "square", "/m/0smp4", "Straight shape"),
-        ObjectClass("Triangle", "triangle", "/m/0smp5", "Straight shape"),
-        ObjectClass("Cross", "cross", "/m/0smp6", "Straight shape"),
-        ObjectClass("Star", "star", "/m/0smp7", "Straight shape"),
-        ObjectClass("Heart", "heart", "/m/0smp8", "Round shape"),
+        ObjectClass("Disc", "disc", "/m/0smp1", "Round shape", 0),
+        ObjectClass("Ring", "ring", "/m/0smp2", "Round shape", 0.375),
+        ObjectClass("Crescent", "crescent", "/m/0smp3", "Round shape", 0.75),
+        ObjectClass("Square", "square", "/m/0smp4", "Straight shape", 0.125),
+        ObjectClass("Triangle", "triangle", "/m/0smp5", "Straight shape", 0.5),
+        ObjectClass("Cross", "cross", "/m/0smp6", "Straight shape", 0.875),
+        ObjectClass("Star", "star", "/m/0smp7", "Straight shape", 0.25),
+        ObjectClass("Heart", "heart", "/m/0smp8", "Round shape", 0.625),
     ),
     "target": (
-        ObjectClass("Arrow", "arrow", "/m/0smt1", "Straight shape"),
-        ObjectClass("Hourglass", "hourglass", "/m/0smt2", "Straight shape"),
-        ObjectClass("Arch", "arch", "/m/0smt3", "Round shape"),
-        ObjectClass("Clover", "clover", "/m/0smt4", "Round shape"),
+        ObjectClass("Arrow", "arrow", "/m/0smt1", "Straight shape", 0.06),
+        ObjectClass("Hourglass", "hourglass", "/m/0smt2", "Straight shape", 0.31),
+        ObjectClass("Arch", "arch", "/m/0smt3", "Round shape", 0.56),
+        ObjectClass("Clover", "clover", "/m/0smt4", "Round shape", 0.81),
     ),
 }
 _PARENTS = (ParentCategory("Round shape", "/m/0smw1"), ParentCategory("Straight shape", "/m/0smw2"))

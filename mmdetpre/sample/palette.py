@@ -12,6 +12,8 @@ Colour = tuple[int, int, int]
 
 _CANDIDATES = 24
 _CLEAR_DISTANCE = 170.0
+_USUAL = 0.85
+_HUE_SPREAD = 0.03
 
 
 def colour_distance(a: Colour, b: Colour) -> float:
@@ -26,14 +28,19 @@ def muted_colour(rng: np.random.Generator) -> Colour:
     return _rgb(rng.random(), 0.25 * rng.random(), 0.3 + 0.45 * rng.random())
 
 
-def vivid_colour(rng: np.random.Generator, avoid: Iterable[Colour]) -> Colour:
-    """An object colour that is clearly different from the colours to avoid, or the most different of some tries."""
+def vivid_colour(rng: np.random.Generator, avoid: Iterable[Colour], usual_hue: float) -> Colour:
+    """An object colour that is clearly different from the colours to avoid, or the most different of some tries.
+
+    Most objects have about the usual hue (0 to 1) of their class, the others any: colour is a hint, shape decides.
+    """
     avoid = list(avoid)
+    usual = rng.random() < _USUAL
     best, best_distance = None, -1.0
     for _ in range(_CANDIDATES):
         dark = rng.random() < 0.25
         value = (0.2 if dark else 0.8) + 0.2 * rng.random()
-        colour = _rgb(rng.random(), 0.6 + 0.4 * rng.random(), value)
+        hue = (usual_hue + _HUE_SPREAD * rng.standard_normal()) % 1 if usual else rng.random()
+        colour = _rgb(hue, 0.6 + 0.4 * rng.random(), value)
         distance = min((colour_distance(colour, other) for other in avoid), default=np.inf)
         if distance > best_distance:
             best, best_distance = colour, distance

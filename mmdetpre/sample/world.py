@@ -96,14 +96,13 @@ class World:
         aspect = math.exp(rng.uniform(-0.25, 0.25))
         angle = rng.uniform(-25, 25)
         margin = 0.0 if rng.random() < 0.2 else 0.5 * size
-        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)))
-        look = dict(fill=fill, accent=accent_colour(rng, fill), texture=_texture(rng, size))
+        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)), self.classes[label].hue)
+        accent, texture = accent_colour(rng, fill), _texture(rng, size)
         texture_angle = rng.uniform(0, 180)
         for _ in range(_PLACEMENT_TRIES):
             centre = (_coordinate(rng, canvas.width, margin), _coordinate(rng, canvas.height, margin))
-            candidate = SceneObject(
-                label, self.classes[label].shape, centre, size, aspect, angle, texture_angle=texture_angle, **look
-            )
+            shape = self.classes[label].shape
+            candidate = SceneObject(label, shape, centre, size, aspect, angle, fill, accent, texture, texture_angle)
             if canvas.add(candidate.contours()):
                 objects.append(candidate)
                 return
@@ -114,7 +113,7 @@ class World:
     ) -> None:
         """Add a tight cluster of at least six small objects of one class, or nothing if it finds no room."""
         label = int(rng.integers(len(self.classes)))
-        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)))
+        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)), self.classes[label].hue)
         accent = accent_colour(rng, fill)
         columns, rows = int(rng.integers(3, 5)), int(rng.integers(2, 4))
         size = float(rng.uniform(1.1, 1.8)) * self.min_object

@@ -1,0 +1,145 @@
+"""The whole way on drawn data: draw a sample, train SNIPER from chips, test it, draw what it sees and finds.
+
+Example: python tools/misc/demo.py            (`make demo` sets everything up and runs it)
+
+Every step is skipped if its result stands; an interrupted training goes on where it was. To begin anew, remove the
+folder that is printed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+from mmengine.config import Config
+from mmengine.runner import save_checkpoint
+
+from mmdetpre.sample import make_sample
+from mmdetpre.visualization.detections import detection_grid, draw_detections
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "configs/det/sniper_openimages_sample.py"
+METRIC = "openimages/AP50"
+# Threads that wait must not spin: data loading shares the cores with the training.
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("work_dirs/demo"), help="results (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training (%(default)s)")
+    return parser.parse_args()
+
+
+def say(text: str) -> None:
+    print(f"\n=== {text}", flush=True)
+
+
+def run(*command: str | Path) -> None:
+    print("$", *command, flush=True)
+    subprocess.run([str(part) for part in command], cwd=ROOT, env=ENVIRONMENT, check=True)
+
+
+def train(out: Path, seed: int) -> Path:
+    """Trains to the last epoch, from where an earlier run stopped; returns the checkpoint."""
+    cfg = Config.fromfile(ROOT / CONFIG)
+    last = out / f"epoch_{cfg.train_cfg.max_epochs}.pth"
+    if last.exists():
+        print(f"{last} stands.")
+        return last
+    resume = ["--resume"] if (out / "last_checkpoint").exists() else []
+    run("mim", "train", "mmdet", CONFIG, "--work-dir", out, *resume, "--cfg-options", f"randomness.seed={seed}")
+    return last
+
+
+def test(checkpoint: Path, out: Path) -> float:
+    """mAP at IoU 0.5 of a checkpoint on the validation part."""
+    result = out / f"{checkpoint.stem}_metrics.json"
+    if not (result.exists() and result.stat().st_mtime >= checkpoint.stat().st_mtime):
+        folder = out / f"test_{checkpoint.stem}"
+        shutil.rmtree(folder, ignore_errors=True)
+        run("mim", "test", "mmdet", CONFIG, "--checkpoint", checkpoint, "--work-dir", folder)
+        (metrics,) = folder.glob("*/*.json")
+        shutil.copyfile(metrics, result)
+    return json.loads(result.read_text())[METRIC]
+
+
+def untrained(out: Path) -> Path:
+    """A checkpoint of the detector before training."""
+    from mmdet.apis import init_detector
+
+    path = out / "untrained.pth"
+    if not path.exists():
+        model = init_detector(str(ROOT / CONFIG), checkpoint=None, device="cpu")
+        model.init_weights()
+        save_checkpoint(dict(meta=dict(dataset_meta={}), state_dict=model.state_dict()), str(path))
+    return path
+
+
+def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float = 0.3) -> None:
+    """A grid of validation images: ground truth beside detections."""
+    from mmdet.apis import inference_detector, init_detector
+    from mmdet.registry import DATASETS
+    from mmengine.structures import InstanceData
+
+    model = init_detector(str(ROOT / CONFIG), str(checkpoint), device="cpu")
+    dataset = DATASETS.build(Config.fromfile(ROOT / CONFIG).val_dataloader.dataset)
+    pictures = []
+    for index in range(count):
+        info = dataset.get_data_info(index)
+        truth = InstanceData(
+            bboxes=[i["bbox"] for i in info["instances"]], labels=[i["bbox_label"] for i in info["instances"]]
+        )
+        found = inference_detector(model, info["img_path"]).pred_instances
+        image = cv2.cvtColor(cv2.imread(info["img_path"]), cv2.COLOR_BGR2RGB)
+        pictures.append(draw_detections(image, truth, found, dataset.metainfo["classes"], score_thr))
+    cv2.imwrite(str(path), cv2.cvtColor(detection_grid(pictures, score_thr=score_thr), cv2.COLOR_RGB2BGR))
+
+
+def main() -> int:
+    args = parse_args()
+    os.chdir(ROOT)
+    out = args.out
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    try:
+        say("1/5 Draw the sample (OpenImages layout)")
+        make_sample("data/sample")
+        say("2/5 Train SNIPER on chips of the sample")
+        checkpoint = train(out, args.seed)
+        say("3/5 Test the checkpoint, and the detector before training")
+        after, before = test(checkpoint, out), test(untrained(out), out)
+        say("4/5 Draw mined chips")
+        chips = out / "chips"
+        if not chips.exists():
+            run(sys.executable, "tools/misc/browse_chips.py", CONFIG, "--out-dir", chips, "-n", "4")
+        say("5/5 Draw detections")
+        detections = out / "detections.png"
+        if not detections.exists() or detections.stat().st_mtime < checkpoint.stat().st_mtime:
+            draw_findings(checkpoint, detections)
+    except subprocess.CalledProcessError as error:
+        print(
+            f"\nThe demo stopped at the command above (exit {error.returncode}). Run it again to go on.",
+            file=sys.stderr,
+        )
+        return 1
+    print(
+        f"\nmAP@0.5 on the {Path('data/sample')} validation images: {after:.3f} (before training {before:.3f})"
+        f"\nmined chips: {chips}/\ndetections:  {detections}\ncheckpoint:  {checkpoint}"
+        f"\n{time.monotonic() - began:.0f} s. To begin anew: rm -r {out}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
