@@ -84,4 +84,3 @@ def sample_config(tiny_sample: Path, tmp_path: Path):
         return cfg
 
     return make
-
