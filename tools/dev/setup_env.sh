@@ -76,7 +76,7 @@ share_package_sources() {
 }
 
 install_locked() {
-    "$VENV/bin/uv" pip install --python "$VENV/bin/python" -r requirements/lock.txt
+    "$VENV/bin/uv" pip install --compile-bytecode --python "$VENV/bin/python" -r requirements/lock.txt
 }
 
 # Decides whether mmcv's operators are built with CUDA; sets cuda (0 or 1) and cuda_why.
@@ -180,7 +180,7 @@ else
     echo "      building $cuda_why; about 6 minutes on 2 cores, once per machine"
     build_mmcv "$wheels"
 fi
-"$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --no-deps "$wheels"/mmcv-*.whl
+"$VENV/bin/uv" pip install --quiet --compile-bytecode --python "$VENV/bin/python" --no-deps "$wheels"/mmcv-*.whl
 finish
 
 begin "mmdetpre, editable"
