@@ -54,7 +54,9 @@ class AnnotationArrays(NamedTuple):
         ignore = np.zeros(last - first, dtype=np.bool_)
         if self.ignore is not None:
             ignore[:] = self.ignore[first:last]
-        return ImageRange(np.array(self.sizes[start:stop], dtype=np.int64), offsets - first, boxes, ignore)
+        return ImageRange(
+            np.maximum(np.array(self.sizes[start:stop], dtype=np.int64), 1), offsets - first, boxes, ignore
+        )
 
 
 def check_annotations(
@@ -68,12 +70,6 @@ def check_annotations(
     sizes, box_offsets, boxes = (_as_array(array) for array in (sizes, box_offsets, boxes))
     if sizes.ndim != 2 or sizes.shape[1] != 2:
         raise ValueError(f"sizes has shape {sizes.shape}: expected (N, 2), the width and height of every image.")
-    if len(sizes) and sizes.min() <= 0:
-        image = int(np.flatnonzero((sizes <= 0).any(axis=1))[0])
-        raise ValueError(
-            f"Image {image} has width and height {sizes[image].tolist()}: both must be at least 1 pixel. Read the size"
-            " from the image file, or leave the image out."
-        )
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         if boxes.size:
             raise ValueError(f"boxes has shape {boxes.shape}: expected (M, 4), x1, y1, x2, y2 of every box.")
@@ -93,6 +89,13 @@ def check_annotations(
         raise ValueError(
             f"box_offsets fall from {box_offsets[image]} to {box_offsets[image + 1]} at image {image}: they must never"
             " decrease. Sort the boxes by image and accumulate their counts."
+        )
+    without_pixels = (sizes <= 0).any(axis=1)
+    if without_pixels.any() and (without_pixels & (np.diff(box_offsets) > 0)).any():
+        image = int(np.flatnonzero(without_pixels & (np.diff(box_offsets) > 0))[0])
+        raise ValueError(
+            f"Image {image} has boxes but width and height {sizes[image].tolist()}: both must be at least 1 pixel. Read the"
+            " size from the image file, or leave the image out. (Unreadable images have no size, and no boxes.)"
         )
     if ignore is not None:
         ignore = _as_array(ignore)

@@ -44,8 +44,8 @@ class ChipRoIHead(StandardRoIHead):
         """All regions are learned: neither assigner nor sampler is built."""
 
     def project(self, x: Sequence[Tensor]) -> Tensor:
-        """The map (N, proj_channels, H, W) that regions are pooled from."""
-        return F.relu(self.conv_proj(x[0]))
+        """The map (N, proj_channels, H, W) that regions are pooled from, in float32 also under mixed precision."""
+        return F.relu(self.conv_proj(x[0])).float()
 
     def _bbox_forward(self, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         return super()._bbox_forward((self.project(x),), rois)

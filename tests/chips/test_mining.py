@@ -253,7 +253,7 @@ BOX = [[1, 2, 30, 40]]
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (([[640, 0]], [0, 1], BOX), r"Image 0 has width and height \[640, 0\]"),
+        (([[640, 0]], [0, 1], BOX), r"Image 0 has boxes but width and height \[640, 0\]"),
         (([640, 480], [0, 1], BOX), r"sizes has shape \(2,\)"),
         (([[640, 480]], [0, 1], [[1, 2, 3]]), r"boxes has shape \(1, 3\)"),
         (([[640, 480]] * 2, [0, 1, 2], [*BOX, [1, 2, np.nan, 9]]), "Box 0 of image 1 is"),
@@ -279,3 +279,9 @@ def test_contradictions_of_one_image_are_named():
         mine_image((640, 480), BOX, SETTINGS[0], ignore=[True, False])
     with pytest.raises(ValueError, match=r"ignore has shape \(2,\)"):
         mine_chips([[640, 480]], [0, 1], BOX, SETTINGS[0], ignore=[True, False])
+
+
+def test_an_image_without_size_and_boxes_has_no_chips():
+    sizes, offsets = [[640, 480], [0, 0], [640, 480]], [0, 1, 1, 2]
+    table = mine_chips(sizes, offsets, BOX * 2, SETTINGS[0])
+    assert set(table.image.tolist()) == {0, 2}

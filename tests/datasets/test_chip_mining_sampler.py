@@ -7,6 +7,7 @@ from mmengine.registry import init_default_scope
 
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.sample import make_sample
 
 
 @pytest.fixture
@@ -106,3 +107,21 @@ def test_two_gloo_ranks_share_the_chips_of_one(dataset, tmp_path):
     assert set(first) | set(second) == set(single)
     assert len(set(first) & set(second)) == len(single) % 2
     assert [record for pair in zip(first, second, strict=True) for record in pair][: len(single)] == single
+
+
+def test_missing_and_broken_photos_do_not_stop_an_epoch(sample_config, tmp_path):
+    """One photo is missing and one is damaged before the table is built, a third breaks afterwards."""
+    root = make_sample(tmp_path / "sample", train=12, validation=1, progress=False)
+    photos = sorted((root / "OpenImages" / "train").glob("*.jpg"))
+    photos[3].unlink()
+    photos[5].write_bytes(b"no image")
+    init_default_scope("mmdet")
+    cfg = sample_config(train_dataloader__dataset__dataset__data_root=f"{root}/").train_dataloader.dataset
+    cfg.dataset.max_unreadable = 0.5
+    dataset = ChipDataset(cfg.dataset, cfg.chips, cfg.pipeline, max_broken=1)
+    sampler = ChipMiningSampler(dataset, seed=0)
+    photos[7].write_bytes(photos[7].read_bytes()[:2000])
+    images = [sample["data_samples"].img_path for sample in map(dataset.__getitem__, sampler)]
+    assert len(images) == len(sampler)
+    assert not {str(photos[i]) for i in (3, 5, 7)} & set(images)
+    assert dataset.broken_images.count() == 1

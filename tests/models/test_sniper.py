@@ -105,6 +105,21 @@ def test_range_that_no_proposal_meets_gives_finite_losses(sample_config):
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
 
+def test_mixed_precision_gives_nearly_the_same_rpn_loss(sample_config):
+    cfg = sample_config()
+    model = build(cfg.model).train()
+    data = model.data_preprocessor(chips(cfg, 4), True)
+    losses = []
+    for enabled in (False, True):
+        torch.manual_seed(0)  # the same anchors are sampled
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            losses.append(model.loss(data["inputs"], data["data_samples"]))
+    full, mixed = losses
+    total(mixed).backward()
+    assert float(mixed["loss_rpn_cls"].detach()) == pytest.approx(float(full["loss_rpn_cls"].detach()), rel=0.05)
+    assert all(value.dtype == torch.float32 and torch.isfinite(value) for value in mixed.values())
+
+
 def test_proposals_obey_the_valid_range_only_in_training(sample_config):
     cfg = sample_config()
     model = build(cfg.model)
