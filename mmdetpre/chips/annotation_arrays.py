@@ -94,8 +94,8 @@ def check_annotations(
     if without_pixels.any() and (without_pixels & (np.diff(box_offsets) > 0)).any():
         image = int(np.flatnonzero(without_pixels & (np.diff(box_offsets) > 0))[0])
         raise ValueError(
-            f"Image {image} has boxes but width and height {sizes[image].tolist()}: both must be at least 1 pixel. Read the"
-            " size from the image file, or leave the image out. (Unreadable images have no size, and no boxes.)"
+            f"Image {image} has boxes but width and height {sizes[image].tolist()}: both must be at least 1 pixel. Read"
+            " the size from the image file, or leave the image out. (Unreadable images have no size, and no boxes.)"
         )
     if ignore is not None:
         ignore = _as_array(ignore)
