@@ -1,7 +1,12 @@
 # Once, for every config: makes `mmdetpre.*` types known and lets interrupted training go on in mid-epoch.
 default_scope = "mmdet"
 custom_imports = dict(imports=["mmdetpre"])
-custom_hooks = [dict(type="mmdetpre.ExactResumeHook"), dict(type="mmdetpre.BrokenImageHook")]
+custom_hooks = [
+    dict(type="mmdetpre.ExactResumeHook"),
+    dict(type="mmdetpre.BrokenImageHook"),
+    # Beside the checkpoint of each epoch, one to go on from in mid-epoch.
+    dict(type="CheckpointHook", by_epoch=False, interval=1000, max_keep_ckpts=1, save_last=False),
+]
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),

@@ -111,6 +111,14 @@ class ChipRPNHead(RPNHead):
         labels, matched = label_anchors(anchors, considered, gt, gt_mask, ignored, ignored_mask, *thresholds)
         return labels, matched, gt
 
+    def predict_by_feat(
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], *args: Any, **kwargs: Any
+    ) -> list[InstanceData]:
+        """Proposals of each image, in float32 also under mixed precision: mmdet makes anchors in the scores' type."""
+        return super().predict_by_feat(
+            [s.float() for s in cls_scores], [d.float() for d in bbox_preds], *args, **kwargs
+        )
+
     def _predict_by_feat_single(
         self,
         cls_score_list: list[Tensor],
@@ -123,16 +131,22 @@ class ChipRPNHead(RPNHead):
         with_nms: bool = True,
     ) -> InstanceData:
         cfg = self.test_cfg if cfg is None else cfg
-        scores = cls_score_list[0].permute(1, 2, 0).reshape(-1, 2).float()
-        deltas = bbox_pred_list[0].permute(1, 2, 0).reshape(-1, 4).float()
+        if cfg.nms.type != "nms":
+            raise ValueError(
+                f"nms of the proposals is {cfg.nms.type!r}: ChipRPNHead knows dict(type='nms', iou_threshold=...)."
+            )
+        scores = cls_score_list[0].permute(1, 2, 0).reshape(-1, 2)
+        deltas = bbox_pred_list[0].permute(1, 2, 0).reshape(-1, 4)
         scores = F.softmax(scores, dim=1)[:, 0]
         boxes = self.bbox_coder.decode(mlvl_priors[0], deltas, max_shape=img_meta["img_shape"])
         sides = boxes[:, 2:] - boxes[:, :2]
-        keep = (sides >= cfg.min_bbox_size).any(dim=1) & (sides > 0).all(dim=1)
-        if self.training and "valid_range" in img_meta:
-            low, high = img_meta["valid_range"]
+        large = sides >= cfg.min_bbox_size
+        if self.training:  # the original tests one side in training and both at test time
+            low, high = img_meta.get("valid_range", (0.0, float("inf")))
             area = sides.prod(dim=1)
-            keep &= (area >= low**2) & (area < high**2)
+            keep = large.any(dim=1) & (sides > 0).all(dim=1) & (area >= low**2) & (area <= high**2)
+        else:
+            keep = large.all(dim=1)
         boxes, scores = boxes[keep], scores[keep]
         scores, order = scores.topk(min(cfg.nms_pre, len(scores)))
         boxes = boxes[order]

@@ -6,6 +6,9 @@ import torch
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
+_BOXES_AT_ONCE = 64
+"""Bounds the memory of a crowded chip: overlaps are computed for so many boxes of each chip at a time."""
+
 
 def label_anchors(
     anchors: Tensor,
@@ -37,21 +40,29 @@ def label_anchors(
     """
     batch, num = gt.shape[0], len(anchors)
     labels = anchors.new_full((batch, num), -1, dtype=torch.int8)
-    if gt.shape[1]:
-        iou = bbox_overlaps(anchors[None].expand(batch, -1, -1), gt).masked_fill(~gt_mask[:, None], -1.0)
-        iou = iou.masked_fill(~considered[None, :, None], -1.0)
-        best_of_anchor, matched = iou.max(dim=2)
-        best_of_gt = iou.amax(dim=1, keepdim=True)
-        labels[best_of_anchor < neg_iou_thr] = 0
-        labels[((iou == best_of_gt) & (best_of_gt > 0)).any(dim=2) | (best_of_anchor >= pos_iou_thr)] = 1
-    else:
-        matched = torch.zeros((batch, num), dtype=torch.long, device=anchors.device)
-        labels.zero_()
-    if ignored.shape[1]:
-        iou = bbox_overlaps(anchors[None].expand(batch, -1, -1), ignored).masked_fill(~ignored_mask[:, None], -1.0)
-        labels[(iou > ignore_iou_thr).any(dim=2)] = -1
+    best = anchors.new_full((batch, num), -1.0)
+    best_of_a_box = torch.zeros_like(labels, dtype=torch.bool)
+    matched = torch.zeros((batch, num), dtype=torch.long, device=anchors.device)
+    for start in range(0, gt.shape[1], _BOXES_AT_ONCE):
+        iou = _masked_iou(anchors, gt, gt_mask, start).masked_fill(~considered[None, :, None], -1.0)
+        highest, index = iou.max(dim=2)
+        matched = torch.where(highest > best, index + start, matched)
+        best = torch.maximum(best, highest)
+        of_box = iou.amax(dim=1, keepdim=True)
+        best_of_a_box |= ((iou == of_box) & (of_box > 0)).any(dim=2)
+    labels[best < neg_iou_thr] = 0
+    labels[best_of_a_box | (best >= pos_iou_thr)] = 1
+    for start in range(0, ignored.shape[1], _BOXES_AT_ONCE):
+        labels[(_masked_iou(anchors, ignored, ignored_mask, start) > ignore_iou_thr).any(dim=2)] = -1
     labels[:, ~considered] = -1
     return labels, matched
+
+
+def _masked_iou(anchors: Tensor, boxes: Tensor, mask: Tensor, start: int) -> Tensor:
+    """IoU (B, A, at most _BOXES_AT_ONCE) of the anchors with some boxes of each chip, -1 for padding."""
+    part = slice(start, start + _BOXES_AT_ONCE)
+    iou = bbox_overlaps(anchors[None].expand(len(boxes), -1, -1), boxes[:, part])
+    return iou.masked_fill(~mask[:, None, part], -1.0)
 
 
 def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:

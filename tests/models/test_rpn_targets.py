@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmdet.models.task_modules import DeltaXYWHBBoxCoder
+from mmdet.structures.bbox import bbox_overlaps
 
 from mmdetpre.models.instances import large_enough, pad_boxes
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
@@ -118,3 +119,20 @@ def test_sampling_when_all_is_ignored():
     sampled, _, pos_mask = sample_anchors(torch.full((1, 300), -1, dtype=torch.int8), 256, 0.5)
     assert (sampled == -1).all()
     assert not pos_mask.any()
+
+
+def test_a_crowd_is_labelled_like_box_by_box():
+    """More boxes than are compared at once, against the rule written out."""
+    generator = torch.Generator().manual_seed(0)
+    corner, side = torch.rand(150, 2, generator=generator) * 400, 12 + torch.rand(150, 2, generator=generator) * 90
+    gt, ignored = torch.cat([corner, corner + side], 1)[:90], torch.cat([corner, corner + side], 1)[90:]
+    anchors = RoundedAnchorGenerator(strides=[16], ratios=[0.5, 1, 2], scales=[2, 4]).grid_priors(
+        [(32, 32)], device="cpu"
+    )[0]
+    everywhere = torch.ones(len(anchors), dtype=torch.bool)
+    labels, matched = label_anchors(anchors, everywhere, *pad_boxes([gt]), *pad_boxes([ignored]))
+    iou, lost = bbox_overlaps(anchors, gt), bbox_overlaps(anchors, ignored).amax(1) > 0.3
+    positive = (iou.amax(1) >= 0.5) | ((iou == iou.amax(0)) & (iou.amax(0) > 0)).any(1)
+    expected = torch.where(positive, 1, torch.where(iou.amax(1) < 0.4, 0, -1)).masked_fill(lost, -1)
+    assert torch.equal(labels[0].long(), expected)
+    assert torch.equal(iou[torch.arange(len(anchors)), matched[0]], iou.amax(1))

@@ -140,6 +140,24 @@ def test_proposals_obey_the_valid_range_only_in_training(sample_config):
     assert not ((sides() >= 20) & (sides() < 40)).all()
 
 
+def test_a_proposal_of_the_whole_chip_is_in_an_open_range(sample_config):
+    cfg = sample_config()
+    model = build(cfg.model).train()
+    anchor = torch.tensor([[0.0, 0.0, 128.0, 128.0]])
+    meta = dict(img_shape=(128, 128), valid_range=(60.0, 128.0))
+    maps = [torch.zeros(2, 1, 1)], [torch.zeros(4, 1, 1)]
+    proposals = model.rpn_head._predict_by_feat_single(*maps, [None], [anchor], meta, cfg.model.train_cfg.rpn_proposal)
+    assert proposals.bboxes.tolist() == anchor.tolist()
+
+
+def test_another_nms_of_proposals_is_refused(sample_config):
+    cfg = sample_config(model__train_cfg__rpn_proposal__nms__type="soft_nms")
+    model = build(cfg.model).train()
+    data = model.data_preprocessor(chips(cfg, 1), True)
+    with pytest.raises(ValueError, match="soft_nms"):
+        model.loss(data["inputs"], data["data_samples"])
+
+
 def test_whole_images_as_training_samples_are_refused(sample_config):
     cfg = sample_config()
     model = build(cfg.model).train()

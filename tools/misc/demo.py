@@ -2,13 +2,14 @@
 
 Example: python tools/misc/demo.py            (`make demo` sets everything up and runs it)
 
-Every step is skipped if its result stands; an interrupted training goes on where it was. To begin anew, remove the
-folder that is printed at the end.
+Every step is skipped if its result stands; an interrupted training goes on at its last checkpoint. To begin anew,
+remove the folder that is printed at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -18,10 +19,15 @@ import time
 from pathlib import Path
 
 import cv2
+from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
-from mmengine.runner import save_checkpoint
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 
+from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
+from mmdetpre.visualization.chip_views import browse_chips
 from mmdetpre.visualization.detections import detection_grid, draw_detections
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,9 +42,27 @@ ENVIRONMENT = os.environ | {
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("work_dirs/demo"), help="results (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "work_dirs/demo", help="folder of the results (work_dirs/demo)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (%(default)s)")
     return parser.parse_args()
+
+
+def claim(out: Path, seed: int) -> None:
+    """Makes the folder of results, or checks that what it holds is of the same settings.
+
+    Raises:
+        ValueError: If the folder is of another seed or config, or was not made by the demo.
+    """
+    text = Config.fromfile(ROOT / CONFIG).pretty_text
+    stamp = dict(seed=seed, config=hashlib.sha256(text.encode()).hexdigest())
+    path = out / "demo.json"
+    if not out.exists():
+        out.mkdir(parents=True)
+        path.write_text(json.dumps(stamp))
+    elif not path.exists() or json.loads(path.read_text()) != stamp:
+        raise ValueError(f"{out} holds results of another seed or config. Choose another --out, or: rm -r {out}")
 
 
 def say(text: str) -> None:
@@ -64,9 +88,9 @@ def train(out: Path, seed: int) -> Path:
 
 def test(checkpoint: Path, out: Path) -> float:
     """mAP at IoU 0.5 of a checkpoint on the validation part."""
-    result = out / f"{checkpoint.stem}_metrics.json"
+    result = out / "metrics.json"
     if not (result.exists() and result.stat().st_mtime >= checkpoint.stat().st_mtime):
-        folder = out / f"test_{checkpoint.stem}"
+        folder = out / "test"
         shutil.rmtree(folder, ignore_errors=True)
         run("mim", "test", "mmdet", CONFIG, "--checkpoint", checkpoint, "--work-dir", folder)
         (metrics,) = folder.glob("*/*.json")
@@ -74,24 +98,29 @@ def test(checkpoint: Path, out: Path) -> float:
     return json.loads(result.read_text())[METRIC]
 
 
-def untrained(out: Path) -> Path:
-    """A checkpoint of the detector before training."""
-    from mmdet.apis import init_detector
+def test_untrained(out: Path) -> float:
+    """mAP at IoU 0.5 of the detector before training."""
+    result = out / "metrics_before_training.json"
+    if not result.exists():
+        cfg = Config.fromfile(ROOT / CONFIG)
+        cfg.work_dir, cfg.experiment_name = str(out / "test_before_training"), "before_training"
+        runner = Runner.from_cfg(cfg)
+        runner.model.init_weights()
+        result.write_text(json.dumps(runner.test()))
+    return json.loads(result.read_text())[METRIC]
 
-    path = out / "untrained.pth"
-    if not path.exists():
-        model = init_detector(str(ROOT / CONFIG), checkpoint=None, device="cpu")
-        model.init_weights()
-        save_checkpoint(dict(meta=dict(dataset_meta={}), state_dict=model.state_dict()), str(path))
-    return path
+
+def draw_chips(folder: Path, count: int = 4) -> None:
+    """What `tools/misc/browse_chips.py` draws."""
+    init_default_scope("mmdet")
+    dataset = DATASETS.build(Config.fromfile(ROOT / CONFIG).train_dataloader.dataset)
+    partial = folder.with_name("chips.partial")
+    browse_chips(dataset, partial, count, force=True)
+    partial.rename(folder)
 
 
 def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float = 0.3) -> None:
     """A grid of validation images: ground truth beside detections."""
-    from mmdet.apis import inference_detector, init_detector
-    from mmdet.registry import DATASETS
-    from mmengine.structures import InstanceData
-
     model = init_detector(str(ROOT / CONFIG), str(checkpoint), device="cpu")
     dataset = DATASETS.build(Config.fromfile(ROOT / CONFIG).val_dataloader.dataset)
     pictures = []
@@ -108,21 +137,21 @@ def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float
 
 def main() -> int:
     args = parse_args()
+    out = args.out.resolve()
     os.chdir(ROOT)
-    out = args.out
-    out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     try:
+        claim(out, args.seed)
         say("1/5 Draw the sample (OpenImages layout)")
         make_sample("data/sample")
         say("2/5 Train SNIPER on chips of the sample")
         checkpoint = train(out, args.seed)
         say("3/5 Test the checkpoint, and the detector before training")
-        after, before = test(checkpoint, out), test(untrained(out), out)
+        after, before = test(checkpoint, out), test_untrained(out)
         say("4/5 Draw mined chips")
         chips = out / "chips"
         if not chips.exists():
-            run(sys.executable, "tools/misc/browse_chips.py", CONFIG, "--out-dir", chips, "-n", "4")
+            draw_chips(chips)
         say("5/5 Draw detections")
         detections = out / "detections.png"
         if not detections.exists() or detections.stat().st_mtime < checkpoint.stat().st_mtime:
@@ -132,6 +161,9 @@ def main() -> int:
             f"\nThe demo stopped at the command above (exit {error.returncode}). Run it again to go on.",
             file=sys.stderr,
         )
+        return 1
+    except (OSError, ValueError) as error:
+        print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     print(
         f"\nmAP@0.5 on the {Path('data/sample')} validation images: {after:.3f} (before training {before:.3f})"

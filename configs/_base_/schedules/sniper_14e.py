@@ -11,6 +11,6 @@ param_scheduler = [
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="SGD", lr=0.12, momentum=0.9, weight_decay=1.25e-5),
-    paramwise_cfg=dict(bias_decay_mult=0.0),
+    paramwise_cfg=dict(bias_decay_mult=0.0, custom_keys={"conv_offset.bias": dict(decay_mult=0.0)}),
 )
 auto_scale_lr = dict(enable=True, base_batch_size=128)
