@@ -33,8 +33,15 @@ BUILD_MMCV = (
 )
 
 
+USE_GPU_OR_HIDE_IT = (
+    "torch sees a GPU, but the operators of mmcv are compiled for the CPU only: training and inference on the GPU will"
+    " stop at the first nms or RoIAlign. Install the CUDA toolkit of the CUDA that torch was built with, set CUDA_HOME,"
+    ' and run `make setup` again; or hide the GPU and compute on the CPU: export CUDA_VISIBLE_DEVICES=""'
+)
+
+
 class HostVersionWarning(UserWarning):
-    """A host library is outside the range that mmdetpre is tested with."""
+    """A host library is outside the range that mmdetpre is tested with, or compiled for less than this machine has."""
 
 
 def installed_versions() -> dict[str, str]:
@@ -101,8 +108,22 @@ def broken_operators(import_module: Callable[[str], object] = importlib.import_m
     return None
 
 
+def operators_lack_cuda() -> bool:
+    """Whether there is a GPU that torch uses and the compiled operators of mmcv cannot.
+
+    mmengine moves every model to the GPU that torch sees; there ``nms`` and ``RoIAlign`` of an mmcv that was compiled
+    for the CPU raise. False where no GPU is seen, whatever mmcv was compiled for.
+    """
+    torch = importlib.import_module("torch")
+    if not torch.cuda.is_available():
+        return False
+    return importlib.import_module("mmcv._ext").get_compiling_cuda_version() == "not available"
+
+
 def check_host_versions() -> None:
     """Warn about untested host versions, fail on known breakage. ``import mmdetpre`` calls it once.
+
+    Also warns if mmcv's operators cannot use the GPU (:func:`operators_lack_cuda`).
 
     Raises:
         ImportError: If the installed set is known not to work; the message ends with the commands that repair it.
@@ -117,3 +138,5 @@ def check_host_versions() -> None:
             f"mmdetpre is not tested with: {'; '.join(lines)}. If something fails, install the tested versions first."
         )
         warnings.warn(message, HostVersionWarning, stacklevel=3)
+    if operators_lack_cuda():
+        warnings.warn(f"mmdetpre: {USE_GPU_OR_HIDE_IT}", HostVersionWarning, stacklevel=3)

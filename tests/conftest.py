@@ -9,6 +9,13 @@ from pathlib import Path
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Threads that wait must not spin: on shared cores they take the time of those that work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The suite runs on the CPU everywhere: mmengine would move models to any GPU that torch sees, where mmcv may have no
+# operators and results differ in the last digits. MMDETPRE_TEST_GPU=1 leaves the GPU visible. torch looks once, so this
+# stands before its import; the tools that tests start inherit it.
+if os.environ.get("MMDETPRE_TEST_GPU") != "1":
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -14,6 +14,7 @@ from mmdetpre.host_versions import (
     broken_operators,
     check_host_versions,
     known_breakage,
+    operators_lack_cuda,
     untested_versions,
 )
 
@@ -81,6 +82,27 @@ def test_missing_optional_host_is_named() -> None:
     assert untested_versions(versions) == ["mmpretrain is not installed (tested: >=1.2.0,<1.3)"]
 
 
+@pytest.mark.parametrize(
+    ("gpu", "compiled", "lacking"),
+    [(True, "not available", True), (True, "13.0", False), (False, "not available", False)],
+)
+def test_operators_for_the_cpu_lack_cuda_where_there_is_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, gpu: bool, compiled: str, lacking: bool
+) -> None:
+    _pretend(monkeypatch, gpu, compiled)
+    assert operators_lack_cuda() is lacking
+
+
+def test_gpu_that_the_operators_cannot_use_is_reported_with_the_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_versions, "installed_versions", lambda: GOOD)
+    _pretend(monkeypatch, gpu=True, compiled="not available")
+    with pytest.warns(HostVersionWarning) as warned:
+        check_host_versions()
+    (warning,) = warned
+    for part in ("compiled for the CPU only", "`make setup` again", 'CUDA_VISIBLE_DEVICES=""'):
+        assert part in str(warning.message)
+
+
 def test_mmcv_without_operators_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_versions, "installed_versions", lambda: GOOD)
     monkeypatch.setattr(host_versions, "broken_operators", lambda: broken_operators(_without_operators))
@@ -105,6 +127,12 @@ def test_other_missing_modules_keep_their_own_error() -> None:
 
     with pytest.raises(ModuleNotFoundError, match="cv2"):
         broken_operators(no_opencv)
+
+
+def _pretend(monkeypatch: pytest.MonkeyPatch, gpu: bool, compiled: str) -> None:
+    """A machine with or without a GPU, and an mmcv compiled for it or not."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    monkeypatch.setattr("mmcv._ext.get_compiling_cuda_version", lambda: compiled)
 
 
 def _without_operators(name: str) -> ModuleType:

@@ -55,3 +55,10 @@ def test_draws_and_refuses_to_overwrite(
     assert all(Image.open(path).width > 1000 for path in pictures)
     second = run_tool_here(TOOL, *arguments)
     assert second.returncode == 1 and "--force" in second.stderr
+
+
+def test_says_what_is_missing(tmp_path: Path, run_tool_here: Callable) -> None:
+    config = tmp_path / "config.py"
+    config.write_text("val_dataloader = None\n")
+    no_training = run_tool_here(TOOL, config, "--out-dir", tmp_path / "out")
+    assert no_training.returncode == 1 and "has no train_dataloader" in no_training.stderr

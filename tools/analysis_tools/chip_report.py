@@ -14,13 +14,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
+from mmengine.config import DictAction
 
 from mmdetpre.chips.coverage import coverage_report
 from mmdetpre.chips.proposal import propose_settings
+from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
 from mmdetpre.datasets.packed_annotations import IGNORE
-from mmdetpre.registry import DATASETS
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,24 +40,9 @@ def main() -> None:
     if args.out and args.out.exists() and not args.force:
         sys.exit(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
     try:
-        config = Config.fromfile(args.config)
-    except FileNotFoundError as error:
-        sys.exit(str(error))
-    config.merge_from_dict(args.cfg_options or {})
-    init_default_scope("mmdet")
-    if "train_dataloader" not in config:
-        sys.exit(
-            f"{args.config} has no train_dataloader: give a training config, such as configs/det/sniper_openimages.py."
-        )
-    try:
-        dataset = DATASETS.build(config.train_dataloader.dataset)
-    except FileNotFoundError as error:
-        sys.exit(str(error))
-    if not hasattr(dataset, "chip_settings"):
-        sys.exit(
-            f"train_dataloader.dataset of {args.config} is a {type(dataset).__name__}: only a mmdetpre.ChipDataset is"
-            " cut into chips. Wrap it: dataset=dict(type='mmdetpre.ChipDataset', dataset=..., chips=..., pipeline=...)."
-        )
+        dataset = load_chip_dataset(args.config, args.cfg_options)
+    except (OSError, ValueError) as error:
+        sys.exit(f"chip_report: {error}")
     packed, settings = dataset.packed, dataset.chip_settings
     data = (packed.sizes, packed.box_offsets, packed.boxes)
     options = {"ignore": (packed.flags & IGNORE) != 0, "seed": args.seed, "epoch": args.epoch}

@@ -39,10 +39,17 @@ with_heartbeat() {
     return "$status"
 }
 
-# What the environment is made from: if none of it changed, nothing needs to be done.
+# Path of nvcc, or nothing.
+find_nvcc() {
+    local nvcc="${CUDA_HOME:-/usr/local/cuda}/bin/nvcc"
+    if [ -x "$nvcc" ]; then echo "$nvcc"; else command -v nvcc || true; fi
+}
+
+# What the environment is made from: if none of it changed, nothing needs to be done. A CUDA toolkit that was installed
+# since is a change: mmcv's operators may be built with it now.
 fingerprint() {
     {
-        printf '%s\n' "$ROOT" "$MMCV_VERSION" "${FORCE_CUDA:-auto}"
+        printf '%s\n' "$ROOT" "$MMCV_VERSION" "${FORCE_CUDA:-auto}" "$(find_nvcc)"
         cat requirements/lock.txt setup.cfg setup.py pyproject.toml mmdetpre/version.py tools/dev/setup_env.sh
     } | cksum
 }
@@ -81,8 +88,8 @@ install_locked() {
 
 # Decides whether mmcv's operators are built with CUDA; sets cuda (0 or 1) and cuda_why.
 choose_cuda() {
-    local nvcc="${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" torch_cuda nvcc_cuda
-    [ -x "$nvcc" ] || nvcc="$(command -v nvcc || true)"
+    local nvcc torch_cuda nvcc_cuda
+    nvcc="$(find_nvcc)"
     torch_cuda="$("$VENV/bin/python" -c 'import torch; print((torch.version.cuda or "none").split(".")[0] if torch.cuda.is_available() else "none")' 2>/dev/null)"
     nvcc_cuda="$([ -n "$nvcc" ] && "$nvcc" --version | sed -n 's/.*release \([0-9]*\)\..*/\1/p' || true)"
     cuda=0

@@ -8,10 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
+from mmengine.config import DictAction
 
-from mmdetpre.registry import DATASETS
+from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
 from mmdetpre.visualization.chip_views import browse_chips
 
 
@@ -32,16 +31,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     try:
-        config = Config.fromfile(args.config)
-        if args.cfg_options:
-            config.merge_from_dict(args.cfg_options)
-        init_default_scope("mmdet")
-        dataset = DATASETS.build(config.train_dataloader.dataset)
-        if not hasattr(dataset, "chip_settings"):
-            kind = type(dataset).__name__
-            raise ValueError(
-                f"train_dataloader.dataset of {args.config} is a {kind}: it must be a mmdetpre.ChipDataset."
-            )
+        dataset = load_chip_dataset(args.config, args.cfg_options)
         paths = browse_chips(dataset, args.out_dir, args.n, seed=args.seed, epoch=args.epoch, force=args.force)
     except (OSError, ValueError) as error:
         print(f"browse_chips: {error}", file=sys.stderr)
