@@ -21,8 +21,8 @@ class ChipSettings:
             are multiplied by ``max(width, height) / range_reference``. ``None``: the ranges hold for every image.
         chip_size: Side of a chip in pixels of the scaled image.
         strides: Inclusive bounds of the candidate stride in pixels; one is drawn per epoch.
-        rescue_orphans: Give boxes that are too elongated for every scale to the coarsest one. There they teach the region
-            proposal network; the second stage still drops proposals below the range, as in the original.
+        rescue_orphans: Give boxes that are too elongated for every scale to the coarsest one. There they teach the
+            region proposal network; the second stage still drops proposals below the range, as in the original.
 
     Raises:
         ValueError: If the values contradict each other; the message says which to change.
