@@ -1,4 +1,4 @@
-"""Which images turned out broken while training, counted over all workers."""
+"""Which images turned out broken while training, counted over all workers and ranks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ class TooManyBrokenImages(RuntimeError):
 
 class BrokenImages:
     """One flag per image in shared memory: every worker writes, everybody reads.
+
+    In a distributed run each rank counts for itself, its workers included, until :meth:`synchronize` joins the counts
+    at the end of the epoch: before that the limit holds for each rank alone. Nothing is written to checkpoints, so a
+    resumed run counts from zero.
 
     Args:
         total: Number of images.
@@ -44,11 +48,7 @@ class BrokenImages:
             return
         self.flags[image] = 1
         print_log(f"Broken image {self.path(image)}: {reason}. Another one is used.", "current", logging.WARNING)
-        if (count := self.count()) > self.limit:
-            raise TooManyBrokenImages(
-                f"{count} of {len(self.flags)} images are broken, among them {', '.join(self.examples())}. The last:"
-                f" {reason}. Repair or remove them, check data_prefix, or raise max_broken={self.limit} of ChipDataset."
-            )
+        self._check(f" The last: {reason}.")
 
     def count(self) -> int:
         """Number of different broken images seen so far."""
@@ -59,8 +59,20 @@ class BrokenImages:
         return [self.path(i) for i in self.flags.nonzero()[:most, 0].tolist()]
 
     def synchronize(self) -> None:
-        """Share the flags with the other processes of a distributed run."""
+        """Join the flags of all ranks; every rank calls this.
+
+        Raises:
+            TooManyBrokenImages: On every rank, if together they found more than the limit.
+        """
         if dist.get_world_size() > 1:
             flags = self.flags.clone()
             dist.all_reduce(flags, op="max")
             self.flags.copy_(flags)
+            self._check(" That is the count of all ranks together.")
+
+    def _check(self, detail: str) -> None:
+        if (count := self.count()) > self.limit:
+            raise TooManyBrokenImages(
+                f"{count} of {len(self.flags)} images are broken, among them {', '.join(self.examples())}.{detail}"
+                f" Repair or remove them, check data_prefix, or raise max_broken={self.limit} of ChipDataset."
+            )

@@ -14,7 +14,12 @@ from mmdetpre.registry import HOOKS
 class BrokenImageHook(Hook):
     """Logs how many images of a ``ChipDataset`` were broken, and names the first few.
 
-    In a distributed run the counts of all processes are joined, so that the limit holds for all of them together.
+    In a distributed run the counts of all ranks are joined here: during the epoch ``max_broken`` of the data set holds
+    for each rank alone, at its end for all of them together, and all of them stop. The count is not written to
+    checkpoints: a resumed run counts from zero.
+
+    Raises:
+        TooManyBrokenImages: After an epoch, on every rank, if all ranks together found more than ``max_broken``.
     """
 
     def after_train_epoch(self, runner: Runner) -> None:

@@ -51,12 +51,21 @@ def _join(rank, address, broken):
     raise SystemExit(broken.examples() != ["3.jpg", "4.jpg"])
 
 
-def test_ranks_join_their_counts(tmp_path):
+def _exceed(rank, address, broken):
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    broken.report(rank + 3, "cut off")
+    with pytest.raises(TooManyBrokenImages, match="2 of 10 images.*3.jpg, 4.jpg.*all ranks together.*max_broken=1"):
+        broken.synchronize()
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(("limit", "target"), [(5, _join), (2, _join), (1, _exceed)])
+def test_ranks_join_their_counts_and_stop_together(tmp_path, limit, target):
     if "fork" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system cannot fork")
     context = torch.multiprocessing.get_context("fork")
     address = f"file://{tmp_path}/store"
-    ranks = [context.Process(target=_join, args=(rank, address, BrokenImages(10, path, 5))) for rank in range(2)]
+    ranks = [context.Process(target=target, args=(rank, address, BrokenImages(10, path, limit))) for rank in range(2)]
     for rank in ranks:
         rank.start()
     for rank in ranks:
