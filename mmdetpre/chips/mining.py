@@ -17,7 +17,7 @@ from mmdetpre.chips.scale import scale_factors, scaled_sizes
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import valid_ranges
 
-__all__ = ["ChipTable", "mine_chips", "mine_image"]
+__all__ = ["ChipTable", "available_cores", "mine_chips", "mine_image"]
 
 # A range is the unit of work of a thread; both bounds keep its scratch memory at a few tens of megabytes.
 _IMAGES_PER_RANGE = 8192
@@ -84,7 +84,7 @@ def mine_chips(
         return ChipTable(*mine_range(part.sizes, scaled, *rest))
 
     with (
-        ThreadPoolExecutor(threads or _available_cores()) as pool,
+        ThreadPoolExecutor(threads or available_cores()) as pool,
         tqdm(total=annotations.image_count, desc="mining chips", unit="image", disable=not progress) as bar,
     ):
         work = list(_image_ranges(annotations.box_offsets)) or [(0, 0)]
@@ -180,5 +180,6 @@ def _image_ranges(box_offsets: np.ndarray) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
+    """Number of cores that this process may use, where the system tells; otherwise all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

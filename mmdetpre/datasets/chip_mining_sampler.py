@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.logging import print_log
 from torch.utils.data import Sampler
 
-from mmdetpre.chips.mining import ChipTable, mine_chips
+from mmdetpre.chips.mining import ChipTable, available_cores, mine_chips
 from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.packed_annotations import IGNORE
@@ -23,7 +24,12 @@ class ChipMiningSampler(Sampler[ChipRecord]):
 
     All of an epoch follows from (seed, epoch): the stride, the chips, their order and the random numbers of the data
     augmentation of each chip. Every rank mines the same table, so nothing is communicated; rank ``r`` of ``n`` takes
-    the positions r, r + n, r + 2n, ... All ranks get the same number of chips: the first ones are repeated to fill up.
+    the positions r, r + n, r + 2n, ... All ranks get the same number of chips: the first ones are repeated to fill up,
+    to a multiple of the ranks, not of the batch. Whether the last, smaller batch of an epoch is trained on is for
+    ``drop_last`` of the data loader to decide.
+
+    The ranks of a machine share its cores when they mine: their number is ``LOCAL_WORLD_SIZE``, which torchrun sets.
+    Without it a rank takes all the cores that it may use, as launchers that bind ranks to cores expect.
 
     Args:
         dataset: The chip data set; its annotations and chip settings are used.
@@ -67,15 +73,19 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         self.start = self._resume[1] if self._resume is not None and self._resume[0] == epoch else 0
 
     def resume(self, epoch: int, chips_seen: int, seed: int) -> None:
-        """Continues an interrupted epoch behind its first ``chips_seen`` chips (of all ranks), at no cost."""
+        """Continues an interrupted epoch behind its first ``chips_seen`` chips (of all ranks).
+
+        The epoch is mined again, which takes seconds; no image is loaded for the chips already seen. The number of
+        ranks may differ from the interrupted run's.
+        """
         self.seed = seed
         self._resume = (epoch, chips_seen)
         self.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[ChipRecord]:
         self._mine()
-        table, total = self._table, self._filled_length()
-        for position in range(self.start + self.rank, total, self.world_size):
+        table = self._table
+        for position in self._positions()[self.rank :: self.world_size]:
             chip = self._order[position % len(table)]
             (x, y), (width, height) = table.origin[chip].tolist(), table.size[chip].tolist()
             yield ChipRecord(
@@ -92,10 +102,12 @@ class ChipMiningSampler(Sampler[ChipRecord]):
     def __len__(self) -> int:
         """Chips that this rank has yet to see in the current epoch."""
         self._mine()
-        return (self._filled_length() - self.start) // self.world_size
+        return len(self._positions()) // self.world_size
 
-    def _filled_length(self) -> int:
-        return -(-len(self._table) // self.world_size) * self.world_size
+    def _positions(self) -> range:
+        """Positions of all ranks that are left, a multiple of the ranks; those past the end begin the epoch again."""
+        left = max(len(self._table) - self.start, 0)
+        return range(self.start, self.start + -(-left // self.world_size) * self.world_size)
 
     def _mine(self) -> None:
         if self._mined == (self.seed, self.epoch):
@@ -110,6 +122,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
             ignore=(packed.flags & IGNORE) != 0,
             seed=self.seed,
             epoch=self.epoch,
+            threads=max(1, available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))),
         )
         if not len(self._table):
             raise ValueError(

@@ -19,8 +19,9 @@ class ExactResumeHook(Hook):
 
     mmengine's epoch loop restarts the epoch that a checkpoint was taken in (``CheckpointHook(by_epoch=False)``). This
     hook writes the position of the :class:`mmdetpre.datasets.ChipMiningSampler` into each checkpoint and sets it when
-    training resumes; the cost does not depend on the position. It also seeds torch's generators before each iteration
-    from (seed, iteration, rank), so that random choices of the model do not depend on the run's past.
+    training resumes; the cost, that of mining the epoch again, does not depend on the position. It also seeds torch's
+    generators before each iteration from (seed, iteration, rank), so that random choices of the model do not depend on
+    the run's past.
     """
 
     priority = "VERY_HIGH"
@@ -47,6 +48,7 @@ class ExactResumeHook(Hook):
         if epoch == runner.epoch:  # in mid-epoch: at its end mmengine names the next one
             batch = runner.train_dataloader.batch_sampler.batch_size * sampler.world_size
             seen = sampler.start + (checkpoint["meta"]["iter"] - self._first_iter) * batch
+            seen = min(seen, len(sampler.table))  # the last batches may repeat chips, or be smaller
         checkpoint[self.KEY] = dict(epoch=epoch, chips_seen=seen, seed=sampler.seed)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

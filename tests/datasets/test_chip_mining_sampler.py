@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets import ChipDataset, ChipMiningSampler
+from mmdetpre.datasets import ChipDataset, ChipMiningSampler, chip_mining_sampler
 from mmdetpre.datasets.packed_annotations import IGNORE
 from mmdetpre.sample import make_sample
 
@@ -64,6 +64,38 @@ def test_resumed_epoch_is_the_rest_of_it(dataset):
     fresh = ChipMiningSampler(dataset, seed=3)
     fresh.set_epoch(1)
     assert keys(sampler) == keys(fresh)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+@pytest.mark.parametrize("seen", [(0, 0), (0, 7), (1, -1), (1, 0), (1, 4)])
+def test_resumed_ranks_of_another_number_share_the_rest_evenly(dataset, world_size, seen):
+    whole = keys(ChipMiningSampler(dataset, seed=3))
+    start = seen[0] * len(whole) + seen[1]
+    ranks = []
+    for rank in range(world_size):
+        sampler = ChipMiningSampler(dataset, seed=3)
+        sampler.rank, sampler.world_size = rank, world_size
+        sampler.resume(epoch=0, chips_seen=start, seed=3)
+        ranks.append(keys(sampler))
+        assert len(sampler) == len(ranks[-1])
+    rest = whole[start:]
+    fill = -len(rest) % world_size
+    assert [record for turn in zip(*ranks, strict=True) for record in turn] == rest + whole[:fill]
+
+
+@pytest.mark.parametrize(("ranks", "threads"), [(None, 12), ("1", 12), ("5", 2), ("64", 1)])
+def test_ranks_of_a_machine_share_its_cores(dataset, monkeypatch, ranks, threads):
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if ranks is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", ranks)
+    used, mine = [], chip_mining_sampler.mine_chips
+    monkeypatch.setattr(chip_mining_sampler, "available_cores", lambda: 12)
+    monkeypatch.setattr(
+        chip_mining_sampler,
+        "mine_chips",
+        lambda *args, threads, **options: used.append(threads) or mine(*args, threads=1, **options),
+    )
+    assert len(ChipMiningSampler(dataset, seed=0)) and used == [threads]
 
 
 def test_needs_a_chip_dataset():

@@ -1,9 +1,13 @@
 """Training that is interrupted in mid-epoch goes on as if it had not been."""
 
+from types import SimpleNamespace
+
 import pytest
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
+from mmengine.registry import HOOKS, init_default_scope
 from mmengine.runner import Runner
+
+from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 
 
 class LossRecorder(Hook):
@@ -69,6 +73,21 @@ def test_resume_in_the_second_epoch_with_workers(short):
     assert min(resumed) >= stop - 2
     for iteration, loss in resumed.items():
         assert loss == pytest.approx(whole[iteration], abs=1e-5), f"iteration {iteration}"
+
+
+@pytest.mark.parametrize(("iterations", "beyond"), [(2, False), (1000, True)])
+def test_a_checkpoint_counts_no_more_chips_than_the_epoch_has(sample_config, iterations, beyond):
+    init_default_scope("mmdet")
+    cfg = sample_config().train_dataloader.dataset
+    sampler = ChipMiningSampler(ChipDataset(cfg.dataset, cfg.chips, cfg.pipeline), seed=3)
+    loader = SimpleNamespace(sampler=sampler, batch_sampler=SimpleNamespace(batch_size=4))
+    runner = SimpleNamespace(train_dataloader=loader, epoch=0, iter=0)
+    checkpoint = dict(meta=dict(epoch=0, iter=iterations))
+    hook = HOOKS.get("mmdetpre.ExactResumeHook")()
+    hook.before_train_epoch(runner)
+    hook.before_save_checkpoint(runner, checkpoint)
+    seen = len(sampler.table) if beyond else 4 * iterations
+    assert checkpoint["chip_sampler"] == dict(epoch=0, chips_seen=seen, seed=3)
 
 
 def test_registered_for_configs():
