@@ -173,9 +173,11 @@ class PackedOpenImagesDataset(BaseDetDataset):
     def _read_image_labels(self, path: str, mids: list[str]) -> ImageLevelLabels:
         image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(mids)})
         covered = sum(self._table.names[int(row)] in image_labels.rows for row in self._rows)
+        left_out = "".join(f" {count} rows with {what} left out." for what, count in image_labels.dropped.items())
         print_log(
             f"{osp.basename(path)}: {len(image_labels.labels)} image-level labels of the chosen classes, for {covered}"
-            f" of the {len(self._rows)} images." + ("" if covered else " Is it the file that belongs to ann_file?"),
+            f" of the {len(self._rows)} images.{left_out}"
+            + ("" if covered else " Is it the file that belongs to ann_file?"),
             "current",
             logging.INFO if covered else logging.WARNING,
         )

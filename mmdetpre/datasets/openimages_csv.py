@@ -21,6 +21,7 @@ _HEADER = (
     *("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside"),
 )
 _ROWS_PER_CHUNK = 500_000
+_EMPTY = -3
 _OVERSHOOT = 0.01  # of the image side: rounding in the source, clipped; beyond that the row is wrong
 
 
@@ -117,9 +118,10 @@ def _read_chunk(
     dropped: Counter[str],
 ) -> tuple[np.ndarray, ...]:
     codes, names = pd.factorize(chunk["ImageID"])
-    image = np.array([index.setdefault(name, len(index)) for name in names], np.int32)[codes]
+    # pandas gives empty cells the code -1: it finds the entry appended at the end
+    image = np.array([*(index.setdefault(name, len(index)) for name in names), _EMPTY], np.int32)[codes]
     codes, mids = pd.factorize(chunk["LabelName"])
-    label = np.array([labels.get(mid, -1 if mid in described else -2) for mid in mids], np.int16)[codes]
+    label = np.array([*(labels.get(mid, -1 if mid in described else -2) for mid in mids), _EMPTY], np.int16)[codes]
     boxes = chunk[_COORDINATES].to_numpy(np.float32)
     flags = np.zeros(len(chunk), np.uint8)
     for name, bit in _FLAGS.items():
@@ -129,6 +131,8 @@ def _read_chunk(
     boxes = boxes.clip(0, 1)
     solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     for reason, good in (
+        ("no image id", image != _EMPTY),
+        ("no class", label != _EMPTY),
         ("unknown class", label != -2),
         ("class not chosen", label != -1),
         ("box outside the image", inside),

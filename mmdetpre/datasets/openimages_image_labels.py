@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmdetpre.datasets.openimages_csv import require_columns
 _HEADER = ("ImageID", "Source", "LabelName", "Confidence")
 _TYPES = {"ImageID": str, "LabelName": str}
 _ROWS_PER_CHUNK = 500_000
+_EMPTY = -2
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class ImageLevelLabels:
         rows: Row of an image by its id.
         offsets: (N + 1,) int64, the labels of row ``i`` are ``labels[offsets[i]:offsets[i + 1]]``.
         labels: (K,) int16.
+        dropped: How many rows were left out because a cell is empty, by reason.
     """
 
     rows: dict[str, int]
     offsets: np.ndarray
     labels: np.ndarray
+    dropped: dict[str, int] = field(default_factory=dict)
 
     def of(self, image: str) -> np.ndarray:
         """(k,) int64 labels verified in an image, present and absent ones; none for an image that was not verified."""
@@ -55,17 +59,24 @@ def read_image_labels(path: str | Path, labels: dict[str, int]) -> ImageLevelLab
     """
     require_columns(path, list(_TYPES), _HEADER)
     rows: dict[str, int] = {}
+    dropped: Counter[str] = Counter()
     images, kept = [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
     try:
         for chunk in pd.read_csv(path, usecols=list(_TYPES), dtype=_TYPES, chunksize=_ROWS_PER_CHUNK):
             codes, mids = pd.factorize(chunk["LabelName"])
-            label = np.array([labels.get(mid, -1) for mid in mids], np.int16)[codes]
-            codes, names = pd.factorize(chunk["ImageID"].to_numpy()[label >= 0])
+            # pandas gives empty cells the code -1: it finds the entry appended at the end
+            label = np.array([*(labels.get(mid, -1) for mid in mids), _EMPTY], np.int16)[codes]
+            named = chunk["ImageID"].notna().to_numpy()
+            dropped["no image id"] += int(np.count_nonzero(~named))
+            dropped["no class"] += int(np.count_nonzero(named & (label == _EMPTY)))
+            keep = named & (label >= 0)
+            codes, names = pd.factorize(chunk["ImageID"].to_numpy()[keep])
             images.append(np.array([rows.setdefault(name, len(rows)) for name in names], np.int32)[codes])
-            kept.append(label[label >= 0])
+            kept.append(label[keep])
     except (ValueError, pd.errors.ParserError) as error:
         raise ValueError(f"{path} cannot be read: {error}. Expected lines {','.join(_HEADER)}.") from error
     image = np.concatenate(images)
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(np.bincount(image, minlength=len(rows)), out=offsets[1:])
-    return ImageLevelLabels(rows, offsets, np.concatenate(kept)[np.argsort(image, kind="stable")])
+    in_order = np.concatenate(kept)[np.argsort(image, kind="stable")]
+    return ImageLevelLabels(rows, offsets, in_order, {reason: count for reason, count in dropped.items() if count})

@@ -41,6 +41,18 @@ def test_bad_rows_are_counted_and_left_out(tmp_path, helpers):
     assert read.images == ["a", "b"] and read.image.tolist() == [1] and read.boxes.tolist() == [[0, 0, 1, 1]]
 
 
+@pytest.mark.parametrize("rows_per_chunk", [1, 100])
+@pytest.mark.parametrize("max_images", [None, 2])
+def test_empty_ids_and_classes_are_counted_and_left_out(tmp_path, helpers, monkeypatch, rows_per_chunk, max_images):
+    monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
+    row = helpers.row
+    rows = [row("a"), row(""), row("b", ""), row("", ""), row("b", "/m/0cat")]
+    path = helpers.OpenImagesFolder(tmp_path).write(rows).csv
+    read = read_box_csv(path, LABELS, DESCRIBED, max_images)
+    assert read.dropped == {"no image id": 2, "no class": 1}
+    assert read.images == ["a", "b"] and read.image.tolist() == [0, 1] and read.labels.tolist() == [0, 1]
+
+
 def test_a_missing_column_is_named_with_those_found(tmp_path, helpers):
     header = helpers.HEADER.replace(",IsGroupOf", "").replace(",XMin", "")
     path = helpers.OpenImagesFolder(tmp_path).write([], header).csv

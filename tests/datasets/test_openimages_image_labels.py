@@ -31,6 +31,15 @@ def test_present_and_absent_labels_count_and_others_are_skipped(folder, monkeypa
         assert read.of(unverified).shape == (0,) and read.of(unverified).dtype == np.int64
 
 
+@pytest.mark.parametrize("rows_per_chunk", [1, 100])
+def test_empty_ids_and_classes_are_counted_and_left_out(folder, monkeypatch, rows_per_chunk):
+    monkeypatch.setattr(openimages_image_labels, "_ROWS_PER_CHUNK", rows_per_chunk)
+    empty = [",verification,/m/0k4,1", "a,verification,,1", ",verification,,1"]
+    read = read_image_labels(write(folder, empty + ROWS), {"/m/0k4": 0, "/m/0cat": 1})
+    assert read.of("a").tolist() == [0, 1] and read.of("b").tolist() == [1, 0] and len(read.rows) == 2
+    assert read.dropped == {"no image id": 2, "no class": 1}
+
+
 def test_columns_are_found_by_name_and_the_file_may_be_empty(folder):
     path = write(folder, ROWS)
     with open(path, newline="") as file:
@@ -91,6 +100,6 @@ def test_a_missing_file_is_named_with_the_others(folder):
 def test_a_file_about_other_images_is_reported(folder, monkeypatch):
     logged = []
     monkeypatch.setattr("mmdetpre.datasets.openimages.print_log", lambda text, *_: logged.append(text))
-    write(folder, ["elsewhere,verification,/m/0cat,1"])
+    write(folder, ["elsewhere,verification,/m/0cat,1", "a,verification,,1"])
     DATASETS.build(folder.config(image_level_ann_file="annotations/imagelabels.csv"))
-    assert "for 0 of the 3 images. Is it the file that belongs to ann_file?" in logged[-1]
+    assert "for 0 of the 3 images. 1 rows with no class left out. Is it the file that belongs to" in logged[-1]
