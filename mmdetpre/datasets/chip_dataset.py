@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dataset import Compose
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from mmdetpre.chips.mining import mine_image
 from mmdetpre.chips.scale import scale_factor
@@ -27,15 +28,20 @@ class ChipDataset(Dataset):
     """Maps a :class:`ChipRecord` of the sampler to a training sample.
 
     Stateless: all that changes from epoch to epoch lies in the records, so workers may live for ever. Every record
-    carries a seed, set before the pipeline runs: samples do not depend on the number of workers.
+    carries a seed, given to ``random`` and NumPy before the pipeline runs: samples do not depend on the number of
+    workers. In a worker torch's CPU generator gets it too. With ``num_workers=0`` that generator is the model's and is
+    left alone: there a transform that draws from torch does not follow the record's seed.
 
-    A broken image never stops an epoch: it is named, counted, and replaced by a chip of the next readable image.
+    A broken image never stops an epoch: it is named, counted, and replaced by a chip of the next readable image. The
+    count is that of one rank and its workers until :class:`mmdetpre.hooks.BrokenImageHook` joins the ranks at the end
+    of the epoch, and a run that is resumed counts from zero.
 
     Args:
         dataset: Config of (or a built) detection data set: ``mmdetpre.PackedOpenImagesDataset`` or any of mmdet.
         chips: Arguments of :class:`mmdetpre.chips.settings.ChipSettings`.
         pipeline: Transforms, beginning with ``mmdetpre.LoadChip``.
         max_broken: How many different images may be broken before the run stops: a count or a fraction of the images.
+            Checked by each rank at every broken image, and over all ranks at the end of an epoch.
         lazy_init: Do not read the annotations yet; the runner calls ``full_init``.
 
     Example:
@@ -133,6 +139,8 @@ class ChipDataset(Dataset):
         }
         random.seed(record.seed)
         np.random.seed(record.seed % 2**32)
+        if get_worker_info() is not None:
+            torch.default_generator.manual_seed(record.seed)  # torch.manual_seed would reach for CUDA as well
         sample = self.pipeline(results)
         if sample is None:
             raise RuntimeError(

@@ -64,6 +64,19 @@ def test_samples_depend_on_the_record_alone(folder):
         assert all(same(a, b) for a, b in zip(plain, loaded[::-1], strict=True))
 
 
+def test_torch_follows_the_record_in_workers_and_is_left_alone_elsewhere(folder):
+    dataset = build(folder, pipeline=[lambda results: float(torch.rand(()))])
+    some = [record._replace(seed=k % 3) for k, record in enumerate(records(dataset)[:2] * 3)]
+    drawn = {
+        workers: list(DataLoader(dataset, sampler=some, batch_size=None, num_workers=workers)) for workers in (1, 2)
+    }
+    assert drawn[1] == drawn[2] == drawn[1][:3] * 2 and len(set(drawn[1])) == 3
+    torch.manual_seed(5)
+    expected = float(torch.rand(()))
+    torch.manual_seed(5)
+    assert dataset[some[0]] == expected
+
+
 def test_it_can_be_sent_to_a_spawned_worker(folder):
     dataset = build(folder)
     again = pickle.loads(pickle.dumps(dataset))
