@@ -22,6 +22,8 @@ class BrokenImageHook(Hook):
         TooManyBrokenImages: After an epoch, on every rank, if all ranks together found more than ``max_broken``.
     """
 
+    priority = "LOWEST"  # behind the hook that saves the epoch's checkpoint: nothing that was learned is lost
+
     def after_train_epoch(self, runner: Runner) -> None:
         broken = getattr(runner.train_dataloader.dataset, "broken_images", None)
         if broken is None:
