@@ -113,7 +113,7 @@ def _may_reuse(root: Path, parameters: dict, force: bool) -> bool:
         found, files = stamp["parameters"], stamp["files"]
     except (ValueError, KeyError, TypeError):
         found, files = {}, -1
-    present = sum(len(names) for _, _, names in os.walk(root)) - 1
+    present = len(_own_files(root)) - 1
     if found == parameters and present == files:
         return True
     if force:
@@ -144,10 +144,16 @@ def _complete_or_nothing(root: Path) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
+def _own_files(root: Path) -> list[str]:
+    """Files below a folder, without those in hidden folders: caches of what reads the sample."""
+    paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+
+
 def _digest(root: Path) -> tuple[int, str]:
     """Number of files below a folder and a digest of their names and contents."""
     digest = hashlib.sha256()
-    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    paths = _own_files(root)
     for path in paths:
         content = (root / path).read_bytes()
         digest.update(f"{path}\0{len(content)}\0".encode())

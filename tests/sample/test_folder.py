@@ -37,6 +37,8 @@ def test_a_complete_sample_is_reused(
 ) -> None:
     root = make_sample(tmp_path / "s", **SMALL)
     monkeypatch.setattr(folder, "render", lambda scene: pytest.fail("drew again"))
+    (root / ".mmdetpre").mkdir()
+    (root / ".mmdetpre" / "table.npy").write_bytes(b"packed by the data set that reads the sample")
     assert make_sample(root, **SMALL) == root
     assert "Reusing the sample" in capsys.readouterr().out
 
