@@ -32,7 +32,7 @@ def make_sample(
     which: ClassSet = "source",
     *,
     layout: str = "openimages",
-    train: int = 800,
+    train: int = 900,
     validation: int = 150,
     size: tuple[int, int] = (256, 192),
     seed: int = 0,

@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
         help="class set: source to pre-train on, target to fine-tune on (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the world (%(default)s)")
-    parser.add_argument("--train", type=int, default=800, metavar="N", help="training images (%(default)s)")
+    parser.add_argument("--train", type=int, default=900, metavar="N", help="training images (%(default)s)")
     parser.add_argument("--val", type=int, default=150, metavar="N", help="validation images (%(default)s)")
     parser.add_argument("--size", type=image_size, default=(256, 192), metavar="WxH", help="image size (256x192)")
     parser.add_argument("--force", action="store_true", help="replace a sample that was drawn with other parameters")
