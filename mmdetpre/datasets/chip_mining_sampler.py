@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -141,3 +142,11 @@ class ChipMiningSampler(Sampler[ChipRecord]):
             f" stride {settings.stride(self.seed, self.epoch)}, mined in {time.perf_counter() - began:.1f} s.",
             logger="current",
         )
+        for scale, valid_range, chips in zip(settings.scales, settings.valid_ranges, per_scale, strict=True):
+            if not chips:
+                print_log(
+                    f"Scale {scale} gives no chip: no box is in its valid range {valid_range}. Widen the range, or"
+                    " remove the scale; tools/analysis_tools/chip_report.py CONFIG shows what the data has.",
+                    logger="current",
+                    level=logging.WARNING,
+                )

@@ -21,7 +21,8 @@ class ExactResumeHook(Hook):
     hook writes the position of the :class:`mmdetpre.datasets.ChipMiningSampler` into each checkpoint and sets it when
     training resumes; the cost, that of mining the epoch again, does not depend on the position. It also seeds torch's
     generators before each iteration from (seed, iteration, rank), so that random choices of the model do not depend on
-    the run's past.
+    the run's past. On the CPU the losses are then those of an uninterrupted run; on CUDA as far as the kernels are
+    deterministic (RoIAlign's backward adds in any order).
     """
 
     priority = "VERY_HIGH"

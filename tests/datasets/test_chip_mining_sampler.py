@@ -141,6 +141,16 @@ def test_two_gloo_ranks_share_the_chips_of_one(dataset, tmp_path):
     assert [record for pair in zip(first, second, strict=True) for record in pair][: len(single)] == single
 
 
+def test_a_scale_without_chips_is_named(sample_config, monkeypatch):
+    init_default_scope("mmdet")
+    cfg = sample_config().train_dataloader.dataset
+    settings = dict(cfg.chips) | dict(valid_ranges=[(-1, 1.5), (0, -1)])
+    texts = []
+    monkeypatch.setattr("mmdetpre.datasets.chip_mining_sampler.print_log", lambda text, **_: texts.append(text))
+    len(ChipMiningSampler(ChipDataset(cfg.dataset, settings, cfg.pipeline), seed=0))
+    assert any("Scale (192, 256) gives no chip" in text for text in texts)
+
+
 def test_missing_and_broken_photos_do_not_stop_an_epoch(sample_config, tmp_path):
     """One photo is missing and one is damaged before the table is built, a third breaks afterwards."""
     root = make_sample(tmp_path / "sample", train=12, validation=1, progress=False)
