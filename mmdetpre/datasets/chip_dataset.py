@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class ChipDataset(Dataset):
         lazy_init: bool = False,
     ) -> None:
         self._inner: Any = dataset if isinstance(dataset, Dataset) else DATASETS.build(dict(dataset))
-        self.chip_settings = chips if isinstance(chips, ChipSettings) else ChipSettings(**chips)
+        self.chip_settings = chips if isinstance(chips, ChipSettings) else _settings(chips)
         self.pipeline = Compose(list(pipeline))
         self.max_broken = max_broken
         self._packed: PackedAnnotations | None = None
@@ -172,3 +173,10 @@ class ChipDataset(Dataset):
                 width, height = chips.size[k].tolist()
                 return ChipRecord(i, int(chips.scale[k]), x, y, width, height, chips.valid_of(k), record.seed)
         raise TooManyBrokenImages(f"No image is left that can be read and has boxes, after {packed.path(broken)}.")
+
+
+def _settings(chips: Mapping) -> ChipSettings:
+    known = [field.name for field in fields(ChipSettings)]
+    if unknown := sorted(set(chips) - set(known)):
+        raise ValueError(f"chips has no setting {', '.join(unknown)}: choose from {', '.join(known)}.")
+    return ChipSettings(**chips)

@@ -101,6 +101,11 @@ def test_valid_ranges_must_match_the_scales(folder):
         build(folder, chips=CHIPS | {"valid_ranges": [(-1, -1)]})
 
 
+def test_an_unknown_setting_lists_those_that_exist(folder):
+    with pytest.raises(ValueError, match="no setting scale: choose from scales, valid_ranges"):
+        build(folder, chips=CHIPS | {"scale": [(-1, 512)]})
+
+
 @pytest.mark.parametrize("damage", ["missing", "truncated", "text", "other size"])
 def test_a_broken_image_is_named_and_replaced(folder, helpers, damage):
     dataset = build(folder)
