@@ -15,7 +15,6 @@ from torch.utils.data import Sampler
 from mmdetpre.chips.mining import ChipTable, available_cores, mine_chips
 from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_record import ChipRecord
-from mmdetpre.datasets.packed_annotations import IGNORE
 from mmdetpre.registry import DATA_SAMPLERS
 
 
@@ -120,7 +119,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
             packed.box_offsets,
             packed.boxes,
             settings,
-            ignore=(packed.flags & IGNORE) != 0,
+            ignore=packed.ignore,
             seed=self.seed,
             epoch=self.epoch,
             threads=max(1, available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))),

@@ -19,7 +19,6 @@ from mmengine.config import DictAction
 from mmdetpre.chips.coverage import coverage_report
 from mmdetpre.chips.proposal import propose_settings
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
-from mmdetpre.datasets.packed_annotations import IGNORE
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +44,7 @@ def main() -> None:
         sys.exit(f"chip_report: {error}")
     packed, settings = dataset.packed, dataset.chip_settings
     data = (packed.sizes, packed.box_offsets, packed.boxes)
-    options = {"ignore": (packed.flags & IGNORE) != 0, "seed": args.seed, "epoch": args.epoch}
+    options = {"ignore": packed.ignore, "seed": args.seed, "epoch": args.epoch}
     report = coverage_report(*data, settings, **options)
     print(report)
     result = {"settings": asdict(settings), "report": report.to_dict()}

@@ -21,10 +21,10 @@ from pathlib import Path
 import cv2
 from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
+from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
 from mmdetpre.visualization.chip_views import browse_chips
@@ -112,8 +112,7 @@ def test_untrained(out: Path) -> float:
 
 def draw_chips(folder: Path, count: int = 4) -> None:
     """What `tools/misc/browse_chips.py` draws."""
-    init_default_scope("mmdet")
-    dataset = DATASETS.build(Config.fromfile(ROOT / CONFIG).train_dataloader.dataset)
+    dataset = load_chip_dataset(ROOT / CONFIG)
     partial = folder.with_name("chips.partial")
     browse_chips(dataset, partial, count, force=True)
     partial.rename(folder)
