@@ -13,8 +13,7 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmdetpre.models.instances import boxes_of, large_enough
-from mmdetpre.models.roi_targets import RoITargets, add_gt_to_proposals, assign_rois
+from mmdetpre.models.roi_targets import RoITargets, chip_targets
 from mmdetpre.registry import MODELS
 
 
@@ -75,27 +74,6 @@ class ChipRoIHead(StandardRoIHead):
             positive_rois=positive.sum() / batch,
         )
 
-    @torch.no_grad()
     def targets(self, proposals: Tensor, sample: DetDataSample) -> tuple[Tensor, RoITargets]:
         """Regions (R, 4) of one chip and what they are to learn."""
-        cfg, ignored = self.train_cfg, sample.ignored_instances
-        out_of_range = boxes_of(ignored)
-        group = ignored.get("group_of", torch.zeros(len(ignored), dtype=torch.bool)).to(out_of_range.device)
-        gt = torch.cat([boxes_of(sample.gt_instances), out_of_range[~group]])
-        labels = torch.cat([sample.gt_instances.labels, ignored.labels[~group]])
-        invalid = torch.arange(len(gt), device=gt.device) >= len(sample.gt_instances)
-        large = large_enough(gt, cfg.min_gt_side)
-        gt, labels, invalid = gt[large], labels[large], invalid[large]
-        rois = add_gt_to_proposals(proposals, gt, sample.metainfo["valid_range"], cfg.num_rois)
-        return rois, assign_rois(
-            rois,
-            gt,
-            labels,
-            invalid,
-            groups=out_of_range[group],
-            num_classes=self.bbox_head.num_classes,
-            pos_iou_thr=cfg.pos_iou_thr,
-            group_iof_thr=cfg.group_iof_thr,
-            ignore_invalid_gt=cfg.ignore_invalid_gt,
-            soft_sampling=cfg.soft_sampling,
-        )
+        return chip_targets(proposals, sample, self.bbox_head.num_classes, self.train_cfg)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox_overlaps
+from mmengine.config import ConfigDict
 from torch import Tensor
+
+from mmdetpre.models.instances import boxes_of, large_enough
 
 
 class RoITargets(NamedTuple):
@@ -82,3 +86,40 @@ def assign_rois(
         inside = bbox_overlaps(rois, groups, mode="iof").amax(dim=1) > group_iof_thr
         weights = weights.masked_fill(inside & background, 0.0)
     return RoITargets(labels, weights, gt_boxes)
+
+
+@torch.no_grad()
+def chip_targets(
+    proposals: Tensor, sample: DetDataSample, num_classes: int, cfg: ConfigDict
+) -> tuple[Tensor, RoITargets]:
+    """Regions (R, 4) of one chip, its proposals and ground truth, and what they are to learn.
+
+    Args:
+        proposals: (P, 4) xyxy in chip pixels, best first.
+        sample: The chip: ``gt_instances`` in its valid range, ``ignored_instances`` out of it or groups
+            (``group_of``), and ``valid_range`` in its meta information.
+        num_classes: Label of the background.
+        cfg: ``num_rois``, ``min_gt_side``, ``pos_iou_thr``, ``group_iof_thr``, ``ignore_invalid_gt``, ``soft_sampling``
+            (see :func:`add_gt_to_proposals` and :func:`assign_rois`).
+    """
+    ignored = sample.ignored_instances
+    out_of_range = boxes_of(ignored)
+    group = ignored.get("group_of", torch.zeros(len(ignored), dtype=torch.bool)).to(out_of_range.device)
+    gt = torch.cat([boxes_of(sample.gt_instances), out_of_range[~group]])
+    labels = torch.cat([sample.gt_instances.labels, ignored.labels[~group]])
+    invalid = torch.arange(len(gt), device=gt.device) >= len(sample.gt_instances)
+    large = large_enough(gt, cfg.min_gt_side)
+    gt, labels, invalid = gt[large], labels[large], invalid[large]
+    rois = add_gt_to_proposals(proposals, gt, sample.metainfo["valid_range"], cfg.num_rois)
+    return rois, assign_rois(
+        rois,
+        gt,
+        labels,
+        invalid,
+        groups=out_of_range[group],
+        num_classes=num_classes,
+        pos_iou_thr=cfg.pos_iou_thr,
+        group_iof_thr=cfg.group_iof_thr,
+        ignore_invalid_gt=cfg.ignore_invalid_gt,
+        soft_sampling=cfg.soft_sampling,
+    )
