@@ -1,5 +1,7 @@
-"""Metrics of mmdetpre."""
+"""Metrics of mmdetpre, and the plain functions behind them."""
 
+from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.evaluation.dump_detections import DumpDetections
 from mmdetpre.evaluation.openimages_metric import OpenImagesMetric
 
-__all__ = ["OpenImagesMetric"]
+__all__ = ["Detections", "DumpDetections", "GroundTruth", "OpenImagesMetric"]
