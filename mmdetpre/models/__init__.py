@@ -3,7 +3,16 @@
 from mmdetpre.models.chip_roi_head import ChipRoIHead
 from mmdetpre.models.chip_rpn_head import ChipRPNHead
 from mmdetpre.models.concat_neck import ConcatNeck
+from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
 from mmdetpre.models.sniper import SNIPER
 
-__all__ = ["SNIPER", "ChipRPNHead", "ChipRoIHead", "ConcatNeck", "RoundedAnchorGenerator"]
+__all__ = [
+    "SNIPER",
+    "ChipRPNHead",
+    "ChipRoIHead",
+    "ConcatNeck",
+    "DeformRoIExtractor",
+    "RoundedAnchorGenerator",
+    "TwoStepDeformRoIPool",
+]

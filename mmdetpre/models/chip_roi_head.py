@@ -32,12 +32,31 @@ class ChipRoIHead(StandardRoIHead):
         in_channels: Channels of the incoming map.
         proj_channels: Channels after the projection.
         proj_std: Standard deviation of the projection's initial weights.
+
+    Raises:
+        ValueError: If projection, RoI layer and head do not agree in channels or bins.
     """
 
     def __init__(self, in_channels: int, proj_channels: int = 256, proj_std: float = 0.01, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conv_proj = nn.Conv2d(in_channels, proj_channels, 1)
         self.init_cfg = dict(type="Normal", std=proj_std, override=dict(name="conv_proj"))
+        self._check_sizes(proj_channels)
+
+    def _check_sizes(self, channels: int) -> None:
+        """The map, the RoI layer and the head must agree; torch would only tell of matrices that do not fit."""
+        extractor, head = self.bbox_roi_extractor, self.bbox_head
+        if not channels == extractor.out_channels == head.in_channels:
+            raise ValueError(
+                f"ChipRoIHead has proj_channels={channels}, bbox_roi_extractor.out_channels={extractor.out_channels}"
+                f" and bbox_head.in_channels={head.in_channels}: they must be equal."
+            )
+        (rows, columns), expected = extractor.roi_layers[0].output_size, tuple(head.roi_feat_size)
+        if (rows, columns) != expected:
+            raise ValueError(
+                f"bbox_roi_extractor pools {rows}x{columns} bins, but bbox_head expects {expected[0]}x{expected[1]}:"
+                f" set bbox_head.roi_feat_size={rows} (or roi_layer.output_size={expected[0]})."
+            )
 
     def init_assigner_sampler(self) -> None:
         """All regions are learned: neither assigner nor sampler is built."""
