@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,4 +65,38 @@ def read_image_sizes(paths: Sequence[str], backend_args: dict | None = None, wor
     if reasons:
         named = "; ".join(f"{paths[i]}: {reasons[i]}" for i in sorted(reasons)[:5])
         print_log(f"{len(reasons)} of {len(paths)} images cannot be read: {named} ...", "current", logging.WARNING)
+    return sizes
+
+
+def settle_sizes(paths: Sequence[str], sizes: np.ndarray, backend_args: dict | None = None) -> np.ndarray:
+    """Annotated sizes, checked against what is there: read from the header where unknown, (0, 0) where no file is.
+
+    Local folders are listed once each instead of asking for every file; with ``backend_args`` the files are trusted to
+    be there.
+
+    Args:
+        paths: N paths.
+        sizes: (N, 2) annotated width and height, (0, 0) where unknown.
+        backend_args: Arguments of mmengine's file backend.
+
+    Returns:
+        (N, 2) int32. Missing files are counted and the first few named in a warning.
+    """
+    sizes = np.array(sizes, np.int32).reshape(-1, 2)
+    missing = []
+    if backend_args is None:
+        listed: dict[str, set[str]] = {}
+        for i, path in enumerate(paths):
+            folder, name = os.path.split(path)
+            if folder not in listed:
+                listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+            if name not in listed[folder]:
+                missing.append(i)
+    sizes[missing] = 0
+    unknown = np.setdiff1d(np.flatnonzero(sizes.min(axis=1, initial=1) <= 0), missing)
+    if len(unknown):
+        sizes[unknown] = read_image_sizes([paths[i] for i in unknown], backend_args)
+    if missing:
+        named = "; ".join(paths[i] for i in missing[:5])
+        print_log(f"{len(missing)} of {len(paths)} images are missing: {named} ...", "current", logging.WARNING)
     return sizes

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os.path as osp
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from mmdet.datasets import BaseDetDataset
-from mmengine import fileio
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
@@ -20,7 +16,7 @@ from mmdetpre.datasets.openimages_classes import choose_classes, read_class_desc
 from mmdetpre.datasets.openimages_csv import read_box_csv
 from mmdetpre.datasets.openimages_image_labels import ImageLevelLabels, read_image_labels
 from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
-from mmdetpre.datasets.packed_cache import cache_name, open_or_build
+from mmdetpre.datasets.packed_dataset import PackedDataset
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\
@@ -34,7 +30,7 @@ _LAYOUT = """\
 
 
 @DATASETS.register_module()
-class PackedOpenImagesDataset(BaseDetDataset):
+class PackedOpenImagesDataset(PackedDataset):
     """OpenImages whose 14.6 million boxes are read once, then opened at once and shared by all workers.
 
     Works wherever ``mmdet.OpenImagesDataset`` does (training and test loops, ``OpenImagesMetric``), without a meta file
@@ -50,12 +46,9 @@ class PackedOpenImagesDataset(BaseDetDataset):
         image_level_ann_file: Official CSV of human-verified image-level labels, for validation and testing: the labels
             verified in an image, present or absent, become its ``image_level_labels`` (int64), and the metric with
             ``filter_labels=True`` judges detections of these classes. Held in memory, about 2 bytes per label.
-        cache_dir: Folder of the packed tables; by default ``<data_root>/.mmdetpre``.
-        max_images: Use the first so many images of the CSV only.
-        max_unreadable: Largest fraction of images that may be missing or unreadable.
         img_suffix: Image files are called ImageID + suffix.
-        **kwargs: See ``mmdet.BaseDetDataset`` (``data_root``, ``data_prefix``, ``pipeline``, ``test_mode``,
-            ``filter_cfg``, ``indices``, ``backend_args``, ``lazy_init``, ...).
+        **kwargs: See :class:`PackedDataset` (``cache_dir``, ``max_images``, ``max_unreadable``) and
+            ``mmdet.BaseDetDataset``.
 
     Raises:
         FileNotFoundError: Names every missing file and folder at once.
@@ -69,8 +62,11 @@ class PackedOpenImagesDataset(BaseDetDataset):
         ...     hierarchy_file="annotations/bbox_labels_600_hierarchy.json")  # doctest: +SKIP
     """
 
+    SOURCE = "OpenImages"
+    LAYOUT = _LAYOUT
+    IGNORED = "group-of"
+    FLAGS = {"is_group_of": IGNORE, "is_occluded": OCCLUDED, "is_truncated": TRUNCATED}  # noqa: RUF012
     METAINFO: dict = {"dataset_type": "oid_v6"}
-    _fully_initialized: bool
 
     def __init__(
         self,
@@ -79,21 +75,13 @@ class PackedOpenImagesDataset(BaseDetDataset):
         hierarchy_file: str,
         classes: str | Sequence[str] | None = "challenge",
         image_level_ann_file: str | None = None,
-        cache_dir: str | None = None,
-        max_images: int | None = None,
-        max_unreadable: float = 0.1,
         img_suffix: str = ".jpg",
-        metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_file, self.hierarchy_file = label_file, hierarchy_file
         self.image_level_ann_file = image_level_ann_file
         self._image_labels: ImageLevelLabels | None = None
-        self.classes = (metainfo or {}).get("classes", classes)
-        self.cache_dir, self.max_images, self.max_unreadable = cache_dir, max_images, max_unreadable
-        self.img_suffix = img_suffix
-        kwargs["serialize_data"] = False  # the packed table takes the place of pickled dicts
-        super().__init__(*args, metainfo=metainfo, **kwargs)
+        super().__init__(*args, classes=classes, img_suffix=img_suffix, **kwargs)
 
     def _join_prefix(self) -> None:
         super()._join_prefix()
@@ -106,46 +94,32 @@ class PackedOpenImagesDataset(BaseDetDataset):
         """Open the packed table, after building it if need be."""
         if self._fully_initialized:
             return
-        self._require_files()
+        super().full_init()
+        if self.image_level_ann_file is not None:
+            self._image_labels = self._read_image_labels(self.image_level_ann_file)
+
+    def _files(self) -> dict[str, str]:
+        names = ("ann_file", "label_file", "hierarchy_file", "image_level_ann_file")
+        return {name: path for name in names if (path := getattr(self, name)) is not None}
+
+    def _folders(self) -> dict[str, str]:
+        return {"folder of the images, data_prefix['img']": self.data_prefix["img"]}
+
+    def _open(self) -> PackedAnnotations:
         descriptions = read_class_descriptions(self.label_file)
-        mids = choose_classes(self.classes, descriptions)
+        self._mids = mids = choose_classes(self.classes, descriptions)
         self._metainfo["classes"] = tuple(descriptions[mid] for mid in mids)
         self._metainfo["RELATION_MATRIX"] = relation_matrix(self.hierarchy_file, mids)
         if self.classes == "challenge":
             self._metainfo["dataset_type"] = "oid_challenge"
-        images = osp.join(self.data_prefix["img"], "")
-        parameters = {
-            "classes": mids,
-            "max_images": self.max_images,
-            "images": osp.realpath(images) if osp.isdir(images) else images,
-            "suffix": self.img_suffix,
-        }
-        cache = Path(self.cache_dir or osp.join(self.data_root or osp.dirname(self.ann_file), ".mmdetpre"))
-        table = open_or_build(
-            cache / cache_name(Path(self.ann_file).stem, parameters),
+        images = self.data_prefix["img"]
+        return self._cached(
+            Path(self.ann_file).stem,
+            {"classes": mids},
             [self.ann_file, self.label_file],
-            images if osp.isdir(images) else None,
-            lambda: self._build(descriptions, mids, images),
+            images,
+            lambda: self._build(descriptions, mids, osp.join(images, "")),
         )
-        self._table = table.with_paths(images, self.img_suffix)
-        self._report()
-        self._select_rows()
-        if self.image_level_ann_file is not None:
-            self._image_labels = self._read_image_labels(self.image_level_ann_file, mids)
-        self._fully_initialized = True
-
-    def _require_files(self) -> None:
-        names = ("ann_file", "label_file", "hierarchy_file", "image_level_ann_file")
-        wanted = {name: path for name in names if (path := getattr(self, name)) is not None}
-        missing = [f"    {name}: {path}" for name, path in wanted.items() if not fileio.exists(path, self.backend_args)]
-        if self.backend_args is None and not osp.isdir(self.data_prefix["img"]):
-            missing.append(f"    folder of the images, data_prefix['img']: {self.data_prefix['img']}")
-        if missing:
-            lines = "\n".join(missing)
-            raise FileNotFoundError(
-                f"The OpenImages data is not complete. Missing:\n{lines}\nExpected layout (mmdet's):\n{_LAYOUT}\n"
-                "Set data_root to where yours lies. `make demo` trains on drawn sample data without any download."
-            )
 
     def _build(self, descriptions: dict[str, str], mids: list[str], images: str) -> PackedAnnotations:
         labels = {mid: i for i, mid in enumerate(mids)}
@@ -170,8 +144,8 @@ class PackedOpenImagesDataset(BaseDetDataset):
             notes=rows.dropped,
         )
 
-    def _read_image_labels(self, path: str, mids: list[str]) -> ImageLevelLabels:
-        image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(mids)})
+    def _read_image_labels(self, path: str) -> ImageLevelLabels:
+        image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(self._mids)})
         covered = sum(self._table.names[int(row)] in image_labels.rows for row in self._rows)
         left_out = "".join(f" {count} rows with {what} left out." for what, count in image_labels.dropped.items())
         print_log(
@@ -183,100 +157,9 @@ class PackedOpenImagesDataset(BaseDetDataset):
         )
         return image_labels
 
-    def _report(self) -> None:
-        table = self._table
-        unreadable = table.unreadable()
-        notes = dict(table.notes) | ({"images missing or unreadable": len(unreadable)} if len(unreadable) else {})
-        left_out = ", ".join(f"{count} {what}" for what, count in notes.items()) or "nothing"
-        print_log(
-            f"{osp.basename(self.ann_file)}: {len(table)} images, {len(table.boxes)} boxes of {len(table.classes)}"
-            f" classes, {int(np.count_nonzero(table.flags & IGNORE))} of them group-of. Left out: {left_out}.",
-            "current",
-            logging.WARNING if len(unreadable) else logging.INFO,
-        )
-        if len(unreadable) > self.max_unreadable * len(table):
-            raise FileNotFoundError(
-                f"{len(unreadable)} of the {len(table)} images in {self.ann_file} are missing or unreadable, e.g."
-                f" {table.path(int(unreadable[0]))}. Check data_prefix. To work with the images that are there, set"
-                " max_unreadable=1.0 of the data set."
-            )
-        if not len(table.boxes):
-            raise ValueError(f"No image of {self.ann_file} has a box that can be used (left out: {left_out}).")
-
-    def _select_rows(self) -> None:
-        """Rows of the table that make up the data set: filtered, cut to ``indices``, readable."""
-        rows = np.arange(len(self._table))
-        config = {} if self.test_mode else (self.filter_cfg or {})
-        if config.get("filter_empty_gt"):
-            rows = rows[np.diff(self._table.box_offsets)[rows] > 0]
-        if config.get("min_size"):
-            rows = rows[self._table.sizes[rows].min(axis=1) >= config["min_size"]]
-        if self._indices is not None:
-            rows = _pick(rows, self._indices)
-        self._set_rows(rows)
-
-    def _set_rows(self, rows: np.ndarray) -> None:
-        self._rows = rows[self._table.sizes[rows].min(axis=1) > 0]
-        if len(rows) < len(self._table):
-            self._table = self._table.subset(rows)
-            self._rows = np.flatnonzero(self._table.sizes.min(axis=1) > 0)
-
-    @property
-    def packed(self) -> PackedAnnotations:
-        """The table of the images and boxes of this data set, unreadable images included."""
-        self.full_init()
-        return self._table
-
-    def __len__(self) -> int:
-        """Number of readable images."""
-        self.full_init()
-        return len(self._rows)
-
     def get_data_info(self, idx: int) -> dict:
         """Data info of one image as mmdet's pipelines and ``OpenImagesMetric`` expect it; boxes in pixels."""
-        self.full_init()
-        position = range(len(self._rows))[idx]
-        table, row = self._table, int(self._rows[position])
-        boxes, name = table.slice_of(row), table.names[row]
-        width, height = table.sizes[row].tolist()
-        columns = (table.boxes[boxes].tolist(), table.labels[boxes].tolist(), table.flags[boxes].tolist())
-        info = {
-            "img_path": table.path(row),
-            "img_id": name,
-            "width": width,
-            "height": height,
-            "sample_idx": position,
-            "instances": [_instance(*values) for values in zip(*columns, strict=True)],
-        }
+        info = super().get_data_info(idx)
         if self._image_labels is not None:
-            info["image_level_labels"] = self._image_labels.of(name)
+            info["image_level_labels"] = self._image_labels.of(info["img_id"])
         return info
-
-    def get_subset_(self, indices: int | Sequence[int]) -> None:
-        """Keep some images only: a list of indices, the first n, or the last n when negative."""
-        self.full_init()
-        self._set_rows(_pick(self._rows, indices))
-
-    def get_subset(self, indices: int | Sequence[int]) -> PackedOpenImagesDataset:
-        """A copy with some of the images, see :meth:`get_subset_`."""
-        other = copy.copy(self)
-        other.get_subset_(indices)
-        return other
-
-
-def _pick(rows: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
-    if isinstance(indices, int):
-        return rows[:indices] if indices >= 0 else rows[indices:]
-    return rows[np.asarray(indices, np.int64)]
-
-
-def _instance(box: list[float], label: int, flags: int) -> dict:
-    group_of = bool(flags & IGNORE)
-    return {
-        "bbox": box,
-        "bbox_label": label,
-        "ignore_flag": int(group_of),
-        "is_group_of": group_of,
-        "is_occluded": bool(flags & OCCLUDED),
-        "is_truncated": bool(flags & TRUNCATED),
-    }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -18,6 +18,7 @@ TRUNCATED = 8
 FORMAT = "mmdetpre packed annotations"
 FORMAT_VERSION = 1
 COLUMNS = ("sizes", "box_offsets", "boxes", "labels", "flags", "name_bytes", "name_offsets")
+IDS = "ids"  # the one column that a table may lack
 
 
 class NameColumn(Sequence[str]):
@@ -74,7 +75,9 @@ class PackedAnnotations:
         labels: (M,) int16.
         flags: (M,) uint8, bits ``IGNORE``, ``DIFFICULT``, ``OCCLUDED``, ``TRUNCATED``.
         names: N image names; ``path(i)`` is prefix + name + suffix.
+        ids: (N,) int64 numbers of the images in their source (COCO), or ``None`` where images go by their names.
         notes: What was left out while packing and how often.
+        extra: What else a reader must find again without its source (category ids ...), as JSON knows it.
         directory: Where the columns lie on disk, or ``None`` for a table in memory.
 
     Example:
@@ -93,7 +96,9 @@ class PackedAnnotations:
     labels: np.ndarray
     flags: np.ndarray
     names: NameColumn
+    ids: np.ndarray | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     directory: Path | None = None
     prefix: str = ""
     suffix: str = ""
@@ -109,7 +114,9 @@ class PackedAnnotations:
         boxes: np.ndarray,
         labels: np.ndarray,
         flags: np.ndarray | None = None,
+        ids: np.ndarray | None = None,
         notes: Mapping[str, int] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> PackedAnnotations:
         """Pack boxes given in any order: clip them to their image, drop what is below 1 pixel, group them by image.
 
@@ -121,7 +128,9 @@ class PackedAnnotations:
             boxes: (M, 4) x1, y1, x2, y2 in pixels. The array is not changed.
             labels: (M,) class indices.
             flags: (M,) bits, or ``None`` for none set.
+            ids: (N,) numbers of the images, or ``None``.
             notes: Counts of what the reader has left out already.
+            extra: What else to keep with the table.
         """
         if len(classes) > np.iinfo(np.int16).max:
             raise ValueError(f"{len(classes)} classes do not fit the table's 16-bit labels.")
@@ -153,7 +162,9 @@ class PackedAnnotations:
             labels=np.asarray(labels)[keep].astype(np.int16),
             flags=np.asarray(flags)[keep].astype(np.uint8),
             names=names if isinstance(names, NameColumn) else NameColumn.pack(names),
+            ids=None if ids is None else np.asarray(ids, np.int64),
             notes=notes,
+            extra=dict(extra or {}),
         )
 
     @classmethod
@@ -166,7 +177,8 @@ class PackedAnnotations:
         directory = Path(directory)
         meta = read_meta(directory)
         try:
-            columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in COLUMNS}
+            names_of_columns = [*COLUMNS, *([IDS] if meta.get("ids") else [])]
+            columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in names_of_columns}
         except (OSError, ValueError) as error:
             raise ValueError(f"The packed annotations in {directory} are incomplete ({error}): delete them.") from error
         names = NameColumn(columns.pop("name_bytes").view(np.ndarray), columns.pop("name_offsets").view(np.ndarray))
@@ -174,6 +186,7 @@ class PackedAnnotations:
             classes=tuple(meta["classes"]),
             names=names,
             notes=meta["notes"],
+            extra=meta.get("extra", {}),
             directory=directory,
             prefix=prefix,
             suffix=suffix,
@@ -185,10 +198,13 @@ class PackedAnnotations:
         """Write the columns and ``meta.json`` (which also takes the keywords) into an existing, empty directory."""
         columns = {name: getattr(self, name) for name in COLUMNS[:5]}
         columns |= {"name_bytes": self.names.blob, "name_offsets": self.names.offsets}
+        if self.ids is not None:
+            columns[IDS] = self.ids
         for name, column in columns.items():
             np.save(directory / f"{name}.npy", column)
         counts = {"images": len(self), "boxes": len(self.boxes)}
         header = {"format": FORMAT, "version": FORMAT_VERSION, "counts": counts, "notes": dict(self.notes)}
+        header |= {"ids": self.ids is not None, "extra": dict(self.extra)}
         (directory / "meta.json").write_text(json.dumps(header | {"classes": self.classes} | meta, indent=1))
 
     def subset(self, rows: np.ndarray) -> PackedAnnotations:
@@ -197,8 +213,9 @@ class PackedAnnotations:
         counts = self.box_offsets[rows + 1] - self.box_offsets[rows]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         take = np.repeat(self.box_offsets[rows] - offsets[:-1], counts) + np.arange(offsets[-1])
-        columns = {name: getattr(self, name)[take] for name in ("boxes", "labels", "flags")}
+        columns: dict[str, Any] = {name: getattr(self, name)[take] for name in ("boxes", "labels", "flags")}
         names = self.names.take(rows)
+        columns["ids"] = None if self.ids is None else self.ids[rows]
         return replace(self, sizes=self.sizes[rows], box_offsets=offsets, names=names, directory=None, **columns)
 
     def with_paths(self, prefix: str, suffix: str = "") -> PackedAnnotations:

@@ -7,15 +7,15 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 from mmengine.logging import print_log
 
-from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, PackedAnnotations, read_meta
+from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
 
-_OWN_FILES = {"meta.json", *(f"{name}.npy" for name in COLUMNS)}
+_OWN_FILES = {"meta.json", *(f"{name}.npy" for name in (*COLUMNS, IDS))}
 
 
 def fingerprint(path: str | Path) -> dict[str, object]:
@@ -25,6 +25,20 @@ def fingerprint(path: str | Path) -> dict[str, object]:
     return {"path": os.path.realpath(path), "size": size, "mtime_ns": status.st_mtime_ns}
 
 
+def fingerprint_files(folder: str | Path, files: Iterable[tuple[str, os.stat_result]]) -> dict[str, object]:
+    """What changes when one of many files below a folder changes, appears or goes.
+
+    Args:
+        folder: The folder, named in messages.
+        files: Name and status of each file, in an order that does not change by itself.
+    """
+    digest, count = hashlib.sha256(), 0
+    for name, status in files:
+        count += 1
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return {"path": os.path.realpath(folder), "files": count, "digest": digest.hexdigest()}
+
+
 def cache_name(stem: str, parameters: Mapping[str, object]) -> str:
     """A folder name that differs when a parameter differs."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
@@ -32,7 +46,10 @@ def cache_name(stem: str, parameters: Mapping[str, object]) -> str:
 
 
 def open_or_build(
-    directory: Path, sources: Sequence[str], images: str | None, build: Callable[[], PackedAnnotations]
+    directory: Path,
+    sources: Sequence[str | Mapping[str, object]],
+    images: str | Mapping[str, object] | None,
+    build: Callable[[], PackedAnnotations],
 ) -> PackedAnnotations:
     """Open the table in ``directory``; build it first if it is missing or not made from the present sources.
 
@@ -41,16 +58,17 @@ def open_or_build(
 
     Args:
         directory: Where the table lies.
-        sources: Annotation files it is made from.
-        images: Folder of the images, or ``None``. It counts as a source as long as some images were unreadable.
+        sources: Annotation files it is made from, or their fingerprints.
+        images: Folder of the images, its fingerprint, or ``None``. It counts as a source as long as some images were
+            unreadable.
         build: Makes the table.
 
     Raises:
         FileExistsError: If something other than a packed table lies at ``directory``; it is left untouched.
         OSError: If the folder cannot be written.
     """
-    prints = [fingerprint(source) for source in sources]
-    folder_print = None if images is None else fingerprint(images)
+    prints = [_print_of(source) for source in sources]
+    folder_print = None if images is None else _print_of(images)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory.parent / f".{directory.name}.lock")
@@ -72,6 +90,10 @@ def open_or_build(
         lock.release()
 
 
+def _print_of(source: str | Mapping[str, object]) -> dict[str, object]:
+    return fingerprint(source) if isinstance(source, str) else dict(source)
+
+
 def _outdated(directory: Path, prints: list[dict], folder_print: dict | None) -> str | None:
     """Why the table must be built, or ``None`` if it is good."""
     if not os.path.lexists(directory):
@@ -88,6 +110,8 @@ def _outdated(directory: Path, prints: list[dict], folder_print: dict | None) ->
     counts = meta["counts"]
     if (len(table), len(table.boxes)) != (counts["images"], counts["boxes"]):
         return "the table there is damaged"
+    if len(meta["sources"]) != len(prints):
+        return "it was made from other files"
     for old, new in zip(meta["sources"], prints, strict=True):
         if old != new:
             return f"{new['path']} has changed since"

@@ -1,0 +1,103 @@
+"""COCO over a packed table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdet.datasets import CocoDataset
+
+from mmdetpre.datasets.coco_json import read_coco_json
+from mmdetpre.datasets.image_size import settle_sizes
+from mmdetpre.datasets.packed_annotations import PackedAnnotations
+from mmdetpre.datasets.packed_dataset import PackedDataset
+from mmdetpre.registry import DATASETS
+
+_LAYOUT = """\
+    <data_root>/annotations/instances_train2017.json      ann_file
+    <data_root>/annotations/instances_val2017.json        ann_file for validation
+    <data_root>/train2017/<file_name>                     data_prefix['img']
+    <data_root>/val2017/<file_name>                       data_prefix['img'] for validation"""
+
+
+@DATASETS.register_module()
+class PackedCocoDataset(PackedDataset):
+    """COCO detection, and any JSON in its format: read once, then opened at once and shared by all workers.
+
+    Works wherever ``mmdet.CocoDataset`` does for boxes (training and test loops, ``CocoMetric``): same images in the
+    same order, same boxes and labels, ``img_id`` the integer of the file. Boxes are clipped to their image; instance
+    masks are not kept. Crowds are ignored in training. Boxes are half-open x1, y1, x2, y2 in pixels.
+
+    Args:
+        ann_file: The JSON.
+        data_prefix: ``img``: folder of the images.
+        classes: Names of categories in the order of the file; ``None``: the 80 of COCO. Other categories are left out.
+        **kwargs: See :class:`PackedDataset` and ``mmdet.BaseDetDataset``.
+
+    Raises:
+        FileNotFoundError: Names every missing file and folder at once, or counts missing images.
+        ValueError: If the class list does not match the file (both are listed), or the file is damaged.
+
+    Example:
+        >>> PackedCocoDataset(data_root="data/coco", ann_file="annotations/instances_train2017.json",
+        ...                   data_prefix=dict(img="train2017/"))  # doctest: +SKIP
+    """
+
+    SOURCE = "COCO"
+    LAYOUT = _LAYOUT
+    IGNORED = "crowds"
+    METAINFO: dict = CocoDataset.METAINFO
+
+    def __init__(self, *args: Any, classes: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, classes=classes, **kwargs)
+
+    def _files(self) -> dict[str, str]:
+        return {"ann_file": self.ann_file}
+
+    def _folders(self) -> dict[str, str]:
+        return {"folder of the images, data_prefix['img']": self._images}
+
+    @property
+    def _images(self) -> str:
+        return self.data_prefix.get("img", self.data_root or "")
+
+    def _open(self) -> PackedAnnotations:
+        classes = self._settle_classes()
+        return self._cached(
+            Path(self.ann_file).stem,
+            {"classes": classes},
+            [self.ann_file],
+            self._images,
+            lambda: self._build(classes),
+        )
+
+    def _build(self, classes: list[str]) -> PackedAnnotations:
+        found = read_coco_json(self.ann_file, classes, self.max_images)
+        paths = [str(Path(self._images, f"{name}{self.img_suffix}")) for name in found.files]
+        return PackedAnnotations.from_boxes(
+            names=found.files,
+            sizes=settle_sizes(paths, found.sizes, self.backend_args),
+            classes=classes,
+            image=found.image,
+            boxes=found.boxes,
+            labels=found.labels,
+            flags=found.flags,
+            ids=found.ids,
+            notes=found.dropped,
+            extra={"category_ids": found.category_ids},
+        )
+
+    def _image_id(self, row: int) -> int:
+        assert self._table.ids is not None
+        return int(self._table.ids[row])
+
+    @property
+    def cat_ids(self) -> list[int]:
+        """Category id of each label, as ``mmdet.CocoDataset`` has it."""
+        return list(self.packed.extra["category_ids"])
+
+    @property
+    def cat2label(self) -> dict[int, int]:
+        """Label of each category id."""
+        return {category: label for label, category in enumerate(self.cat_ids)}

@@ -1,0 +1,251 @@
+"""What all data sets over a packed table share: opening it, its report, choosing images, data infos."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import os.path as osp
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from mmdet.datasets import BaseDetDataset
+from mmengine import fileio
+from mmengine.logging import print_log
+
+from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.packed_cache import cache_name, fingerprint_files, open_or_build
+
+_FILTERS = ("filter_empty_gt", "min_size")
+Self = TypeVar("Self", bound="PackedDataset")
+
+
+class PackedDataset(BaseDetDataset):
+    """Base of the data sets whose annotations are packed once, then opened at once and shared by all workers.
+
+    A subclass names its files (:meth:`_files`, :meth:`_folders`) and opens its table (:meth:`_open`).
+
+    Args:
+        classes: The classes to learn, in label order; ``metainfo["classes"]`` wins over it.
+        cache_dir: Folder of the packed tables; by default ``<data_root>/.mmdetpre``.
+        max_images: Use the first so many images only.
+        max_unreadable: Largest fraction of images that may be missing or unreadable.
+        img_suffix: What the name of an image file ends with, after its name in the annotations.
+        require_boxes: False allows a data set without any box, to write detections where the boxes are secret.
+        **kwargs: See ``mmdet.BaseDetDataset`` (``data_root``, ``ann_file``, ``data_prefix``, ``pipeline``,
+            ``test_mode``, ``filter_cfg``, ``indices``, ``backend_args``, ``lazy_init``, ...). ``filter_cfg`` knows
+            ``filter_empty_gt`` and ``min_size``.
+
+    Raises:
+        FileNotFoundError: Names every missing file and folder at once.
+        ValueError: If the files do not fit each other, or no image has a box.
+    """
+
+    SOURCE: ClassVar[str]
+    """Name of the data in messages."""
+    LAYOUT: ClassVar[str]
+    """The expected folders and files, shown when one is missing."""
+    IGNORED: ClassVar[str] = "ignored"
+    """What the boxes with the flag ``IGNORE`` are called."""
+    FLAGS: ClassVar[Mapping[str, int]] = {}
+    """Key of an instance -> bit of the table's flags."""
+
+    _fully_initialized: bool
+
+    def __init__(
+        self,
+        *args: Any,
+        classes: str | Sequence[str] | None = None,
+        cache_dir: str | None = None,
+        max_images: int | None = None,
+        max_unreadable: float = 0.1,
+        img_suffix: str = "",
+        require_boxes: bool = True,
+        metainfo: Mapping | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.classes = (metainfo or {}).get("classes", classes)
+        self.cache_dir, self.max_images, self.max_unreadable = cache_dir, max_images, max_unreadable
+        self.img_suffix, self.require_boxes = img_suffix, require_boxes
+        if unknown := sorted(set(kwargs.get("filter_cfg") or {}) - set(_FILTERS)):
+            raise ValueError(
+                f"filter_cfg of {type(self).__name__} has {', '.join(unknown)}: it knows {', '.join(_FILTERS)}."
+                " Boxes of unwanted size are left to the valid ranges of the chips."
+            )
+        kwargs["serialize_data"] = False  # the packed table takes the place of pickled dicts
+        super().__init__(*args, metainfo=metainfo, **kwargs)
+
+    def _files(self) -> dict[str, str]:
+        """Argument -> path of the files that must exist."""
+        raise NotImplementedError
+
+    def _folders(self) -> dict[str, str]:
+        """What it is -> path of the folders that must exist, where the data are local."""
+        raise NotImplementedError
+
+    def _open(self) -> PackedAnnotations:
+        """Settle the classes (``self._metainfo``) and open the table, see :meth:`_cached`."""
+        raise NotImplementedError
+
+    def _settle_classes(self) -> list[str]:
+        """Class names in label order: the argument, a file with one per line, or those of the data set."""
+        classes = self._metainfo["classes"] if self.classes is None else self.classes
+        if isinstance(classes, str):
+            classes = [line.strip() for line in fileio.get_text(classes).splitlines() if line.strip()]
+        self._metainfo["classes"] = tuple(classes)
+        return list(classes)
+
+    def _label(self) -> str:
+        """The annotations' name in messages."""
+        return osp.basename(self.ann_file)
+
+    def full_init(self) -> None:
+        """Open the packed table, after building it if need be."""
+        if self._fully_initialized:
+            return
+        self._require_files()
+        self._table = self._open()
+        self._report()
+        self._select_rows()
+        self._fully_initialized = True
+
+    def _require_files(self) -> None:
+        files, folders = self._files(), self._folders() if self.backend_args is None else {}
+        missing = [f"    {name}: {path}" for name, path in files.items() if not fileio.exists(path, self.backend_args)]
+        missing += [f"    {name}: {path}" for name, path in folders.items() if not osp.isdir(path)]
+        if missing:
+            lines = "\n".join(missing)
+            raise FileNotFoundError(
+                f"The {self.SOURCE} data is not complete. Missing:\n{lines}\nExpected layout:\n{self.LAYOUT}\n"
+                "Set data_root to where yours lies. `make demo` trains on drawn sample data without any download."
+            )
+
+    def _cached(
+        self,
+        stem: str,
+        parameters: Mapping[str, object],
+        sources: Sequence[str | Mapping[str, object]],
+        images: str,
+        build: Callable[[], PackedAnnotations],
+        image_folders: Sequence[str] = (),
+    ) -> PackedAnnotations:
+        """The table of these parameters and sources, built or opened; image paths are images + name + img_suffix.
+
+        Args:
+            stem: Beginning of the table's name.
+            parameters: All that the table depends on besides the sources.
+            sources: Annotation files, or fingerprints.
+            images: Folder of the images.
+            build: Makes the table.
+            image_folders: Where the images lie, if not in ``images`` itself but in folders below it.
+        """
+        images = osp.join(images, "")
+        local = osp.isdir(images)
+        parameters = {
+            **parameters,
+            "max_images": self.max_images,
+            "images": osp.realpath(images) if local else images,
+            "suffix": self.img_suffix,
+        }
+        cache = Path(self.cache_dir or osp.join(self.data_root or osp.dirname(self.ann_file), ".mmdetpre"))
+        folders = None
+        if local:
+            folders = fingerprint_files(images, ((folder, os.stat(folder)) for folder in image_folders or [images]))
+        table = open_or_build(cache / cache_name(stem, parameters), sources, folders, build)
+        return table.with_paths(images, self.img_suffix)
+
+    def _report(self) -> None:
+        table, label = self._table, self._label()
+        unreadable = table.unreadable()
+        notes = dict(table.notes) | ({"images missing or unreadable": len(unreadable)} if len(unreadable) else {})
+        left_out = ", ".join(f"{count} {what}" for what, count in notes.items()) or "nothing"
+        print_log(
+            f"{label}: {len(table)} images, {len(table.boxes)} boxes of {len(table.classes)}"
+            f" classes, {int(np.count_nonzero(table.flags & IGNORE))} of them {self.IGNORED}. Left out: {left_out}.",
+            "current",
+            logging.WARNING if len(unreadable) else logging.INFO,
+        )
+        if len(unreadable) > self.max_unreadable * len(table):
+            raise FileNotFoundError(
+                f"{len(unreadable)} of the {len(table)} images in {label} are missing or unreadable, e.g."
+                f" {table.path(int(unreadable[0]))}. Check data_prefix. To work with the images that are there, set"
+                " max_unreadable=1.0 of the data set."
+            )
+        if self.require_boxes and not len(table.boxes):
+            raise ValueError(
+                f"No image of {label} has a box that can be used (left out: {left_out}): nothing to learn and nothing"
+                " to measure. To write detections for images without known boxes set require_boxes=False."
+            )
+
+    def _select_rows(self) -> None:
+        """Rows of the table that make up the data set: filtered, cut to ``indices``, readable."""
+        rows = np.arange(len(self._table))
+        config = {} if self.test_mode else (self.filter_cfg or {})
+        if config.get("filter_empty_gt"):
+            rows = rows[np.diff(self._table.box_offsets)[rows] > 0]
+        if config.get("min_size"):
+            rows = rows[self._table.sizes[rows].min(axis=1) >= config["min_size"]]
+        if self._indices is not None:
+            rows = _pick(rows, self._indices)
+        self._set_rows(rows)
+
+    def _set_rows(self, rows: np.ndarray) -> None:
+        self._rows = rows[self._table.sizes[rows].min(axis=1) > 0]
+        if len(rows) < len(self._table):
+            self._table = self._table.subset(rows)
+            self._rows = np.flatnonzero(self._table.sizes.min(axis=1) > 0)
+
+    @property
+    def packed(self) -> PackedAnnotations:
+        """The table of the images and boxes of this data set, unreadable images included."""
+        self.full_init()
+        return self._table
+
+    def __len__(self) -> int:
+        """Number of readable images."""
+        self.full_init()
+        return len(self._rows)
+
+    def _image_id(self, row: int) -> str | int:
+        """What the metrics know the image of a row by."""
+        return self._table.names[row]
+
+    def get_data_info(self, idx: int) -> dict:
+        """Data info of one image as mmdet's pipelines and metrics expect it; boxes in pixels."""
+        self.full_init()
+        position = range(len(self._rows))[idx]
+        table, row = self._table, int(self._rows[position])
+        boxes = table.slice_of(row)
+        width, height = table.sizes[row].tolist()
+        columns = (table.boxes[boxes].tolist(), table.labels[boxes].tolist(), table.flags[boxes].tolist())
+        return {
+            "img_path": table.path(row),
+            "img_id": self._image_id(row),
+            "width": width,
+            "height": height,
+            "sample_idx": position,
+            "instances": [self._instance(*values) for values in zip(*columns, strict=True)],
+        }
+
+    def _instance(self, box: list[float], label: int, flags: int) -> dict:
+        instance = {"bbox": box, "bbox_label": label, "ignore_flag": int(bool(flags & IGNORE))}
+        return instance | {key: bool(flags & bit) for key, bit in self.FLAGS.items()}
+
+    def get_subset_(self, indices: int | Sequence[int]) -> None:
+        """Keep some images only: a list of indices, the first n, or the last n when negative."""
+        self.full_init()
+        self._set_rows(_pick(self._rows, indices))
+
+    def get_subset(self: Self, indices: int | Sequence[int]) -> Self:
+        """A copy with some of the images, see :meth:`get_subset_`."""
+        other = copy.copy(self)
+        other.get_subset_(indices)
+        return other
+
+
+def _pick(rows: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
+    if isinstance(indices, int):
+        return rows[:indices] if indices >= 0 else rows[indices:]
+    return rows[np.asarray(indices, np.int64)]

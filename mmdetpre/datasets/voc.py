@@ -1,0 +1,206 @@
+"""PASCAL VOC, and other folders of XML in its format, over a packed table."""
+
+from __future__ import annotations
+
+import logging
+import os.path as osp
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from mmdet.datasets import VOCDataset
+from mmengine.logging import print_log
+
+from mmdetpre.datasets.image_list import file_statuses, read_image_list
+from mmdetpre.datasets.image_size import settle_sizes
+from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
+from mmdetpre.datasets.packed_cache import fingerprint, fingerprint_files
+from mmdetpre.datasets.packed_dataset import PackedDataset
+from mmdetpre.datasets.voc_xml import XMLObjects, read_xml_files
+from mmdetpre.registry import DATASETS
+
+_LAYOUT = """\
+    <data_root>/VOC2012/ImageSets/Main/trainval.txt       sets=[("VOC2012", "trainval"), ...]
+    <data_root>/VOC2012/Annotations/<id>.xml
+    <data_root>/VOC2012/JPEGImages/<id>.jpg
+  or, without sets and lists:
+    <data_root>/<ann_subdir>/<id>.xml
+    <data_root>/<img_subdir>/<id><img_suffix>"""
+
+
+class _Part(NamedTuple):
+    """One image set: its list (or ``None``: every XML), its folders, and what its image names begin with."""
+
+    list_file: str | None
+    annotations: str
+    images: str
+    prefix: str
+
+
+@DATASETS.register_module()
+class PackedVOCDataset(PackedDataset):
+    """PASCAL VOC, several image sets at once, and plain folders of such XML.
+
+    Works wherever ``mmdet.VOCDataset`` does (training and test loops, ``VOCMetric``). VOC counts pixels from 1 and
+    both corners of a box are inside it. Boxes are what mmdet makes of them, 1 less at all four corners: 0-based, the
+    right and bottom edge those of the last pixel's upper left corner. ``VOCMetric`` measures sides as x2 - x1 + 1,
+    which restores VOC's size; so boxes are learned in the form in which they are measured. Image ids are those of the
+    lists.
+
+    Args:
+        sets: Image sets as (folder, list), e.g. ``[("VOC2007", "trainval"), ("VOC2012", "trainval")]``: read from
+            ``<data_root>/<folder>/ImageSets/Main/<list>.txt``.
+        ann_file: Without ``sets``: a list as in mmdet, or "" for every XML there is. The folder is
+            ``data_prefix["sub_data_root"]`` as in mmdet, or ``data_root``.
+        classes: Names as in the XML, in label order; ``None``: the 20 of VOC. Other objects are left out and counted.
+        difficult: What happens to objects marked difficult: ``"drop"``, as if they were not annotated, or
+            ``"ignore"``, neither target nor mistake. ``None``: drop in training, ignore in ``test_mode``.
+        ann_subdir: Folder of the XML.
+        img_subdir: Folder of the images.
+        img_suffix: Images are called id + suffix.
+        **kwargs: See :class:`PackedDataset` and ``mmdet.BaseDetDataset``.
+
+    Raises:
+        FileNotFoundError: Names missing lists, folders and XML files.
+        ValueError: Names an XML that is damaged or has an object without a box; or no object is of a known class.
+
+    Example:
+        >>> PackedVOCDataset(data_root="data/VOCdevkit",
+        ...                  sets=[("VOC2007", "trainval"), ("VOC2012", "trainval")])  # doctest: +SKIP
+        >>> PackedVOCDataset(data_root="data/kangaroo", ann_subdir="annots", img_subdir="images",
+        ...                  classes=["kangaroo"])  # doctest: +SKIP
+    """
+
+    SOURCE = "VOC"
+    LAYOUT = _LAYOUT
+    IGNORED = "difficult"
+    FLAGS: ClassVar = {"is_difficult": DIFFICULT, "is_occluded": OCCLUDED, "is_truncated": TRUNCATED}
+    METAINFO: dict = VOCDataset.METAINFO
+
+    def __init__(
+        self,
+        *args: Any,
+        sets: Sequence[tuple[str, str]] | None = None,
+        classes: Sequence[str] | str | None = None,
+        difficult: str | None = None,
+        ann_subdir: str = "Annotations",
+        img_subdir: str = "JPEGImages",
+        img_suffix: str = ".jpg",
+        test_mode: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.sets = None if sets is None else [(folder, name) for folder, name in sets]
+        self.ann_subdir, self.img_subdir = ann_subdir, img_subdir
+        self.difficult = difficult or ("ignore" if test_mode else "drop")
+        if self.difficult not in ("drop", "ignore"):
+            raise ValueError(f"difficult is {difficult!r}: choose 'drop', 'ignore' or None.")
+        super().__init__(*args, classes=classes, img_suffix=img_suffix, test_mode=test_mode, **kwargs)
+
+    @property
+    def _base(self) -> str:
+        return (self.sets is None and self.data_prefix.get("sub_data_root")) or self.data_root or "."
+
+    def _parts(self) -> list[_Part]:
+        def part(list_file: str | None, folder: str) -> _Part:
+            prefix = osp.join(folder, self.img_subdir, "")
+            return _Part(list_file, osp.join(self._base, folder, self.ann_subdir), osp.join(self._base, prefix), prefix)
+
+        if self.sets is None:
+            return [part(self.ann_file or None, "")]
+        lists = [osp.join(self._base, folder, "ImageSets", "Main", f"{name}.txt") for folder, name in self.sets]
+        return [part(path, folder) for path, (folder, _) in zip(lists, self.sets, strict=True)]
+
+    def _files(self) -> dict[str, str]:
+        return {f"list {i}": part.list_file for i, part in enumerate(self._parts(), 1) if part.list_file}
+
+    def _folders(self) -> dict[str, str]:
+        folders = {"folder of the XML": "annotations", "folder of the images": "images"}
+        return {f"{what} {i}": getattr(p, key) for i, p in enumerate(self._parts(), 1) for what, key in folders.items()}
+
+    def _label(self) -> str:
+        names = [f"{folder}/{name}" for folder, name in self.sets or []]
+        return " + ".join(names) or osp.basename(self.ann_file) or osp.join(self._base, self.ann_subdir)
+
+    def _open(self) -> PackedAnnotations:
+        classes = self._settle_classes()
+        self._metainfo["dataset_type"] = self._dataset_type(classes)
+        parts = self._parts()
+        names, files = [], []
+        for part in parts:
+            ids = read_image_list(part.list_file) if part.list_file else _stems(part.annotations)
+            names += [part.prefix + name for name in ids]
+            files += [osp.join(part.annotations, f"{name}.xml") for name in ids]
+        names, files = names[: self.max_images], files[: self.max_images]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{self._label()}: {Counter(names).most_common(1)[0][0]} is in two of the sets.")
+        sources = [fingerprint(part.list_file) for part in parts if part.list_file]
+        statuses = file_statuses(files, self._label())
+        return self._cached(
+            "+".join(f"{folder}-{name}" for folder, name in self.sets or []) or Path(self._label()).stem,
+            {"classes": classes, "difficult": self.difficult, "folders": [self.ann_subdir, self.img_subdir]},
+            [*sources, fingerprint_files(parts[0].annotations, statuses)],
+            self._base,
+            lambda: self._build(names, files, classes),
+            [part.images for part in parts],
+        )
+
+    def _dataset_type(self, classes: list[str]) -> str | None:
+        """``VOC2007`` or ``VOC2012`` as in mmdet, whose metric then prints the names of VOC's classes."""
+        years = {folder for folder, _ in self.sets} if self.sets is not None else {self._base}
+        found = {year for year in ("VOC2007", "VOC2012") if any(year in folder for folder in years)}
+        return found.pop() if len(found) == 1 and classes == list(VOCDataset.METAINFO["classes"]) else None
+
+    def _build(self, names: list[str], files: list[str], classes: list[str]) -> PackedAnnotations:
+        found = read_xml_files(files)
+        images = [osp.join(self._base, f"{name}{self.img_suffix}") for name in names]
+        labels = self._labels(found, classes)
+        boxes = np.trunc(found.boxes) - 1
+        without_area = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1) & (labels >= 0)
+        difficult = (found.flags & DIFFICULT).astype(bool)
+        dropped = difficult & (labels >= 0) & (self.difficult == "drop")
+        keep = (labels >= 0) & ~without_area & ~dropped
+        notes = {"objects of other classes": int(np.count_nonzero(labels < 0)), "difficult objects": int(dropped.sum())}
+        if without_area.any():
+            example = files[int(found.image[without_area][0])]
+            notes[f"boxes without area (e.g. in {example})"] = int(without_area.sum())
+        return PackedAnnotations.from_boxes(
+            names=names,
+            sizes=settle_sizes(images, found.sizes, self.backend_args),
+            classes=classes,
+            image=found.image[keep],
+            boxes=boxes[keep],
+            labels=labels[keep],
+            flags=(found.flags | np.where(difficult, IGNORE, 0).astype(np.uint8))[keep],
+            notes={what: count for what, count in notes.items() if count},
+        )
+
+    def _labels(self, found: XMLObjects, classes: list[str]) -> np.ndarray:
+        """(M,) label of each object, -1 for a class that was not chosen."""
+        counts = Counter(found.names)
+        listed = (
+            f"\n    classes of the data set: {', '.join(classes)}\n    names in the XML: {', '.join(sorted(counts))}\n"
+        )
+        missing, others = [name for name in classes if name not in counts], set(counts) - set(classes)
+        if counts and len(missing) == len(classes):
+            raise ValueError(
+                f"{self._label()}: the class list does not match, no object is of its classes.{listed}Set"
+                " classes=[...] of the data set to names of the XML."
+            )
+        if missing and others:
+            text = f"{self._label()}: no object of {', '.join(missing)}, but of classes not chosen.{listed}"
+            print_log(text + "Is a class spelled in another way?", "current", logging.WARNING)
+        index = {name: label for label, name in enumerate(classes)}
+        return np.asarray([index.get(name, -1) for name in found.names], np.int64)
+
+    def _image_id(self, row: int) -> str:
+        name = self._table.names[row]
+        return next(name[len(p.prefix) :] for p in self._parts() if name.startswith(p.prefix))
+
+
+def _stems(folder: str) -> list[str]:
+    stems = sorted(path.stem for path in Path(folder).glob("*.xml"))
+    if not stems:
+        raise ValueError(f"{folder} holds no *.xml file: set ann_subdir of the data set.")
+    return stems
