@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -12,6 +12,8 @@ import numpy as np
 class ChipTable:
     """n chips, sorted by image; within an image finest scale first, within a scale in greedy order.
 
+    Of an epoch with negative chips first all positive ones, then all negative ones, each sorted so.
+
     Args:
         image: (n,) int32 index of the image.
         scale: (n,) int16 index of the scale.
@@ -19,6 +21,7 @@ class ChipTable:
         size: (n, 2) int32 width and height in pixels: ``chip_size``, or the side of the scaled image where shorter.
         valid_offsets: (n + 1,) int64; chip ``i`` owns ``valid[valid_offsets[i]:valid_offsets[i + 1]]``.
         valid: (k,) int32 indices, within their image, of the boxes learned in the chip, ascending per chip.
+        negative: (n,) bool, chips mined for false proposals; all ``False`` if not given.
     """
 
     image: np.ndarray
@@ -27,6 +30,11 @@ class ChipTable:
     size: np.ndarray
     valid_offsets: np.ndarray
     valid: np.ndarray
+    negative: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+
+    def __post_init__(self) -> None:
+        if len(self.negative) != len(self.image):
+            self.negative = np.zeros(len(self.image), dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -38,7 +46,7 @@ class ChipTable:
     @classmethod
     def concatenate(cls, tables: Sequence[ChipTable]) -> ChipTable:
         """One table with the chips of all ``tables``, in their order."""
-        columns = {field.name: [getattr(table, field.name) for table in tables] for field in fields(cls)}
+        columns = {column.name: [getattr(table, column.name) for table in tables] for column in fields(cls)}
         counts = np.concatenate([np.diff(offsets) for offsets in columns.pop("valid_offsets")])
         offsets = np.zeros(len(counts) + 1, dtype=np.int64)
         np.cumsum(counts, out=offsets[1:])

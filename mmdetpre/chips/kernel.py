@@ -63,6 +63,13 @@ def _containing(start, end, cells, side, chip_size, stride):
 
 
 @_compiled
+def _cells_around(box, s, columns, rows, width, height, chip_size, stride, rectangle):
+    """First and last column, first and last row of the cells that contain a box (original pixels)."""
+    rectangle[0], rectangle[1] = _containing(box[0] * s, box[2] * s, columns, width, chip_size, stride)
+    rectangle[2], rectangle[3] = _containing(box[1] * s, box[3] * s, rows, height, chip_size, stride)
+
+
+@_compiled
 def _measure(width, height, boxes, ignore, clipped, extent):
     """Clip boxes to their image; ``extent`` gets sqrt(area), longest and shortest side, or zeros for unusable boxes."""
     for j in range(len(boxes)):
@@ -103,17 +110,26 @@ def _select(count, extent, factors, ranges, chip_size, stride, rescue, selected,
 
 
 @_compiled
-def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen):
-    """Greedy cover; returns how many cells were chosen. ``rectangles``: first and last column, first and last row."""
+def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen, fewest, banned):
+    """Greedy cover by cells that cover at least ``fewest`` further boxes; no cell that contains a ``banned`` box.
+
+    ``rectangles`` of a box: first and last column, first and last row of the cells that contain it. Returns how many
+    cells were chosen, and how many wanted boxes are left.
+    """
     left = 0
     for j in range(count):
         if wanted[j]:
             waiting[left] = j
             left += 1
-    if left == 0:
-        return 0
+    if left < fewest or left == 0:
+        return 0, left
     for cell in range(columns * rows):
         keys[cell] = np.int64(_mix(salt + np.uint64(cell)) >> _TIE_SHIFT)
+    for j in range(len(banned)):
+        if banned[j]:
+            for row in range(rectangles[j, 2], rectangles[j, 3] + 1):
+                for cell in range(row * columns + rectangles[j, 0], row * columns + rectangles[j, 1] + 1):
+                    keys[cell] = -(_ONE_BOX << 21)
     for k in range(left):
         j = waiting[k]
         for row in range(rectangles[j, 2], rectangles[j, 3] + 1):
@@ -124,8 +140,8 @@ def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen
         top = np.int64(0)
         for cell in range(columns * rows):
             top = max(top, keys[cell])
-        if top < _ONE_BOX:
-            raise AssertionError("a selected box fits no candidate chip: please report these chip settings")
+        if top < fewest * _ONE_BOX:
+            break
         best = 0
         while keys[best] != top:
             best += 1
@@ -143,7 +159,7 @@ def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen
                 waiting[still] = j
                 still += 1
         left = still
-    return chips
+    return chips, left
 
 
 @_compiled
@@ -185,6 +201,36 @@ def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stri
 
 
 @_compiled
+def _workspace(offsets, scaled, chip_size, stride):
+    """Scratch arrays large enough for every image of a range."""
+    most_cells, most_boxes, scales = 1, 0, scaled.shape[1]
+    for n in range(len(scaled)):
+        most_boxes = max(most_boxes, offsets[n + 1] - offsets[n])
+        for i in range(scales):
+            columns = _cells(scaled[n, i, 0], chip_size, stride)
+            most_cells = max(most_cells, columns * _cells(scaled[n, i, 1], chip_size, stride))
+    keys, rectangles = np.empty(most_cells, dtype=np.int64), np.empty((most_boxes, 4), dtype=np.int64)
+    clipped, extent = np.empty((most_boxes, 4), dtype=np.float64), np.empty((most_boxes, 3), dtype=np.float64)
+    selected, candidate = np.empty((most_boxes, scales), dtype=np.bool_), np.empty((most_boxes, scales), dtype=np.bool_)
+    waiting, chosen = np.empty(most_boxes, dtype=np.int64), np.empty(most_boxes, dtype=np.int64)
+    return keys, clipped, extent, selected, candidate, np.empty(most_boxes, np.bool_), rectangles, waiting, chosen
+
+
+@_compiled
+def _columns(chips, valid):
+    """Room for the columns of a ChipTable."""
+    image, scale = np.empty(chips, dtype=np.int32), np.empty(chips, dtype=np.int16)
+    origin, size = np.empty((chips, 2), dtype=np.int32), np.empty((chips, 2), dtype=np.int32)
+    return image, scale, origin, size, np.zeros(chips + 1, dtype=np.int64), np.empty(valid, dtype=np.int32)
+
+
+@_compiled
+def _trimmed(n, k, image, scale, origin, size, offsets, valid):
+    columns = (image[:n].copy(), scale[:n].copy(), origin[:n].copy(), size[:n].copy())
+    return *columns, offsets[: n + 1].copy(), valid[:k].copy()
+
+
+@_compiled
 def mine_range(
     sizes, scaled, offsets, boxes, ignore, factors, ranges, chip_size, stride, rescue, seed, epoch, first_image
 ):
@@ -194,32 +240,14 @@ def mine_range(
     bool; ``factors`` (n, S) and ``ranges`` (n, S, 2) float64; ``seed`` and ``epoch`` uint64; ``first_image`` int64.
     """
     images, scales = factors.shape
-    most_cells, most_boxes = 1, 0
-    for n in range(images):
-        most_boxes = max(most_boxes, offsets[n + 1] - offsets[n])
-        for i in range(scales):
-            columns = _cells(scaled[n, i, 0], chip_size, stride)
-            most_cells = max(most_cells, columns * _cells(scaled[n, i, 1], chip_size, stride))
-    keys = np.empty(most_cells, dtype=np.int64)
-    clipped = np.empty((most_boxes, 4), dtype=np.float64)
-    extent = np.empty((most_boxes, 3), dtype=np.float64)
-    selected = np.empty((most_boxes, scales), dtype=np.bool_)
-    candidate = np.empty((most_boxes, scales), dtype=np.bool_)
-    orphan = np.empty(most_boxes, dtype=np.bool_)
-    rectangles = np.empty((most_boxes, 4), dtype=np.int64)
-    waiting = np.empty(most_boxes, dtype=np.int64)
-    chosen = np.empty(most_boxes, dtype=np.int64)
-    owner = np.empty(most_boxes, dtype=np.int64)
+    space = _workspace(offsets, scaled, chip_size, stride)
+    keys, clipped, extent, selected, candidate, orphan, rectangles, waiting, chosen = space
+    owner = np.empty(len(waiting), dtype=np.int64)
+    no_boxes = np.zeros(0, dtype=np.bool_)
 
     # A chip covers a box that no earlier chip of its scale covers, so there are never more chips than boxes and scales.
     bound = len(boxes) * scales
-    image = np.empty(bound, dtype=np.int32)
-    scale = np.empty(bound, dtype=np.int16)
-    origin = np.empty((bound, 2), dtype=np.int32)
-    size = np.empty((bound, 2), dtype=np.int32)
-    valid_offsets = np.empty(bound + 1, dtype=np.int64)
-    valid = np.empty(bound, dtype=np.int32)
-    valid_offsets[0] = 0
+    image, scale, origin, size, valid_offsets, valid = _columns(bound, bound)
     total, total_valid = 0, 0
 
     for n in range(images):
@@ -237,15 +265,12 @@ def mine_range(
             rows = _cells(height, chip_size, stride)
             for j in range(count):
                 if candidate[j, i]:
-                    rectangles[j, 0], rectangles[j, 1] = _containing(
-                        clipped[j, 0] * s, clipped[j, 2] * s, columns, width, chip_size, stride
-                    )
-                    rectangles[j, 2], rectangles[j, 3] = _containing(
-                        clipped[j, 1] * s, clipped[j, 3] * s, rows, height, chip_size, stride
-                    )
-            chips = _cover(
-                count, rectangles, selected[:, i], columns, rows, _mix(salt ^ np.uint64(i)), keys, waiting, chosen
-            )
+                    _cells_around(clipped[j], s, columns, rows, width, height, chip_size, stride, rectangles[j])
+            mixed = _mix(salt ^ np.uint64(i))
+            wanted = selected[:, i]
+            chips, left = _cover(count, rectangles, wanted, columns, rows, mixed, keys, waiting, chosen, 1, no_boxes)
+            if left > 0:
+                raise AssertionError("a selected box fits no candidate chip: please report these chip settings")
             if chips == 0:
                 continue
             for k in range(chips):
@@ -273,11 +298,110 @@ def mine_range(
                     waiting[owner[j]] += 1
             total += chips
             total_valid = valid_offsets[total]
-    return (
-        image[:total].copy(),
-        scale[:total].copy(),
-        origin[:total].copy(),
-        size[:total].copy(),
-        valid_offsets[: total + 1].copy(),
-        valid[:total_valid].copy(),
-    )
+    return _trimmed(total, total_valid, image, scale, origin, size, valid_offsets, valid)
+
+
+@_compiled
+def _shows(box, s, origins, sizes, image_size, scaled):
+    """Whether the chip that shows most of a box, the first on ties, shows at least one original pixel each way.
+
+    A chip flush with the border reaches the border of the uncut image.
+    """
+    best_dx, best_dy = 0.0, 0.0
+    for k in range(len(origins)):
+        right, bottom = origins[k, 0] + sizes[k, 0], origins[k, 1] + sizes[k, 1]
+        dx = min(box[2], image_size[0] if right >= scaled[0] else right / s) - max(box[0], origins[k, 0] / s)
+        dy = min(box[3], image_size[1] if bottom >= scaled[1] else bottom / s) - max(box[1], origins[k, 1] / s)
+        if dx > 0.0 and dy > 0.0 and dx * dy > best_dx * best_dy:
+            best_dx, best_dy = dx, dy
+    return best_dx >= 1.0 and best_dy >= 1.0
+
+
+@_compiled
+def mine_negatives_range(
+    sizes, scaled, offsets, known, boxes, ignore, starts, chips, factors, ranges, chip_size, stride, rescue,
+    thresholds, most_chips, exclude, seed, epoch, first_image,
+):  # fmt: skip
+    """Mine negative chips of a range of images; the columns of a ChipTable and the boxes counted in each chip.
+
+    Boxes of image ``n``: ``boxes[offsets[n]:offsets[n + 1]]``, the first ``known[n]`` of them ground truth, the others
+    proposals. Its positive chips are rows ``starts[n]`` to ``starts[n + 1] - 1`` of ``chips``: scale, origin, size,
+    valid_offsets, valid. ``thresholds`` (S,): a chip needs more boxes. Other arguments as in :func:`mine_range`.
+    """
+    images, scales = factors.shape
+    chip_scale, chip_origin, chip_sizes, chip_valid_offsets, chip_valid = chips
+    space = _workspace(offsets, scaled, chip_size, stride)
+    keys, clipped, extent, selected, candidate, orphan, rectangles, waiting, chosen = space
+    owner = np.empty((len(waiting), scales), dtype=np.int64)
+    pool = np.empty((scales * min(len(waiting), len(keys)), 4), dtype=np.int64)  # scale, x, y, boxes
+
+    bound = images * most_chips
+    image, scale, origin, size, valid_offsets, valid = _columns(bound, known.sum() * scales)
+    counts = np.empty(bound, dtype=np.int32)
+    total, total_valid = 0, 0
+
+    for n in range(images):
+        start, count, mine = offsets[n], offsets[n + 1] - offsets[n], known[n]
+        if ignore[start : start + mine].all():
+            continue
+        here = boxes[start : start + count]
+        _measure(sizes[n, 0], sizes[n, 1], here, ignore[start : start + count], clipped, extent)
+        _select(count, extent, factors[n], ranges[n], chip_size, stride, rescue, selected, candidate, orphan)
+        salt = _mix(_mix(_mix(seed) ^ epoch) ^ np.uint64(first_image + n))
+        pooled, chip = 0, starts[n]
+        for i in range(scales):
+            s = factors[n, i]
+            width, height = scaled[n, i, 0], scaled[n, i, 1]
+            columns, rows = _cells(width, chip_size, stride), _cells(height, chip_size, stride)
+            first = chip
+            while chip < starts[n + 1] and chip_scale[chip] == i:
+                chip += 1
+            wanted, banned = selected[:, i], orphan[:mine]  # both are free to be written over
+            for j in range(count):
+                wanted[j] = candidate[j, i]
+                if wanted[j]:
+                    _cells_around(clipped[j], s, columns, rows, width, height, chip_size, stride, rectangles[j])
+                if j < mine:
+                    banned[j] = exclude and wanted[j]
+                    wanted[j] &= not exclude
+                elif wanted[j]:
+                    inside = (chip_origin[first:chip], chip_sizes[first:chip], sizes[n], scaled[n, i])
+                    wanted[j] = not _shows(clipped[j], s, *inside)
+            for k in range(chip_valid_offsets[first], chip_valid_offsets[chip]):
+                wanted[chip_valid[k]] = False
+            found, _ = _cover(
+                count, rectangles, wanted, columns, rows, _mix(salt ^ np.uint64(scales + i)), keys, waiting, chosen,
+                thresholds[i] + 1, banned,
+            )  # fmt: skip
+            for j in range(mine):
+                owner[j, i] = -1
+            for k in range(found):
+                column, row = chosen[k] % columns, chosen[k] // columns
+                pool[pooled, 0], pool[pooled, 3] = i, 0
+                pool[pooled, 1] = _position(column, columns, width, chip_size, stride)
+                pool[pooled, 2] = _position(row, rows, height, chip_size, stride)
+                for j in range(count):
+                    reach = rectangles[j]
+                    if wanted[j] and reach[0] <= column <= reach[1] and reach[2] <= row <= reach[3]:
+                        wanted[j] = False
+                        pool[pooled, 3] += 1
+                        if j < mine:
+                            owner[j, i] = pooled
+                pooled += 1
+        taken = np.int64(0)
+        for k in range(pooled):  # each of the pool's subsets of this size is equally likely, and keeps its order
+            left = np.uint64(pooled - k)
+            if _mix(salt ^ np.uint64(2 * scales + k)) % left >= np.uint64(min(pooled, most_chips) - taken):
+                continue
+            i = pool[k, 0]
+            image[total], scale[total], counts[total] = first_image + n, i, pool[k, 3]
+            origin[total, 0], origin[total, 1] = pool[k, 1], pool[k, 2]
+            size[total, 0], size[total, 1] = min(scaled[n, i, 0], chip_size), min(scaled[n, i, 1], chip_size)
+            for j in range(mine):
+                if owner[j, i] == k:
+                    valid[total_valid] = j
+                    total_valid += 1
+            taken += 1
+            total += 1
+            valid_offsets[total] = total_valid
+    return _trimmed(total, total_valid, image, scale, origin, size, valid_offsets, valid), counts[:total].copy()
