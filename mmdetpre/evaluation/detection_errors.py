@@ -1,0 +1,136 @@
+"""The errors of several runs on the same images, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmdetpre.evaluation.box_shape_bins import ASPECT_NAMES, SIZE_NAMES, aspect_bins, size_bins
+from mmdetpre.evaluation.class_groups import Groups, similar_classes
+from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.evaluation.error_report import ALL, ASPECT, OCCLUSION, SIZE, ErrorReport, ErrorSettings, RunErrors
+from mmdetpre.evaluation.error_types import count_types, error_types
+from mmdetpre.evaluation.found_objects import find_objects
+from mmdetpre.evaluation.ground_truth import GroundTruth
+from mmdetpre.evaluation.missed_objects import detections_in_use, missed_by_level
+from mmdetpre.evaluation.occlusion_file import read_occlusion_levels
+from mmdetpre.evaluation.occlusion_levels import FLAG_NAMES, LEVEL_NAMES, covered_fractions, levels_from_cover
+from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+from mmdetpre.evaluation.same_images import align_runs
+
+
+def detection_errors(
+    runs: Mapping[str, Detections],
+    *,
+    occlusion: str = "auto",
+    groups: Groups | None = None,
+    settings: ErrorSettings | None = None,
+) -> ErrorReport:
+    """Analyse runs on the same images (paper, section 4.1 and Table 3).
+
+    Args:
+        runs: Name -> detections with ground truth.
+        occlusion: ``flags`` (the data set's occluded flag, two levels), ``covered`` (share of a box that other boxes
+            cover), the path of a file or folder (see
+            :func:`~mmdetpre.evaluation.occlusion_file.read_occlusion_levels`), or ``auto``: flags where any object is
+            flagged, otherwise covered.
+        groups: Super-classes; classes of one group are similar.
+        settings: Thresholds.
+
+    Raises:
+        FileNotFoundError: If there is no such occlusion file.
+        ValueError: If the runs cannot be compared, nothing is annotated, or the occlusion does not fit the data.
+
+    Example:
+        >>> report = detection_errors({"ImageNet": a, "OpenImages": b}, groups=VOC_GROUPS)  # doctest: +SKIP
+        >>> print(report)  # doctest: +SKIP
+    """
+    settings, groups = settings or ErrorSettings(), groups or {}
+    aligned = align_runs(runs)
+    first = next(iter(aligned.values()))
+    truth = first.ground_truth()
+    ignored = truth.ignore | (truth.difficult == 1)
+    if ignored.all():
+        raise ValueError(
+            f"None of the {len(truth)} annotated objects counts: nothing can be missed. Test a data set with"
+            " annotations."
+        )
+    levels, names, source = occlusion_levels(truth, occlusion, first.names, first.classes)
+    properties: dict[str, tuple[np.ndarray, Sequence[str]]] = {
+        ALL: (np.zeros(len(truth), np.int64), ("all objects",)),
+        OCCLUSION: (levels, names),
+        SIZE: (size_bins(truth.boxes, truth.labels, ~ignored), SIZE_NAMES),
+        ASPECT: (aspect_bins(truth.boxes, truth.labels, ~ignored), ASPECT_NAMES),
+    }
+    properties = {key: (np.where(ignored, -1, level), name) for key, (level, name) in properties.items()}
+    objects = np.bincount(truth.labels[~ignored], minlength=len(first.classes))
+    similar = similar_classes(groups, first.classes)
+    return ErrorReport(
+        runs=tuple(
+            _run_errors(name, run, truth, ignored, properties, objects, similar, settings)
+            for name, run in aligned.items()
+        ),
+        classes=first.classes,
+        objects=objects,
+        images=len(first.names),
+        occlusion=source,
+        groups=groups,
+        settings=settings,
+    )
+
+
+def occlusion_levels(
+    truth: GroundTruth, choice: str, names: Sequence[str], classes: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...], str]:
+    """Level of each object (-1 for none), the names of the levels, and where they come from, in words.
+
+    Raises:
+        FileNotFoundError: If the choice is no known word and no file.
+        ValueError: If the flags are asked for and no object is flagged, or the file does not fit.
+    """
+    flagged = bool((truth.occluded == 1).any())
+    if choice == "flags" or (choice == "auto" and flagged):
+        if not flagged:
+            raise ValueError(
+                "No object is flagged as occluded: these annotations do not carry the flag (VOC 2007 does not). Use"
+                " --occlusion covered."
+            )
+        return truth.occluded.astype(np.int64), FLAG_NAMES, "flag of the annotations"
+    if choice in ("auto", "covered"):
+        levels = levels_from_cover(covered_fractions(truth.image, truth.boxes))
+        source = "share of the box that other boxes cover (none < 1 %, low < 10 %, medium < 50 %, high)"
+        return levels, LEVEL_NAMES, source
+    levels = read_occlusion_levels(choice, names, classes, truth)
+    return levels, LEVEL_NAMES, f"{Path(choice).name} ({int((levels >= 0).sum()):,} objects annotated)"
+
+
+def _run_errors(
+    name: str,
+    run: Detections,
+    truth: GroundTruth,
+    ignored: np.ndarray,
+    properties: Mapping[str, tuple[np.ndarray, Sequence[str]]],
+    objects: np.ndarray,
+    similar: np.ndarray,
+    settings: ErrorSettings,
+) -> RunErrors:
+    pairs = overlapping_pairs(run.image, run.boxes, truth.image, truth.boxes, min_iou=settings.min_iou)
+    found = find_objects(pairs, run.labels, run.scores, truth.labels, ignored, iou_thr=settings.iou_thr)
+    normal = settings.objects_per_image * len(run.names)
+    used = detections_in_use(
+        found, run.labels, run.scores, objects,
+        normal_objects=normal, score_thr=settings.score_thr, min_precision=settings.min_precision,
+    )  # fmt: skip
+    types = error_types(pairs, found.outcome, run.labels, truth.labels, similar, min_iou=settings.min_iou)
+    return RunErrors(
+        name=name,
+        levels={
+            key: missed_by_level(
+                found, used, run.labels, run.scores, truth.labels, levels, names, normal_objects=normal
+            )
+            for key, (levels, names) in properties.items()
+        },
+        types=count_types(types, run.labels, run.scores, objects),
+    )

@@ -1,0 +1,108 @@
+"""What kind of error a false positive is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mmdetpre.evaluation.found_objects import CORRECT as FOUND
+from mmdetpre.evaluation.found_objects import FALSE, surest_first
+from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs
+
+IGNORED, CORRECT, LOCALISATION, SIMILAR, OTHER, BACKGROUND = -1, 0, 1, 2, 3, 4
+TYPE_NAMES = ("correct", "localisation", "similar class", "other class", "background")
+"""Names by code; ``IGNORED`` has none, for it counts nowhere."""
+
+
+class TypeCounts(NamedTuple):
+    """How many detections of each class are of which type.
+
+    Attributes:
+        top_detections: (C, 5) among the N surest detections of a class, N = its number of objects; columns as
+            ``TYPE_NAMES``.
+        top_false_positives: (C, 5) among its N surest false positives; the column of the correct ones is 0.
+        false_positives: (C, 5) among all its false positives.
+    """
+
+    top_detections: np.ndarray
+    top_false_positives: np.ndarray
+    false_positives: np.ndarray
+
+
+def error_types(
+    pairs: OverlappingPairs,
+    outcome: np.ndarray,
+    detection_label: np.ndarray,
+    object_label: np.ndarray,
+    similar: np.ndarray,
+    *,
+    min_iou: float = 0.1,
+) -> np.ndarray:
+    """Give each detection one type.
+
+    A false positive is, by the first that holds,
+
+    * ``LOCALISATION``: it overlaps an object of its class by at least ``min_iou``, but too little to find it, or the
+      object has been found by a surer detection (a duplicate);
+    * ``SIMILAR``: it overlaps an object of a similar class by at least ``min_iou``;
+    * ``OTHER``: likewise an object of any other class;
+    * ``BACKGROUND``: none of these.
+
+    Objects to be ignored count as objects here: something of their class is there. Source: Hoiem et al., "Diagnosing
+    Error in Object Detectors" (ECCV 2012), section 2.
+
+    Args:
+        pairs: All pairs with an IoU of at least ``min_iou`` (or less).
+        outcome: (n,) of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
+        detection_label: (n,) class indices.
+        object_label: (m,) class indices.
+        similar: (C, C) bool, see :func:`~mmdetpre.evaluation.class_groups.similar_classes`.
+        min_iou: Least IoU that blames an object.
+
+    Returns:
+        (n,) int8 codes.
+
+    Example:
+        >>> from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+        >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 4], [0, 0, 10, 9], [70, 70, 80, 80]]
+        >>> pairs = overlapping_pairs([0] * 4, boxes, [0], [[0, 0, 10, 10]])
+        >>> error_types(pairs, [1, -1, -1, -1], [0, 0, 1, 0], [0], np.zeros((2, 2), bool)).tolist()
+        [0, 1, 3, 4]
+    """
+    outcome, detection_label, object_label = np.asarray(outcome), np.asarray(detection_label), np.asarray(object_label)
+    types = np.full(len(outcome), BACKGROUND, np.int8)
+    near = pairs.iou >= min_iou
+    detection = pairs.detection[near]
+    own, seen = detection_label[detection], object_label[pairs.object[near]]
+    types[detection[own != seen]] = OTHER
+    types[detection[similar[own, seen]]] = SIMILAR
+    types[detection[own == seen]] = LOCALISATION
+    types[outcome == FOUND] = CORRECT
+    types[(outcome != FOUND) & (outcome != FALSE)] = IGNORED
+    return types
+
+
+def count_types(types: np.ndarray, label: np.ndarray, score: np.ndarray, objects: np.ndarray) -> TypeCounts:
+    """Count the types among the surest detections of each class.
+
+    Args:
+        types: (n,) of :func:`error_types`; ignored detections are left out before the surest are taken.
+        label: (n,) class indices.
+        score: (n,) scores.
+        objects: (C,) number of objects of each class, those to be ignored not counted.
+
+    Example:
+        >>> counts = count_types([0, 4, 1, 0], [0, 0, 0, 0], [0.9, 0.8, 0.7, 0.6], [2])
+        >>> counts.top_detections.tolist(), counts.top_false_positives.tolist()
+        ([[1, 0, 0, 0, 1]], [[0, 1, 0, 0, 1]])
+    """
+    order = surest_first(score)
+    types, label = np.asarray(types)[order], np.asarray(label)[order]
+    counts = np.zeros((3, len(objects), len(TYPE_NAMES)), np.int64)
+    for c, number in enumerate(np.asarray(objects).tolist()):
+        own = types[(label == c) & (types != IGNORED)]
+        wrong = own[own != CORRECT]
+        for part, chosen in enumerate((own[:number], wrong[:number], wrong)):
+            counts[part, c] = np.bincount(chosen, minlength=len(TYPE_NAMES))
+    return TypeCounts(*counts)

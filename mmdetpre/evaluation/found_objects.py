@@ -1,0 +1,80 @@
+"""Which objects the detections of a run find."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs
+
+CORRECT, IGNORED, FALSE = 1, 0, -1
+
+
+class FoundObjects(NamedTuple):
+    """Outcome of each detection.
+
+    Attributes:
+        object: (n,) int64 row of the object that the detection finds, -1 where it finds none.
+        outcome: (n,) int8: ``CORRECT``; ``IGNORED``, it lies on an object that does not count; ``FALSE``.
+    """
+
+    object: np.ndarray
+    outcome: np.ndarray
+
+
+def find_objects(
+    pairs: OverlappingPairs,
+    detection_label: np.ndarray,
+    detection_score: np.ndarray,
+    object_label: np.ndarray,
+    object_ignored: np.ndarray,
+    *,
+    iou_thr: float = 0.5,
+) -> FoundObjects:
+    """Let the detections find objects of their class, the surest detection first.
+
+    A detection finds the object of its class that it overlaps most among those not found yet, if their IoU is at least
+    ``iou_thr``; one detection finds one object. This is the rule of Hoiem et al., "Diagnosing Error in Object
+    Detectors" (ECCV 2012). The VOC development kit differs where objects of a class overlap: there a detection counts
+    as false if the object that it overlaps most has been found before. Objects to be ignored (difficult, crowd) are no
+    goal: detections that find nothing else and overlap one count neither way, any number of them.
+
+    Args:
+        pairs: All pairs with an IoU of ``iou_thr`` or less upwards.
+        detection_label: (n,) class indices.
+        detection_score: (n,) scores; among equal ones the first row is the surest.
+        object_label: (m,) class indices.
+        object_ignored: (m,) bool.
+        iou_thr: Least IoU at which an object is found.
+
+    Example:
+        >>> from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+        >>> pairs = overlapping_pairs([0, 0], [[0, 0, 10, 8], [0, 0, 10, 10]], [0], [[0, 0, 10, 10]])
+        >>> find_objects(pairs, [3, 3], [0.6, 0.9], [3], [False])
+        FoundObjects(object=array([-1,  0]), outcome=array([-1,  1], dtype=int8))
+    """
+    detection_label, object_label = np.asarray(detection_label), np.asarray(object_label)
+    object_ignored = np.asarray(object_ignored, bool)
+    rank = np.empty(len(detection_label), np.int64)
+    rank[surest_first(detection_score)] = np.arange(len(rank))
+    close = (pairs.iou >= iou_thr) & (detection_label[pairs.detection] == object_label[pairs.object])
+    detection, target, iou = (column[close] for column in pairs)
+    on_ignored = object_ignored[target]
+    order = np.lexsort((target, -iou, rank[detection]))
+    order = order[~on_ignored[order]]
+    found = [-1] * len(rank)
+    free = [True] * len(object_label)
+    for d, g in zip(detection[order].tolist(), target[order].tolist(), strict=True):
+        if found[d] < 0 and free[g]:
+            found[d], free[g] = g, False
+    found_rows = np.array(found, np.int64)
+    outcome = np.full(len(rank), FALSE, np.int8)
+    outcome[detection[on_ignored]] = IGNORED
+    outcome[found_rows >= 0] = CORRECT
+    return FoundObjects(found_rows, outcome)
+
+
+def surest_first(score: np.ndarray) -> np.ndarray:
+    """(n,) rows by falling score; equal ones keep their order."""
+    return np.argsort(-np.asarray(score, np.float64), kind="stable")

@@ -1,0 +1,134 @@
+"""Which objects a detector misses, by any property of the objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdetpre.evaluation.found_objects import CORRECT, IGNORED, FoundObjects, surest_first
+from mmdetpre.evaluation.normalised_precision import normalised_ap, normalised_precision
+
+MIN_PRECISION = 0.05
+
+
+@dataclass(frozen=True)
+class LevelErrors:
+    """Objects of one level.
+
+    Attributes:
+        level: Its name.
+        objects: Number of objects that count.
+        missed: How many of them are not found at the operating point.
+        normalised_ap: Mean normalised AP over the classes that have such objects; all scores count. None without any.
+    """
+
+    level: str
+    objects: int
+    missed: int
+    normalised_ap: float | None
+
+    @property
+    def missed_share(self) -> float | None:
+        """Fraction of the objects that is missed (paper, Table 3); None without objects."""
+        return self.missed / self.objects if self.objects else None
+
+
+def detections_in_use(
+    found: FoundObjects,
+    label: np.ndarray,
+    score: np.ndarray,
+    objects: np.ndarray,
+    *,
+    normal_objects: float,
+    score_thr: float | None = None,
+    min_precision: float = MIN_PRECISION,
+) -> np.ndarray:
+    """The operating point: which detections are taken into account when it is asked whether an object is missed.
+
+    Without ``score_thr`` each class goes down its list as far as its interpolated normalised precision is at least
+    ``min_precision``: the rule of Hoiem et al. 2012 (whose software uses 0.05 and ``0.15 x images`` normal objects).
+    It puts runs with differently calibrated scores at the same place; a score threshold does not.
+
+    Args:
+        found: Of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
+        label: (n,) class indices of the detections.
+        score: (n,) their scores.
+        objects: (C,) number of objects of each class, those to be ignored not counted.
+        normal_objects: See :func:`~mmdetpre.evaluation.normalised_precision.normalised_precision`.
+        score_thr: Use the detections with at least this score instead.
+        min_precision: Least normalised precision.
+
+    Returns:
+        (n,) bool.
+    """
+    label, score = np.asarray(label), np.asarray(score)
+    if score_thr is not None:
+        return score >= score_thr
+    used = np.zeros(len(score), bool)
+    order = surest_first(score)
+    for c, number in enumerate(np.asarray(objects).tolist()):
+        rows = order[label[order] == c]
+        used[rows] = normalised_precision(found.outcome[rows], number, normal_objects) >= min_precision
+    return used
+
+
+def missed_by_level(
+    found: FoundObjects,
+    used: np.ndarray,
+    detection_label: np.ndarray,
+    detection_score: np.ndarray,
+    object_label: np.ndarray,
+    levels: np.ndarray,
+    level_names: Sequence[str],
+    *,
+    normal_objects: float,
+) -> tuple[LevelErrors, ...]:
+    """Count missed objects level by level.
+
+    For the AP of a level the detections that find objects of other levels count neither way; all false positives count.
+
+    Args:
+        found: Of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
+        used: (n,) bool of :func:`detections_in_use`.
+        detection_label: (n,) class indices.
+        detection_score: (n,) scores.
+        object_label: (m,) class indices.
+        levels: (m,) indices into ``level_names``; -1 for objects that take no part.
+        level_names: Names, in the order of the result.
+        normal_objects: See :func:`~mmdetpre.evaluation.normalised_precision.normalised_precision`.
+
+    Example:
+        >>> found = FoundObjects(object=np.array([0, -1]), outcome=np.array([1, -1]))
+        >>> for level in missed_by_level(found, np.array([True, True]), np.array([0, 0]), np.array([0.9, 0.8]),
+        ...                              np.array([0, 0]), np.array([0, 1]), ["none", "high"], normal_objects=2):
+        ...     print(level)
+        LevelErrors(level='none', objects=1, missed=0, normalised_ap=1.0)
+        LevelErrors(level='high', objects=1, missed=1, normalised_ap=0.0)
+    """
+    levels, object_label = np.asarray(levels), np.asarray(object_label)
+    is_found = np.zeros(len(levels), bool)
+    is_found[found.object[np.asarray(used) & (found.outcome == CORRECT)]] = True
+    order = surest_first(detection_score)
+    rows_of_class = {c: order[np.asarray(detection_label)[order] == c] for c in np.unique(object_label).tolist()}
+    results = []
+    for k, name in enumerate(level_names):
+        chosen = levels == k
+        outcome = found.outcome.copy()
+        elsewhere = outcome == CORRECT
+        elsewhere[elsewhere] = ~chosen[found.object[elsewhere]]
+        outcome[elsewhere] = IGNORED
+        aps = [
+            normalised_ap(outcome[rows_of_class[c]], int((chosen & (object_label == c)).sum()), normal_objects)
+            for c in np.unique(object_label[chosen]).tolist()
+        ]
+        results.append(
+            LevelErrors(
+                level=name,
+                objects=int(chosen.sum()),
+                missed=int((chosen & ~is_found).sum()),
+                normalised_ap=float(np.mean(aps)) if aps else None,
+            )
+        )
+    return tuple(results)

@@ -1,0 +1,49 @@
+"""Precision that does not depend on how common the objects are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+OBJECTS_PER_IMAGE = 0.15
+"""Objects of a class per image that precision is normalised to; 0.15 is the value of Hoiem et al. for VOC 2007."""
+
+
+def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: float) -> np.ndarray:
+    """Interpolated precision after each detection, as if the class had ``normal_objects`` objects.
+
+    Plain precision falls when there are fewer objects, so it cannot compare a rare level of occlusion with a common
+    one, or two classes. With recall R and F false positives so far, normalised precision is ``R N / (R N + F)`` for
+    one N; interpolated: the greatest value from here on. Source: Hoiem et al. 2012, section 3.
+
+    Args:
+        outcome: (n,) of the detections of one class, the surest first: 1 correct, -1 false, 0 does not count.
+        objects: Number of objects that count.
+        normal_objects: N.
+
+    Returns:
+        (n,) float64 in [0, 1]; zeros where there are no objects.
+
+    Example:
+        >>> normalised_precision([1, -1, 1], objects=2, normal_objects=4).round(2).tolist()
+        [1.0, 0.8, 0.8]
+    """
+    outcome = np.asarray(outcome)
+    if objects == 0 or not len(outcome):
+        return np.zeros(len(outcome))
+    found = np.cumsum(outcome == 1) * (normal_objects / objects)
+    wrong = np.cumsum(outcome == -1)
+    precision = np.divide(found, found + wrong, out=np.zeros(len(outcome)), where=found + wrong > 0)
+    return np.maximum.accumulate(precision[::-1])[::-1]
+
+
+def normalised_ap(outcome: np.ndarray, objects: int, normal_objects: float) -> float:
+    """Average of :func:`normalised_precision` over all objects, 0 for those not found; NaN without objects.
+
+    Example:
+        >>> round(normalised_ap([1, -1, 1], objects=4, normal_objects=4), 3)
+        0.417
+    """
+    if objects == 0:
+        return float("nan")
+    precision = normalised_precision(outcome, objects, normal_objects)
+    return float(precision[np.asarray(outcome) == 1].sum() / objects)

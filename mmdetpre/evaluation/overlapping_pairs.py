@@ -1,0 +1,84 @@
+"""Which detections touch which objects."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class OverlappingPairs(NamedTuple):
+    """All pairs of a detection and an object of the same image that overlap enough, whatever their classes.
+
+    Attributes:
+        detection: (p,) int64 rows of the detections.
+        object: (p,) int64 rows of the objects.
+        iou: (p,) float64.
+    """
+
+    detection: np.ndarray
+    object: np.ndarray
+    iou: np.ndarray
+
+
+def overlapping_pairs(
+    detection_image: np.ndarray,
+    detection_boxes: np.ndarray,
+    object_image: np.ndarray,
+    object_boxes: np.ndarray,
+    *,
+    min_iou: float = 0.1,
+) -> OverlappingPairs:
+    """Find the pairs with an IoU of at least ``min_iou``.
+
+    Args:
+        detection_image: (n,) index of the image of each detection, in any order.
+        detection_boxes: (n, 4) x1, y1, x2, y2 in pixels, half-open.
+        object_image: (m,) index of the image of each object, in any order.
+        object_boxes: (m, 4) likewise.
+        min_iou: Above 0.
+
+    Raises:
+        ValueError: If ``min_iou`` is not in (0, 1].
+
+    Example:
+        >>> overlapping_pairs([0, 0], [[0, 0, 10, 10], [50, 50, 60, 60]], [0], [[0, 0, 10, 5]])
+        OverlappingPairs(detection=array([0]), object=array([0]), iou=array([0.5]))
+    """
+    if not 0 < min_iou <= 1:
+        raise ValueError(f"min_iou is {min_iou}: give a number above 0 and at most 1, such as 0.1.")
+    detection_boxes = np.asarray(detection_boxes, np.float64).reshape(-1, 4)
+    object_boxes = np.asarray(object_boxes, np.float64).reshape(-1, 4)
+    detection_rows = rows_per_image(detection_image)
+    pairs = []
+    for image, objects in rows_per_image(object_image).items():
+        detections = detection_rows.get(image)
+        if detections is None:
+            continue
+        iou = iou_matrix(detection_boxes[detections], object_boxes[objects])
+        i, k = np.nonzero(iou >= min_iou)
+        pairs.append((detections[i], objects[k], iou[i, k]))
+    if not pairs:
+        return OverlappingPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    return OverlappingPairs(*(np.concatenate(column) for column in zip(*pairs, strict=True)))
+
+
+def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n, m) IoU of two sets of boxes, (n, 4) and (m, 4) half-open x1, y1, x2, y2; 0 for boxes without area."""
+    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
+    corner1 = np.maximum(a[:, None, :2], b[None, :, :2])
+    corner2 = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(corner2 - corner1, 0, None).prod(axis=2)
+    area_a, area_b = (np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1) for boxes in (a, b))
+    union = area_a[:, None] + area_b[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def rows_per_image(image: np.ndarray) -> dict[int, np.ndarray]:
+    """The rows of each image that has any, rising; (n,) image indices in any order."""
+    image = np.asarray(image, np.int64).reshape(-1)
+    if not len(image):
+        return {}
+    order = np.argsort(image, kind="stable")
+    images, starts = np.unique(image[order], return_index=True)
+    return dict(zip(images.tolist(), np.split(order, starts[1:]), strict=True))
