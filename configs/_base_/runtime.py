@@ -1,9 +1,11 @@
-# Once, for every config: makes `mmdetpre.*` types known and lets interrupted training go on in mid-epoch.
+# Once, for every config: makes `mmdetpre.*` types known, lets interrupted training go on in mid-epoch, and refuses to
+# test a checkpoint of other classes.
 default_scope = "mmdet"
 custom_imports = dict(imports=["mmdetpre"])
 custom_hooks = [
     dict(type="mmdetpre.ExactResumeHook"),
     dict(type="mmdetpre.BrokenImageHook"),
+    dict(type="mmdetpre.CheckpointFitHook"),
     # Beside the checkpoint of each epoch, one to go on from in mid-epoch.
     dict(type="CheckpointHook", by_epoch=False, interval=1000, max_keep_ckpts=1, save_last=False),
 ]

@@ -12,8 +12,8 @@ def in_size_range(boxes: Tensor, size_range: Sequence[float], factor: float = 1.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2, half-open, in pixels of the original image.
-        size_range: ``(lo, hi)`` of ``sqrt(width * height)`` in original pixels: kept are areas above ``lo**2`` up to and
-            with ``hi**2``. An end that is not positive is open.
+        size_range: ``(lo, hi)`` of ``sqrt(width * height)`` in original pixels: kept are areas above ``lo**2`` up to
+            and with ``hi**2``. An end that is not positive is open.
         factor: Both ends are multiplied by it.
 
     Returns:

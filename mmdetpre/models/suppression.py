@@ -65,7 +65,7 @@ def hard_nms(
     max_per_img: int | None = 200,
     class_agnostic: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """NMS: of two boxes of a class that overlap by more than ``iou_threshold``, the better one stays (the first on ties).
+    """NMS: of two boxes of a class that overlap by more than ``iou_threshold``, the better stays, the first on ties.
 
     Arguments, results and errors are those of :func:`soft_nms`; scores do not change.
 

@@ -1,0 +1,64 @@
+"""Does a checkpoint fit a model? mmengine only warns and goes on with random weights where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+
+def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> None:
+    """Refuses a checkpoint with weights of other shapes than the model's, before it is loaded.
+
+    Args:
+        model: The model itself, not a wrapper.
+        checkpoint: What was read from the file, with or without the key ``state_dict``.
+        name: What the message calls the checkpoint, usually its path.
+
+    Raises:
+        ValueError: Another class count is told apart from another model: the message names both counts, the weight that
+            shows them and the config value to change.
+
+    Example:
+        >>> require_fit(nn.Linear(2, 3), {"weight": Tensor(4, 2)}, "a.pth")
+        Traceback (most recent call last):
+        ...
+        ValueError: a.pth belongs to another model: weight is (4, 2) there and (3, 2) here ...
+    """
+    weights = checkpoint.get("state_dict", checkpoint)
+    weights = {key.removeprefix("module."): value for key, value in weights.items() if isinstance(value, Tensor)}
+    here = model.state_dict()
+    differing = [key for key, value in here.items() if key in weights and weights[key].shape != value.shape]
+    for key in differing:
+        counts = _class_counts(model, key, here[key], weights[key])
+        if counts is not None and all(other.startswith(counts[0]) for other in differing):
+            head, model_count, count = counts
+            raise ValueError(
+                f"{name} was trained for {count} classes, the config asks for {model_count}: {key} is"
+                f" {tuple(weights[key].shape)} there and {tuple(here[key].shape)} here. Set model.{head}.num_classes="
+                f"{count} with the classes of that training, or take a checkpoint of these {model_count} classes."
+            )
+    if differing:
+        key = differing[0]
+        raise ValueError(
+            f"{name} belongs to another model: {key} is {tuple(weights[key].shape)} there and {tuple(here[key].shape)}"
+            f" here ({len(differing)} of {len(here)} weights differ in shape). Take the config it was trained with."
+        )
+
+
+def _class_counts(model: nn.Module, key: str, here: Tensor, there: Tensor) -> tuple[str, int, int] | None:
+    """Head, its class count and that of the checkpoint, if the weight is the head's classifier."""
+    if here.shape[1:] != there.shape[1:]:
+        return None
+    parts = key.split(".")
+    for depth in range(len(parts) - 1, 0, -1):
+        head = ".".join(parts[:depth])
+        count = getattr(model.get_submodule(head), "num_classes", None)
+        if isinstance(count, int):
+            if len(here) == count + 1:  # one output per class and one for background
+                return head, count, len(there) - 1
+            each, rest = divmod(len(here), count)  # one per class, perhaps at each of several anchors
+            if rest == 0 and len(there) % each == 0:
+                return head, count, len(there) // each
+    return None

@@ -1,0 +1,152 @@
+"""Multi-scale detection in images, from a config and a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmdet.registry import MODELS, TRANSFORMS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from mmdetpre.checkpoint_fit import require_fit
+from mmdetpre.tta_config import Pairs, multi_scale_config
+
+Image = str | Path | np.ndarray
+
+
+class MultiScaleDetector:
+    """A detector of any mmdet config with its multi-scale test.
+
+    Args:
+        config: Path of a config, or the config.
+        checkpoint: Path of its checkpoint.
+        scales: See :func:`mmdetpre.tta_config.multi_scale_config`; needed where the config has no ``tta_model``.
+        test_ranges: Sizes that are kept of each scale; None: those of the config, or all sizes with ``scales``.
+        device: Such as ``"cuda:0"`` or ``"cpu"``; None: the GPU if there is one.
+        cfg_options: Values (dotted keys) to change in the config.
+
+    Attributes:
+        classes: Class names, from the checkpoint, else from the config, else ``class 0`` and so on.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint is missing.
+        ValueError: If the checkpoint has another class count, belongs to another model or lacks weights, or if scales
+            and ranges do not fit.
+
+    Example:
+        >>> detector = MultiScaleDetector(
+        ...     "configs/det/sniper_openimages_sample.py", "work_dirs/demo/epoch_2.pth"
+        ... )  # doctest: +SKIP
+        >>> detector.detect("photo.jpg").pred_instances.bboxes.shape  # doctest: +SKIP
+        torch.Size([38, 4])
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        *,
+        scales: Pairs | None = None,
+        test_ranges: Pairs | None = None,
+        device: str | None = None,
+        cfg_options: dict[str, Any] | None = None,
+    ) -> None:
+        cfg = config.copy() if isinstance(config, Config) else Config.fromfile(_file(config, "config"))
+        if cfg_options:
+            cfg.merge_from_dict(cfg_options)
+        init_default_scope(cfg.get("default_scope", "mmdet"))
+        model_cfg, pipeline = multi_scale_config(cfg, scales, test_ranges)
+        if pipeline[0].type.split(".")[-1] != "LoadImageFromFile":
+            raise ValueError(f"The pipeline begins with {pipeline[0].type}: expected LoadImageFromFile.")
+        self._load = TRANSFORMS.build(pipeline[0])
+        self._transform = Compose(pipeline[1:])
+        self.model = MODELS.build(model_cfg)
+        content = CheckpointLoader.load_checkpoint(str(_file(checkpoint, "checkpoint")), map_location="cpu")
+        _load_weights(self.model.module, content, str(checkpoint))
+        self.classes = _class_names(cfg, content)
+        self.model.to(device or get_device()).eval()
+
+    @torch.no_grad()
+    def detect(
+        self, images: Image | Sequence[Image], *, channels: str = "bgr", batch_size: int = 1
+    ) -> DetDataSample | list[DetDataSample]:
+        """Detections in one image or in several.
+
+        Args:
+            images: Path of an image file, (h, w, 3) uint8 pixels, or a list of them.
+            channels: Order of the channels of arrays, ``"bgr"`` as OpenCV reads them or ``"rgb"`` as Pillow does.
+            batch_size: Images that pass the detector together at each scale; those of different size are padded.
+
+        Returns:
+            A sample per image (a single one for a single image), with ``pred_instances``: ``bboxes`` (n, 4) in pixels
+            of the image, ``scores`` (n,) in descending order, ``labels`` (n,).
+
+        Raises:
+            FileNotFoundError: If an image is missing.
+            ValueError: If an image cannot be read, or an array is no image.
+        """
+        if channels not in ("bgr", "rgb"):
+            raise ValueError(f"channels is {channels!r}: known are 'bgr' and 'rgb'.")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}: give a positive number.")
+        several = isinstance(images, (list, tuple))
+        wanted: Sequence[Image] = images if several else [images]  # type: ignore[assignment,list-item]
+        found: list[DetDataSample] = []
+        for start in range(0, len(wanted), batch_size):
+            part = [self._prepare(image, channels) for image in wanted[start : start + batch_size]]
+            found += self.model.test_step(pseudo_collate(part))
+        return found if several else found[0]
+
+    def _prepare(self, image: Image, channels: str) -> dict:
+        if isinstance(image, np.ndarray):
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise ValueError(f"The image is {image.dtype} of shape {image.shape}: expected uint8 of (h, w, 3).")
+            pixels = image if channels == "bgr" else np.ascontiguousarray(image[..., ::-1])
+            pixels = pixels.astype(np.float32) if self._load.to_float32 else pixels
+            results = dict(img=pixels, img_path=None, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+        else:
+            path = str(_file(image, "image"))
+            try:
+                results = self._load(dict(img_path=path))
+            except (AssertionError, cv2.error, OSError) as error:  # mmcv asserts that OpenCV returned pixels
+                raise ValueError(f"The image {path} cannot be read: damaged, cut off, or no image.") from error
+        return self._transform(dict(results, img_id=0))
+
+
+def _file(path: str | Path, kind: str) -> Path:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no {kind} {path}.")
+    return Path(path)
+
+
+def _load_weights(model: torch.nn.Module, content: dict, name: str) -> None:
+    require_fit(model, content, name)
+    weights = content.get("state_dict", content)
+    weights = {key.removeprefix("module."): value for key, value in weights.items()}
+    missing = [key for key in model.load_state_dict(weights, strict=False).missing_keys if "num_batches" not in key]
+    if missing:
+        raise ValueError(
+            f"{name} lacks {len(missing)} weights of the model, first {missing[0]}: it is not a checkpoint of this"
+            " whole detector. Give the checkpoint that training with this config wrote."
+        )
+
+
+def _class_names(cfg: Config, content: dict) -> list[str]:
+    meta = content.get("meta", {}).get("dataset_meta") or {}
+    classes = meta.get("classes") or meta.get("CLASSES")
+    if not classes:
+        dataset = cfg.get("test_dataloader", {}).get("dataset", {})
+        classes = dataset.get("metainfo", {}).get("classes") or dataset.get("classes")
+    if isinstance(classes, (list, tuple)):
+        return [str(name) for name in classes]
+    head = cfg.model.get("bbox_head") or cfg.model.get("roi_head", {}).get("bbox_head") or {}
+    return [f"class {i}" for i in range(int(head.get("num_classes", 1)))]
