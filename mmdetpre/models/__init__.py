@@ -4,6 +4,8 @@ from mmdetpre.models.chip_roi_head import ChipRoIHead
 from mmdetpre.models.chip_rpn_head import ChipRPNHead
 from mmdetpre.models.concat_neck import ConcatNeck
 from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
+from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
+from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
 from mmdetpre.models.sniper import SNIPER
 
@@ -12,6 +14,7 @@ __all__ = [
     "ChipRPNHead",
     "ChipRoIHead",
     "ConcatNeck",
+    "DenseClassifier",
     "DeformRoIExtractor",
     "RoundedAnchorGenerator",
     "TwoStepDeformRoIPool",

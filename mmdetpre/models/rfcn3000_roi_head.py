@@ -1,0 +1,167 @@
+"""The second stage of R-FCN-3000: how likely a region is an object, and which of thousands of classes it would be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
+from mmdet.registry import TASK_UTILS
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmdetpre.models.fine_detections import fine_detections
+from mmdetpre.models.roi_targets import chip_targets
+from mmdetpre.models.super_classes import SuperClasses, read_super_classes
+from mmdetpre.registry import MODELS
+
+
+@MODELS.register_module()
+class RFCN3000RoIHead(BaseRoIHead):
+    """Detection (few super-classes and boxes) decoupled from classification (F fine classes without background).
+
+    The score of fine class i is ``p_super(S(i)) * p_fine(i)``, S(i) being its super-class; with one super-class,
+    ``p_super`` is the objectness. The fine classifier learns from the regions that lie on objects only. Losses have
+    constant divisors, B being the number of chips: super-class cross-entropy summed over ``num_rois * B``, fine
+    cross-entropy over ``fine_divisor * B``, smooth-L1 of the positives over ``box_divisor * B``.
+
+    ``train_cfg`` keys: those of :class:`mmdetpre.ChipRoIHead`, ``fine_rois`` (positives per chip that the fine
+    classifier learns at most: the first ``fine_rois * B`` of the batch), ``fine_divisor``.
+    ``test_cfg`` keys: ``objectness_thr`` (regions at or below are dropped), ``score_thr``, ``nms``, ``max_per_img``
+    (see :func:`mmdetpre.models.fine_detections.fine_detections`).
+
+    Args:
+        num_classes: Fine classes F.
+        bbox_head: :class:`mmdetpre.PositionSensitiveHead` without ``num_classes``: that follows from ``super_classes``.
+        fine_head: :class:`mmdetpre.PoolFirstClassifier` or :class:`mmdetpre.DenseClassifier`, without ``num_classes``.
+        super_classes: Super-class of each fine class: ``None`` (one: objectness), a list, a mapping by WordNet id or a
+            file of ``tools/analysis_tools/cluster_classes.py``.
+        classes: WordNet ids in label order, a list or a file with one per line; needed for a mapping or a file.
+
+    Source: section 4 of the paper and R-FCN-3000.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        bbox_head: dict,
+        fine_head: dict,
+        bbox_coder: dict,
+        loss_cls: dict,
+        loss_fine: dict,
+        loss_bbox: dict,
+        super_classes: SuperClasses = None,
+        classes: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        clusters = read_super_classes(super_classes, num_classes, classes)
+        self.num_classes, self.num_super = num_classes, int(clusters.max()) + 1
+        super().__init__(bbox_head=bbox_head, **kwargs)
+        self.fine_head = MODELS.build({**fine_head, "num_classes": num_classes})
+        self.bbox_coder = TASK_UTILS.build(bbox_coder)
+        self.loss_cls, self.loss_fine, self.loss_bbox = map(MODELS.build, (loss_cls, loss_fine, loss_bbox))
+        self.super_of: Tensor
+        self.register_buffer("super_of", clusters)
+
+    def init_bbox_head(self, bbox_roi_extractor: dict | None, bbox_head: dict) -> None:
+        """Builds the super-class and box branch; it pools by itself, without a region extractor."""
+        self.bbox_head = MODELS.build({**bbox_head, "num_classes": self.num_super})
+
+    def init_mask_head(self, *args: Any, **kwargs: Any) -> None:
+        """Masks are not predicted."""
+        raise ValueError("RFCN3000RoIHead predicts no masks: drop mask_head.")
+
+    def init_assigner_sampler(self) -> None:
+        """All regions are learned: neither assigner nor sampler is built."""
+
+    def forward(
+        self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Super-class logits (R, K + 1), box deltas (R, 4) and fine logits (R, F) of all regions of a batch."""
+        rois = bbox2roi([r.bboxes for r in rpn_results_list])
+        return (*self.bbox_head(x[0], rois), self.fine_head(x[0], rois))
+
+    def loss(
+        self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
+    ) -> dict[str, Tensor]:
+        """Losses ``loss_cls`` (super-classes), ``loss_fine``, ``loss_bbox`` and positive regions per chip."""
+        cfg, batch = self.train_cfg, len(batch_data_samples)
+        proposals, targets = zip(
+            *(
+                chip_targets(r.bboxes, s, self.num_classes, cfg)
+                for r, s in zip(rpn_results_list, batch_data_samples, strict=True)
+            ),
+            strict=True,
+        )
+        rois = bbox2roi(list(proposals))
+        labels, weights, gt_boxes = (torch.cat(parts) for parts in zip(*targets, strict=True))
+        if not len(rois):  # one region of weight 0: distributed training waits for the gradient of every parameter
+            rois = rois.new_tensor([[0.0, 0.0, 0.0, 16.0, 16.0]])
+            labels, weights, gt_boxes = labels.new_tensor([self.num_classes]), rois.new_zeros(1), rois[:, 1:]
+        scores, deltas = self.bbox_head(x[0], rois)
+        positive = (labels != self.num_classes) & (weights > 0)
+        super_labels = torch.cat([self.super_of, self.super_of.new_tensor([self.num_super])])[labels]
+
+        fine = positive.nonzero().flatten()[: cfg.fine_rois * batch]
+        fine_weights = rois.new_ones(len(fine))
+        if not len(fine):  # as above
+            fine, fine_weights = labels.new_zeros(1), rois.new_zeros(1)
+        fine_labels = labels[fine].clamp(max=self.num_classes - 1)
+        return dict(
+            loss_cls=self.loss_cls(scores, super_labels, weights, avg_factor=cfg.num_rois * batch),
+            loss_fine=self.loss_fine(
+                self.fine_head(x[0], rois[fine]), fine_labels, fine_weights, avg_factor=cfg.fine_divisor * batch
+            ),
+            loss_bbox=self.loss_bbox(
+                deltas,
+                self.bbox_coder.encode(rois[:, 1:], gt_boxes),
+                positive.float()[:, None].expand(-1, 4),
+                avg_factor=cfg.box_divisor * batch,
+            ),
+            positive_rois=positive.sum() / batch,
+        )
+
+    def predict_bbox(
+        self,
+        x: Sequence[Tensor],
+        batch_img_metas: list[dict],
+        rpn_results_list: list[InstanceData],
+        rcnn_test_cfg: ConfigDict,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Detections of each image: ``bboxes`` (n, 4), ``scores`` (n,) and fine ``labels`` (n,), best first."""
+        counts = [len(r) for r in rpn_results_list]
+        rois = bbox2roi([r.bboxes for r in rpn_results_list])
+        scores, deltas = self.bbox_head(x[0], rois)
+        super_probabilities = F.softmax(scores, dim=1)
+        objects = 1 - super_probabilities[:, -1] > rcnn_test_cfg.objectness_thr
+        image = torch.repeat_interleave(torch.tensor(counts)).to(objects.device)
+        rois, image, deltas = rois[objects], image[objects], deltas[objects]
+        fine_scores = self.combined_scores(super_probabilities[objects], self.fine_head(x[0], rois))
+        results = []
+        for i, meta in enumerate(batch_img_metas):
+            mine = image == i
+            boxes = self.bbox_coder.decode(rois[mine, 1:], deltas[mine], max_shape=meta["img_shape"])
+            if rescale:
+                boxes = boxes / boxes.new_tensor(meta["scale_factor"]).repeat(2)
+            results.append(fine_detections(boxes, fine_scores[mine], rcnn_test_cfg))
+        return results
+
+    def combined_scores(self, super_probabilities: Tensor, fine_logits: Tensor) -> Tensor:
+        """Scores (R, F) from super-class probabilities (R, K + 1) and fine logits (R, F)."""
+        return super_probabilities[:, self.super_of] * F.softmax(fine_logits, dim=1)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """Refuses a checkpoint of another clustering: its scores would be multiplied with those of wrong classes."""
+        saved = state_dict.get(prefix + "super_of")
+        if saved is not None and saved.shape == self.super_of.shape and not torch.equal(saved, self.super_of.to(saved)):
+            raise ValueError(
+                f"the checkpoint was trained with {int(saved.max()) + 1} super-classes of another clustering than"
+                f" roi_head.super_classes ({self.num_super} of them): set super_classes to the one of its config."
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)
