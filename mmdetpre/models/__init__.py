@@ -4,6 +4,7 @@ from mmdetpre.models.chip_roi_head import ChipRoIHead
 from mmdetpre.models.chip_rpn_head import ChipRPNHead
 from mmdetpre.models.concat_neck import ConcatNeck
 from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
+from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
 from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
 from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
@@ -16,6 +17,9 @@ __all__ = [
     "ConcatNeck",
     "DenseClassifier",
     "DeformRoIExtractor",
+    "PoolFirstClassifier",
+    "PositionSensitiveHead",
+    "RFCN3000RoIHead",
     "RoundedAnchorGenerator",
     "TwoStepDeformRoIPool",
 ]
