@@ -10,6 +10,7 @@ from mmdetpre.datasets.openimages import PackedOpenImagesDataset
 from mmdetpre.datasets.pack_dataset import pack_dataset
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
 from mmdetpre.datasets.packed_dataset import PackedDataset
+from mmdetpre.datasets.proposals import Proposals
 from mmdetpre.datasets.transforms import LoadChip, PackChipInputs
 from mmdetpre.datasets.voc import PackedVOCDataset
 
@@ -26,6 +27,7 @@ __all__ = [
     "PackedDataset",
     "PackedOpenImagesDataset",
     "PackedVOCDataset",
+    "Proposals",
     "TooManyBrokenImages",
     "pack_dataset",
 ]
