@@ -11,11 +11,12 @@ from mmdetpre.evaluation.detections_file import Detections
 from mmdetpre.evaluation.ground_truth import GroundTruth
 
 
-def align_runs(runs: Mapping[str, Detections]) -> dict[str, Detections]:
+def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> dict[str, Detections]:
     """The runs with their images in the order of the first run.
 
     Args:
         runs: Name -> run.
+        need_truth: False to compare runs that may have no ground truth; then it is not looked at.
 
     Raises:
         ValueError: If there is no run, one has no ground truth, or classes, images or ground truth differ.
@@ -28,7 +29,7 @@ def align_runs(runs: Mapping[str, Detections]) -> dict[str, Detections]:
     """
     if not runs:
         raise ValueError("There is no run to look at: give at least one.")
-    for name, run in runs.items():
+    for name, run in runs.items() if need_truth else ():
         try:
             run.ground_truth()
         except ValueError as error:
@@ -46,7 +47,8 @@ def align_runs(runs: Mapping[str, Detections]) -> dict[str, Detections]:
                 " same data set."
             )
         moved = _with_names(run, first.names)
-        _require_same_truth(first_name, first.ground_truth(), name, moved.ground_truth())
+        if need_truth:
+            _require_same_truth(first_name, first.ground_truth(), name, moved.ground_truth())
         aligned[name] = moved
     return aligned
 
@@ -82,13 +84,13 @@ def _with_names(run: Detections, names: tuple[str, ...]) -> Detections:
         rows = {field.name: getattr(columns, field.name)[order] for field in fields(columns) if field.name not in skip}
         return rows | {"image": image[order]}
 
-    truth = run.ground_truth()
+    truth = run.truth
     not_rows = ("classes", "names", "paths", "sizes", "truth", "image")
     return replace(
         run,
         names=names,
         paths=tuple((run.paths or ())[i] for i in old_index),
         sizes=np.asarray(run.sizes)[old_index],
-        truth=GroundTruth(**moved(truth, ("image",))),
+        truth=None if truth is None else GroundTruth(**moved(truth, ("image",))),
         **moved(run, not_rows),  # type: ignore[arg-type]  # only columns
     )

@@ -17,12 +17,36 @@ SCALE_COLOURS: tuple[RGB, ...] = (
 VALID: RGB = (255, 255, 255)
 IGNORED: RGB = (255, 190, 0)
 
+TRUTH: RGB = (255, 255, 255)
+
+RUN_COLOURS: tuple[RGB, ...] = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+)
+"""One colour per compared run, from Okabe and Ito's set, which colour-blind people tell apart. More begin again."""
+ERROR_COLOURS: tuple[RGB, ...] = (
+    (0, 158, 115),
+    (86, 180, 233),
+    (240, 228, 66),
+    (204, 121, 167),
+    (150, 150, 150),
+)
+"""Correct, localisation, similar class, other class, background; from the same set."""
+
 _GOLDEN_RATIO = 0.618033988749895
 
 
 def scale_colour(scale: int) -> RGB:
     """Colour of a scale, 0 is the finest."""
     return SCALE_COLOURS[scale % len(SCALE_COLOURS)]
+
+
+def run_colour(run: int) -> RGB:
+    """Colour of a compared run, 0 is the first."""
+    return RUN_COLOURS[run % len(RUN_COLOURS)]
 
 
 def class_colour(label: int) -> RGB:

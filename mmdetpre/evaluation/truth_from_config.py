@@ -1,0 +1,96 @@
+"""Ground truth and image paths for a run, from the test data of a config."""
+
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.evaluation.dump_detections import ImageResult, image_truth, join_results
+from mmdetpre.registry import DATASETS
+
+
+def annotations_of_config(config: str | Path, options: Mapping[str, Any] | None = None) -> Detections:
+    """The images and objects of a config's ``test_dataloader``, as a run without detections.
+
+    Types without a scope are looked up in mmdet, as testing does; mmengine keeps that scope for the process.
+
+    Args:
+        config: Path of a config.
+        options: Values to override, by dotted key.
+
+    Raises:
+        FileNotFoundError: If the config or the data are not there.
+        ValueError: If the config has no test data, or the data set no annotations.
+
+    Example:
+        >>> annotations_of_config("configs/det/sniper_openimages_sample.py").truth  # doctest: +SKIP
+    """
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(options or {}))
+    init_default_scope("mmdet")
+    loader = cfg.get("test_dataloader")
+    if not loader or "dataset" not in loader:
+        raise ValueError(
+            f"{config} has no test_dataloader with a dataset: give the config that the run was tested with."
+        )
+    dataset = DATASETS.build(loader.dataset)
+    results = []
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i)
+        truth = image_truth(info)
+        if truth is None:
+            raise ValueError(f"The data set of {config} has no annotations (image {info['img_path']}).")
+        results.append(
+            ImageResult(
+                name=str(info["img_id"]),
+                path=osp.abspath(info["img_path"]),
+                size=(int(info.get("width", 0)), int(info.get("height", 0))),
+                boxes=np.zeros((0, 4), np.float32),
+                scores=np.zeros(0, np.float32),
+                labels=np.zeros(0, np.int32),
+                truth=truth,
+            )
+        )
+    return join_results(results, dataset.metainfo["classes"])
+
+
+def with_annotations(run: Detections, annotations: Detections, whose: str) -> Detections:
+    """A run with the ground truth and paths of other annotations of the same images.
+
+    Args:
+        run: The run; its own ground truth is replaced.
+        annotations: Of :func:`annotations_of_config`. Images that the run does not have are left out.
+        whose: What to call the annotations in messages.
+
+    Raises:
+        ValueError: If the classes differ, or images of the run are not among the annotations.
+    """
+    run.require_classes(annotations.classes, whose)
+    place = {name: i for i, name in enumerate(annotations.names)}
+    missing = [name for name in run.names if name not in place]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of the {len(run.names)} images of the run are not in {whose}, e.g. '{missing[0]}': give"
+            " the config that the run was tested with."
+        )
+    truth = annotations.ground_truth()
+    new_index = np.full(len(annotations.names), -1, np.int32)
+    new_index[[place[name] for name in run.names]] = np.arange(len(run.names))
+    image = new_index[truth.image]
+    rows = np.argsort(image, kind="stable")
+    rows = rows[image[rows] >= 0]
+    columns = {name: getattr(truth, name)[rows] for name in truth.__dataclass_fields__}
+    return replace(
+        run,
+        paths=tuple((annotations.paths or ())[place[name]] for name in run.names),
+        sizes=np.asarray(annotations.sizes)[[place[name] for name in run.names]],
+        truth=type(truth)(**(columns | {"image": image[rows]})),
+    )

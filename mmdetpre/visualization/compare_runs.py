@@ -1,0 +1,170 @@
+"""From two runs to the images worth comparing and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.evaluation.found_objects import CORRECT, find_objects
+from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+from mmdetpre.evaluation.same_images import align_runs
+from mmdetpre.visualization.compared_runs import ComparedImage, ShownBoxes
+
+_SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")
+
+
+def found_per_image(run: Detections, *, score_thr: float, iou_thr: float = 0.5) -> np.ndarray:
+    """(N,) number of objects of each image that the detections with at least this score find.
+
+    Objects to be ignored (difficult, crowd) are not counted.
+
+    Raises:
+        ValueError: If the run has no ground truth.
+    """
+    truth = run.ground_truth()
+    pairs = overlapping_pairs(run.image, run.boxes, truth.image, truth.boxes, min_iou=iou_thr)
+    found = find_objects(pairs, run.labels, run.scores, truth.labels, counted_out(run), iou_thr=iou_thr)
+    rows = (found.outcome == CORRECT) & (run.scores >= score_thr)
+    return np.bincount(run.image[rows], minlength=len(run.names))
+
+
+def counted_out(run: Detections) -> np.ndarray:
+    """(m,) bool, the objects of a run's ground truth that are not to be found."""
+    truth = run.ground_truth()
+    return truth.ignore | (truth.difficult == 1)
+
+
+def choose_images(
+    runs: Mapping[str, Detections],
+    n: int,
+    *,
+    ids: Sequence[str] = (),
+    largest_difference: bool = False,
+    score_thr: float = 0.5,
+) -> list[int]:
+    """Which images to compare.
+
+    Args:
+        runs: Two runs with their images in one order.
+        n: How many.
+        ids: These, in this order, whatever ``n`` is.
+        largest_difference: Those in which the runs differ most in the number of objects they find, whoever finds more;
+            among equal ones the first. Such a choice shows where the runs differ, not how they do on average.
+        score_thr: Least score of the detections that count for the difference.
+
+    Returns:
+        Indices of images; without ``ids`` and ``largest_difference`` the first ``n``.
+
+    Raises:
+        ValueError: If an id is unknown, or ``n`` is below 1.
+    """
+    first, second = runs.values()
+    if ids:
+        place = {name: i for i, name in enumerate(first.names)}
+        unknown = [name for name in ids if name not in place]
+        if unknown:
+            raise ValueError(
+                f"The runs have no image '{unknown[0]}': their {len(first.names)} images are called such as"
+                f" '{first.names[0]}'."
+            )
+        return [place[name] for name in ids]
+    if n < 1:
+        raise ValueError(f"{n} images are to be drawn: give 1 or more.")
+    if not largest_difference:
+        return list(range(min(n, len(first.names))))
+    difference = np.abs(found_per_image(first, score_thr=score_thr) - found_per_image(second, score_thr=score_thr))
+    return np.argsort(-difference, kind="stable")[:n].tolist()
+
+
+def compare_runs(
+    runs: Mapping[str, Detections],
+    n: int = 6,
+    *,
+    ids: Sequence[str] = (),
+    largest_difference: bool = False,
+    score_thr: float = 0.5,
+    img_dir: str | Path | None = None,
+) -> list[ComparedImage]:
+    """Read the chosen images with the boxes of both runs.
+
+    Args:
+        runs: Name -> detections; two of them, on the same images. Ground truth is drawn where both have it.
+        n: How many images.
+        ids: See :func:`choose_images`.
+        largest_difference: See :func:`choose_images`.
+        score_thr: Least score of the boxes.
+        img_dir: Folder of the images; by default the paths that the first run has stored.
+
+    Raises:
+        FileNotFoundError: If an image is not there; all that are missing are counted.
+        ValueError: If there are not two runs, they cannot be compared, or the choice of images is impossible.
+
+    Example:
+        >>> images = compare_runs({"scratch": a, "pre-trained": b}, 6, largest_difference=True)  # doctest: +SKIP
+    """
+    if len(runs) != 2:
+        raise ValueError(f"{len(runs)} runs are given: two are drawn on the same images.")
+    has_truth = all(run.truth is not None for run in runs.values())
+    aligned = align_runs(runs, need_truth=largest_difference or has_truth)
+    chosen = choose_images(aligned, n, ids=ids, largest_difference=largest_difference, score_thr=score_thr)
+    paths = find_images(next(iter(aligned.values())), chosen, img_dir)
+    counts = [found_per_image(run, score_thr=score_thr) if has_truth else None for run in aligned.values()]
+    compared = []
+    for i, path in zip(chosen, paths, strict=True):
+        shown = []
+        for run, found in zip(aligned.values(), counts, strict=True):
+            rows = np.arange(len(run))[run.rows(i)]
+            rows = rows[run.scores[rows] >= score_thr]
+            count = None if found is None else int(found[i])
+            shown.append(ShownBoxes(run.boxes[rows], run.scores[rows], run.labels[rows], count))
+        first = next(iter(aligned.values()))
+        truth = None
+        if has_truth:
+            objects = np.arange(len(first.ground_truth()))[first.truth_rows(i)]
+            truth = first.ground_truth().boxes[objects[~counted_out(first)[objects]]]
+        width, height = np.asarray(first.sizes)[i].tolist()
+        compared.append(ComparedImage(first.names[i], _read_image(path, (width, height)), shown, truth))
+    return compared
+
+
+def find_images(run: Detections, images: Sequence[int], img_dir: str | Path | None = None) -> list[Path]:
+    """Files of images: below ``img_dir`` by stored file name, then by id with a usual suffix; else the stored paths.
+
+    Raises:
+        FileNotFoundError: If any is not there.
+    """
+    found: list[Path | None] = []
+    for i in images:
+        stored = (run.paths or [""] * len(run.names))[i]
+        if img_dir is None:
+            candidates = [Path(stored)] if stored else []
+        else:
+            names = [*([Path(stored).name] if stored else []), *(f"{run.names[i]}{suffix}" for suffix in _SUFFIXES)]
+            candidates = [Path(img_dir) / name for name in names]
+        found.append(next((path for path in candidates if path.is_file()), None))
+    missing = [run.names[i] for i, path in zip(images, found, strict=True) if path is None]
+    if missing:
+        where = "at the paths that the run has stored" if img_dir is None else f"in {img_dir}"
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(images)} images are not {where}, e.g. '{missing[0]}'. Say where they are with"
+            " --img-dir FOLDER or --config CONFIG."
+        )
+    return [path for path in found if path is not None]
+
+
+def _read_image(path: Path, size: tuple[int, int]) -> np.ndarray:
+    data = np.fromfile(path, np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF, as in mmdet's test pipelines
+    if pixels is None:
+        raise ValueError(f"{path} cannot be read as an image.")
+    height, width = pixels.shape[:2]
+    if min(size) > 0 and size != (width, height):
+        raise ValueError(
+            f"{path} has {width} x {height} pixels, the run saw this image with {size[0]} x {size[1]}: its boxes do not"
+            " fit. Give the folder of the images that the run was tested on."
+        )
+    return pixels[..., ::-1]

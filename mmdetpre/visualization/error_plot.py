@@ -1,0 +1,114 @@
+"""The picture of an error analysis: what each run misses, and what its false positives are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from mmdetpre.evaluation.error_report import ASPECT, OCCLUSION, SIZE, ErrorReport
+from mmdetpre.evaluation.error_types import TYPE_NAMES
+from mmdetpre.visualization.palette import ERROR_COLOURS, run_colour, unit
+
+_INK = "#20242a"
+_QUIET = "#5b626b"
+_TITLES = {OCCLUSION: "by occlusion", SIZE: "by size within the class", ASPECT: "by shape: tall (T) to wide (W)"}
+_MEASURES = (("missed_share", "missed objects, %"), ("normalised_ap", "normalised AP, %"))
+
+
+def draw_errors(report: ErrorReport) -> Figure:
+    """One figure: missed objects and normalised AP by occlusion, size and shape; at the right the types of errors.
+
+    Args:
+        report: Of :func:`~mmdetpre.evaluation.detection_errors.detection_errors`.
+
+    Returns:
+        A matplotlib figure; ``figure.savefig(path)`` writes it.
+
+    Example:
+        >>> draw_errors(report).savefig("errors.png")  # doctest: +SKIP
+    """
+    figure = Figure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.86), w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr]
+    grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 1, 1.25))
+    for row, (field, label) in enumerate(_MEASURES):
+        left: Axes | None = None
+        for column, prop in enumerate(_TITLES):
+            axis = figure.add_subplot(grid[row, column], sharey=left)
+            _draw_levels(axis, report, prop, field)
+            axis.tick_params(labelleft=left is None)
+            if left is None:
+                axis.set_ylabel(label, color=_INK)
+                left = axis
+            if row == 0:
+                axis.set_title(_TITLES[prop], color=_INK, fontsize=11, fontweight="bold")
+    _draw_types(figure.add_subplot(grid[0, 3]), report, "top_detections", "surest detections")
+    _draw_types(figure.add_subplot(grid[1, 3]), report, "top_false_positives", "surest false positives")
+    _draw_heads(figure, report)
+    return figure
+
+
+def _draw_levels(axis: Axes, report: ErrorReport, prop: str, field: str) -> None:
+    levels = report.runs[0].levels[prop]
+    width = 0.8 / len(report.runs)
+    for k, run in enumerate(report.runs):
+        values = [getattr(level, field) for level in run.levels[prop]]
+        places = np.arange(len(values)) + (k - (len(report.runs) - 1) / 2) * width
+        heights = [0.0 if value is None else 100 * value for value in values]
+        bars = axis.bar(places, heights, width * 0.92, color=unit(run_colour(k)))
+        texts = ["" if value is None else f"{100 * value:.0f}" for value in values]
+        if len(report.runs) <= 2:
+            axis.bar_label(bars, texts, fontsize=8, color=_INK, padding=1)
+    axis.set_xticks(range(len(levels)), [f"{level.level}\n{level.objects:,}" for level in levels], fontsize=9)
+    axis.tick_params(colors=_INK, length=0)
+    axis.margins(y=0.12)
+    _quiet_frame(axis)
+
+
+def _draw_types(axis: Axes, report: ErrorReport, field: str, title: str) -> None:
+    places = np.arange(len(report.runs))[::-1]
+    shares = np.array([getattr(run.types, field).sum(axis=0) for run in report.runs], float)
+    totals = shares.sum(axis=1, keepdims=True)
+    shares = 100 * np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
+    left = np.zeros(len(places))
+    for t, name in enumerate(TYPE_NAMES):
+        colour = unit(ERROR_COLOURS[t])
+        bars = axis.barh(
+            places, shares[:, t], 0.62, left=left, color=colour, edgecolor="white", linewidth=1, label=name
+        )
+        dark = np.dot(colour, (0.3, 0.59, 0.11)) < 0.5
+        texts = [f"{share:.0f}" if share >= 4 else "" for share in shares[:, t]]
+        axis.bar_label(bars, texts, label_type="center", fontsize=9, color="white" if dark else _INK)
+        left += shares[:, t]
+    axis.set_title(f"{title}, %", color=_INK, fontsize=11, fontweight="bold")
+    axis.set_yticks(places, [run.name for run in report.runs], color=_INK)
+    axis.set_xlim(0, 100)
+    axis.tick_params(colors=_INK, length=0)
+    _quiet_frame(axis)
+
+
+def _draw_heads(figure: Figure, report: ErrorReport) -> None:
+    runs = [_patch(run_colour(k), run.name) for k, run in enumerate(report.runs)]
+    types = [_patch(colour, name) for colour, name in zip(ERROR_COLOURS, TYPE_NAMES, strict=True)]
+    style: dict[str, Any] = dict(frameon=False, fontsize=10, handlelength=1.1, columnspacing=1.2)
+    figure.legend(handles=runs, loc="upper left", bbox_to_anchor=(0.03, 0.985), ncols=len(runs), **style)
+    figure.legend(handles=types, loc="upper right", bbox_to_anchor=(0.99, 0.985), ncols=len(types), **style)
+    note = (
+        f"{report.images:,} images, {int(report.objects.sum()):,} objects; below the levels: their objects. Right: as"
+        " many detections and false positives of each class as it has objects.\n"
+        f"Missed: by the {report.operating_point()}. Occlusion: {report.occlusion}."
+    )
+    figure.text(0.01, 0.012, note, color=_QUIET, fontsize=9, linespacing=1.4)
+
+
+def _patch(colour: tuple[int, int, int], label: str) -> Patch:
+    return Patch(color=unit(colour), label=label)
+
+
+def _quiet_frame(axis: Axes) -> None:
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+    axis.spines["bottom"].set_color(_QUIET)

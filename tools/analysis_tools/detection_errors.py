@@ -1,0 +1,87 @@
+"""What runs get wrong, side by side: missed objects by occlusion, size and shape, and the types of false positives.
+
+A run is a file of mmdetpre.DumpDetections. Prints one table; --plot draws it, --out writes it as CSV or JSON.
+
+Example: python tools/analysis_tools/detection_errors.py --run ImageNet=work_dirs/a/detections.npz \\
+    --run OpenImages=work_dirs/b/detections.npz --plot errors.png --out errors.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmdetpre.evaluation.class_groups import class_groups
+from mmdetpre.evaluation.detection_errors import detection_errors
+from mmdetpre.evaluation.error_report import ErrorSettings
+from mmdetpre.evaluation.run_files import load_runs, require_new_files
+from mmdetpre.visualization.error_plot import draw_errors
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
+    )
+    parser.add_argument(
+        "--occlusion",
+        default="auto",
+        metavar="SOURCE",
+        help="levels of occlusion: flags (of the annotations), covered (share of a box that other boxes cover), the"
+        " path of a CSV file image,class,x1,y1,x2,y2,level or of the folder of Hoiem et al. (gt_fel_<class>.txt), or"
+        " auto: flags where there are any, otherwise covered (%(default)s)",
+    )
+    parser.add_argument(
+        "--groups",
+        default="auto",
+        help="similar classes: voc, hoiem, none, a JSON file {group: [class, ...]}, or auto: voc for the 20 VOC"
+        " classes, otherwise none (%(default)s)",
+    )
+    parser.add_argument(
+        "--iou-thr", type=float, default=0.5, help="least IoU at which an object is found (%(default)s)"
+    )
+    parser.add_argument(
+        "--score-thr",
+        type=float,
+        help="objects are missed by the detections from this score on; by default by those up to a normalised precision"
+        " of 0.05 in their class, which needs no calibrated scores",
+    )
+    parser.add_argument("--config", help="take the ground truth from the test data of this config, not from the files")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
+    parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+        runs = load_runs(args.run, args.config, args.cfg_options)
+        report = detection_errors(
+            runs,
+            occlusion=args.occlusion,
+            groups=class_groups(args.groups, next(iter(runs.values())).classes),
+            settings=ErrorSettings(iou_thr=args.iou_thr, score_thr=args.score_thr),
+        )
+    except (OSError, ValueError) as error:
+        print(f"detection_errors: {error}", file=sys.stderr)
+        return 1
+    print(report)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        text = report.to_csv() if args.out.suffix == ".csv" else json.dumps(report.to_dict(), indent=2) + "\n"
+        args.out.write_text(text)
+    if args.plot:
+        args.plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_errors(report).savefig(args.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

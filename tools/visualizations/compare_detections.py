@@ -1,0 +1,73 @@
+"""Draw the boxes of two runs in two colours on the same images, as a grid in one picture.
+
+A run is a file of mmdetpre.DumpDetections. Images are found at the paths stored in the first file, or by --img-dir.
+
+Example: python tools/visualizations/compare_detections.py --run ImageNet=work_dirs/a/detections.npz \\
+    --run OpenImages=work_dirs/b/detections.npz --largest-difference 6 --out compared.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmdetpre.evaluation.run_files import load_runs, require_new_files
+from mmdetpre.visualization.compare_runs import compare_runs
+from mmdetpre.visualization.compared_runs import draw_comparison
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; give two"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="picture to write (.png, .jpg, .pdf)")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--first", type=int, default=6, metavar="N", help="the first N images (%(default)s)")
+    choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images with these ids")
+    choice.add_argument(
+        "--largest-difference",
+        type=int,
+        metavar="N",
+        help="the N images in which the runs differ most in the number of objects they find; they show where the runs"
+        " differ, not how they do on average",
+    )
+    parser.add_argument("--score-thr", type=float, default=0.5, help="least score of a box (%(default)s)")
+    parser.add_argument("--img-dir", help="folder of the images")
+    parser.add_argument("--config", help="take image paths and ground truth from the test data of this config")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
+    parser.add_argument("--columns", type=int, default=3, help="images side by side (%(default)s)")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing picture")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
+        runs = load_runs(args.run, args.config, args.cfg_options)
+        difference = args.largest_difference is not None
+        images = compare_runs(
+            runs,
+            args.largest_difference if difference else args.first,
+            ids=args.ids,
+            largest_difference=difference,
+            score_thr=args.score_thr,
+            img_dir=args.img_dir,
+        )
+    except (OSError, ValueError) as error:
+        print(f"compare_detections: {error}", file=sys.stderr)
+        return 1
+    classes = next(iter(runs.values())).classes
+    figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(args.out)
+    print(f"{len(images)} images in {args.out}: {', '.join(image.name for image in images)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
