@@ -9,18 +9,44 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from mmdetpre.sample.classes import ClassSet
+from mmdetpre.sample.coco_layout import CocoLayout
+from mmdetpre.sample.imagenet_loc_layout import ImageNetLocLayout
 from mmdetpre.sample.layout import LayoutWriter
 from mmdetpre.sample.openimages_layout import OpenImagesLayout
 from mmdetpre.sample.render import render
+from mmdetpre.sample.voc_layout import VOCLayout
 from mmdetpre.sample.world import World
 from mmdetpre.version import __version__
 
-LAYOUTS: dict[str, type[LayoutWriter]] = {"openimages": OpenImagesLayout}
-"""Layout name -> writer."""
+
+class Layout(NamedTuple):
+    """A layout and what a sample in it is by default.
+
+    Attributes:
+        writer: Writes it.
+        which: Class set.
+        train: Number of training images.
+        validation: Number of validation images.
+    """
+
+    writer: type[LayoutWriter]
+    which: ClassSet
+    train: int
+    validation: int
+
+
+LAYOUTS: dict[str, Layout] = {
+    "openimages": Layout(OpenImagesLayout, "source", 900, 150),
+    "coco": Layout(CocoLayout, "source", 240, 80),
+    "voc": Layout(VOCLayout, "target", 240, 80),
+    "imagenet_loc": Layout(ImageNetLocLayout, "source", 800, 80),
+}
+"""Layout name -> layout."""
 STAMP = "sample.json"
 """Name of the file that marks a complete sample."""
 
@@ -29,11 +55,11 @@ _REVISION = 1  # of the drawing: raise it when the same parameters give other fi
 
 def make_sample(
     root: str | os.PathLike,
-    which: ClassSet = "source",
+    which: ClassSet | None = None,
     *,
     layout: str = "openimages",
-    train: int = 900,
-    validation: int = 150,
+    train: int | None = None,
+    validation: int | None = None,
     size: tuple[int, int] = (256, 192),
     seed: int = 0,
     force: bool = False,
@@ -46,10 +72,11 @@ def make_sample(
 
     Args:
         root: Folder to create.
-        which: Class set: ``"source"`` (8 classes, to pre-train on) or ``"target"`` (4 other ones, to fine-tune on).
+        which: Class set: ``"source"`` (8 classes, to pre-train on) or ``"target"`` (4 other ones, to fine-tune on);
+            ``None``: that of the layout, target for VOC and source for the others.
         layout: Key of :data:`LAYOUTS`.
-        train: Number of training images.
-        validation: Number of validation images.
+        train: Number of training images; ``None``: that of the layout.
+        validation: Number of validation images; ``None``: that of the layout.
         size: (width, height) of a landscape image, pixels; some images are portrait or square.
         seed: Seed of the world.
         force: Replace a sample with other parameters. Only a folder with our stamp is ever replaced.
@@ -70,6 +97,10 @@ def make_sample(
     """
     if layout not in LAYOUTS:
         raise ValueError(f"No layout {layout!r}: choose one of {', '.join(map(repr, LAYOUTS))}.")
+    chosen = LAYOUTS[layout]
+    which = chosen.which if which is None else which
+    train = chosen.train if train is None else train
+    validation = chosen.validation if validation is None else validation
     if min(train, validation) < 1:
         raise ValueError(f"train is {train} and validation {validation}: both need at least 1 image.")
     world = World(which, seed, size)
@@ -87,10 +118,10 @@ def make_sample(
         print(f"Reusing the sample in {root} (same parameters).")
         return root
     with _complete_or_nothing(root) as partial:
-        writer = LAYOUTS[layout](partial, world)
+        writer = chosen.writer(partial, world)
         jobs = [(split, i) for split, n in counts.items() for i in range(n)]
         for split, index in tqdm(jobs, desc=f"Drawing {which} sample", unit="img", disable=not progress):
-            scene = world.scene(split, index)
+            scene = writer.scene(split, index)
             writer.add(scene, render(scene))
         writer.finish()
         files, digest = _digest(partial)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,18 +16,28 @@ from mmdetpre.sample.world import World
 _JPEG_QUALITY = 92
 
 
-class LayoutWriter(Protocol):
-    """Writes drawn scenes in the directory layout of one public data set."""
+class LayoutWriter(ABC):
+    """Writes drawn scenes in the directory layout of one public data set.
 
-    def __init__(self, root: Path, world: World) -> None: ...
+    Args:
+        root: Existing folder to write under.
+        world: Where the scenes come from.
+    """
 
+    def __init__(self, root: Path, world: World) -> None:
+        self.root, self.world = root, world
+
+    def scene(self, split: str, index: int) -> Scene:
+        """The scene number ``index`` of a split."""
+        return self.world.scene(split, index)
+
+    @abstractmethod
     def add(self, scene: Scene, drawn: Rendering) -> None:
         """Write the image and remember its annotations."""
-        ...
 
+    @abstractmethod
     def finish(self) -> None:
         """Write the annotation files."""
-        ...
 
 
 def image_id(world: World, scene: Scene) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmdetpre.sample.classes import ROOT_MID, object_classes, parent_categories
 from mmdetpre.sample.instances import Instance, annotate
-from mmdetpre.sample.layout import image_id, write_jpeg
+from mmdetpre.sample.layout import LayoutWriter, image_id, write_jpeg
 from mmdetpre.sample.render import Rendering
 from mmdetpre.sample.scene import Scene
 from mmdetpre.sample.world import SPLITS, World
@@ -33,7 +33,7 @@ LABEL_COLUMNS = ("ImageID", "Source", "LabelName", "Confidence")
 """The header of the official files of verified image-level labels."""
 
 
-class OpenImagesLayout:
+class OpenImagesLayout(LayoutWriter):
     """Writes ``annotations/`` and ``OpenImages/{train,validation}/<ImageID>.jpg`` under a root.
 
     The annotation files carry the names of the official V4 release: ``{train,validation}-annotations-bbox.csv``,
@@ -51,8 +51,7 @@ class OpenImagesLayout:
     """
 
     def __init__(self, root: Path, world: World) -> None:
-        self.root = root
-        self.world = world
+        super().__init__(root, world)
         self._boxes: dict[str, list[list[str]]] = {split: [] for split in SPLITS}
         self._labels: list[list[str]] = []
         self._parent_mid = {p.name: p.mid for p in parent_categories(world.which)}

@@ -17,6 +17,7 @@ SPLITS = ("train", "validation")
 
 _SEED_OF_SPLIT = {"train": 0, "validation": 1}
 _SEED_OF_CLASS_SET: dict[ClassSet, int] = {"source": 0, "target": 1}
+_PORTRAIT = 2  # in the seed of a scene with one dominant object
 _PLACEMENT_TRIES = 15
 _PLAIN_BELOW = 18.0  # pixels; a pattern would hide the outline of a smaller object
 
@@ -76,6 +77,28 @@ class World:
             self._place_group(rng, canvas, objects, background)
         return Scene(split, index, (width, height), background, tuple(objects), (*key, 1))
 
+    def portrait(self, split: str, index: int) -> Scene:
+        """A scene with one dominant object, as most images of ImageNet are; now and then a smaller one of its class.
+
+        The class is ``index`` modulo the number of classes.
+
+        Raises:
+            ValueError: If the split is not one of :data:`SPLITS`.
+        """
+        if split not in _SEED_OF_SPLIT:
+            raise ValueError(f"No split {split!r}: choose one of {', '.join(map(repr, SPLITS))}.")
+        key = (self.seed, _SEED_OF_CLASS_SET[self.which], _SEED_OF_SPLIT[split], index, _PORTRAIT)
+        rng = np.random.default_rng(key)
+        width, height = self._image_size(rng)
+        background = (muted_colour(rng), muted_colour(rng))
+        canvas = Canvas(width, height)
+        objects: list[SceneObject] = []
+        label, short = index % len(self.classes), min(width, height)
+        self._place(rng, canvas, objects, background, float(rng.uniform(0.35, 0.85)) * short, label)
+        if rng.random() < 0.25:
+            self._place(rng, canvas, objects, background, float(rng.uniform(0.1, 0.3)) * short, label)
+        return Scene(split, index, (width, height), background, tuple(objects), (*key, 1))
+
     def _image_size(self, rng: np.random.Generator) -> tuple[int, int]:
         width, height = self.size
         kind = rng.random()
@@ -90,9 +113,10 @@ class World:
         objects: list[SceneObject],
         background: tuple[Colour, Colour],
         size: float,
+        label: int | None = None,
     ) -> None:
         """Add one object where it hides no other too much; after a failed try it shrinks a little."""
-        label = int(rng.integers(len(self.classes)))
+        label = int(rng.integers(len(self.classes))) if label is None else label
         aspect = math.exp(rng.uniform(-0.25, 0.25))
         angle = rng.uniform(-25, 25)
         margin = 0.0 if rng.random() < 0.2 else 0.5 * size

@@ -1,29 +1,38 @@
 """Draw the embedded sample data.
 
-Example: python tools/misc/make_sample.py --out data/sample --layout openimages --which source --seed 0
+Example: python tools/misc/make_sample.py --layout voc
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from mmdetpre.sample import LAYOUTS, make_sample
+
+DATA = Path("data")
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", required=True, help="folder to create")
-    parser.add_argument("--layout", default="openimages", choices=sorted(LAYOUTS), help="layout to write (%(default)s)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder to create (data/sample for openimages, data/sample_LAYOUT for others); for all: the one above",
+    )
+    choices = [*LAYOUTS, "all"]
+    parser.add_argument("--layout", default="openimages", choices=choices, help="layout to write (%(default)s)")
     parser.add_argument(
         "--which",
-        default="source",
         choices=["source", "target"],
-        help="class set: source to pre-train on, target to fine-tune on (%(default)s)",
+        help="class set: source to pre-train on, target to fine-tune on (target for voc, source for others)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the world (%(default)s)")
-    parser.add_argument("--train", type=int, default=900, metavar="N", help="training images (%(default)s)")
-    parser.add_argument("--val", type=int, default=150, metavar="N", help="validation images (%(default)s)")
+    counts = ", ".join(f"{name} {layout.train}" for name, layout in LAYOUTS.items())
+    parser.add_argument("--train", type=int, metavar="N", help=f"training images ({counts})")
+    counts = ", ".join(f"{name} {layout.validation}" for name, layout in LAYOUTS.items())
+    parser.add_argument("--val", type=int, metavar="N", help=f"validation images ({counts})")
     parser.add_argument("--size", type=image_size, default=(256, 192), metavar="WxH", help="image size (256x192)")
     parser.add_argument("--force", action="store_true", help="replace a sample that was drawn with other parameters")
     return parser.parse_args()
@@ -39,21 +48,24 @@ def image_size(text: str) -> tuple[int, int]:
 
 def main() -> int:
     args = parse_args()
+    every = args.layout == "all"
     try:
-        root = make_sample(
-            args.out,
-            args.which,
-            layout=args.layout,
-            train=args.train,
-            validation=args.val,
-            size=args.size,
-            seed=args.seed,
-            force=args.force,
-        )
+        for layout in LAYOUTS if every else [args.layout]:
+            name = "sample" if layout == "openimages" else f"sample_{layout}"
+            root = make_sample(
+                args.out if args.out and not every else (args.out or DATA) / name,
+                args.which,
+                layout=layout,
+                train=args.train,
+                validation=args.val,
+                size=args.size,
+                seed=args.seed,
+                force=args.force,
+            )
+            print(f"Sample ready: {root}")
     except (FileExistsError, ValueError) as error:
         print(f"make_sample: {error}", file=sys.stderr)
         return 1
-    print(f"Sample ready: {root}")
     return 0
 
 
