@@ -1,10 +1,12 @@
 """Detectors, necks and heads of mmdetpre."""
 
+from mmdetpre.models.chip_assigner import ChipAssigner
 from mmdetpre.models.chip_roi_head import ChipRoIHead
 from mmdetpre.models.chip_rpn_head import ChipRPNHead
 from mmdetpre.models.concat_neck import ConcatNeck
 from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
 from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
+from mmdetpre.models.multi_scale_tta import MultiScaleTTA
 from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
 from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
@@ -12,11 +14,13 @@ from mmdetpre.models.sniper import SNIPER
 
 __all__ = [
     "SNIPER",
+    "ChipAssigner",
     "ChipRPNHead",
     "ChipRoIHead",
     "ConcatNeck",
     "DenseClassifier",
     "DeformRoIExtractor",
+    "MultiScaleTTA",
     "PoolFirstClassifier",
     "PositionSensitiveHead",
     "RFCN3000RoIHead",
