@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from mmengine.dataset import Compose
 from torch.utils.data import Dataset, get_worker_info
 
+from mmdetpre.chips.chip_table import ChipTable
 from mmdetpre.chips.mining import mine_image
+from mmdetpre.chips.negative_mining import NegativeChips, mine_negatives
+from mmdetpre.chips.negative_settings import NegativeSettings
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import chip_valid_range, valid_ranges
@@ -21,6 +25,7 @@ from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.image_decoding import BrokenImageError
 from mmdetpre.datasets.pack_dataset import pack_dataset
 from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.proposals import COMMAND, Proposals
 from mmdetpre.registry import DATASETS
 
 
@@ -44,6 +49,14 @@ class ChipDataset(Dataset):
         max_broken: How many different images may be broken before the run stops: a count or a fraction of the images.
             Checked by each rank at every broken image, and over all ranks at the end of an epoch.
         lazy_init: Do not read the annotations yet; the runner calls ``full_init``.
+        proposals: Folder written by ``mmdetpre.DumpProposals`` for the images of ``dataset``: the sampler then mines
+            negative chips as well.
+        negatives: Arguments of :class:`mmdetpre.chips.negative_settings.NegativeSettings`, with ``proposals`` only;
+            ``dict()`` for the defaults.
+
+    Raises:
+        ValueError: If ``chips`` or ``negatives`` contradict themselves, ``negatives`` is given without ``proposals`` or
+            the other way round, or the proposals were made on another data set.
 
     Example:
         >>> ChipDataset(
@@ -60,9 +73,27 @@ class ChipDataset(Dataset):
         pipeline: Sequence[Mapping | Callable],
         max_broken: int | float = 100,
         lazy_init: bool = False,
+        proposals: str | Path | None = None,
+        negatives: Mapping | NegativeSettings | None = None,
     ) -> None:
+        if (proposals is None) != (negatives is None):
+            raise ValueError(
+                "ChipDataset was given negatives without proposals: set proposals='work_dirs/proposals/NAME', a folder"
+                f" made with: {COMMAND}"
+                if proposals is None
+                else f"ChipDataset was given proposals={str(proposals)!r} without negatives: set negatives=dict() to"
+                " mine negative chips with them, or proposals=None to train without."
+            )
         self._inner: Any = dataset if isinstance(dataset, Dataset) else DATASETS.build(dict(dataset))
-        self.chip_settings = chips if isinstance(chips, ChipSettings) else _settings(chips)
+        self.chip_settings = chips if isinstance(chips, ChipSettings) else _settings("chips", ChipSettings, chips)
+        self.negative_settings = (
+            negatives
+            if negatives is None or isinstance(negatives, NegativeSettings)
+            else _settings("negatives", NegativeSettings, negatives)
+        )
+        self.proposals_dir = proposals
+        self._proposals: Proposals | None = None
+        self._proposal_rows: np.ndarray
         self.pipeline = Compose(list(pipeline))
         self.max_broken = max_broken
         self._packed: PackedAnnotations | None = None
@@ -76,7 +107,11 @@ class ChipDataset(Dataset):
         self._inner.full_init()
         self._metainfo = self._inner.metainfo
         packed = getattr(self._inner, "packed", None)
-        self._packed = pack_dataset(self._inner) if packed is None else packed
+        packed = pack_dataset(self._inner) if packed is None else packed
+        if self.proposals_dir is not None:
+            self._proposals = Proposals.open(self.proposals_dir)
+            self._proposal_rows = self._proposals.check(packed)
+        self._packed = packed
         self._inner = None  # its annotations are packed now: let the memory go
         self.broken_images = BrokenImages(len(self._packed), self._packed.path, self.max_broken)
 
@@ -91,6 +126,41 @@ class ChipDataset(Dataset):
     def metainfo(self) -> dict:
         """Meta information of the inner data set (``classes`` ...)."""
         return self._inner.metainfo if self._packed is None else self._metainfo
+
+    def negative_chips(
+        self, chips: ChipTable, *, seed: int, epoch: int, threads: int | None = None, image: int | None = None
+    ) -> NegativeChips | None:
+        """The negative chips of an epoch, or ``None`` for a data set without ``proposals``.
+
+        Args:
+            chips: The positive chips of (seed, epoch).
+            seed: Seed of the positive chips.
+            epoch: Epoch, 0 is the first.
+            threads: Number of threads, all available cores if not given.
+            image: Mine this image only.
+        """
+        packed = self.packed
+        if self._proposals is None:
+            return None
+        images = slice(None) if image is None else slice(image, image + 1)
+        boxes = slice(None) if image is None else packed.slice_of(image)
+        first = 0 if image is None else image
+        offsets = packed.box_offsets if image is None else packed.box_offsets[image : image + 2]
+        return mine_negatives(
+            packed.sizes[images],
+            offsets - offsets[0],
+            packed.boxes[boxes],
+            chips,
+            self._proposal_rows[images],
+            self._proposals.boxes,
+            self.chip_settings,
+            self.negative_settings,
+            ignore=packed.ignore[boxes],
+            seed=seed,
+            epoch=epoch,
+            first_image=first,
+            threads=threads,
+        )
 
     def __len__(self) -> int:
         """Number of images; the number of chips is the sampler's."""
@@ -175,8 +245,11 @@ class ChipDataset(Dataset):
         raise TooManyBrokenImages(f"No image is left that can be read and has boxes, after {packed.path(broken)}.")
 
 
-def _settings(chips: Mapping) -> ChipSettings:
-    known = [field.name for field in fields(ChipSettings)]
-    if unknown := sorted(set(chips) - set(known)):
-        raise ValueError(f"chips has no setting {', '.join(unknown)}: choose from {', '.join(known)}.")
-    return ChipSettings(**chips)
+_Settings = TypeVar("_Settings", ChipSettings, NegativeSettings)
+
+
+def _settings(name: str, kind: type[_Settings], values: Mapping) -> _Settings:
+    known = [field.name for field in fields(kind)]
+    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(f"{name} has no setting {', '.join(unknown)}: choose from {', '.join(known)}.")
+    return kind(**values)

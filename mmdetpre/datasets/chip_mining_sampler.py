@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Sampler
 
 from mmdetpre.chips.mining import ChipTable, available_cores, mine_chips
+from mmdetpre.chips.negative_mining import NegativeChips
 from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.registry import DATA_SAMPLERS
@@ -30,6 +31,8 @@ class ChipMiningSampler(Sampler[ChipRecord]):
 
     The ranks of a machine share its cores when they mine: their number is ``LOCAL_WORLD_SIZE``, which torchrun sets.
     Without it a rank takes all the cores that it may use, as launchers that bind ranks to cores expect.
+
+    A data set with ``proposals`` adds its negative chips to each epoch; behind all positive ones if not shuffled.
 
     Args:
         dataset: The chip data set; its annotations and chip settings are used.
@@ -104,6 +107,11 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         self._mine()
         return len(self._positions()) // self.world_size
 
+    def _describe(self, added: NegativeChips) -> str:
+        per_scale = np.bincount(added.chips.scale, minlength=len(self.dataset.chip_settings.scales)).tolist()
+        images = len(np.unique(added.chips.image))
+        return f" and {len(added.chips)} negative ones from {images} images, by scale {per_scale},"
+
     def _positions(self) -> range:
         """Positions of all ranks that are left, a multiple of the ranks; those past the end begin the epoch again."""
         left = max(len(self._table) - self.start, 0)
@@ -114,7 +122,8 @@ class ChipMiningSampler(Sampler[ChipRecord]):
             return
         began = time.perf_counter()
         packed, settings = self.dataset.packed, self.dataset.chip_settings
-        self._table = mine_chips(
+        threads = max(1, available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+        table = mine_chips(
             packed.sizes,
             packed.box_offsets,
             packed.boxes,
@@ -122,25 +131,35 @@ class ChipMiningSampler(Sampler[ChipRecord]):
             ignore=packed.ignore,
             seed=self.seed,
             epoch=self.epoch,
-            threads=max(1, available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))),
+            threads=threads,
         )
-        if not len(self._table):
+        if not len(table):
             raise ValueError(
                 f"No chip was mined from {len(packed)} images with {len(packed.boxes)} boxes: no box is in the valid"
                 f" range of any scale (valid_ranges={settings.valid_ranges}). tools/analysis_tools/chip_report.py"
                 " CONFIG --propose suggests ranges for your data."
             )
+        per_scale = np.bincount(table.scale, minlength=len(settings.scales)).tolist()
+        added = self.dataset.negative_chips(table, seed=self.seed, epoch=self.epoch, threads=threads)
+        self._table = table if added is None else ChipTable.concatenate([table, added.chips])
         rng = np.random.default_rng((self.seed, self.epoch, 1))
         count = len(self._table)
         self._order = rng.permutation(count) if self.shuffle else np.arange(count)
         self._seeds = rng.integers(0, 2**32, count, dtype=np.uint32)
         self._mined = (self.seed, self.epoch)
-        per_scale = np.bincount(self._table.scale, minlength=len(settings.scales)).tolist()
         print_log(
-            f"Epoch {self.epoch + 1}: {count} chips from {len(packed)} images, by scale (finest first) {per_scale},"
-            f" stride {settings.stride(self.seed, self.epoch)}, mined in {time.perf_counter() - began:.1f} s.",
+            f"Epoch {self.epoch + 1}: {len(table)} chips from {len(packed)} images, by scale (finest first)"
+            f" {per_scale},{'' if added is None else self._describe(added)} stride"
+            f" {settings.stride(self.seed, self.epoch)}, mined in {time.perf_counter() - began:.1f} s.",
             logger="current",
         )
+        if added is not None and not len(added.chips):
+            print_log(
+                f"No negative chip was found: none takes more boxes than {self.dataset.negative_settings} asks for."
+                " Lower the thresholds in negatives=dict(...), or set proposals=None and negatives=None.",
+                logger="current",
+                level=logging.WARNING,
+            )
         for scale, valid_range, chips in zip(settings.scales, settings.valid_ranges, per_scale, strict=True):
             if not chips:
                 print_log(

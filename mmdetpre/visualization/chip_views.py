@@ -9,6 +9,7 @@ from mmengine import fileio
 from mmengine.structures import InstanceData
 from tqdm import tqdm
 
+from mmdetpre.chips.chip_table import ChipTable
 from mmdetpre.chips.mining import mine_image
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.chips.valid_range import valid_ranges
@@ -19,7 +20,7 @@ from mmdetpre.visualization.chips import ChipView, draw_chips
 
 
 def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 0) -> list[ChipView]:
-    """The chips of one image in one epoch, after the data set's own pipeline.
+    """The chips of one image in one epoch, after the data set's own pipeline; negative ones last.
 
     Args:
         dataset: The chip data set, as training uses it.
@@ -33,6 +34,9 @@ def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 
     table = mine_image(
         (width, height), packed.boxes[rows], settings, ignore=packed.ignore[rows], seed=seed, epoch=epoch, image=image
     )
+    added = dataset.negative_chips(table, seed=seed, epoch=epoch, image=image)
+    if added is not None:
+        table = ChipTable.concatenate([table, added.chips])
     views = []
     for k in range(len(table)):
         scale, origin, size = int(table.scale[k]), table.origin[k], table.size[k]
@@ -51,6 +55,7 @@ def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 
                 labels=np.concatenate([truth.labels.numpy(), ignored.labels.numpy()]),
                 ignored=np.arange(len(truth) + len(ignored)) >= len(truth),
                 flipped=bool(sample["data_samples"].metainfo.get("flip", False)),
+                negative=bool(table.negative[k]),
             )
         )
     return views

@@ -36,6 +36,7 @@ class ChipView(NamedTuple):
         labels: (n,) class indices.
         ignored: (n,) bool: neither object nor background here.
         flipped: The augmentation mirrored it.
+        negative: Mined for false proposals.
     """
 
     scale: int
@@ -45,6 +46,7 @@ class ChipView(NamedTuple):
     labels: np.ndarray
     ignored: np.ndarray
     flipped: bool = False
+    negative: bool = False
 
 
 def draw_chips(
@@ -89,7 +91,7 @@ def draw_chips(
             bottom = y - position // columns * (cell + _NUMBER + _GAP) - cell
             _draw_chip(_axis(figure, left, bottom, cell, cell, anchor="NW"), k + 1, chips[k], classes)
         y -= -(-count // columns) * (cell + _NUMBER + _GAP)
-    _draw_legend(figure, sorted({chip.scale for chip in chips}))
+    _draw_legend(figure, sorted({chip.scale for chip in chips}), any(chip.negative for chip in chips))
     return figure
 
 
@@ -112,11 +114,13 @@ def _axis(figure: Figure, left: float, bottom: float, width: float, height: floa
     return axis
 
 
-def _draw_legend(figure: Figure, scales: Sequence[int]) -> None:
+def _draw_legend(figure: Figure, scales: Sequence[int], negative: bool) -> None:
     rim = [withStroke(linewidth=3.6, foreground="black")]
     valid: dict[str, Any] = dict(color=unit(VALID), lw=1.8, path_effects=rim)
     ignored: dict[str, Any] = dict(color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=rim)
     handles = [Line2D([], [], color=unit(scale_colour(s)), lw=3, label=f"chip of scale {s + 1}") for s in scales]
+    if negative:
+        handles.append(Line2D([], [], color=_INK, lw=3, ls=(0, (2.5, 1.5)), label="negative chip"))
     handles.append(Line2D([], [], label="valid box: learned in this chip", **valid))
     handles.append(Line2D([], [], label="ignored box: neither object nor background here", **ignored))
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=10, frameon=False, handlelength=2.6)
@@ -135,7 +139,8 @@ def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Seq
     for number, chip in enumerate(chips, 1):
         inset = 0.006 * max(width, height) * (chip.scale + 0.5)  # equal chips of two scales stay both visible
         x1, y1, x2, y2 = chip.window
-        _outline(axis, (x1 + inset, y1 + inset, x2 - inset, y2 - inset), unit(scale_colour(chip.scale)), 2.6)
+        window = (x1 + inset, y1 + inset, x2 - inset, y2 - inset)
+        _outline(axis, window, unit(scale_colour(chip.scale)), 2.6, dashed=chip.negative)
         corner = (round(x1), round(y1))
         shift = used.get(corner, 0)  # chips with one corner in common: their numbers side by side
         used[corner] = shift + 1
@@ -160,7 +165,7 @@ def _draw_chip(axis: Axes, number: int, chip: ChipView, classes: Sequence[str]) 
                 path_effects=[withStroke(linewidth=2, foreground="black")],
             )  # fmt: skip
     axis.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=colour, linewidth=3.2))
-    text = f"{number} mirrored" if chip.flipped else f"{number}"
+    text = f"{number}{' negative' if chip.negative else ''}{' mirrored' if chip.flipped else ''}"
     _number(axis, text, (0, 1.02 * height), chip.scale, va="top", fontsize=8.5)  # below: nothing in the chip is hidden
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)
