@@ -16,7 +16,7 @@ from mmdetpre.visualization.palette import RGB, TRUTH, run_colour, unit
 
 _INK = "#20242a"
 _WIDTH = 14.0
-_HEAD, _FOOT, _TITLE, _GAP = 0.5, 0.1, 0.3, 0.12  # inches
+_HEAD, _FOOT, _TITLE, _GAP, _TALLEST = 0.45, 0.05, 0.38, 0.12, 4.2  # inches
 _DASHES = ("solid", (0, (4, 2)))
 _NARROWEST = 0.08  # of the image's width: a name on a smaller box would hide it
 
@@ -84,22 +84,31 @@ def draw_comparison(
     """
     if not images:
         raise ValueError("No images to compare: choose at least one.")
-    columns = max(1, min(columns, len(images)))
-    cell = (_WIDTH - (columns + 1) * _GAP) / columns
+    columns = max(1, columns)
     lines = [images[start : start + columns] for start in range(0, len(images), columns)]
-    # Upright photos would make rows of twice the height: they are shown smaller, in the middle of their cell.
-    heights = [min(max(item.image.shape[0] / item.image.shape[1] for item in line), 1.0) * cell for line in lines]
+    heights = [_row_height([_aspect(item) for item in line]) for line in lines]
     total = _HEAD + _FOOT + sum(heights) + len(lines) * (_TITLE + _GAP)
     figure = Figure(figsize=(_WIDTH, total), dpi=110, facecolor="white")
     top = total - _HEAD
     for line, height in zip(lines, heights, strict=True):
-        for column, item in enumerate(line):
-            left = _GAP + column * (cell + _GAP)
-            axis = figure.add_axes((left / _WIDTH, (top - _TITLE - height) / total, cell / _WIDTH, height / total))
+        left = _GAP
+        for item in line:
+            width = height * _aspect(item)
+            axis = figure.add_axes((left / _WIDTH, (top - _TITLE - height) / total, width / _WIDTH, height / total))
             _draw_image(axis, item, run_names, classes)
+            left += width + _GAP
         top -= height + _TITLE + _GAP
     _draw_legend(figure, run_names, score_thr, any(item.truth is not None for item in images))
     return figure
+
+
+def _aspect(item: ComparedImage) -> float:
+    return float(item.image.shape[1] / item.image.shape[0])
+
+
+def _row_height(aspects: Sequence[float]) -> float:
+    """Height in inches at which images side by side fill the width."""
+    return min((_WIDTH - (len(aspects) + 1) * _GAP) / sum(aspects), _TALLEST)
 
 
 def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], classes: Sequence[str]) -> None:
@@ -118,9 +127,9 @@ def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], class
     known = [run.found for run in item.runs if run.found is not None]
     counts = ""
     if item.truth is not None and len(known) == len(item.runs):
-        counts = "   found: " + ", ".join(f"{n} {f}" for n, f in zip(run_names, known, strict=True))
+        counts = "\nfound: " + ", ".join(f"{n} {f}" for n, f in zip(run_names, known, strict=True))
         counts += f" of {len(item.truth)}"
-    axis.set_title(f"{item.name}{counts}", color=_INK, fontsize=9, pad=4)
+    axis.set_title(f"{item.name}{counts}", color=_INK, fontsize=8.5, pad=4, loc="left")
 
 
 def _outline(axis: Axes, box: Sequence[float], colour: RGB, width: float, style: object) -> None:
