@@ -6,6 +6,7 @@ from mmdetpre.datasets.chip_mining_sampler import ChipMiningSampler
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.coco import PackedCocoDataset
 from mmdetpre.datasets.image_decoding import BrokenImageError
+from mmdetpre.datasets.imagenet_loc import PackedImageNetLOCDataset
 from mmdetpre.datasets.openimages import PackedOpenImagesDataset
 from mmdetpre.datasets.pack_dataset import pack_dataset
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
@@ -25,6 +26,7 @@ __all__ = [
     "PackedAnnotations",
     "PackedCocoDataset",
     "PackedDataset",
+    "PackedImageNetLOCDataset",
     "PackedOpenImagesDataset",
     "PackedVOCDataset",
     "Proposals",

@@ -42,8 +42,8 @@ class Layout(NamedTuple):
 
 LAYOUTS: dict[str, Layout] = {
     "openimages": Layout(OpenImagesLayout, "source", 900, 150),
-    "coco": Layout(CocoLayout, "source", 240, 80),
-    "voc": Layout(VOCLayout, "target", 240, 80),
+    "coco": Layout(CocoLayout, "source", 220, 80),
+    "voc": Layout(VOCLayout, "target", 220, 80),
     "imagenet_loc": Layout(ImageNetLocLayout, "source", 800, 80),
 }
 """Layout name -> layout."""
