@@ -10,19 +10,9 @@ cover works on one counter per cell instead of one comparison per candidate and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numba
 import numpy as np
 
-
-def _compiled(function: Callable) -> Callable:
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the package nor the home directory can be written: compile in every process
-        return numba.njit(**options)(function)
-
+from mmdetpre.compiled import compiled
 
 # One covered box adds _ONE_BOX to a cell's key; the bits below break ties.
 _COUNT_SHIFT = 40
@@ -30,7 +20,7 @@ _ONE_BOX = np.int64(1 << _COUNT_SHIFT)
 _TIE_SHIFT = np.uint64(64 - _COUNT_SHIFT)
 
 
-@_compiled
+@compiled
 def _mix(value):
     """The finaliser of the splitmix64 generator: a bijection on 64 bits without visible structure."""
     value = value + np.uint64(0x9E3779B97F4A7C15)
@@ -39,18 +29,18 @@ def _mix(value):
     return value ^ (value >> np.uint64(31))
 
 
-@_compiled
+@compiled
 def _cells(side, chip_size, stride):
     """Number of candidate positions along one side."""
     return 1 if side <= chip_size else (side - chip_size + stride - 1) // stride + 1
 
 
-@_compiled
+@compiled
 def _position(cell, cells, side, chip_size, stride):
     return cell * stride if cell < cells - 1 else max(side - chip_size, 0)
 
 
-@_compiled
+@compiled
 def _containing(start, end, cells, side, chip_size, stride):
     """First and last candidate position whose chip contains [start, end]; first > last if there is none.
 
@@ -62,14 +52,14 @@ def _containing(start, end, cells, side, chip_size, stride):
     return first, last
 
 
-@_compiled
+@compiled
 def _cells_around(box, s, columns, rows, width, height, chip_size, stride, rectangle):
     """First and last column, first and last row of the cells that contain a box (original pixels)."""
     rectangle[0], rectangle[1] = _containing(box[0] * s, box[2] * s, columns, width, chip_size, stride)
     rectangle[2], rectangle[3] = _containing(box[1] * s, box[3] * s, rows, height, chip_size, stride)
 
 
-@_compiled
+@compiled
 def _measure(width, height, boxes, ignore, clipped, extent):
     """Clip boxes to their image; ``extent`` gets sqrt(area), longest and shortest side, or zeros for unusable boxes."""
     for j in range(len(boxes)):
@@ -85,7 +75,7 @@ def _measure(width, height, boxes, ignore, clipped, extent):
         extent[j, 2] = min(w, h) if usable else 0.0
 
 
-@_compiled
+@compiled
 def _select(count, extent, factors, ranges, chip_size, stride, rescue, selected, candidate, orphan):
     """Which boxes drive chips (``selected``) and which may be valid in chips (``candidate``) at which scale."""
     coarsest = len(factors) - 1
@@ -109,7 +99,7 @@ def _select(count, extent, factors, ranges, chip_size, stride, rescue, selected,
         selected[j, coarsest] = seen
 
 
-@_compiled
+@compiled
 def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen, fewest, banned):
     """Greedy cover by cells that cover at least ``fewest`` further boxes; no cell that contains a ``banned`` box.
 
@@ -162,7 +152,7 @@ def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen
     return chips, left
 
 
-@_compiled
+@compiled
 def _best_chip(box, s, rectangle, columns, chosen, origin, size, chips):
     """The chip that shows most of a box, the first on ties; -1 if less than one original pixel shows per direction.
 
@@ -183,7 +173,7 @@ def _best_chip(box, s, rectangle, columns, chosen, origin, size, chips):
     return best
 
 
-@_compiled
+@compiled
 def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stride):
     """Selection alone: (M, S) bool boxes that drive chips without rescue, and (M,) bool orphans."""
     selected = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
@@ -200,7 +190,7 @@ def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stri
     return selected, orphan
 
 
-@_compiled
+@compiled
 def _workspace(offsets, scaled, chip_size, stride):
     """Scratch arrays large enough for every image of a range."""
     most_cells, most_boxes, scales = 1, 0, scaled.shape[1]
@@ -216,7 +206,7 @@ def _workspace(offsets, scaled, chip_size, stride):
     return keys, clipped, extent, selected, candidate, np.empty(most_boxes, np.bool_), rectangles, waiting, chosen
 
 
-@_compiled
+@compiled
 def _columns(chips, valid):
     """Room for the columns of a ChipTable."""
     image, scale = np.empty(chips, dtype=np.int32), np.empty(chips, dtype=np.int16)
@@ -224,13 +214,13 @@ def _columns(chips, valid):
     return image, scale, origin, size, np.zeros(chips + 1, dtype=np.int64), np.empty(valid, dtype=np.int32)
 
 
-@_compiled
+@compiled
 def _trimmed(n, k, image, scale, origin, size, offsets, valid):
     columns = (image[:n].copy(), scale[:n].copy(), origin[:n].copy(), size[:n].copy())
     return *columns, offsets[: n + 1].copy(), valid[:k].copy()
 
 
-@_compiled
+@compiled
 def mine_range(
     sizes, scaled, offsets, boxes, ignore, factors, ranges, chip_size, stride, rescue, seed, epoch, first_image
 ):
@@ -301,7 +291,7 @@ def mine_range(
     return _trimmed(total, total_valid, image, scale, origin, size, valid_offsets, valid)
 
 
-@_compiled
+@compiled
 def _shows(box, s, origins, sizes, image_size, scaled):
     """Whether the chip that shows most of a box, the first on ties, shows at least one original pixel each way.
 
@@ -317,7 +307,7 @@ def _shows(box, s, origins, sizes, image_size, scaled):
     return best_dx >= 1.0 and best_dy >= 1.0
 
 
-@_compiled
+@compiled
 def mine_negatives_range(
     sizes, scaled, offsets, known, boxes, ignore, starts, chips, factors, ranges, chip_size, stride, rescue,
     thresholds, most_chips, exclude, seed, epoch, first_image,
