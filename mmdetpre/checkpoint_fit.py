@@ -30,9 +30,10 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
     weights = {key.removeprefix("module."): value for key, value in weights.items() if isinstance(value, Tensor)}
     here = model.state_dict()
     differing = [key for key, value in here.items() if key in weights and weights[key].shape != value.shape]
-    for key in differing:
+    inside = [key for key in differing if here[key].shape[1:] != weights[key].shape[1:]]  # more than the outputs
+    for key in () if inside else differing:
         counts = _class_counts(model, key, here[key], weights[key])
-        if counts is not None and all(other.startswith(counts[0]) for other in differing):
+        if counts is not None and all(other.startswith(f"{counts[0]}.") for other in differing):
             head, model_count, count = counts
             raise ValueError(
                 f"{name} was trained for {count} classes, the config asks for {model_count}: {key} is"
@@ -40,7 +41,7 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
                 f"{count} with the classes of that training, or take a checkpoint of these {model_count} classes."
             )
     if differing:
-        key = differing[0]
+        key = (inside or differing)[0]
         raise ValueError(
             f"{name} belongs to another model: {key} is {tuple(weights[key].shape)} there and {tuple(here[key].shape)}"
             f" here ({len(differing)} of {len(here)} weights differ in shape). Take the config it was trained with."
@@ -49,8 +50,6 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
 
 def _class_counts(model: nn.Module, key: str, here: Tensor, there: Tensor) -> tuple[str, int, int] | None:
     """Head, its class count and that of the checkpoint, if the weight is the head's classifier."""
-    if here.shape[1:] != there.shape[1:]:
-        return None
     parts = key.split(".")
     for depth in range(len(parts) - 1, 0, -1):
         head = ".".join(parts[:depth])

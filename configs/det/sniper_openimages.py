@@ -6,6 +6,7 @@ _base_ = [
     "../_base_/models/sniper_r101_dcn.py",
     "../_base_/datasets/openimages_chips.py",
     "../_base_/schedules/sniper_14e.py",
+    "../_base_/tta/openimages_two_scales.py",
     "../_base_/runtime.py",
 ]
 model = dict(

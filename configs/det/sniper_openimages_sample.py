@@ -5,6 +5,7 @@ _base_ = [
     "../_base_/models/sniper_r18_sample.py",
     "../_base_/datasets/openimages_chips.py",
     "../_base_/schedules/sniper_sample.py",
+    "../_base_/tta/openimages_two_scales_sample.py",
     "../_base_/runtime.py",
 ]
 data_root = "data/sample/"

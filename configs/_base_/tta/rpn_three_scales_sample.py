@@ -1,18 +1,3 @@
-# Proposals of an RPN over the three scales of the drawn sample: all sizes of each, one hard NMS.
-_base_ = "rpn_three_scales.py"
-tta_model = dict(max_per_img=300)
-tta_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(
-        type="TestTimeAug",
-        transforms=[
-            [
-                dict(type="Resize", scale=(384, 288), keep_ratio=True),
-                dict(type="Resize", scale=(256, 192), keep_ratio=True),
-                dict(type="Resize", scale=(128, 120), keep_ratio=True),
-            ],
-            [dict(type="LoadAnnotations", with_bbox=True)],
-            [dict(type="PackDetInputs")],
-        ],
-    ),
-]
+# Proposals of an RPN on the drawn sample over its three scales: all sizes of each, one hard NMS.
+_base_ = "three_scales_sample.py"
+tta_model = dict(test_ranges=None, merge=dict(_delete_=True, type="nms", iou_threshold=0.7), max_per_img=900)

@@ -1,0 +1,58 @@
+"""Tests and resumed runs refuse a checkpoint of other classes; training from one goes on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
+
+from mmdetpre.hooks import CheckpointFitHook
+from mmdetpre.models import MultiScaleTTA
+
+
+class Head(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.num_classes = classes
+        self.fc_cls = nn.Linear(2, classes + 1)
+
+
+class Detector(nn.Module):
+    def __init__(self, classes=8):
+        super().__init__()
+        self.bbox_head = Head(classes)
+
+    def test_step(self, data):
+        raise NotImplementedError
+
+
+def runner(model, loop, resume=False):
+    return SimpleNamespace(model=model, _train_loop=loop, _resume=resume, _load_from="a.pth")
+
+
+TRAINING = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
+CHECKPOINT = dict(state_dict=Detector(20).state_dict())
+
+
+@pytest.mark.parametrize("model", [Detector(), MultiScaleTTA(Detector())], ids=["plain", "multi-scale"])
+@pytest.mark.parametrize("loop, resume", [(dict(), False), (None, False), (TRAINING, True)])
+def test_refused(model, loop, resume):
+    with pytest.raises(ValueError, match=r"a.pth was trained for 20 classes, the config asks for 8: bbox_head.fc_cls"):
+        CheckpointFitHook().after_load_checkpoint(runner(model, loop, resume), CHECKPOINT)
+
+
+def test_training_may_begin_from_other_classes():
+    CheckpointFitHook().after_load_checkpoint(runner(Detector(), TRAINING), CHECKPOINT)
+
+
+def test_a_real_test_run_stops(sample_config, tmp_path):
+    cfg = sample_config()
+    runner = Runner.from_cfg(cfg)
+    torch.save(dict(state_dict=runner.model.state_dict(), meta={}), tmp_path / "eight.pth")
+    cfg = sample_config(model__roi_head__bbox_head__num_classes=4, load_from=str(tmp_path / "eight.pth"))
+    cfg.experiment_name = "four_classes"
+    with pytest.raises(ValueError, match="eight.pth was trained for 8 classes, the config asks for 4"):
+        Runner.from_cfg(cfg).test()

@@ -1,0 +1,47 @@
+"""Class counts and other models are told apart; what fits passes."""
+
+from __future__ import annotations
+
+import pytest
+from mmdet.models.dense_heads import RetinaHead
+from mmdet.models.roi_heads import Shared2FCBBoxHead
+from torch import nn
+
+from mmdetpre.checkpoint_fit import require_fit
+
+
+def two_stage(classes, channels=4, **options):
+    head = Shared2FCBBoxHead(in_channels=channels, roi_feat_size=1, fc_out_channels=8, num_classes=classes, **options)
+    return nn.ModuleDict(dict(roi_head=nn.ModuleDict(dict(bbox_head=head))))
+
+
+def one_stage(classes):
+    return nn.ModuleDict(dict(bbox_head=RetinaHead(classes, 4, stacked_convs=1, feat_channels=4)))
+
+
+def test_what_fits_passes():
+    state = two_stage(8).state_dict()
+    require_fit(two_stage(8), dict(state_dict=state, meta={}), "a.pth")
+    require_fit(two_stage(8), {f"module.{key}": value for key, value in state.items()}, "a.pth")
+    require_fit(two_stage(8), {}, "a.pth")  # missing weights are mmengine's to report
+
+
+@pytest.mark.parametrize("agnostic", [True, False])
+@pytest.mark.parametrize("here, there", [(20, 8), (8, 20), (1, 80)])
+def test_softmax_head_names_both_counts_and_the_key(here, there, agnostic):
+    checkpoint = dict(state_dict=two_stage(there, reg_class_agnostic=agnostic).state_dict())
+    with pytest.raises(ValueError) as error:
+        require_fit(two_stage(here, reg_class_agnostic=agnostic), checkpoint, "a.pth")
+    text = str(error.value)
+    assert text.startswith(f"a.pth was trained for {there} classes, the config asks for {here}: ")
+    assert "roi_head.bbox_head.fc_cls" in text and f"model.roi_head.bbox_head.num_classes={there}" in text
+
+
+def test_one_output_per_class_at_each_anchor():
+    with pytest.raises(ValueError, match="trained for 80 classes, the config asks for 3: bbox_head.retina_cls"):
+        require_fit(one_stage(3), one_stage(80).state_dict(), "a.pth")
+
+
+def test_another_model_is_not_taken_for_another_class_count():
+    with pytest.raises(ValueError, match=r"a.pth belongs to another model: .*shared_fcs.0.weight is \(8, 6\) there"):
+        require_fit(two_stage(8), two_stage(20, channels=6).state_dict(), "a.pth")

@@ -1,0 +1,85 @@
+"""Detect at several scales in one image and draw what is found.
+
+Example: python tools/visualizations/detect_image.py configs/det/sniper_openimages_sample.py \\
+             work_dirs/demo/epoch_2.pth data/sample/OpenImages/validation/0000000000000385.jpg --out found.png
+
+Scales and test ranges are those of the config's tta_model; any other mmdet config takes them from here:
+    --scales 1400,2000 800,1280 480,512 --test-ranges 0,90 32,180 75,0
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+from mmengine.config import DictAction
+
+from mmdetpre.inference import MultiScaleDetector
+from mmdetpre.visualization.detections import draw_detections
+
+
+def pair(text: str) -> tuple[float, float]:
+    """Two numbers with a comma between them."""
+    first, second = text.split(",")
+    return float(first), float(second)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="config of any mmdet detector")
+    parser.add_argument("checkpoint", help="its checkpoint")
+    parser.add_argument("image", help="image file")
+    parser.add_argument("--out", type=Path, required=True, help="picture to write, such as found.png")
+    parser.add_argument("--score-thr", type=float, default=0.3, help="lowest score that is drawn (%(default)s)")
+    parser.add_argument(
+        "--scales", nargs="+", type=pair, metavar="M,N", help="per scale: shorter side, most of the longer one, pixels"
+    )
+    parser.add_argument(
+        "--test-ranges",
+        nargs="+",
+        type=pair,
+        metavar="LO,HI",
+        help="per scale: sizes sqrt(width * height) that are kept, original pixels; 0 is an open end",
+    )
+    parser.add_argument("--device", help="such as cuda:0 or cpu (the GPU if there is one)")
+    parser.add_argument("--force", action="store_true", help="overwrite the picture")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        if args.out.exists() and not args.force:
+            raise FileExistsError(f"{args.out} exists: choose another --out, or overwrite it with --force.")
+        if not cv2.haveImageWriter(str(args.out)):
+            raise ValueError(f"--out {args.out} names no picture format: end it in .png or .jpg.")
+        detector = MultiScaleDetector(
+            args.config,
+            args.checkpoint,
+            scales=args.scales,
+            test_ranges=args.test_ranges,
+            device=args.device,
+            cfg_options=args.cfg_options,
+        )
+        found = detector.detect(args.image).pred_instances
+        image = cv2.cvtColor(cv2.imread(args.image), cv2.COLOR_BGR2RGB)
+        picture = draw_detections(image, None, found, detector.classes, args.score_thr)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(args.out), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except (OSError, ValueError) as error:
+        print(f"detect_image: {error}", file=sys.stderr)
+        return 1
+    shown = found[found.scores >= args.score_thr]
+    for label, score, box in zip(
+        shown.labels.tolist(), shown.scores.tolist(), shown.bboxes.round().int().tolist(), strict=True
+    ):
+        print(f"{score:.3f}  {detector.classes[label]:<24} {box}")
+    print(f"{len(shown)} of {len(found)} detections drawn in {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
