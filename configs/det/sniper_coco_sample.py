@@ -1,0 +1,9 @@
+# SNIPER on the drawn sample in COCO's layout, from scratch. 2 cores: TIME.
+#   python tools/misc/make_sample.py --layout coco
+#   mim train mmdet configs/det/sniper_coco_sample.py
+_base_ = [
+    "../_base_/models/sniper_r18_sample.py",
+    "../_base_/datasets/coco_chips_sample.py",
+    "../_base_/schedules/sniper_sample.py",
+    "../_base_/runtime.py",
+]

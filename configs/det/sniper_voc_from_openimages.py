@@ -1,0 +1,15 @@
+# SNIPER on PASCAL VOC 07+12, fine-tuned from SNIPER on OpenImages (sniper_openimages.py).
+#   mim train mmdet configs/det/sniper_voc_from_openimages.py --gpus 8 --launcher pytorch
+# Hardware of the paper: 8 GPUs x 16 chips. Time, memory and result: not run here (no full data set).
+# Paper: Table 2, row "OpenImagesV4".
+_base_ = [
+    "../_base_/models/sniper_r101_dcn.py",
+    "../_base_/datasets/voc_chips.py",
+    "../_base_/schedules/sniper_14e_voc.py",
+    "../_base_/runtime.py",
+]
+pretrained = "work_dirs/sniper_openimages/epoch_14.pth"
+model = dict(
+    backbone=dict(init_cfg=dict(type="Pretrained", checkpoint=pretrained, prefix="backbone.")),
+    roi_head=dict(bbox_head=dict(num_classes=20)),
+)

@@ -1,0 +1,10 @@
+# SNIPER on the drawn sample in VOC's layout, from scratch: the baseline of the fine-tuned ones. 2 cores: TIME.
+#   python tools/misc/make_sample.py --layout voc
+#   mim train mmdet configs/det/sniper_voc_sample.py
+_base_ = [
+    "../_base_/models/sniper_r18_sample.py",
+    "../_base_/datasets/voc_chips_sample.py",
+    "../_base_/schedules/sniper_sample.py",
+    "../_base_/runtime.py",
+]
+model = dict(roi_head=dict(bbox_head=dict(num_classes=4)))
