@@ -63,6 +63,31 @@ def tiny_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_sample(tmp_path_factory.mktemp("data") / "sample", train=24, validation=6, progress=False)
 
 
+@pytest.fixture(scope="session")
+def tiny_coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn sample in COCO's layout, with 24 training and 6 validation images."""
+    return _tiny_layout(tmp_path_factory, "coco")
+
+
+@pytest.fixture(scope="session")
+def tiny_voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn sample in VOC's layout, with 24 training and 6 validation images."""
+    return _tiny_layout(tmp_path_factory, "voc")
+
+
+@pytest.fixture(scope="session")
+def tiny_imagenet_loc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn sample in the layout of ImageNet's boxes, with 24 training and 6 validation images."""
+    return _tiny_layout(tmp_path_factory, "imagenet_loc")
+
+
+def _tiny_layout(tmp_path_factory: pytest.TempPathFactory, layout: str) -> Path:
+    from mmdetpre.sample import make_sample
+
+    root = tmp_path_factory.mktemp("data") / f"sample_{layout}"
+    return make_sample(root, layout=layout, train=24, validation=6, progress=False)
+
+
 @pytest.fixture
 def sample_config(tiny_sample: Path, tmp_path: Path):
     """Function that gives the sample's SNIPER config over the tiny sample, changed by keyword (dotted) options."""
