@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdetpre.evaluation.found_objects import CORRECT, FALSE, IGNORED, FoundObjects, find_objects
+from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+
+
+def find(boxes, labels, scores, objects, object_labels, ignored=None, iou_thr=0.5) -> FoundObjects:
+    pairs = overlapping_pairs([0] * len(boxes), boxes, [0] * len(objects), objects)
+    ignored = [False] * len(objects) if ignored is None else ignored
+    return find_objects(pairs, labels, scores, object_labels, ignored, iou_thr=iou_thr)
+
+
+def test_the_surest_finds_the_object_and_the_other_is_a_duplicate() -> None:
+    found = find([[0, 0, 10, 9], [0, 0, 10, 10]], [0, 0], [0.9, 0.8], [[0, 0, 10, 10]], [0])
+    assert found.object.tolist() == [0, -1] and found.outcome.tolist() == [CORRECT, FALSE]
+
+
+def test_a_taken_object_leaves_the_next_best_one() -> None:
+    objects = [[0, 0, 10, 10], [2, 0, 12, 10]]
+    found = find([[0, 0, 10, 10], [0, 0, 10, 10]], [0, 0], [0.9, 0.8], objects, [0, 0])
+    assert found.object.tolist() == [0, 1]
+
+
+def test_half_an_overlap_is_enough_and_less_is_not() -> None:
+    objects = [[0, 0, 10, 10]]
+    assert find([[0, 0, 10, 5]], [0], [1], objects, [0]).outcome.tolist() == [CORRECT]
+    assert find([[0, 0, 10, 4.9]], [0], [1], objects, [0]).outcome.tolist() == [FALSE]
+    assert find([[0, 0, 10, 5]], [0], [1], objects, [0], iou_thr=0.7).outcome.tolist() == [FALSE]
+
+
+def test_another_class_finds_nothing() -> None:
+    assert find([[0, 0, 10, 10]], [1], [1], [[0, 0, 10, 10]], [0]).outcome.tolist() == [FALSE]
+
+
+def test_detections_on_ignored_objects_do_not_count_but_others_win() -> None:
+    objects = [[0, 0, 10, 10], [0, 0, 10, 9]]
+    found = find([[0, 0, 10, 10]] * 3, [0] * 3, [0.9, 0.8, 0.7], objects, [0, 0], ignored=[True, False])
+    assert found.object.tolist() == [1, -1, -1]
+    assert found.outcome.tolist() == [CORRECT, IGNORED, IGNORED]
+
+
+@given(st.integers(0, 2**31))
+def test_one_to_one_and_independent_of_the_order_of_rows(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n, m = random.integers(1, 15), random.integers(1, 8)
+    low = random.integers(0, 12, (n + m, 2))
+    boxes = np.hstack([low, low + random.integers(4, 14, low.shape)])
+    labels, ignored = random.integers(0, 2, n + m), random.random(m) < 0.3
+    scores = random.permutation(n)
+    found = find(boxes[:n], labels[:n], scores, boxes[n:], labels[n:], ignored, 0.3)
+    taken = found.object[found.object >= 0]
+    assert len(set(taken.tolist())) == len(taken) and not ignored[taken].any()
+    assert ((found.object >= 0) == (found.outcome == CORRECT)).all()
+    order = random.permutation(n)
+    again = find(boxes[:n][order], labels[:n][order], scores[order], boxes[n:], labels[n:], ignored, 0.3)
+    assert (again.object == found.object[order]).all() and (again.outcome == found.outcome[order]).all()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdetpre.evaluation.normalised_precision import normalised_ap, normalised_precision
+
+OUTCOMES = st.lists(st.sampled_from([1, 0, -1]), max_size=30)
+
+
+def test_by_hand() -> None:
+    # R = 1/4, F = 0: 1; R = 1/4, F = 1: 2.0/(2.0+1); R = 2/4, F = 1: 4/5, which also stands at the place before.
+    precision = normalised_precision([1, -1, 1], objects=4, normal_objects=8)
+    assert precision.tolist() == pytest.approx([1.0, 0.8, 0.8])
+    assert normalised_ap([1, -1, 1], objects=4, normal_objects=8) == pytest.approx((1.0 + 0.8) / 4)
+
+
+def test_without_objects_there_is_no_ap() -> None:
+    assert np.isnan(normalised_ap([-1, -1], 0, 5))
+    assert normalised_precision([-1, -1], 0, 5).tolist() == [0, 0]
+    assert normalised_ap([], 3, 5) == 0
+
+
+@given(OUTCOMES, st.integers(0, 5), st.floats(0.5, 50))
+def test_properties(outcome: list[int], unfound: int, normal: float) -> None:
+    objects = outcome.count(1) + unfound
+    precision = normalised_precision(outcome, objects, normal)
+    assert (np.diff(precision) <= 1e-12).all() and (precision >= 0).all() and (precision <= 1).all()
+    if objects:
+        ap = normalised_ap(outcome, objects, normal)
+        assert 0 <= ap <= outcome.count(1) / objects + 1e-12
+        assert ap == normalised_ap([o for o in outcome if o], objects, normal)  # what does not count changes nothing
+
+
+@given(OUTCOMES)
+def test_as_many_normal_objects_as_objects_is_plain_precision(outcome: list[int]) -> None:
+    objects = max(outcome.count(1), 1)
+    counted = [o for o in outcome if o]
+    plain = [counted[: i + 1].count(1) / (i + 1) for i in range(len(counted))]
+    expected = [max(plain[i:]) for i in range(len(plain))]
+    assert normalised_precision(counted, objects, objects).tolist() == pytest.approx(expected)
