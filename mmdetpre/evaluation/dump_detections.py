@@ -138,6 +138,8 @@ def image_truth(sample: Mapping[str, Any]) -> ImageTruth | None:
 
 def join_results(results: Sequence[ImageResult], classes: Sequence[str]) -> Detections:
     """One table of all images; without ground truth as soon as one image has none."""
+    # mmengine gathers named tuples of all ranks as plain ones.
+    results = [ImageResult(*r)._replace(truth=None if r[-1] is None else ImageTruth(*r[-1])) for r in results]
     truths = [result.truth for result in results if result.truth is not None]
     truth = None
     if results and len(truths) == len(results):

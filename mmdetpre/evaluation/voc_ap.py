@@ -52,7 +52,7 @@ def voc_average_precision(
     iou_thrs: Sequence[float] = FIGURE_1_IOUS,
     *,
     mode: str = "11points",
-    plus_one: bool = False,
+    plus_one: bool = True,
 ) -> VOCResult:
     """AP of every class at every threshold, from one matching of detections and boxes.
 
@@ -67,8 +67,8 @@ def voc_average_precision(
         iou_thrs: T thresholds in (0, 1]; compared in float32, as the overlaps are.
         mode: "11points", the metric of VOC 2007 (mean precision at recalls 0, 0.1, ..., 1), or "area", that of
             VOC 2010 and later (area under the interpolated curve).
-        plus_one: Set it where x2 and y2 name the last pixel inside, as in the data set and the metric of mmdet, which
-            both follow the VOC development kit. Boxes of the data sets here are half-open: leave it off.
+        plus_one: Sides are ``x2 - x1 + 1``: x2 and y2 name the last pixel inside, as in VOC's own files, in
+            ``mmdet.VOCDataset`` and in ``PackedVOCDataset``. Set it to ``False`` for half-open boxes of other data.
 
     Raises:
         ValueError: If there is no ground truth, none of its boxes counts, or an argument is not as said above.
@@ -77,8 +77,8 @@ def voc_average_precision(
 
     Example:
         >>> from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-        >>> truth = GroundTruth([0], [[0, 0, 10, 10]], [0], [False])
-        >>> run = Detections(("cat",), ("a",), [0], [[0, 0, 10, 6]], [0.9], [0], truth=truth)
+        >>> truth = GroundTruth([0], [[0, 0, 9, 9]], [0], [False])
+        >>> run = Detections(("cat",), ("a",), [0], [[0, 0, 9, 5]], [0.9], [0], truth=truth)
         >>> voc_average_precision(run, [0.5, 0.6, 0.7], mode="area").ap.tolist()
         [[1.0, 1.0, 0.0]]
     """
@@ -107,7 +107,7 @@ def voc_average_precision(
         found = hits + np.cumsum(false[:, order], axis=1).astype(np.float32)
         recalls = hits.astype(np.float64) / len(kept)
         precisions = hits / np.maximum(found, np.finfo(np.float32).eps)
-        ap[label] = _eleven_points(recalls, precisions) if mode == "11points" else _area(recalls, precisions)
+        ap[label] = _eleven_points(recalls, precisions) if mode == "11points" else area_under_curve(recalls, precisions)
         recall[label] = recalls[:, -1] if len(rows) else 0
     return VOCResult(
         classes=run.classes,
@@ -230,7 +230,8 @@ def _eleven_points(recalls: np.ndarray, precisions: np.ndarray) -> np.ndarray:
     return ap / np.float32(11)
 
 
-def _area(recalls: np.ndarray, precisions: np.ndarray) -> np.ndarray:
+def area_under_curve(recalls: np.ndarray, precisions: np.ndarray) -> np.ndarray:
+    """Area (T,) float32 under T interpolated curves of n points each, detections by descending score."""
     zeros = np.zeros((len(recalls), 1))
     recalls = np.hstack([zeros, recalls, zeros + 1])
     best = np.hstack([zeros, precisions, zeros])

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmdetpre.class_list import read_class_list
+
 SuperClasses = str | Path | Mapping[str, int] | Sequence[int] | None
 
 
@@ -59,13 +61,14 @@ def read_super_classes(
 
 
 def _in_label_order(
-    clusters: Mapping[str, int], source: str, num_classes: int, classes: Sequence[str] | None
+    clusters: Mapping[str, int], source: str, num_classes: int, classes: str | Path | Sequence[str] | None
 ) -> list[int]:
     if classes is None:
         raise ValueError(
             f"{source} names classes: set roi_head.classes to the WordNet ids of the {num_classes} fine classes in"
             " label order (the `classes` of the data set)."
         )
+    classes = read_class_list(classes)
     unknown = [c for c in clusters if c not in set(classes)]
     missing = [c for c in classes if c not in clusters]
     if unknown or missing:
