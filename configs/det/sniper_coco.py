@@ -6,5 +6,6 @@ _base_ = [
     "../_base_/models/sniper_r101_dcn.py",
     "../_base_/datasets/coco_chips.py",
     "../_base_/schedules/sniper_14e.py",
+    "../_base_/tta/three_scales.py",
     "../_base_/runtime.py",
 ]

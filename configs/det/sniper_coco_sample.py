@@ -5,5 +5,6 @@ _base_ = [
     "../_base_/models/sniper_r18_sample.py",
     "../_base_/datasets/coco_chips_sample.py",
     "../_base_/schedules/sniper_sample.py",
+    "../_base_/tta/three_scales_sample.py",
     "../_base_/runtime.py",
 ]

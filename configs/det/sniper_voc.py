@@ -7,6 +7,7 @@ _base_ = [
     "../_base_/models/sniper_r101_dcn.py",
     "../_base_/datasets/voc_chips.py",
     "../_base_/schedules/sniper_14e_voc.py",
+    "../_base_/tta/three_scales.py",
     "../_base_/runtime.py",
 ]
 model = dict(backbone=dict(frozen_stages=-1, init_cfg=None), roi_head=dict(bbox_head=dict(num_classes=20)))

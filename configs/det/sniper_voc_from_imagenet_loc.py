@@ -6,6 +6,7 @@ _base_ = [
     "../_base_/models/sniper_r101_dcn.py",
     "../_base_/datasets/voc_chips.py",
     "../_base_/schedules/sniper_14e_voc.py",
+    "../_base_/tta/three_scales.py",
     "../_base_/runtime.py",
 ]
 pretrained = "work_dirs/sniper_imagenet_loc/epoch_14.pth"

@@ -5,6 +5,7 @@ _base_ = [
     "../_base_/models/sniper_r18_sample.py",
     "../_base_/datasets/voc_chips_sample.py",
     "../_base_/schedules/sniper_sample.py",
+    "../_base_/tta/three_scales_sample.py",
     "../_base_/runtime.py",
 ]
 model = dict(roi_head=dict(bbox_head=dict(num_classes=4)))
