@@ -21,8 +21,7 @@ def read_wnids(classes: str | os.PathLike | Sequence[str]) -> list[str]:
         >>> read_wnids(["n01440764", "n02512053"])
         ['n01440764', 'n02512053']
     """
-    in_file = isinstance(classes, str | os.PathLike)
-    wnids = [row[0] for row, _ in _rows(classes)] if in_file else list(classes)
+    wnids = [row[0] for row, _ in _rows(classes)] if isinstance(classes, (str, os.PathLike)) else list(classes)
     if wrong := [wnid for wnid in wnids if not _WNID.fullmatch(wnid)]:
         raise ValueError(f"{', '.join(wrong[:5])}: no WordNet id. An id is n and eight digits, as n01440764.")
     if len(set(wnids)) < len(wnids):

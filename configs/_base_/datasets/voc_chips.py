@@ -19,8 +19,8 @@ test_pipeline = [
     dict(type="LoadAnnotations", with_bbox=True),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
 ]
-# Negative chips, as in the paper: train rpn_voc.py, dump its proposals, then
-# --cfg-options train_dataloader.dataset.proposals=DUMPED_FOLDER train_dataloader.dataset.negatives="{}"
+# Negative chips, as in the paper: dump the proposals of a detector trained with rpn_voc.py, then set both
+# train_dataloader.dataset.proposals="work_dirs/proposals/NAME" and train_dataloader.dataset.negatives=dict().
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
@@ -31,6 +31,8 @@ train_dataloader = dict(
         chips=chips,
         pipeline=train_pipeline,
         max_broken=0.001,
+        proposals=None,
+        negatives=None,
         dataset=dict(
             type="mmdetpre.PackedVOCDataset",
             data_root=data_root,
