@@ -1,9 +1,20 @@
 """Metrics of mmdetpre, and the plain functions behind them."""
 
+from mmdetpre.evaluation.coco_metric import CocoMetric
 from mmdetpre.evaluation.detections_file import Detections, GroundTruth
 from mmdetpre.evaluation.dump_detections import DumpDetections
 from mmdetpre.evaluation.dump_proposals import DumpProposals
 from mmdetpre.evaluation.imagenet_det_metric import ImageNetDETMetric
 from mmdetpre.evaluation.openimages_metric import OpenImagesMetric
+from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
 
-__all__ = ["Detections", "DumpDetections", "DumpProposals", "GroundTruth", "ImageNetDETMetric", "OpenImagesMetric"]
+__all__ = [
+    "CocoMetric",
+    "Detections",
+    "DumpDetections",
+    "DumpProposals",
+    "GroundTruth",
+    "ImageNetDETMetric",
+    "OpenImagesMetric",
+    "VOCIoUMetric",
+]

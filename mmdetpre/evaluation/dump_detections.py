@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -15,7 +16,8 @@ from mmdetpre.registry import METRICS
 _FLAGS = ("difficult", "occluded", "truncated")
 
 
-class ImageTruth(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class ImageTruth:
     """Annotated boxes of one image; ``flags`` is (g, 3) int8: difficult, occluded, truncated; -1 where unknown."""
 
     boxes: np.ndarray
@@ -24,7 +26,8 @@ class ImageTruth(NamedTuple):
     flags: np.ndarray
 
 
-class ImageResult(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class ImageResult:  # no tuple: mmengine turns those into plain ones when it gathers results
     """What one image adds to the file."""
 
     name: str
@@ -138,8 +141,6 @@ def image_truth(sample: Mapping[str, Any]) -> ImageTruth | None:
 
 def join_results(results: Sequence[ImageResult], classes: Sequence[str]) -> Detections:
     """One table of all images; without ground truth as soon as one image has none."""
-    # mmengine gathers named tuples of all ranks as plain ones.
-    results = [ImageResult(*r)._replace(truth=None if r[-1] is None else ImageTruth(*r[-1])) for r in results]
     truths = [result.truth for result in results if result.truth is not None]
     truth = None
     if results and len(truths) == len(results):

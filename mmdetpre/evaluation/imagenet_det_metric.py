@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,8 +108,8 @@ class ImageNetDETMetric(BaseMetric):
                 max_per_img=None,
             )
             kept = np.concatenate([kept[~shared[labels[kept]]], crowd[best]])
-        return result._replace(
-            boxes=result.boxes[kept], scores=result.scores[kept], labels=labels[kept].astype(np.int32)
+        return replace(
+            result, boxes=result.boxes[kept], scores=result.scores[kept], labels=labels[kept].astype(np.int32)
         )
 
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:

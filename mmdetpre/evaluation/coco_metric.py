@@ -1,0 +1,127 @@
+"""COCO's metric with a choice of the program that computes it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from mmdet.evaluation import CocoMetric as MMDetCocoMetric
+from mmdet.evaluation.metrics import coco_metric as mmdet_module
+from pycocotools.cocoeval import COCOeval
+
+from mmdetpre.registry import METRICS
+
+BACKENDS = ("pycocotools", "hotcoco")
+
+
+@METRICS.register_module()
+class CocoMetric(MMDetCocoMetric):
+    """``mmdet.CocoMetric`` that can leave the matching to hotcoco, which is much faster and gives the same numbers.
+
+    hotcoco (Rust, MIT licence) is optional. Its precisions, recalls and scores equal those of pycocotools in every bit,
+    crowds and equal scores included; the tests compare them.
+
+    Args:
+        *args, **kwargs: See ``mmdet.CocoMetric``.
+        backend: "pycocotools", or "hotcoco" for the metrics "bbox" and "proposal".
+
+    Raises:
+        ImportError: For "hotcoco" where it is not installed; before anything is tested.
+        ValueError: For another name, and for metrics or ``use_mp_eval`` that do not go with hotcoco.
+
+    Example:
+        >>> CocoMetric(metric="bbox", proposal_nums=(1, 10, 100)).backend
+        'pycocotools'
+    """
+
+    def __init__(self, *args: Any, backend: str = "pycocotools", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if backend not in BACKENDS:
+            raise ValueError(f"backend is {backend!r}: choose one of {', '.join(BACKENDS)}.")
+        if backend == "hotcoco":
+            if importlib.util.find_spec("hotcoco") is None:
+                raise ImportError(
+                    "backend='hotcoco' needs the package hotcoco, which is not installed: pip install"
+                    " 'hotcoco>=1.3,<2', or leave backend out of the evaluator for pycocotools."
+                )
+            if self.use_mp_eval or not set(self.metrics) <= {"bbox", "proposal"}:
+                raise ValueError(
+                    f"backend='hotcoco' computes the metrics 'bbox' and 'proposal' in one process, found {self.metrics}"
+                    f" and use_mp_eval={self.use_mp_eval}: use backend='pycocotools' for these."
+                )
+        self.backend = backend
+        self.iou_thrs = np.atleast_1d(np.asarray(self.iou_thrs, float))  # pycocotools' summary fails on a list
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """The metrics of ``mmdet.CocoMetric``."""
+        if self.dataset_meta is not None and self._coco_api is not None:
+            self._require_classes()
+        if self.backend == "pycocotools":
+            return super().compute_metrics(results)
+        with _evaluator_of_mmdet(HotCOCOeval):
+            return super().compute_metrics(results)
+
+    def _require_classes(self) -> None:
+        names = {category["name"] for category in self._coco_api.dataset["categories"]}
+        missing = [name for name in self.dataset_meta["classes"] if name not in names]
+        if missing:
+            raise ValueError(
+                f"{len(missing)} classes of the data set are not in ann_file of the evaluator, the first is"
+                f" '{missing[0]}'; it has {len(names)} classes. Give both the same annotation file."
+            )
+
+
+class HotCOCOeval(COCOeval):
+    """pycocotools' ``COCOeval`` with matching and accumulation by hotcoco; the summary stays pycocotools' own.
+
+    Args:
+        *args: ``COCO`` of the annotations, what its ``loadRes`` gave, and the kind of overlap, "bbox".
+    """
+
+    def evaluate(self) -> None:
+        """Match detections and annotations.
+
+        Raises:
+            ValueError: If hotcoco cannot take the annotations, for instance because an id is no whole number.
+        """
+        import hotcoco
+
+        own = self.params
+        own.imgIds, own.maxDets = list(np.unique(own.imgIds)), sorted(own.maxDets)
+        if own.useCats:
+            own.catIds = list(np.unique(own.catIds))
+        keys = ("image_id", "category_id", "bbox", "score")
+        try:
+            truth = hotcoco.COCO(self.cocoGt.dataset)
+            found = truth.loadRes([{key: one[key] for key in keys} for one in self.cocoDt.dataset["annotations"]])
+        except Exception as error:  # hotcoco documents no types
+            raise ValueError(
+                f"hotcoco cannot take these annotations ({error}). Remove backend='hotcoco' from the evaluator."
+            ) from error
+        self.fast = hotcoco.COCOeval(truth, found, own.iouType)
+        theirs = self.fast.params
+        theirs.imgIds, theirs.catIds = [int(i) for i in own.imgIds], [int(i) for i in own.catIds]
+        theirs.maxDets, theirs.useCats = [int(i) for i in own.maxDets], bool(own.useCats)
+        theirs.iouThrs, theirs.recThrs = np.asarray(own.iouThrs), np.asarray(own.recThrs)
+        theirs.areaRng, theirs.areaRngLbl = [list(map(float, pair)) for pair in own.areaRng], list(own.areaRngLbl)
+        self.fast.evaluate()
+
+    def accumulate(self, p: object = None) -> None:
+        """Put precisions, recalls and scores into ``eval``."""
+        self.fast.accumulate()
+        arrays = {name: self.fast.eval[name] for name in ("precision", "recall", "scores")}
+        self.eval = {"params": self.params, "counts": list(arrays["precision"].shape), **arrays}
+
+
+@contextmanager
+def _evaluator_of_mmdet(evaluator: Any) -> Iterator[None]:
+    """mmdet's metric names its evaluator in its module alone: there is no argument for it."""
+    before = mmdet_module.COCOeval
+    mmdet_module.COCOeval = evaluator
+    try:
+        yield
+    finally:
+        mmdet_module.COCOeval = before

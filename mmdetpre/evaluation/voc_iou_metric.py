@@ -1,0 +1,106 @@
+"""VOC's mAP at many IoU thresholds as a metric of a test run: one curve of Figure 1."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmdetpre.evaluation.dump_detections import ImageResult, image_result, join_results
+from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, MODES, check_iou_thrs, voc_average_precision
+from mmdetpre.evaluation.voc_table import format_table, iou_key, to_dict, write_csv, write_json
+from mmdetpre.registry import METRICS
+
+
+@METRICS.register_module()
+class VOCIoUMetric(BaseMetric):
+    """mAP in the manner of PASCAL VOC at many IoU thresholds, computed in one pass.
+
+    The numbers are those of ``mmdet.VOCMetric`` with the same ``iou_thrs``, for less than the time of one of them.
+    Difficult, crowd and group-of boxes are ignored. Reads ``instances`` where the pipeline keeps them among the
+    ``meta_keys`` of ``PackDetInputs``, else ``gt_instances`` and ``ignored_instances``.
+
+    Results: ``mAP`` (mean over thresholds), ``AP10`` ... ``AP90`` (mean over the classes that have boxes).
+
+    Args:
+        iou_thrs: Rising thresholds in (0, 1].
+        eval_mode: "11points", the metric of VOC 2007, which the paper reports, or "area", that of VOC 2010 and later.
+        plus_one: Sides are ``x2 - x1 + 1``, as in ``mmdet.VOCMetric``: right for VOC data sets, whose boxes name the
+            last pixel inside. Set it to ``False`` for half-open boxes of other data.
+        outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, or ``None``. The JSON is what
+            ``tools/analysis_tools/iou_sweep.py`` draws.
+        overwrite: Replace such files where they exist. In a training run each validation replaces those of the one
+            before in any case.
+        collect_device: "cpu" or "gpu", how results of several ranks are gathered.
+        prefix: First part of the names of the results, "pascal_voc" if not given.
+
+    Raises:
+        ValueError: If an argument is not as said above; when the images carry no ground truth at all.
+        FileExistsError: If a file is there already, before anything is tested.
+
+    Source: Figure 1 of "An Analysis of Pre-Training on Object Detection".
+
+    Example:
+        >>> VOCIoUMetric(iou_thrs=[0.5, 0.7]).iou_thrs
+        (0.5, 0.7)
+    """
+
+    default_prefix = "pascal_voc"
+
+    def __init__(
+        self,
+        iou_thrs: Sequence[float] = FIGURE_1_IOUS,
+        eval_mode: str = "11points",
+        plus_one: bool = True,
+        outfile_prefix: str | None = None,
+        overwrite: bool = False,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.iou_thrs = check_iou_thrs(iou_thrs)
+        if eval_mode not in MODES:
+            raise ValueError(f"eval_mode is {eval_mode!r}: choose one of {', '.join(MODES)}.")
+        self.eval_mode = eval_mode
+        self.plus_one = plus_one
+        self.overwrite = overwrite
+        self.out_files = [] if outfile_prefix is None else [Path(f"{outfile_prefix}{end}") for end in (".json", ".csv")]
+        for path in self.out_files:
+            if path.exists() and not overwrite:
+                raise FileExistsError(
+                    f"{path} exists and is left as it is: give another outfile_prefix, or set overwrite=True."
+                )
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep detections and ground truth of one batch."""
+        for sample in data_samples:
+            result = image_result(sample)
+            if result.truth is None:
+                raise ValueError(
+                    f"Image '{result.name}' comes without ground truth, so there is nothing to evaluate. Test a split"
+                    " that has annotations, with LoadAnnotations(with_bbox=True) in the test pipeline."
+                )
+            self.results.append(result)
+
+    def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
+        """Print the table and return the means; runs on the main process alone."""
+        run = join_results(results, self.dataset_meta["classes"])
+        result = voc_average_precision(run, self.iou_thrs, mode=self.eval_mode, plus_one=self.plus_one)
+        print_log("\n" + format_table(result), "current")
+        if empty := [name for name, count in zip(result.classes, result.objects, strict=True) if not count]:
+            print_log(
+                f"{len(empty)} of {len(result.classes)} classes have no box that counts and are left out of the mean:"
+                f" {', '.join(empty[:10])}{', ...' if len(empty) > 10 else ''}.",
+                "current",
+                logging.WARNING,
+            )
+        for path, write in zip(self.out_files, (write_json, write_csv), strict=False):
+            write(path, [to_dict(result)], overwrite=self.overwrite)
+            print_log(f"Written to {path}", "current")
+        self.overwrite = True  # from now on they are our own files
+        means = {iou_key(iou): float(value) for iou, value in zip(result.iou_thrs, result.mean_ap, strict=True)}
+        return {"mAP": sum(means.values()) / len(means), **means}
