@@ -90,14 +90,15 @@ def occlusion_levels(
         FileNotFoundError: If the choice is no known word and no file.
         ValueError: If the flags are asked for and no object is flagged, or the file does not fit.
     """
-    flagged = bool((truth.occluded == 1).any())
+    flags = np.asarray(truth.occluded, np.int64)
+    flagged = bool((flags == 1).any())
     if choice == "flags" or (choice == "auto" and flagged):
         if not flagged:
             raise ValueError(
                 "No object is flagged as occluded: these annotations do not carry the flag (VOC 2007 does not). Use"
                 " --occlusion covered."
             )
-        return truth.occluded.astype(np.int64), FLAG_NAMES, "flag of the annotations"
+        return flags, FLAG_NAMES, "flag of the annotations"
     if choice in ("auto", "covered"):
         levels = levels_from_cover(covered_fractions(truth.image, truth.boxes))
         source = "share of the box that other boxes cover (none < 1 %, low < 10 %, medium < 50 %, high)"

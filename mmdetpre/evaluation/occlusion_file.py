@@ -99,7 +99,7 @@ def _read_folder(path: Path, names: Sequence[str], classes: Sequence[str], truth
     place = np.empty(len(names), np.int64)
     place[sorted(range(len(names)), key=lambda i: Path(names[i]).stem)] = np.arange(len(names))
     order = np.argsort(place[truth.image], kind="stable")
-    counted = order[(truth.difficult != 1)[order]]
+    counted = order[np.asarray(truth.difficult)[order] != 1]
     files = [(label, path / f"gt_fel_{name}.txt") for label, name in enumerate(classes)]
     files = [(label, file) for label, file in files if file.is_file()]
     if not files:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from mmdetpre.evaluation.error_report import ASPECT, OCCLUSION, SIZE, ErrorReport
@@ -31,8 +32,8 @@ def draw_errors(report: ErrorReport) -> Figure:
     Example:
         >>> draw_errors(report).savefig("errors.png")  # doctest: +SKIP
     """
-    figure = Figure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout="constrained")
-    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.86), w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(rect=(0, 0.06, 1, 0.86), w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout=layout)
     grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 1, 1.25))
     for row, (field, label) in enumerate(_MEASURES):
         left: Axes | None = None
