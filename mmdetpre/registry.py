@@ -10,6 +10,7 @@ from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
+from mmengine.registry import WEIGHT_INITIALIZERS as ROOT_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
 DATASETS = Registry("dataset", parent=ROOT_DATASETS, scope="mmdetpre", locations=["mmdetpre.datasets"])
@@ -19,3 +20,6 @@ MODELS = Registry("model", parent=ROOT_MODELS, scope="mmdetpre", locations=["mmd
 TASK_UTILS = Registry("task util", parent=ROOT_TASK_UTILS, scope="mmdetpre", locations=["mmdetpre.models"])
 HOOKS = Registry("hook", parent=ROOT_HOOKS, scope="mmdetpre", locations=["mmdetpre.hooks"])
 METRICS = Registry("metric", parent=ROOT_METRICS, scope="mmdetpre", locations=["mmdetpre.evaluation"])
+WEIGHT_INITIALIZERS = Registry(
+    "weight initializer", parent=ROOT_WEIGHT_INITIALIZERS, scope="mmdetpre", locations=["mmdetpre.transfer"]
+)

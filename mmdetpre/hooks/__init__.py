@@ -3,5 +3,7 @@
 from mmdetpre.hooks.broken_image_hook import BrokenImageHook
 from mmdetpre.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmdetpre.hooks.exact_resume_hook import ExactResumeHook
+from mmdetpre.hooks.export_backbone_hook import ExportBackboneHook
+from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
 
-__all__ = ["BrokenImageHook", "CheckpointFitHook", "ExactResumeHook"]
+__all__ = ["BrokenImageHook", "CheckpointFitHook", "ExactResumeHook", "ExportBackboneHook", "LoadBackboneHook"]

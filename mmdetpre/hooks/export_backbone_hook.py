@@ -1,0 +1,110 @@
+"""Write the backbone alone after training, with what its next user must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import Runner
+from torch import nn
+
+from mmdetpre.registry import HOOKS
+from mmdetpre.transfer.backbone_file import check_writable, config_facts, export_backbone, write_backbone
+from mmdetpre.transfer.find_backbone import find_backbone
+from mmdetpre.transfer.preprocessing import Preprocessing, from_config
+
+
+@HOOKS.register_module()
+class ExportBackboneHook(Hook):
+    """Exports the backbone at the end of training, and that of the best checkpoint if there is one.
+
+    Files are ``<name>_final`` and ``<name>_best`` with the ending of ``file_format``, in the work dir. Their metadata
+    name toolbox, config, source data set, epoch, iteration, preprocessing, style and digest. With mmengine's EMAHook
+    the averaged weights are exported, as they are what a checkpoint holds.
+
+    Args:
+        name: Beginning of the file names; a path, if they are not to be in the work dir.
+        source_dataset: What to call the data; by default type, root and annotation file of the training set.
+        file_format: ``pth`` or ``safetensors``.
+        backbone: Where the backbone is in the model.
+        preprocessing: ``dict(mean=..., std=..., channel_order="rgb", style="pytorch")``; by default what the config
+        says.
+        overwrite: Replace existing files.
+
+    Raises:
+        FileExistsError, OSError, ValueError: Before training, if a file could not be written after it.
+    """
+
+    priority = "LOWEST"  # behind the hook that saves the last and the best checkpoint
+
+    def __init__(
+        self,
+        name: str = "backbone",
+        source_dataset: str | None = None,
+        file_format: str = "pth",
+        backbone: str = "backbone",
+        preprocessing: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.name = name
+        self.source_dataset = source_dataset
+        self.file_format = file_format
+        self.backbone = backbone
+        self.preprocessing = None if preprocessing is None else Preprocessing(**preprocessing, origin="the hook")
+        self.overwrite = overwrite
+
+    def before_train(self, runner: Runner) -> None:
+        """Finds out now whether the files can be written."""
+        find_backbone(runner.model, self.backbone)
+        self._check(runner)
+
+    @master_only
+    def after_train(self, runner: Runner) -> None:
+        """Writes the files."""
+        path = self._path(runner, "final")
+        preprocessing = self.preprocessing or from_config(runner.cfg)
+        module, facts = self._trained(runner)
+        facts |= {"epoch": runner.epoch, "iter": runner.iter}
+        digest = write_backbone(path, module.state_dict(), facts, preprocessing=preprocessing, overwrite=self.overwrite)
+        runner.logger.info(f"Backbone after training: {path}, digest {digest}")
+        for key, best in runner.message_hub.runtime_info.items():
+            # One metric to keep the best of gives `best_ckpt`, several give `best_ckpt_<metric>`.
+            if not key.startswith("best_ckpt") or not best:
+                continue
+            path = self._path(runner, "best" + key.removeprefix("best_ckpt").replace("/", "_"))
+            told = export_backbone(
+                best,
+                path,
+                prefix=self.backbone,
+                metadata=self._facts(runner) | {"checkpoint": str(best)},
+                preprocessing=preprocessing,
+                overwrite=self.overwrite,
+            )
+            runner.logger.info(f"Backbone of the best checkpoint: {path}, digest {told['digest']}")
+
+    @master_only
+    def _check(self, runner: Runner) -> None:
+        for which in ("final", "best"):
+            check_writable(self._path(runner, which), self.overwrite)
+
+    def _path(self, runner: Runner, which: str) -> Path:
+        return Path(runner.work_dir) / f"{self.name}_{which}.{self.file_format}"
+
+    def _facts(self, runner: Runner) -> dict[str, Any]:
+        facts = config_facts(runner.cfg)
+        if self.source_dataset:
+            facts["source_dataset"] = self.source_dataset
+        if runner.cfg.filename:
+            facts["config"] = Path(runner.cfg.filename).name
+        return facts
+
+    def _trained(self, runner: Runner) -> tuple[nn.Module, dict[str, Any]]:
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook):
+                return find_backbone(hook.ema_model, self.backbone), self._facts(runner) | {
+                    "weights": "averaged by EMAHook"
+                }
+        return find_backbone(runner.model, self.backbone), self._facts(runner)

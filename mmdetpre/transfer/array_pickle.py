@@ -1,0 +1,89 @@
+"""Reads pickled NumPy arrays, as in detectron2's ``.pkl`` files, without running what the file says.
+
+A pickle names functions to call while it is read. Here only the five that rebuild an array of numbers are known, and
+they are stand-ins that check what they are given; anything else stops the reading before it is called.
+"""
+
+from __future__ import annotations
+
+import codecs
+import pickle
+from collections import OrderedDict
+from typing import IO, Any
+
+import numpy as np
+
+from mmdetpre.checkpoint_safety import StoredArray, StoredDtype, empty_bytes, stored_scalar
+
+
+class Latin1Array(StoredArray):
+    """A ``StoredArray`` that also takes contents written by Python 2, which arrive as latin-1 text."""
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, tuple) and len(state) == 5 and isinstance(state[4], str):
+            state = (*state[:4], state[4].encode("latin1"))
+        super().__setstate__(state)
+
+
+def new_array(kind: Any, shape: Any, typecode: Any) -> Latin1Array:
+    """Stands for NumPy's ``_reconstruct``."""
+    if kind is not Latin1Array or shape != (0,):
+        raise pickle.UnpicklingError(f"an array of kind {kind!r} and shape {shape!r}")
+    return Latin1Array()
+
+
+def array_of_buffer(raw: Any, stored: Any, shape: Any, order: Any = "C") -> np.ndarray:
+    """Stands for NumPy's ``_frombuffer``, which pickle protocol 5 uses."""
+    if not isinstance(raw, bytes | bytearray) or not isinstance(stored, StoredDtype) or order not in ("C", "F"):
+        raise pickle.UnpicklingError("an array with contents that are not numbers")
+    return np.frombuffer(raw, dtype=stored.dtype).reshape(shape, order=order)
+
+
+def encoded(text: Any, encoding: Any = "latin1") -> bytes:
+    """Stands for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError("bytes in an unknown encoding")
+    return codecs.encode(text, "latin1")
+
+
+KNOWN: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): Latin1Array,
+    ("numpy", "dtype"): StoredDtype,
+    ("collections", "OrderedDict"): OrderedDict,
+    ("_codecs", "encode"): encoded,
+    ("builtins", "bytes"): empty_bytes,
+    ("__builtin__", "bytes"): empty_bytes,
+}
+for _module in ("numpy.core.", "numpy._core."):
+    KNOWN[(f"{_module}multiarray", "_reconstruct")] = new_array
+    KNOWN[(f"{_module}multiarray", "scalar")] = stored_scalar
+    KNOWN[(f"{_module}numeric", "_frombuffer")] = array_of_buffer
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """An unpickler that knows plain containers and arrays of numbers."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for one name.
+
+        Raises:
+            UnpicklingError: For every name not in `KNOWN`.
+        """
+        try:
+            return KNOWN[(module, name)]
+        except KeyError:
+            raise pickle.UnpicklingError(f"a reference to {module}.{name}, which is no array of numbers") from None
+
+
+def load_arrays(file: IO[bytes]) -> Any:
+    """The pickled object: plain containers, texts, numbers and arrays.
+
+    Raises:
+        pickle.UnpicklingError: If the file is no pickle, is cut off, or holds anything else.
+    """
+    try:
+        return ArrayUnpickler(file, encoding="latin1").load()
+    except pickle.UnpicklingError:
+        raise
+    except (EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
+        raise pickle.UnpicklingError(f"a damaged pickle ({error})") from error

@@ -1,0 +1,171 @@
+"""Writes a backbone alone, with what its next user must know."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmdetpre.transfer.checkpoint_reader import METADATA_KEY, Checkpoint, read_checkpoint
+from mmdetpre.transfer.compare_weights import form_of
+from mmdetpre.transfer.config_text import literal_config
+from mmdetpre.transfer.digest import weights_digest
+from mmdetpre.transfer.key_map import map_names
+from mmdetpre.transfer.preprocessing import Preprocessing, of_checkpoint
+
+FORMATS = (".pth", ".safetensors")
+
+
+def write_backbone(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    preprocessing: Preprocessing | None = None,
+    overwrite: bool = False,
+) -> str:
+    """Write the weights of a backbone, whole or not at all.
+
+    The ``.pth`` file is a checkpoint of mmengine: ``state_dict`` holds the weights without a prefix, so that
+    ``init_cfg=dict(type="Pretrained", ...)`` loads it too, and ``meta["mmdetpre_backbone"]`` the metadata.
+
+    Args:
+        path: File to write; its ending says the format, one of `FORMATS`.
+        tensors: Weights by the names of the backbone they come from, without prefix.
+        metadata: Plain values: source data set, toolbox, config, epoch, ...
+        preprocessing: How images were prepared for these weights.
+        overwrite: Replace an existing file.
+
+    Returns:
+        The digest, which is also in the metadata.
+
+    Raises:
+        FileExistsError: If the file is there and ``overwrite`` is not set.
+        ValueError: If the ending is unknown or there is no backbone among the tensors.
+        OSError: If the file cannot be written.
+    """
+    path = Path(path).expanduser()
+    check_writable(path, overwrite)
+    names = map_names(tensors, prefix="")
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    digest = weights_digest({canonical: weights[name] for canonical, name in names.names.items()})
+    metadata = {
+        "digest": digest,
+        "architecture": str(form_of(names, weights) or "no ResNet"),
+        "preprocessing": preprocessing.to_dict() if preprocessing else None,
+        **(metadata or {}),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        if path.suffix == ".pth":
+            torch.save({"meta": {METADATA_KEY: metadata}, "state_dict": weights}, temporary)
+        else:
+            library = importlib.import_module("safetensors.torch")
+            library.save_file(weights, temporary, metadata={"format": "pt", METADATA_KEY: json.dumps(metadata)})
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return digest
+
+
+def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Find out before a long run what would stop `write_backbone` after it.
+
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError, ValueError: As `write_backbone` would.
+    """
+    path = Path(path).expanduser()
+    if path.suffix not in FORMATS:
+        raise ValueError(f"{path} ends in {path.suffix!r}: a backbone file ends in {' or '.join(FORMATS)}.")
+    if path.suffix == ".safetensors" and importlib.util.find_spec("safetensors") is None:
+        raise ValueError(f"{path}: `pip install safetensors` to write this format, or end the name in .pth.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another name, or allow it to be replaced with overwrite.")
+    parent = path.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {parent} is a file, not a folder.")
+    if path.is_dir() or not os.access(parent, os.W_OK):
+        raise PermissionError(
+            f"{path} cannot be written: {path if path.is_dir() else parent} is no writable file place."
+        )
+
+
+def export_backbone(
+    checkpoint: str | os.PathLike[str] | Checkpoint,
+    path: str | os.PathLike[str],
+    *,
+    prefix: str | None = None,
+    entry: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Take the backbone out of a checkpoint and write it with metadata.
+
+    Args:
+        checkpoint: Path, address, or a checkpoint that was read already.
+        path: File to write.
+        prefix, entry: As for `mmdetpre.transfer.load_backbone`.
+        metadata: Added to what the checkpoint itself tells, and stronger than it.
+        preprocessing: Stronger than what the checkpoint tells.
+        overwrite: Replace an existing file.
+
+    Returns:
+        The metadata that was written.
+
+    Raises:
+        CheckpointError, KeyMapError, OSError, ValueError: As reading, `map_names` and `write_backbone` do.
+    """
+    check_writable(path, overwrite)
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = read_checkpoint(checkpoint, entry)
+    names = map_names(checkpoint.tensors, prefix)
+    tensors = {name[len(names.prefix) :]: checkpoint.tensors[name] for name in names.names.values()}
+    told = {**checkpoint_facts(checkpoint), **(metadata or {})}
+    known = preprocessing or of_checkpoint(checkpoint, names.naming)
+    digest = write_backbone(path, tensors, told, preprocessing=known, overwrite=overwrite)
+    return {**told, "digest": digest, "preprocessing": known.to_dict() if known else None}
+
+
+def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a checkpoint tells about its origin: data set, toolbox, epoch, iteration, averaged weights."""
+    told = {
+        k: v for k, v in checkpoint.backbone_metadata.items() if k not in ("digest", "preprocessing", "architecture")
+    }
+    text = checkpoint.meta.get("cfg")
+    config = literal_config(text) if isinstance(text, str) else {}
+    facts = {"checkpoint": checkpoint.source, "entry": checkpoint.entry, **config_facts(config)}
+    for key in ("epoch", "iter", "experiment_name", "mmengine_version"):
+        if isinstance(value := checkpoint.meta.get(key), int | str):
+            facts[key] = value
+    if checkpoint.averaged and checkpoint.entry == "state_dict":
+        facts["weights"] = "averaged by EMAHook"
+    return {**facts, **told}
+
+
+def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Toolbox and source data set that a config names."""
+    facts: dict[str, Any] = {}
+    if scope := config.get("default_scope"):
+        facts["toolbox"] = str(scope)
+    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
+    while isinstance(dataset.get("dataset"), Mapping):
+        dataset = dataset["dataset"]
+    if kind := dataset.get("type"):
+        files = [str(dataset[key]) for key in ("data_root", "ann_file") if dataset.get(key)]
+        facts["source_dataset"] = " ".join([str(kind), *files])
+    return facts

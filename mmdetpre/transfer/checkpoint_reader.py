@@ -1,0 +1,201 @@
+"""Reads the weights of any checkpoint, without running code that it carries."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor
+
+from mmdetpre.transfer.array_pickle import load_arrays
+
+ENTRIES = ("state_dict", "model", "model_state_dict")
+"""Where checkpoints keep their weights: mmengine, timm and Lightning; detectron2; plain torch loops."""
+METADATA_KEY = "mmdetpre_backbone"
+LEGACY_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+class CheckpointError(ValueError):
+    """A file from which no weights can be read."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights of one file.
+
+    Attributes:
+        source: Path or address, as given.
+        kind: ``torch``, ``pickle`` or ``safetensors``.
+        entry: Which entry of the file the tensors are from; empty if the file is one dictionary of tensors.
+        tensors: Tensors by their names in the file, on the CPU.
+        meta: mmengine's ``meta`` dictionary, or the metadata of a safetensors file.
+        averaged: Whether mmengine's EMAHook wrote the file: ``state_dict`` then holds the averaged weights, and
+            ``ema_state_dict`` those that were trained.
+    """
+
+    source: str
+    kind: str
+    entry: str
+    tensors: dict[str, Tensor]
+    meta: dict[str, Any] = field(default_factory=dict)
+    averaged: bool = False
+
+    @property
+    def backbone_metadata(self) -> dict[str, Any]:
+        """What `mmdetpre.transfer.backbone_file` wrote, or an empty dictionary."""
+        metadata = self.meta.get(METADATA_KEY)
+        return metadata if isinstance(metadata, dict) else {}
+
+
+def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) -> Checkpoint:
+    """Read the weights of a checkpoint of mmengine, torchvision, timm, detectron2 or any other dictionary of tensors.
+
+    Args:
+        source: Local path, ``http(s)://``, or an address that mmengine knows (``torchvision://``, ``s3://``, ...).
+        entry: The entry with the weights, such as ``ema_state_dict``; by default the one of `ENTRIES` that is there.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is cut off, is no checkpoint, holds more than data, or holds no or several entries
+            with weights.
+
+    Example:
+        >>> read_checkpoint("work_dirs/run/epoch_12.pth").entry  # doctest: +SKIP
+        'state_dict'
+    """
+    name = os.fspath(source)
+    scheme = re.match(r"^([\w+.-]+:)?[\w+-]+://", name)
+    if scheme is None or re.match(r"^https?://", name):
+        path = _download(name) if scheme else Path(name).expanduser()
+        kind, content, meta = _read_file(path, name)
+    else:
+        with _weights_only():
+            kind, content, meta = "torch", CheckpointLoader.load_checkpoint(name, map_location="cpu"), {}
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            f"{name} holds one {type(content).__name__}; a checkpoint is a dictionary of tensors. Save it with"
+            " torch.save(model.state_dict(), path)."
+        )
+    found, weights = _entry(content, entry, name)
+    tensors = {str(key): tensor for key, value in weights.items() if (tensor := _tensor(value)) is not None}
+    if not tensors:
+        raise CheckpointError(f"{name} holds no tensors{f' in {found!r}' if found else ''}: it is no checkpoint.")
+    stored = content.get("meta")
+    meta = meta or (dict(stored) if isinstance(stored, Mapping) else {})
+    return Checkpoint(name, kind, found, tensors, meta, averaged="ema_state_dict" in content)
+
+
+def _entry(content: Mapping[Any, Any], entry: str | None, name: str) -> tuple[str, Mapping[Any, Any]]:
+    held = [str(key) for key, value in content.items() if isinstance(value, Mapping)]
+    if entry is not None:
+        if entry not in held:
+            raise CheckpointError(f"{name} has no entry {entry!r}; it has {', '.join(held) or 'one dictionary only'}.")
+        return entry, content[entry]
+    found = [key for key in ENTRIES if key in held]
+    if len(found) > 1:
+        raise CheckpointError(f"{name} has weights in {' and '.join(found)}: say which with entry={found[0]!r}.")
+    return (found[0], content[found[0]]) if found else ("", content)
+
+
+def _tensor(value: Any) -> Tensor | None:
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
+    return value if isinstance(value, Tensor) else None
+
+
+def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} is {'a folder' if path.is_dir() else 'not there'}: give the path of a file.")
+    with path.open("rb") as file:
+        start = file.read(16)
+        file.seek(0)
+        try:
+            if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_TORCH_MAGIC):
+                mapped = start.startswith(b"PK")  # optimizer states of a training checkpoint are then never read
+                return "torch", torch.load(path, map_location="cpu", weights_only=True, mmap=mapped), {}
+            if start[8:9] == b"{":
+                return _read_safetensors(path)
+            if start[:1] == b"\x80":
+                return "pickle", load_arrays(file), {}
+        except pickle.UnpicklingError as error:
+            reason = str(error).split("\n")[0] if "weights_only" not in str(error) else _first_reason(str(error))
+            raise CheckpointError(
+                f"{name} holds more than tensors, numbers and plain containers, and is not read, for reading the rest"
+                f" would run code of the file: {reason}. If you trust it, save its weights alone, where it was made,"
+                " with torch.save(model.state_dict(), path)."
+            ) from error
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+            raise CheckpointError(
+                f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {str(error).splitlines()[0]}. Copy or"
+                " download it again."
+            ) from error
+    raise CheckpointError(
+        f"{name} is no checkpoint: it begins with {start!r}. Known are files of torch.save, safetensors, and pickled"
+        " NumPy arrays."
+    )
+
+
+def _first_reason(message: str) -> str:
+    match = re.search(r"Unsupported (?:global|operand|class)[^\n]*|WeightsUnpickler error:[^\n]*", message)
+    return match[0] if match else "it is not plain data"
+
+
+def _read_safetensors(path: Path) -> tuple[str, Any, dict[str, Any]]:
+    try:
+        safetensors = importlib.import_module("safetensors")
+    except ImportError as error:
+        raise CheckpointError(f"{path} is a safetensors file: `pip install safetensors` to read it.") from error
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
+    except safetensors.SafetensorError as error:
+        raise OSError(str(error)) from error
+    if METADATA_KEY in metadata:
+        metadata[METADATA_KEY] = json.loads(metadata[METADATA_KEY])
+    return "safetensors", tensors, metadata
+
+
+def _download(address: str) -> Path:
+    """The file of an address, in torch's cache; one process of a machine fetches it."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Two addresses may end in the same name: model.pth, best.pth.
+    path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:8]}-{Path(address.split('?')[0]).name}"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            try:
+                torch.hub.download_url_to_file(address, str(path), progress=False)
+            except OSError as error:
+                raise CheckpointError(f"{address} cannot be fetched: {error}.") from error
+    return path
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """mmengine's loaders call torch.load, some through torch.hub with the protection off: this keeps it on."""
+    names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+    before = {name: os.environ.pop(name, None) for name in names}
+    os.environ[names[0]] = "1"
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"The checkpoint holds more than plain data: {_first_reason(str(error))}.") from error
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

@@ -1,0 +1,132 @@
+"""Compares the weights of a file with those of a model. Plain functions over dictionaries of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mmdetpre.transfer.expected_differences import OUTSIDE, missing_rule, unexpected_rule
+from mmdetpre.transfer.key_map import KeyMap
+from mmdetpre.transfer.load_report import LoadReport
+from mmdetpre.transfer.resnet_form import ResNetForm, form_differences, resnet_form
+
+
+def compare_weights(
+    report: LoadReport,
+    file: KeyMap,
+    file_tensors: Mapping[str, Tensor],
+    model: KeyMap,
+    model_tensors: Mapping[str, Tensor],
+) -> LoadReport:
+    """Fill a report with what matches and what does not, and set its verdict.
+
+    Args:
+        report: Report with source and target; reasons that it has already make it ``refused``.
+        file: Names of the file.
+        file_tensors: Its tensors, by their names in the file.
+        model: Names of the model.
+        model_tensors: Its tensors, by their own names; only shapes and number formats are looked at.
+
+    Returns:
+        The same report.
+    """
+    refusals = list(report.reasons)
+    for canonical, own in model.names.items():
+        ours = model_tensors[own]
+        if canonical not in file.names:
+            rule = missing_rule(canonical, file.names, tuple(ours.shape))
+            if rule:
+                report.expected.append((own, rule))
+            else:
+                report.missing.append(own)
+            continue
+        theirs = file_tensors[file.names[canonical]]
+        if theirs.shape != ours.shape:
+            report.shape_clashes.append((own, tuple(theirs.shape), tuple(ours.shape)))
+            continue
+        report.matched.append(own)
+        if theirs.dtype != ours.dtype:
+            report.conversions.append((own, _format(theirs), _format(ours)))
+        if theirs.is_floating_point() and not _finite(theirs.to(ours.dtype)):
+            report.not_finite.append(file.names[canonical])
+    for canonical, name in file.names.items():
+        if canonical not in model.names:
+            rule = unexpected_rule(canonical)
+            if rule:
+                report.expected.append((name, rule))
+            else:
+                report.unexpected.append(name)
+    report.expected += [(name, OUTSIDE) for name in file.outside]
+    report.statistics = statistics_of({canonical: file_tensors[name] for canonical, name in file.names.items()}, model)
+    if report.not_finite:
+        refusals.append(
+            f"{len(report.not_finite)} tensors hold NaN or infinity once in the model's number format, the first is"
+            f" {report.not_finite[0]}: the training that made the file diverged, or its values overflow"
+        )
+    file_form, model_form = form_of(file, file_tensors), form_of(model, model_tensors)
+    forms = form_differences(file_form, model_form) if file_form and model_form else []
+    if refusals:
+        report.verdict = "refused"
+    elif report.missing or report.unexpected or report.shape_clashes or forms or _no_statistics(report):
+        report.verdict = "incomplete"
+    else:
+        report.verdict = "expected" if report.expected or report.conversions else "complete"
+    report.reasons = refusals + forms + _statistics_reason(report)
+    if report.verdict == "incomplete" and not report.reasons:
+        kinds = {"missing": report.missing, "left over": report.unexpected, "of another shape": report.shape_clashes}
+        counts = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names)
+        report.reasons.append(f"the names alone do not tell why tensors differ ({counts}); they are listed below")
+    return report
+
+
+def form_of(names: KeyMap, tensors: Mapping[str, Tensor]) -> ResNetForm | None:
+    """Form of a ResNet, None for other architectures."""
+    return resnet_form({key: tuple(tensors[name].shape) for key, name in names.names.items()}, names.pooled_shortcut)
+
+
+def statistics_of(file_tensors: Mapping[str, Tensor], model: KeyMap) -> str:
+    """State of the file's batch normalisation: a key of `mmdetpre.transfer.load_report.STATISTICS`.
+
+    Args:
+        file_tensors: By canonical name.
+        model: Names of the model: its layers count.
+    """
+    wanted = [name for name in model.names if name.endswith((".running_mean", ".running_var"))]
+    there = [name for name in wanted if name in file_tensors]
+    if not wanted:
+        return "none"
+    # Layers that the file lacks altogether (another depth, another stem) do not speak about statistics.
+    layers = [name for name in wanted if name in file_tensors or f"{name.rpartition('.')[0]}.weight" in file_tensors]
+    if not there:
+        return "missing"
+    if len(there) < len(layers):
+        return "partial"
+    new = {"running_mean": 0, "running_var": 1}
+    default = all(bool((file_tensors[name] == new[name.rpartition(".")[2]]).all()) for name in there)
+    return "default" if default else "present"
+
+
+def _finite(tensor: Tensor) -> bool:
+    # NaN and infinity survive a sum, which is several times as fast; a finite tensor may still overflow it.
+    return bool(torch.isfinite(tensor.sum()) or torch.isfinite(tensor).all())
+
+
+def _no_statistics(report: LoadReport) -> bool:
+    return report.statistics in ("missing", "partial", "default")
+
+
+def _statistics_reason(report: LoadReport) -> list[str]:
+    advice = {
+        "missing": "the file has no running_mean and running_var: it was saved without buffers. Save state_dict(), or,"
+        " if its layers were folded, pass policy='warn'",
+        "partial": "some layers of the file have no running_mean and running_var: save the whole state_dict()",
+        "default": "every running_mean of the file is 0 and every running_var 1, as before any training: its statistics"
+        " were lost on the way. If they are folded into the weights, pass policy='warn'",
+    }
+    return [advice[report.statistics]] if report.statistics in advice else []
+
+
+def _format(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,41 @@
+"""Rules for differences between file and model that are no mistake. What no rule names is an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from mmdetpre.transfer.resnet_form import deformable_config
+
+COUNTER = "num_batches_tracked counts training steps; no forward pass uses it"
+OFFSETS = "the file's convolution is plain: the offsets begin at 0, and the deformable one computes the same"
+MASKED_OFFSETS = "the file's convolution is plain: offsets begin at 0 and DCNv2's masks at 0.5, which halves its output"
+HEAD = "a head of the network in the file"
+OUTSIDE = "parts of the file outside of its backbone"
+
+
+def missing_rule(name: str, file_names: Collection[str], shape: tuple[int, ...]) -> str | None:
+    """Why the file need not have a tensor of the model; None if it should.
+
+    Args:
+        name: Canonical name of the tensor.
+        file_names: Canonical names of the file.
+        shape: Of the tensor in the model.
+    """
+    if name.endswith(".num_batches_tracked"):
+        return COUNTER
+    match = re.match(r"^(.*)\.conv_offset\.(weight|bias)$", name)
+    if match and f"{match[1]}.weight" in file_names:
+        return OFFSETS if deformable_config(shape[0])["type"] == "DCN" else MASKED_OFFSETS
+    return None
+
+
+def unexpected_rule(name: str) -> str | None:
+    """Why the model need not take a tensor of the file; None if it should.
+
+    Args:
+        name: Canonical name of the tensor.
+    """
+    if name.endswith(".num_batches_tracked"):
+        return COUNTER
+    return HEAD if re.match(r"^(fc|head|classifier|linear|last_linear)\.", name) else None

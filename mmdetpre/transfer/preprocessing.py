@@ -1,0 +1,133 @@
+"""How images are prepared for a backbone: a part of its weights in all but name.
+
+No tensor tells mean, deviation, channel order, or which convolution of a bottleneck has the stride (``style``). They
+are read from the metadata of an exported backbone, from the config inside a checkpoint of mmengine, or, failing both,
+known from where the file comes from; and compared with the model that is to use the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmdetpre.transfer.checkpoint_reader import Checkpoint
+from mmdetpre.transfer.config_text import literal_config
+
+TOLERANCE = 0.5
+"""Greatest difference of mean or deviation that counts as equal, in grey levels."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images reach the backbone. None: not known.
+
+    Attributes:
+        mean: Subtracted per channel, in the order the network sees, in grey levels (0-255).
+        std: Divided by, likewise.
+        channel_order: ``rgb`` or ``bgr``, as the network sees them.
+        style: ``pytorch`` (stride in the 3x3 convolution of a bottleneck) or ``caffe`` (in the first 1x1).
+        origin: Where this is known from.
+    """
+
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: str | None = None
+    style: str | None = None
+    origin: str = ""
+
+    def __str__(self) -> str:
+        known = {"mean": self.mean, "std": self.std, "channels": self.channel_order, "style": self.style}
+        text = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        return f"{text or 'not known'}{f' ({self.origin})' if self.origin else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for metadata and JSON."""
+        lists = {"mean": self.mean and list(self.mean), "std": self.std and list(self.std)}
+        return {**lists, "channel_order": self.channel_order, "style": self.style}
+
+
+CAFFE = Preprocessing((103.53, 116.28, 123.675), (1.0, 1.0, 1.0), "bgr", "caffe")
+IMAGENET = Preprocessing((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "rgb", "pytorch")
+
+
+def from_config(config: Mapping[str, Any], origin: str = "its config") -> Preprocessing | None:
+    """What a config of mmdet, mmsegmentation or mmpretrain says; None if it has no data preprocessor.
+
+    Images are taken as loaded in OpenCV's order, BGR, as all three load them by default.
+
+    Args:
+        config: The whole config, as ``mmengine.Config`` or dictionary.
+        origin: What to call it in messages.
+    """
+    model = config.get("model") or {}
+    found = model.get("data_preprocessor") or config.get("data_preprocessor")
+    while isinstance(found, Mapping) and isinstance(found.get("data_preprocessor"), Mapping):
+        found = found["data_preprocessor"]  # semi-supervised detectors wrap it
+    if not isinstance(found, Mapping):
+        return None
+    mean, std = found.get("mean"), found.get("std")
+    backbone = model.get("backbone")
+    backbone = backbone if isinstance(backbone, Mapping) else {}
+    is_resnet = "ResNe" in str(backbone.get("type", ""))
+    return Preprocessing(
+        _numbers(mean) if mean is not None else (0.0, 0.0, 0.0),
+        _numbers(std) if std is not None else (1.0, 1.0, 1.0),
+        "rgb" if found.get("bgr_to_rgb") or found.get("to_rgb") else "bgr",
+        str(backbone.get("style") or "pytorch") if is_resnet else None,
+        origin,
+    )
+
+
+def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
+    """What is known of a file: its metadata, else its config, else a rule; None if nothing.
+
+    Rules: detectron2 trains with BGR, no deviation and caffe style, and so do files with ``caffe`` in their name.
+    torchvision's and timm's files carry nothing and are taken as unknown: their preprocessing differs from model to
+    model.
+    """
+    stored = checkpoint.backbone_metadata.get("preprocessing")
+    if isinstance(stored, Mapping):
+        mean, std = stored.get("mean"), stored.get("std")
+        return Preprocessing(
+            None if mean is None else _numbers(mean),
+            None if std is None else _numbers(std),
+            stored.get("channel_order"),
+            stored.get("style"),
+            "its metadata",
+        )
+    text = checkpoint.meta.get("cfg") or checkpoint.meta.get("config")
+    if isinstance(text, str) and (found := from_config(literal_config(text))):
+        return found
+    if naming == "detectron2" or "caffe" in checkpoint.source.rsplit("/", 1)[-1].lower():
+        rule = "detectron2's names" if naming == "detectron2" else "'caffe' in the file's name"
+        return Preprocessing(CAFFE.mean, CAFFE.std, CAFFE.channel_order, CAFFE.style, f"by rule: {rule}")
+    return None
+
+
+def differences(source: Preprocessing | None, target: Preprocessing | None, bottleneck: bool = True) -> list[str]:
+    """What differs between file and model, one text each; what either does not know counts as equal.
+
+    Args:
+        source: Of the file.
+        target: Of the model.
+        bottleneck: Whether the blocks have a 1x1 convolution that could hold the stride; if not, style means nothing.
+    """
+    if source is None or target is None:
+        return []
+    found = []
+    for name in ("mean", "std"):
+        ours, theirs = getattr(source, name), getattr(target, name)
+        if ours is not None and theirs is not None:
+            near = len(ours) == len(theirs) and all(abs(a - b) <= TOLERANCE for a, b in zip(ours, theirs, strict=True))
+            if not near:
+                found.append(f"{name}: file {ours}, model {theirs}")
+    if None not in (source.channel_order, target.channel_order) and source.channel_order != target.channel_order:
+        found.append(f"channel order: file {source.channel_order}, model {target.channel_order}")
+    if bottleneck and None not in (source.style, target.style) and source.style != target.style:
+        found.append(f"style: file {source.style}, model {target.style}")
+    return found
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -1,0 +1,43 @@
+"""Load a backbone into the ResNets of mmdet, mmsegmentation and mmpretrain, run one image, compare every stage.
+
+Exit code: 0 if all digests are equal and every difference is 0; 1 otherwise.
+
+Example: python tools/model_converters/verify_transfer.py sniper_backbone.pth --image photo.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
+from mmdetpre.transfer.verify_transfer import all_identical, arrivals_table, image_tensor, verify_transfer
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", help="path or address of the file")
+    parser.add_argument("--image", help="image to run; by default noise")
+    parser.add_argument(
+        "--prefix", help="what stands before the backbone's names; found by itself if there is one only"
+    )
+    parser.add_argument("--entry", help="entry of the file with the weights, such as ema_state_dict")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        image = image_tensor(args.image) if args.image else None
+        arrivals = verify_transfer(args.checkpoint, args.prefix, args.entry, image)
+    except (BackboneNotLoaded, CheckpointError, KeyMapError, OSError, ValueError) as error:
+        print(f"verify_transfer: {error}", file=sys.stderr)
+        return 1
+    print(arrivals_table(arrivals))
+    identical = all_identical(arrivals)
+    print("Identical in all three." if identical else "NOT identical.", file=sys.stdout if identical else sys.stderr)
+    return 0 if identical else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
