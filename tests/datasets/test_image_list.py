@@ -1,0 +1,34 @@
+import pytest
+
+from mmdetpre.datasets.image_list import file_statuses, read_image_list
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a\nb\n\n", ["a", "b"]),
+        ("a  1\nb -1\nc  0\n", ["a", "c"]),
+        ("train/x 1\ntrain/y 2\n", ["train/x", "train/y"]),
+    ],
+)
+def test_lists_of_voc_and_ilsvrc(tmp_path, text, names):
+    (tmp_path / "list.txt").write_text(text)
+    assert read_image_list(tmp_path / "list.txt") == names
+
+
+@pytest.mark.parametrize(("text", "message"), [("\n", "names no image"), ("a\nb\na\n", "an image twice: a")])
+def test_bad_lists(tmp_path, text, message):
+    (tmp_path / "list.txt").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_image_list(tmp_path / "list.txt")
+
+
+def test_missing_files_are_counted_and_the_first_named(tmp_path):
+    paths = [str(tmp_path / f"{i:02d}") for i in range(30)]
+    (tmp_path / "03").write_text("here")
+    with pytest.raises(FileNotFoundError) as error:
+        file_statuses(paths, "the list")
+    message = str(error.value)
+    assert "29 of the 30 files that the list names" in message and paths[0] in message and paths[3] not in message
+    assert message.endswith("...")
+    assert [path for path, _ in file_statuses(paths[3:4], "the list")] == [paths[3]]

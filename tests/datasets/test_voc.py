@@ -1,0 +1,214 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+from mmdet.evaluation import VOCMetric
+from mmengine.registry import init_default_scope
+
+from mmdetpre.datasets import voc
+from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.registry import DATASETS
+
+TARGET = ["Arrow", "Hourglass", "Arch", "Clover"]
+
+
+@pytest.fixture(autouse=True)
+def _mmdet_scope():
+    init_default_scope("mmdet")
+
+
+def packed(root, cache, **changes):
+    return DATASETS.build(
+        {"type": "mmdetpre.PackedVOCDataset", "data_root": str(root), "cache_dir": str(cache)} | changes
+    )
+
+
+def pair(root, cache, split, **changes):
+    """mmdet's reader and ours on the same image set, for evaluation."""
+    arguments = {
+        "data_root": f"{root}/",
+        "ann_file": f"VOC2012/ImageSets/Main/{split}.txt",
+        "data_prefix": {"sub_data_root": "VOC2012/"},
+        "test_mode": True,
+    } | changes
+    theirs = DATASETS.build({"type": "VOCDataset", **arguments})
+    return theirs, DATASETS.build({"type": "mmdetpre.PackedVOCDataset", "cache_dir": str(cache), **arguments})
+
+
+def same_images(theirs, ours):
+    assert len(theirs) == len(ours) and theirs.metainfo["classes"] == ours.metainfo["classes"]
+    for i in range(len(theirs)):
+        expected, found = theirs.get_data_info(i), ours.get_data_info(i)
+        keys = ("img_path", "img_id", "width", "height")
+        assert [found[key] for key in keys] == [expected[key] for key in keys]
+        keys = ("bbox", "bbox_label", "ignore_flag")
+        assert [[item[key] for key in keys] for item in found["instances"]] == [
+            [item[key] for key in keys] for item in expected["instances"]
+        ]
+
+
+def test_same_images_boxes_and_ids_as_mmdet(shared_data, tmp_path):
+    theirs, ours = pair(shared_data / "voc2012/VOCdevkit", tmp_path, "trainval")
+    same_images(theirs, ours)
+    assert len(ours) == 67 and ours.metainfo["dataset_type"] == theirs.metainfo["dataset_type"] == "VOC2012"
+
+
+def evaluate(dataset, shift):
+    """VOCMetric on predictions that are the boxes of the XML, moved at random."""
+    rng = np.random.default_rng(0)
+    metric = VOCMetric(iou_thrs=[0.5, 0.7], eval_mode="11points")
+    metric.dataset_meta = dataset.metainfo
+    for i in range(len(dataset)):
+        instances = dataset.get_data_info(i)["instances"]
+        boxes = torch.tensor([item["bbox"] for item in instances], dtype=torch.float32).reshape(-1, 4)
+        labels = torch.tensor([item["bbox_label"] for item in instances], dtype=torch.int64)
+        ignored = torch.tensor([item["ignore_flag"] for item in instances], dtype=torch.bool)
+        guesses = boxes + torch.from_numpy(rng.normal(0, shift, boxes.shape).astype(np.float32))
+        scores = torch.from_numpy(rng.random(len(boxes), np.float32))
+        sample = {
+            "gt_instances": {"bboxes": boxes[~ignored], "labels": labels[~ignored]},
+            "ignored_instances": {"bboxes": boxes[ignored], "labels": labels[ignored]},
+            "pred_instances": {"bboxes": guesses, "scores": scores, "labels": labels},
+        }
+        metric.process({}, [sample])
+    return metric.evaluate(len(dataset))
+
+
+def test_voc_metric_cannot_tell_them_apart(shared_data, tmp_path):
+    theirs, ours = pair(shared_data / "voc2012/VOCdevkit", tmp_path, "trainval")
+    expected = evaluate(theirs, 12)
+    assert evaluate(ours, 12) == expected and 0.05 < expected["pascal_voc/AP70"] < expected["pascal_voc/AP50"] < 1
+
+
+def test_difficult_objects_are_dropped_in_training_and_ignored_in_evaluation(shared_data, tmp_path):
+    arguments = {"sets": [("VOC2012", "train"), ("VOC2012", "val")]}
+    root = shared_data / "voc2012/VOCdevkit"
+    training = packed(root, tmp_path, **arguments)
+    assert len(training.packed.boxes) == 151 and training.packed.notes == {"difficult objects": 30}
+    assert not training.packed.flags.any() or not (training.packed.flags & (IGNORE | DIFFICULT)).any()
+    for changes in ({"test_mode": True}, {"difficult": "ignore"}):
+        other = packed(root, tmp_path, **arguments, **changes).packed
+        assert len(other.boxes) == 181 and int(other.ignore.sum()) == 30
+        np.testing.assert_array_equal(other.ignore, (other.flags & DIFFICULT).astype(bool))
+    with pytest.raises(ValueError, match="difficult is 'keep': choose 'drop', 'ignore'"):
+        packed(root, tmp_path, difficult="keep", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "boxes"), [("kangaroo", 81, 129), ("raccoon", 99, 108)]
+)  # fmt: skip
+def test_plain_folders_of_xml(shared_data, tmp_path, name, images, boxes):
+    subdir = {"kangaroo": "annots", "raccoon": "annotations"}[name]
+    dataset = packed(shared_data / name, tmp_path, ann_subdir=subdir, img_subdir="images", classes=[name])
+    assert (len(dataset), len(dataset.packed.boxes), len(dataset.packed.unreadable())) == (images, boxes, 0)
+
+
+def test_the_drawn_sample(tiny_voc, tmp_path):
+    theirs, ours = pair(tiny_voc / "VOCdevkit", tmp_path, "train", metainfo={"classes": tuple(TARGET)})
+    same_images(theirs, ours)
+    assert ours.metainfo["dataset_type"] is None  # mmdet would print VOC's class names
+    flags = ours.packed.flags
+    assert all(0 < int(((flags & bit) > 0).sum()) < len(flags) for bit in (DIFFICULT, OCCLUDED, TRUNCATED))
+    instances = [item for i in range(len(ours)) for item in ours.get_data_info(i)["instances"]]
+    assert {key for key in instances[0] if key.startswith("is_")} == {"is_difficult", "is_occluded", "is_truncated"}
+    assert sum(item["is_occluded"] for item in instances) == int(((flags & OCCLUDED) > 0).sum())
+    both = packed(tiny_voc / "VOCdevkit", tmp_path, sets=[("VOC2012", "train"), ("VOC2012", "val")], classes=TARGET)
+    assert len(both) == 30 and both.get_data_info(0)["img_id"] == "2012_000001"
+    with pytest.raises(ValueError, match="2012_000001 is in two of the sets"):
+        packed(tiny_voc / "VOCdevkit", tmp_path, sets=[("VOC2012", "train"), ("VOC2012", "trainval")], classes=TARGET)
+
+
+def item(name="cat", box=(11, 11, 30, 30), tags="<difficult>0</difficult>"):
+    corners = "".join(f"<{k}>{v}</{k}>" for k, v in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+    return f"<object><name>{name}</name>{tags}<bndbox>{corners}</bndbox></object>"
+
+
+SIZE = "<size><width>100</width><height>80</height><depth>3</depth></size>"
+
+
+def folder(root, helpers, *objects, size=SIZE, text=None):
+    for name in ("xml", "img"):
+        (root / name).mkdir(exist_ok=True)
+    body = f"<annotation>{size}{''.join(objects)}</annotation>" if text is None else text
+    (root / "xml" / "a.xml").write_text(body)
+    (root / "img" / "a.jpg").write_bytes(helpers.encoded(helpers.picture(100, 80)))
+    return {"ann_subdir": "xml", "img_subdir": "img", "classes": ["cat", "dog"]}
+
+
+def test_boxes_count_from_1_and_parts_are_no_objects(tmp_path, helpers):
+    part = "<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></part>"
+    tags = "<occluded>1</occluded><truncated>1</truncated><pose>Unspecified</pose>"
+    arguments = folder(tmp_path, helpers, item(box=(1, 1, 100, 80)), item("dog", (11.9, 12, 40.2, 41), tags + part))
+    dataset = packed(tmp_path, tmp_path / "cache", **arguments)
+    assert dataset.packed.boxes.tolist() == [[0, 0, 99, 79], [10, 11, 39, 40]]
+    assert dataset.packed.flags.tolist() == [0, OCCLUDED | TRUNCATED]
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
+    arguments = folder(tmp_path, helpers, item(), item(box=(20, 5, 20, 9)), item("horse"), item(box=(300, 5, 320, 9)))
+    dataset = packed(tmp_path, tmp_path / "cache", **arguments)
+    assert dataset.packed.notes == {
+        "objects of other classes": 1,
+        f"boxes without area (e.g. in {tmp_path / 'xml' / 'a.xml'})": 1,
+        "boxes below 1 pixel": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "size", ["", "<size><width>0</width><height>0</height></size>", "<size><width>?</width></size>"]
+)
+def test_an_unknown_size_is_read_from_the_image(tmp_path, helpers, size):
+    dataset = packed(tmp_path, tmp_path / "cache", **folder(tmp_path, helpers, item(), size=size))
+    assert dataset.packed.sizes.tolist() == [[100, 80]]
+
+
+@pytest.mark.parametrize(
+    ("objects", "text", "message"),
+    [
+        (["<object><name>cat</name></object>"], None, "a.xml: an object has no complete box.*<name>cat</name>"),
+        ([item(box=(1, 2, "x", 4))], None, "a.xml: an object has no complete box"),
+        ([item(name="")], None, "a.xml: an object has no name"),
+        ([], "<annotation><object>", "a.xml is no XML.*cut off or damaged"),
+        ([item("horse")], None, "class list does not match.*of the data set: cat, dog.*in the XML: horse"),
+        ([], None, "nothing to learn"),
+    ],
+)
+def test_bad_files(tmp_path, helpers, objects, text, message):
+    with pytest.raises(ValueError, match="(?s)" + message):
+        packed(tmp_path, tmp_path / "cache", **folder(tmp_path, helpers, *objects, text=text))
+
+
+def test_a_class_spelled_in_another_way_is_pointed_out(tmp_path, helpers, monkeypatch):
+    logged = []
+    monkeypatch.setattr(voc, "print_log", lambda text, _, level: logged.append((text, level)))
+    packed(tmp_path, tmp_path / "cache", **folder(tmp_path, helpers, item(), item("dogs")))
+    [(text, level)] = logged
+    assert level == logging.WARNING and "no object of dog, but of classes not chosen" in text and "cat, dogs" in text
+
+
+def test_missing_files_are_named_at_once(tmp_path, helpers):
+    arguments = folder(tmp_path, helpers, item())
+    with pytest.raises(FileNotFoundError) as error:
+        packed(tmp_path, tmp_path / "cache", sets=[("VOC2007", "trainval"), ("VOC2012", "trainval")])
+    for year in ("VOC2007", "VOC2012"):
+        for path in ("ImageSets/Main/trainval.txt", "Annotations", "JPEGImages"):
+            assert str(tmp_path / year / path) in str(error.value)
+    (tmp_path / "list.txt").write_text("a\nb\nc\n")
+    with pytest.raises(FileNotFoundError, match=r"(?s)2 of the 3 files that list.txt names.*xml/b.xml\n.*xml/c.xml"):
+        packed(tmp_path, tmp_path / "cache", ann_file="list.txt", **arguments)
+    with pytest.raises(ValueError, match="holds no \\*.xml file: set ann_subdir"):
+        packed(tmp_path, tmp_path / "cache", **arguments | {"ann_subdir": "img"})
+
+
+def test_a_changed_xml_and_an_image_that_came_back_are_noticed(tmp_path, helpers):
+    arguments = folder(tmp_path, helpers, item())
+    assert len(packed(tmp_path, tmp_path / "cache", **arguments).packed.boxes) == 1
+    folder(tmp_path, helpers, item(), item("dog"))
+    assert len(packed(tmp_path, tmp_path / "cache", **arguments).packed.boxes) == 2
+    (tmp_path / "img" / "a.jpg").rename(tmp_path / "a.jpg")
+    (tmp_path / "xml" / "b.xml").write_text((tmp_path / "xml" / "a.xml").read_text())
+    (tmp_path / "img" / "b.jpg").write_bytes(helpers.encoded(helpers.picture(100, 80)))
+    assert len(packed(tmp_path, tmp_path / "cache", max_unreadable=0.5, **arguments)) == 1
+    (tmp_path / "a.jpg").rename(tmp_path / "img" / "a.jpg")
+    assert len(packed(tmp_path, tmp_path / "cache", **arguments)) == 2
