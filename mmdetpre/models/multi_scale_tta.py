@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,7 +22,10 @@ from mmdetpre.registry import MODELS
 SOFT_NMS = dict(type="soft_nms", sigma=0.55, min_score=1e-3)
 # Every box of a two-stage detector that may matter reaches the merge, which is then the only suppression.
 ALL_BOXES = dict(rcnn=dict(score_thr=1e-3, nms=None, max_per_img=-1))
-_MERGES = {"soft_nms": (soft_nms, {"sigma", "min_score"}), "nms": (hard_nms, {"iou_threshold", "min_score"})}
+_MERGES: dict[str, tuple[Callable, set[str]]] = {
+    "soft_nms": (soft_nms, {"sigma", "min_score"}),
+    "nms": (hard_nms, {"iou_threshold", "min_score"}),
+}
 
 
 @MODELS.register_module()
@@ -73,7 +76,7 @@ class MultiScaleTTA(BaseTTAModel):
             raise ValueError(f"range_reference is {range_reference}: give a longest image side (pixels) or None.")
         self.range_reference = range_reference
         self.merge = _checked_merge(SOFT_NMS if merge is None else merge)
-        self.limits = dict(max_per_img=max_per_img, class_agnostic=class_agnostic)
+        self.limits: dict[str, Any] = dict(max_per_img=max_per_img, class_agnostic=class_agnostic)
         self.suppress(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long))  # refuses bad settings now
         if isinstance(module, dict):
             module = _with_test_cfg(module, module_test_cfg)

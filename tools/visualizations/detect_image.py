@@ -64,7 +64,8 @@ def main() -> int:
             device=args.device,
             cfg_options=args.cfg_options,
         )
-        found = detector.detect(args.image).pred_instances
+        [sample] = detector.detect([args.image])
+        found = sample.pred_instances
         image = cv2.cvtColor(cv2.imread(args.image), cv2.COLOR_BGR2RGB)
         picture = draw_detections(image, None, found, detector.classes, args.score_thr)
         args.out.parent.mkdir(parents=True, exist_ok=True)

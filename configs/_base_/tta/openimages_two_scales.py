@@ -1,8 +1,8 @@
 # Multi-scale test of SNIPER on OpenImages: two scales, ranges for a longest side of 1024 pixels, wider than those of
-# training (-1, 300), (240, -1) by the factors of COCO's.
+# training, (-1, 300) and (240, -1), as COCO's are.
 tta_model = dict(
     type="mmdetpre.MultiScaleTTA",
-    test_ranges=[(-1, 340), (150, -1)],
+    test_ranges=[(-1, 340), (200, -1)],
     range_reference=1024,
     merge=dict(type="soft_nms", sigma=0.55, min_score=0.001),
     max_per_img=200,

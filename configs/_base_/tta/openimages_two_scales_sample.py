@@ -1,6 +1,6 @@
 # The two-scale test for the drawn sample: images of 256 x 192 pixels, chips of 128.
 _base_ = "openimages_two_scales.py"
-tta_model = dict(test_ranges=[(-1, 85), (38, -1)], range_reference=256)
+tta_model = dict(test_ranges=[(-1, 85), (50, -1)], range_reference=256)
 tta_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(
