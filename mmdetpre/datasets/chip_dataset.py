@@ -249,6 +249,9 @@ _Settings = TypeVar("_Settings", ChipSettings, NegativeSettings)
 
 
 def _settings(name: str, kind: type[_Settings], values: Mapping) -> _Settings:
+    if not isinstance(values, Mapping):
+        example = f"train_dataloader.dataset.{name}.{fields(kind)[-2].name}=..."
+        raise ValueError(f"{name} is {values!r}, expected a dict. On the command line set one of its keys: {example}")
     known = [field.name for field in fields(kind)]
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"{name} has no setting {', '.join(unknown)}: choose from {', '.join(known)}.")

@@ -139,6 +139,7 @@ def test_the_views_of_an_image_show_its_negative_chips(config, proposals):
         (dict(negatives=dict()), "negatives without proposals.*mim test mmdet"),
         (dict(proposals="work_dirs/p"), "proposals='work_dirs/p' without negatives"),
         (dict(proposals="work_dirs/none", negatives=dict()), "no folder of proposals at work_dirs/none"),
+        (dict(proposals="p", negatives="{}"), "negatives is '{}', expected a dict.*negatives.max_per_image="),
         (dict(proposals="p", negatives=dict(threshold=3)), "negatives has no setting threshold: choose from finest_"),
         (dict(proposals="p", negatives=dict(other_threshold=-3)), "other_threshold of the negative chips is -3"),
     ],

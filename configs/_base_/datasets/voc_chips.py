@@ -19,8 +19,8 @@ test_pipeline = [
     dict(type="LoadAnnotations", with_bbox=True),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
 ]
-# Negative chips, as in the paper: dump the proposals of a detector trained with rpn_voc.py, then set both
-# train_dataloader.dataset.proposals="work_dirs/proposals/NAME" and train_dataloader.dataset.negatives=dict().
+# Negative chips, as in the paper: train and test rpn_voc.py as its header says, then train with --cfg-options
+# train_dataloader.dataset.proposals=work_dirs/proposals/voc train_dataloader.dataset.negatives.max_per_image=2
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
@@ -31,8 +31,6 @@ train_dataloader = dict(
         chips=chips,
         pipeline=train_pipeline,
         max_broken=0.001,
-        proposals=None,
-        negatives=None,
         dataset=dict(
             type="mmdetpre.PackedVOCDataset",
             data_root=data_root,
