@@ -25,8 +25,8 @@ class ChipAssigner(MaxIoUAssigner):
 
     Args:
         ignore_iou_thr: Largest IoU of background with an out-of-range object: 0.3 for anchors as in SNIPER.
-        ignore_iof_thr: Largest part of a background prior that may lie in a crowd. Configs that inherit from mmdet's set
-            it anew, theirs says -1: as there, negative values ignore nothing.
+        ignore_iof_thr: Largest part of a background prior that may lie in a crowd; as the parent's, negative for
+            "ignore nothing", which is what mmdet's configs say: set it where you inherit from them.
         kwargs: Arguments of ``MaxIoUAssigner`` (``pos_iou_thr``, ``neg_iou_thr`` ...).
 
     Example:

@@ -13,7 +13,13 @@ from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.sample import object_classes
 
 CONFIGS = [
+    "faster_rcnn_r50_fpn_chips_coco.py",
+    "faster_rcnn_r50_fpn_chips_coco_sample.py",
+    "retinanet_chips_coco.py",
+    "retinanet_chips_coco_sample.py",
     "sniper_coco.py",
+    "sniper_coco_deform_roi.py",
+    "sniper_coco_deform_roi_sample.py",
     "sniper_coco_from_openimages.py",
     "sniper_coco_from_openimages_sample.py",
     "sniper_coco_sample.py",

@@ -1,0 +1,16 @@
+# SNIPER with deformable RoI pooling on the drawn sample in COCO layout. 2 cores, TIME, RESULT.
+#   python tools/misc/make_sample.py --layout coco
+#   mim train mmdet configs/det/sniper_coco_deform_roi_sample.py
+_base_ = "sniper_coco_sample.py"
+model = dict(
+    roi_head=dict(
+        bbox_roi_extractor=dict(
+            _delete_=True,
+            type="mmdetpre.DeformRoIExtractor",
+            roi_layer=dict(output_size=5, sampling_ratio=2, gamma=0.1),
+            out_channels=64,
+            featmap_strides=[8],
+        ),
+    )
+)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={"offset_fc": dict(lr_mult=0.01)}))

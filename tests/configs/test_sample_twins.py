@@ -1,0 +1,105 @@
+"""Every config that trains on drawn data trains, saves and is evaluated. New ones are found by their name."""
+
+import copy
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from mmdetpre.datasets import ChipMiningSampler
+from mmdetpre.sample import make_sample
+from mmdetpre.sample.folder import LAYOUTS
+
+TWINS = sorted((Path(__file__).resolve().parents[2] / "configs" / "det").glob("*_sample.py"))
+CHIPS = 4  # per epoch: one step
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Folder ``data`` with a few images in every layout, named as the configs name them."""
+    data = tmp_path_factory.mktemp("drawn") / "data"
+    for layout in LAYOUTS:
+        name = "sample" if layout == "openimages" else f"sample_{layout}"
+        make_sample(data / name, layout=layout, train=10, validation=3, progress=False)
+    return data
+
+
+class Record(Hook):
+    """What a run did."""
+
+    def __init__(self):
+        self.losses, self.evaluated = [], 0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.losses.append(float(outputs["loss"].detach()))
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.evaluated += 1
+
+    after_test_iter = after_val_iter
+
+
+def config(path, work_dir):
+    cfg = Config.fromfile(path)
+    cfg.work_dir = str(work_dir)
+    cfg.randomness = dict(seed=0)
+    cfg.experiment_name = path.stem
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        if cfg.get(name):
+            cfg[name].update(num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.batch_size = CHIPS
+    return cfg
+
+
+def start_weights(node):
+    """Paths of checkpoints that a config starts from."""
+    values = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else []
+    for value in values:
+        if isinstance(value, str) and value.endswith(".pth"):
+            yield value
+        yield from start_weights(value)
+
+
+def save_start_weights(cfg):
+    """What the run before this one would have left: weights of this detector."""
+    for path in set(start_weights(cfg.to_dict())):
+        assert path.startswith("work_dirs/"), f"{path} is neither drawn nor trained from what is drawn"
+        model = copy.deepcopy(cfg.model)
+        model.backbone.init_cfg = None
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(dict(state_dict=MODELS.build(model).state_dict(), meta={}), path)
+
+
+@pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
+def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch):
+    records = ChipMiningSampler.__iter__
+    monkeypatch.setattr(ChipMiningSampler, "__iter__", lambda self: itertools.islice(records(self), CHIPS))
+    monkeypatch.setattr(ChipMiningSampler, "__len__", lambda self: CHIPS)
+    # mmengine lays out the config's text for each checkpoint, which takes longer than this training.
+    monkeypatch.setattr("mmengine.config.config.FormatCode", lambda text, **style: (text, True))
+    monkeypatch.chdir(tmp_path)  # data and checkpoints are named from where a run is started
+    (tmp_path / "data").symlink_to(drawn)
+    init_default_scope("mmdet")
+    cfg = config(path, tmp_path / "run")
+    save_start_weights(cfg)
+    runner, record = Runner.from_cfg(cfg), Record()
+    runner.register_hook(record)
+    runner.train()
+    epochs = cfg.train_cfg.max_epochs
+    assert len(record.losses) == epochs
+    assert all(map(math.isfinite, record.losses))
+    assert (tmp_path / "run" / f"epoch_{epochs}.pth").exists()
+    if cfg.get("val_cfg") is None:
+        runner.test()
+    assert record.evaluated >= 3
+
+
+def test_twins_are_found():
+    assert len(TWINS) >= 3
