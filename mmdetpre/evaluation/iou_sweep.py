@@ -1,0 +1,83 @@
+"""Runs as a command line names them, as AP over IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, voc_average_precision
+from mmdetpre.evaluation.voc_table import check_comparable, read_json, to_dict
+
+
+def sweep_runs(
+    arguments: Sequence[str],
+    *,
+    iou_thrs: Sequence[float] | None = None,
+    mode: str | None = None,
+    plus_one: bool | None = None,
+) -> list[dict[str, Any]]:
+    """Read or compute AP over IoU of the runs of ``NAME=FILE`` arguments.
+
+    Args:
+        arguments: One per run; the file is the JSON of ``VOCIoUMetric`` or the ``.npz`` of ``DumpDetections``.
+        iou_thrs: Thresholds; ``None``: those of the JSON files, 0.1 to 0.9 where there is none.
+        mode: "11points" or "area"; ``None``: that of the JSON files, "11points" where there is none.
+        plus_one: See :func:`~mmdetpre.evaluation.voc_ap.voc_average_precision`; ``None`` likewise, else ``True``.
+
+    Returns:
+        One dictionary per run, as :func:`~mmdetpre.evaluation.voc_table.to_dict` makes it.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        ValueError: If an argument has another form, two runs have one name, a file is of another kind, or the runs
+            were not evaluated in the same way on the same boxes.
+
+    Example:
+        >>> sweep_runs(["ImageNet=work_dirs/a/iou.json", "OpenImages=work_dirs/b/iou.json"])  # doctest: +SKIP
+    """
+    files = dict(_name_and_file(argument) for argument in arguments)
+    if len(files) != len(arguments):
+        raise ValueError("Two runs have the same name: give each a name of its own.")
+    loaded = {name: _read(path, name) for name, path in files.items()}
+    read = [run for run in loaded.values() if isinstance(run, dict)]
+    wanted = {"iou_thrs": iou_thrs and list(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
+    for name, default in (("iou_thrs", FIGURE_1_IOUS), ("mode", "11points"), ("plus_one", True)):
+        for run in read:
+            if wanted[name] is None:
+                wanted[name] = run[name]
+            elif run[name] != wanted[name]:
+                raise ValueError(
+                    f"'{run['label']}' was evaluated with {name}={run[name]}, asked for is {name}={wanted[name]}: give"
+                    " its file of detections (.npz), which can be evaluated in any way, instead of the JSON file."
+                )
+        wanted[name] = default if wanted[name] is None else wanted[name]
+    runs = []
+    for name, run in loaded.items():
+        if isinstance(run, Detections):
+            try:
+                run = to_dict(voc_average_precision(run, **wanted), name)  # type: ignore[arg-type]
+            except ValueError as error:
+                raise ValueError(f"Run '{name}': {error}") from error
+        runs.append(run)
+    check_comparable(runs)
+    return runs
+
+
+def _name_and_file(argument: str) -> tuple[str, Path]:
+    name, _, file = argument.partition("=")
+    if not (name and file):
+        raise ValueError(f"The run '{argument}' has another form than NAME=FILE, such as scratch=iou.json.")
+    return name, Path(file)
+
+
+def _read(path: Path, name: str) -> dict[str, Any] | Detections:
+    if path.suffix == ".npz":
+        return Detections.load(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path} for the run '{name}'.")
+    runs = read_json(path)
+    if len(runs) != 1:
+        raise ValueError(f"{path} holds {len(runs)} runs: give the files of the single runs.")
+    return runs[0] | {"label": name}

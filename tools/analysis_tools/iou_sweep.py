@@ -1,0 +1,65 @@
+"""mAP of several runs over the IoU threshold, side by side: Figure 1 of the paper.
+
+A run is the JSON file of mmdetpre.VOCIoUMetric(outfile_prefix=...) or the file of mmdetpre.DumpDetections. Prints one
+table with the differences to the first run; --plot draws it, --out writes all classes as CSV or JSON.
+
+Example: python tools/analysis_tools/iou_sweep.py --run scratch=work_dirs/a/iou.json \\
+    --run OpenImages=work_dirs/b/detections.npz --plot iou_sweep.png --out iou_sweep.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdetpre.evaluation.iou_sweep import sweep_runs
+from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.evaluation.voc_ap import MODES
+from mmdetpre.evaluation.voc_table import format_comparison, write_csv, write_json
+from mmdetpre.visualization.iou_sweep import draw_iou_sweep
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
+    )
+    parser.add_argument("--iou-thrs", nargs="+", type=float, help="thresholds for files of detections (0.1 to 0.9)")
+    parser.add_argument("--eval-mode", choices=MODES, help="metric for files of detections (11points)")
+    parser.add_argument(
+        "--half-open",
+        action="store_const",
+        const=False,
+        dest="plus_one",
+        help="sides are x2 - x1 and not, as in VOC, x2 - x1 + 1: for files of detections on other data than VOC",
+    )
+    parser.add_argument("--title", default="", help="headline of the picture")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
+    parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+        runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=args.plus_one)
+    except (OSError, ValueError) as error:
+        print(f"iou_sweep: {error}", file=sys.stderr)
+        return 1
+    print(format_comparison(runs))
+    if args.out:
+        write = write_csv if args.out.suffix == ".csv" else write_json
+        write(args.out, runs, overwrite=args.force)
+    if args.plot:
+        args.plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_iou_sweep(runs, title=args.title).savefig(args.plot)
+    for path in filter(None, (args.out, args.plot)):
+        print(f"Written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
