@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmdetpre.evaluation.found_objects import CORRECT as FOUND
-from mmdetpre.evaluation.found_objects import FALSE, surest_first
+from mmdetpre.evaluation.found_objects import FALSE, surest_of_classes
 from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs
 
 IGNORED, CORRECT, LOCALISATION, SIMILAR, OTHER, BACKGROUND = -1, 0, 1, 2, 3, 4
@@ -97,11 +97,11 @@ def count_types(types: np.ndarray, label: np.ndarray, score: np.ndarray, objects
         >>> counts.top_detections.tolist(), counts.top_false_positives.tolist()
         ([[1, 0, 0, 0, 1]], [[0, 1, 0, 0, 1]])
     """
-    order = surest_first(score)
-    types, label = np.asarray(types)[order], np.asarray(label)[order]
+    types, objects = np.asarray(types), np.asarray(objects)
     counts = np.zeros((3, len(objects), len(TYPE_NAMES)), np.int64)
-    for c, number in enumerate(np.asarray(objects).tolist()):
-        own = types[(label == c) & (types != IGNORED)]
+    for c, rows in surest_of_classes(label, score).items():
+        own, number = types[rows], int(objects[c])
+        own = own[own != IGNORED]
         wrong = own[own != CORRECT]
         for part, chosen in enumerate((own[:number], wrong[:number], wrong)):
             counts[part, c] = np.bincount(chosen, minlength=len(TYPE_NAMES))

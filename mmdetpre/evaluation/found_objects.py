@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs
+from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs, rows_per_value
 
 CORRECT, IGNORED, FALSE = 1, 0, -1
 
@@ -78,3 +78,9 @@ def find_objects(
 def surest_first(score: np.ndarray) -> np.ndarray:
     """(n,) rows by falling score; equal ones keep their order."""
     return np.argsort(-np.asarray(score, np.float64), kind="stable")
+
+
+def surest_of_classes(label: np.ndarray, score: np.ndarray) -> dict[int, np.ndarray]:
+    """The rows of each class that occurs, by falling score."""
+    order = surest_first(score)
+    return {c: order[places] for c, places in rows_per_value(np.asarray(label)[order]).items()}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdetpre.evaluation.found_objects import CORRECT, IGNORED, FoundObjects, surest_first
+from mmdetpre.evaluation.found_objects import CORRECT, IGNORED, FoundObjects, surest_of_classes
 from mmdetpre.evaluation.normalised_precision import normalised_ap, normalised_precision
+from mmdetpre.evaluation.overlapping_pairs import rows_per_value
 
 MIN_PRECISION = 0.05
 
@@ -66,11 +67,9 @@ def detections_in_use(
     label, score = np.asarray(label), np.asarray(score)
     if score_thr is not None:
         return score >= score_thr
-    used = np.zeros(len(score), bool)
-    order = surest_first(score)
-    for c, number in enumerate(np.asarray(objects).tolist()):
-        rows = order[label[order] == c]
-        used[rows] = normalised_precision(found.outcome[rows], number, normal_objects) >= min_precision
+    used, objects = np.zeros(len(score), bool), np.asarray(objects)
+    for c, rows in surest_of_classes(label, score).items():
+        used[rows] = normalised_precision(found.outcome[rows], int(objects[c]), normal_objects) >= min_precision
     return used
 
 
@@ -110,8 +109,8 @@ def missed_by_level(
     levels, object_label = np.asarray(levels), np.asarray(object_label)
     is_found = np.zeros(len(levels), bool)
     is_found[found.object[np.asarray(used) & (found.outcome == CORRECT)]] = True
-    order = surest_first(detection_score)
-    rows_of_class = {c: order[np.asarray(detection_label)[order] == c] for c in np.unique(object_label).tolist()}
+    rows_of_class = surest_of_classes(detection_label, detection_score)
+    none = np.zeros(0, np.int64)
     results = []
     for k, name in enumerate(level_names):
         chosen = levels == k
@@ -120,8 +119,8 @@ def missed_by_level(
         elsewhere[elsewhere] = ~chosen[found.object[elsewhere]]
         outcome[elsewhere] = IGNORED
         aps = [
-            normalised_ap(outcome[rows_of_class[c]], int((chosen & (object_label == c)).sum()), normal_objects)
-            for c in np.unique(object_label[chosen]).tolist()
+            normalised_ap(outcome[rows_of_class.get(c, none)], len(objects), normal_objects)
+            for c, objects in rows_per_value(object_label[chosen]).items()
         ]
         results.append(
             LevelErrors(

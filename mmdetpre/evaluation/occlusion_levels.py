@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.evaluation.overlapping_pairs import rows_per_image
+from mmdetpre.evaluation.overlapping_pairs import rows_per_value
 
 LEVEL_NAMES = ("none", "low", "medium", "high")
 LEVEL_STARTS = (0.01, 0.10, 0.50)
@@ -32,7 +32,7 @@ def covered_fractions(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     covered = np.zeros(len(boxes))
-    for rows in rows_per_image(image).values():
+    for rows in rows_per_value(image).values():
         for i in rows:
             others = boxes[rows[rows != i]]
             clipped = np.concatenate(

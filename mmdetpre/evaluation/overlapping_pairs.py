@@ -49,9 +49,9 @@ def overlapping_pairs(
         raise ValueError(f"min_iou is {min_iou}: give a number above 0 and at most 1, such as 0.1.")
     detection_boxes = np.asarray(detection_boxes, np.float64).reshape(-1, 4)
     object_boxes = np.asarray(object_boxes, np.float64).reshape(-1, 4)
-    detection_rows = rows_per_image(detection_image)
+    detection_rows = rows_per_value(detection_image)
     pairs = []
-    for image, objects in rows_per_image(object_image).items():
+    for image, objects in rows_per_value(object_image).items():
         detections = detection_rows.get(image)
         if detections is None:
             continue
@@ -74,11 +74,11 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
-def rows_per_image(image: np.ndarray) -> dict[int, np.ndarray]:
-    """The rows of each image that has any, rising; (n,) image indices in any order."""
-    image = np.asarray(image, np.int64).reshape(-1)
-    if not len(image):
+def rows_per_value(column: np.ndarray) -> dict[int, np.ndarray]:
+    """The rows that hold each value of an integer column, such as the boxes of each image; rising, like the values."""
+    column = np.asarray(column, np.int64).reshape(-1)
+    if not len(column):
         return {}
-    order = np.argsort(image, kind="stable")
-    images, starts = np.unique(image[order], return_index=True)
-    return dict(zip(images.tolist(), np.split(order, starts[1:]), strict=True))
+    order = np.argsort(column, kind="stable")
+    values, starts = np.unique(column[order], return_index=True)
+    return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
