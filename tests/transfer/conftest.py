@@ -11,7 +11,7 @@ from mmdet.models.backbones import ResNet
 from torch import Tensor, nn
 
 
-def fill(module: nn.Module, seed: int = 0) -> nn.Module:
+def _fill(module: nn.Module, seed: int = 0) -> nn.Module:
     """Give every tensor values that no initialiser gives: statistics, scales and offsets too."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in module.state_dict().items():
@@ -24,13 +24,19 @@ def fill(module: nn.Module, seed: int = 0) -> nn.Module:
     return module
 
 
+@pytest.fixture(scope="session")
+def fill() -> Callable[..., nn.Module]:
+    """Function that fills a module with values that no initialiser gives."""
+    return _fill
+
+
 @pytest.fixture
 def resnet() -> Callable[..., ResNet]:
     """Function that builds a thin ResNet of mmdet with random weights; ``seed=None`` leaves it as built."""
 
     def make(depth: int = 18, seed: int | None = 0, **options) -> ResNet:
         module = ResNet(depth, **{"base_channels": 8, "stem_channels": 8, **options})
-        return module if seed is None else fill(module, seed)
+        return module if seed is None else _fill(module, seed)
 
     return make
 
