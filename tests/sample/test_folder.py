@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.sample import folder, make_sample
+from mmdetpre.sample import LAYOUTS, folder, make_sample
 from mmdetpre.sample.openimages_layout import OpenImagesLayout
 
 SMALL = dict(train=3, validation=1, size=(128, 96), progress=False)
@@ -104,3 +104,12 @@ def test_bad_arguments(tmp_path: Path, arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_sample(tmp_path / "s", **{**SMALL, **arguments})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "openimages"])
+def test_every_layout_is_deterministic_and_complete(tmp_path: Path, layout: str) -> None:
+    first, second = (make_sample(tmp_path / name, layout=layout, **SMALL) for name in ("a", "b"))
+    assert contents(first) == contents(second)
+    stamp = json.loads((first / "sample.json").read_text())
+    assert stamp["parameters"]["which"] == LAYOUTS[layout].which == ("target" if layout == "voc" else "source")
+    assert stamp["files"] == len(contents(first)) - 1

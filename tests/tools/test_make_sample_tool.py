@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 TOOL = Path(__file__).parents[2] / "tools/misc/make_sample.py"
 
 
@@ -15,3 +17,18 @@ def test_draws_reuses_and_refuses(tmp_path: Path, run_tool: Callable, run_tool_h
     other = run_tool_here(TOOL, *arguments, "--seed", "1")
     assert other.returncode == 1
     assert "seed=0 (asked: 1)" in other.stderr
+
+
+def test_every_layout_at_once(tmp_path: Path, run_tool_here: Callable) -> None:
+    small = ["--train", "1", "--val", "1", "--size", "128x96"]
+    made = run_tool_here(TOOL, "--layout", "all", "--out", str(tmp_path), *small)
+    assert made.returncode == 0, made.stderr
+    folders = {"sample", "sample_coco", "sample_voc", "sample_imagenet_loc"}
+    assert {path.name for path in tmp_path.iterdir()} == folders
+    assert made.stdout.count("Sample ready") == 4
+
+
+def test_default_folders_and_classes(tmp_path: Path, run_tool_here: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_tool_here(TOOL, "--layout", "voc", "--train", "1", "--val", "1", "--size", "128x96").returncode == 0
+    assert (tmp_path / "data/sample_voc/VOCdevkit/VOC2012/ImageSets/Main/Clover_train.txt").is_file()
