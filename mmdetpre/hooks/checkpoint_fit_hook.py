@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
@@ -15,7 +17,8 @@ class CheckpointFitHook(Hook):
     """Refuses to test, validate or resume with a checkpoint of another class count or another model.
 
     mmengine warns and goes on with random weights. That is right where training starts from other weights
-    (``load_from`` without ``resume``), and left alone there; elsewhere the results would be noise.
+    (``load_from`` without ``resume``), and left alone there; elsewhere the results would be noise. As many classes of
+    other names, which may be the same classes in another order, are warned of.
 
     Raises:
         ValueError: See :func:`mmdetpre.checkpoint_fit.require_fit`.
@@ -28,4 +31,21 @@ class CheckpointFitHook(Hook):
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
-        require_fit(model, checkpoint, str(runner._load_from or "The checkpoint"))
+        name = str(runner._load_from or "The checkpoint")
+        require_fit(model, checkpoint, name)
+        learned = (checkpoint.get("meta", {}).get("dataset_meta") or {}).get("classes") or ()
+        tested = _tested_classes(runner)
+        if len(learned) == len(tested) and tuple(learned) != tuple(tested):
+            k = next(k for k, pair in enumerate(zip(learned, tested, strict=True)) if pair[0] != pair[1])
+            runner.logger.warning(
+                f"{name} learned other class names than those that are tested: class {k} is {learned[k]!r} there and"
+                f" {tested[k]!r} here. If that is no other spelling, every score below is of the wrong class."
+            )
+
+
+def _tested_classes(runner: Runner) -> Sequence[str]:
+    for loop in (runner._test_loop, runner._val_loop):
+        dataset = getattr(getattr(loop, "dataloader", None), "dataset", None)  # a dict has neither
+        if classes := getattr(dataset, "metainfo", {}).get("classes"):
+            return classes
+    return ()

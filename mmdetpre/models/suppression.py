@@ -47,8 +47,8 @@ def soft_nms(
     Example:
         >>> boxes = np.array([[100, 100, 200, 200], [110, 100, 210, 200], [300, 300, 400, 400]], dtype=np.float32)
         >>> keep, scores = soft_nms(boxes, np.array([0.9, 0.8, 0.5]), np.zeros(3))
-        >>> keep.tolist(), scores.round(4).tolist()
-        ([0, 2, 1], [0.9, 0.5, 0.2369])
+        >>> keep.tolist(), [f"{score:.4f}" for score in scores]
+        ([0, 2, 1], ['0.9000', '0.5000', '0.2369'])
     """
     if sigma <= 0:
         raise ValueError(f"sigma is {sigma}: the width of the Gaussian must be positive; SNIPER takes 0.55.")

@@ -29,8 +29,20 @@ class Detector(nn.Module):
         raise NotImplementedError
 
 
-def runner(model, loop, resume=False):
-    return SimpleNamespace(model=model, _train_loop=loop, _resume=resume, _load_from="a.pth")
+def runner(model, loop, resume=False, classes=None):
+    dataset = SimpleNamespace(metainfo=dict(classes=classes))
+    tests = SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
+    lines = []
+    return SimpleNamespace(
+        model=model,
+        lines=lines,
+        logger=SimpleNamespace(warning=lines.append),
+        _train_loop=loop,
+        _test_loop=tests,
+        _val_loop=dict(),
+        _resume=resume,
+        _load_from="a.pth",
+    )
 
 
 TRAINING = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
@@ -46,6 +58,17 @@ def test_refused(model, loop, resume):
 
 def test_training_may_begin_from_other_classes():
     CheckpointFitHook().after_load_checkpoint(runner(Detector(), TRAINING), CHECKPOINT)
+
+
+def test_classes_of_other_names_are_warned_of():
+    checkpoint = dict(state_dict=Detector(3).state_dict(), meta=dict(dataset_meta=dict(classes=("cat", "dog", "owl"))))
+    for classes, expected in (
+        (["cat", "owl", "dog"], "class 1 is 'dog' there and 'owl' here"),
+        (["cat", "dog", "owl"], ""),
+    ):
+        run = runner(Detector(3), dict(), classes=classes)
+        CheckpointFitHook().after_load_checkpoint(run, checkpoint)
+        assert expected in "".join(run.lines) and len(run.lines) == bool(expected)
 
 
 def test_a_real_test_run_stops(sample_config, tmp_path):
