@@ -1,4 +1,5 @@
-# SNIPER with deformable RoI pooling on the drawn sample in COCO layout. 110 s of processor time while others worked, AP@0.5 0.27.
+# SNIPER with deformable RoI pooling on the drawn sample in COCO layout, from scratch. AP@0.5 0.27 after 110 s of
+# processor time on cores that others used as well.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/sniper_coco_deform_roi_sample.py
 _base_ = "sniper_coco_sample.py"
