@@ -19,5 +19,5 @@ model = dict(
         loss_bbox=dict(type="SmoothL1Loss", beta=1.0),
     ),
     train_cfg=dict(rcnn=dict(fine_rois=16, fine_divisor=16)),
-    test_cfg=dict(rcnn=dict(objectness_thr=0.01)),
+    test_cfg=dict(rcnn=dict(objectness_thr=0.01, nms=dict(_delete_=True, type="soft_nms", sigma=0.55, min_score=1e-3))),
 )

@@ -1,0 +1,1 @@
+"""What features and detections say: plain functions on arrays, and what feeds them."""

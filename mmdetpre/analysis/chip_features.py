@@ -1,0 +1,70 @@
+"""Features of the objects on the chips of a training config, averaged by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torchvision.ops import roi_align
+from tqdm import tqdm
+
+from mmdetpre.analysis.class_clusters import ClassMeans
+from mmdetpre.models.instances import boxes_of
+from mmdetpre.transfer.load_backbone import load_backbone
+
+
+@torch.no_grad()
+def class_means_of_config(
+    config: str | Config,
+    checkpoint: str,
+    device: str = "cpu",
+    max_chips: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> tuple[ClassMeans, list[str]]:
+    """Mean of the backbone's last map over the boxes of each class, and the ids of the classes in label order.
+
+    One epoch of chips is looked at, each with the boxes that are valid in it.
+
+    Args:
+        config: Training config with a chip data set.
+        checkpoint: Weights of its backbone, alone or in a detector or classifier.
+        device: Where the detector runs.
+        max_chips: Look at about so many chips only.
+        options: Values of the config to override, by dotted key.
+        progress: Show a progress bar.
+
+    Raises:
+        BackboneNotLoaded: If the checkpoint is missing or does not fill the backbone.
+        FileNotFoundError: If config or data are missing.
+    """
+    cfg = Config.fromfile(config) if isinstance(config, str) else config
+    cfg.merge_from_dict(dict(options or {}))
+    init_default_scope("mmdet")
+    model = MODELS.build(cfg.model).eval()
+    load_backbone(model.backbone, checkpoint, check_preprocessing=False)
+    model.to(device)
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    meta = loader.dataset.metainfo
+    classes = list(meta.get("wnids") or meta["classes"])
+    means = ClassMeans(len(classes))
+    seen, total = 0, min(max_chips or len(loader.sampler), len(loader.sampler))
+    with tqdm(total=total, unit="chip", desc="features of classes", disable=not progress) as bar:
+        for batch in loader:
+            data = model.data_preprocessor(batch, False)
+            maps = model.backbone(data["inputs"])[-1].float()
+            gt = [sample.gt_instances for sample in data["data_samples"]]
+            scale = maps.shape[-1] / data["inputs"].shape[-1]
+            boxes = [boxes_of(instances) for instances in gt]
+            features = roi_align(maps, boxes, 1, scale, sampling_ratio=14, aligned=True).flatten(1)
+            means.add(features.cpu().numpy(), torch.cat([instances.labels for instances in gt]).cpu().numpy())
+            seen += len(gt)
+            bar.update(len(gt))
+            if seen >= total:
+                break
+    return means, classes
