@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,9 @@ class CocoMetric(MMDetCocoMetric):
                     f" and use_mp_eval={self.use_mp_eval}: use backend='pycocotools' for these."
                 )
         self.backend = backend
-        self.iou_thrs = np.atleast_1d(np.asarray(self.iou_thrs, float))  # pycocotools' summary fails on a list
+        self.iou_thrs: Any = np.array(
+            vars(self)["iou_thrs"], np.float64, ndmin=1
+        )  # pycocotools' summary fails on a list
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """The metrics of ``mmdet.CocoMetric``."""
@@ -87,8 +90,7 @@ class HotCOCOeval(COCOeval):
         Raises:
             ValueError: If hotcoco cannot take the annotations, for instance because an id is no whole number.
         """
-        import hotcoco
-
+        hotcoco: Any = importlib.import_module("hotcoco")
         own = self.params
         own.imgIds, own.maxDets = list(np.unique(own.imgIds)), sorted(own.maxDets)
         if own.useCats:

@@ -191,7 +191,7 @@ class Detections:
             raise ValueError(f"{path} is damaged: it has no column '{missing[0]}'. {_ADVICE}")
         try:
             return cls(
-                **{name: arrays[name] for name in names},  # type: ignore[arg-type]
+                **{name: arrays[name] for name in names},
                 truth=None if truth["image"] is None else GroundTruth(**truth),  # type: ignore[arg-type]
             )
         except (ValueError, TypeError) as error:

@@ -42,7 +42,7 @@ def sweep_runs(
         raise ValueError("Two runs have the same name: give each a name of its own.")
     loaded = {name: _read(path, name) for name, path in files.items()}
     read = [run for run in loaded.values() if isinstance(run, dict)]
-    wanted = {"iou_thrs": iou_thrs and list(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
+    wanted: dict[str, Any] = {"iou_thrs": iou_thrs and list(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
     for name, default in (("iou_thrs", FIGURE_1_IOUS), ("mode", "11points"), ("plus_one", True)):
         for run in read:
             if wanted[name] is None:
@@ -54,13 +54,11 @@ def sweep_runs(
                 )
         wanted[name] = default if wanted[name] is None else wanted[name]
     runs = []
-    for name, run in loaded.items():
-        if isinstance(run, Detections):
-            try:
-                run = to_dict(voc_average_precision(run, **wanted), name)  # type: ignore[arg-type]
-            except ValueError as error:
-                raise ValueError(f"Run '{name}': {error}") from error
-        runs.append(run)
+    for name, found in loaded.items():
+        try:
+            runs.append(found if isinstance(found, dict) else to_dict(voc_average_precision(found, **wanted), name))
+        except ValueError as error:
+            raise ValueError(f"Run '{name}': {error}") from error
     check_comparable(runs)
     return runs
 

@@ -12,6 +12,7 @@ from mmdet.evaluation import VOCMetric
 from mmdetpre.evaluation import voc_iou_metric
 from mmdetpre.evaluation.detections_file import Detections
 from mmdetpre.evaluation.dump_detections import DumpDetections
+from mmdetpre.evaluation.voc_ap import voc_average_precision
 from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
 from mmdetpre.evaluation.voc_table import read_json
 from mmdetpre.registry import METRICS
@@ -154,6 +155,28 @@ def test_two_images_of_one_id_are_refused_while_testing(drawn_run, tmp_path):
     samples = as_samples(run)
     with pytest.raises(ValueError, match="image id '0' occurs twice"):
         evaluate(DumpDetections(out_file=str(tmp_path / "run.npz")), run, [*samples, samples[0]])
+
+
+def test_a_runner_evaluates_and_writes_the_detections(sample_config, tmp_path):
+    from mmengine.runner import Runner
+
+    cfg = sample_config()
+    path = tmp_path / "run.npz"
+    cfg.val_evaluator = [
+        {"type": "mmdetpre.VOCIoUMetric", "plus_one": False, "iou_thrs": [0.1, 0.5]},
+        {"type": "mmdetpre.DumpDetections", "out_file": str(path)},
+    ]
+    runner = Runner.from_cfg(cfg)
+    results = runner.val()
+    run = Detections.load(path)
+    assert list(results) == ["pascal_voc/mAP", "pascal_voc/AP10", "pascal_voc/AP50"]
+    assert len(run.names) == 6 and all(Path(name).is_file() for name in run.paths) and (run.sizes > 0).all()
+    expected = voc_average_precision(run, [0.1, 0.5], plus_one=False).mean_ap
+    assert [results["pascal_voc/AP10"], results["pascal_voc/AP50"]] == expected.tolist()
+    dataset = runner.val_dataloader.dataset
+    boxes = [one["bbox"] for i in range(6) for one in dataset.get_data_info(i)["instances"]]
+    np.testing.assert_allclose(run.ground_truth().boxes, boxes, atol=1e-4)
+    assert (run.ground_truth().occluded >= 0).all()
 
 
 def _rank(rank: int, address: str, run: Detections, folder: Path, expected: dict) -> None:
