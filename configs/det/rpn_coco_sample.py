@@ -1,9 +1,9 @@
-# The region proposal network alone on the drawn sample in COCO's layout, then negative chips. 2 cores: TIME.
+# The region proposal network alone on the drawn sample in COCO's layout, then negative chips. Time as rpn_voc_sample.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/rpn_coco_sample.py
 #   mim test mmdet configs/det/rpn_coco_sample.py --checkpoint work_dirs/rpn_coco_sample/epoch_2.pth --tta
-#   mim train mmdet configs/det/sniper_coco_sample.py --cfg-options
-#       train_dataloader.dataset.proposals=work_dirs/proposals/coco_sample
+#   mim train mmdet configs/det/sniper_coco_sample.py --cfg-options \
+#       train_dataloader.dataset.proposals=work_dirs/proposals/coco_sample \
 #       train_dataloader.dataset.negatives.max_per_image=2
 _base_ = [
     "../_base_/models/sniper_r18_sample.py",
