@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,10 +137,8 @@ def test_v1c_into_v1d_is_incomplete_although_all_shapes_fit(save: Callable) -> N
 @pytest.mark.parametrize("how", ["config", "name"])
 def test_caffe_style_is_refused_unless_told(resnet: Callable, save: Callable, how: str) -> None:
     source = resnet(50).state_dict()
-    if how == "config":
-        path = save(source, meta={"cfg": CAFFE_CONFIG})
-    else:
-        path = save(source, name="resnet50_caffe.pth")
+    how_it_tells = {"config": dict(meta={"cfg": CAFFE_CONFIG}), "name": dict(name="resnet50_caffe.pth")}
+    path = save(source, **how_it_tells[how])
     options = {"preprocessing": Preprocessing(IMAGENET.mean, IMAGENET.std, "rgb", "pytorch")}
     report = outcome(resnet(50, seed=1), path, **options)
     assert report.verdict == "refused"
@@ -202,13 +201,15 @@ def test_unknown_keys_are_incomplete(resnet: Callable, save: Callable) -> None:
 
 
 def test_a_classifier_without_prefix_is_expected(resnet: Callable, save: Callable) -> None:
-    report = outcome(resnet(seed=1), save(resnet().state_dict() | {"fc.weight": torch.ones(3), "fc.bias": torch.ones(3)}))
+    report = outcome(
+        resnet(seed=1), save(resnet().state_dict() | {"fc.weight": torch.ones(3), "fc.bias": torch.ones(3)})
+    )
     assert report.verdict == "expected" and [name for name, _ in report.expected] == ["fc.weight", "fc.bias"]
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.97])
 def test_a_truncated_file_is_refused(resnet: Callable, save: Callable, keep: float, tmp_path) -> None:
-    whole = open(save(resnet().state_dict()), "rb").read()
+    whole = Path(save(resnet().state_dict())).read_bytes()
     path = tmp_path / "cut.pth"
     path.write_bytes(whole[: int(len(whole) * keep)])
     report = outcome(resnet(seed=1), path)

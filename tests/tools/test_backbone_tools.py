@@ -1,0 +1,84 @@
+"""export_backbone.py, inspect_backbone.py and verify_transfer.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.models.backbones import ResNet
+
+TOOLS = Path(__file__).parents[2] / "tools/model_converters"
+CONFIG = """
+default_scope = "mmdet"
+model = dict(
+    type="FCOS",
+    data_preprocessor=dict(type="DetDataPreprocessor", mean=[0, 0, 0], std=[255, 255, 255], bgr_to_rgb=True),
+    backbone=dict(type="ResNet", depth={depth}, base_channels=4, frozen_stages=1, norm_eval=False),
+)
+"""
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    module = ResNet(18, base_channels=4)
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, tensor in module.state_dict().items():
+        state[f"backbone.{name}"] = torch.rand(tensor.shape, generator=generator) if tensor.dim() else tensor
+    torch.save({"state_dict": state | {"bbox_head.bias": torch.ones(2)}, "meta": {"epoch": 3}}, tmp_path / "run.pth")
+    return tmp_path / "run.pth"
+
+
+def test_export_inspect_verify(checkpoint: Path, tmp_path: Path, run_tool: Callable, run_tool_here: Callable) -> None:
+    out = tmp_path / "backbone.pth"
+    exported = run_tool(TOOLS / "export_backbone.py", checkpoint, out, "--source-dataset", "drawn")
+    assert exported.returncode == 0, exported.stderr
+    assert "source_dataset: drawn" in exported.stdout and "epoch: 3" in exported.stdout
+    again = run_tool_here(TOOLS / "export_backbone.py", checkpoint, out)
+    assert again.returncode == 1 and "--overwrite" in again.stderr
+
+    shown = run_tool_here(TOOLS / "inspect_backbone.py", out)
+    assert shown.returncode == 0 and "backbone: ResNet-18, width 4" in shown.stdout
+    (tmp_path / "same.py").write_text(CONFIG.format(depth=18))
+    (tmp_path / "deeper.py").write_text(CONFIG.format(depth=34))
+    report = tmp_path / "report.json"
+    fits = run_tool_here(TOOLS / "inspect_backbone.py", out, "--into", tmp_path / "same.py", "--json", report)
+    assert fits.returncode == 0, fits.stdout + fits.stderr
+    assert "Backbone: COMPLETE" in fits.stdout and "layer1     frozen" in fits.stdout
+    assert json.loads(report.read_text())["verdict"] == "complete"
+    deeper = run_tool_here(TOOLS / "inspect_backbone.py", out, "--into", tmp_path / "deeper.py")
+    assert deeper.returncode == 1 and "wrong depth" in deeper.stdout
+
+    image = tmp_path / "image.png"
+    cv2.imwrite(str(image), np.random.default_rng(0).integers(0, 255, (70, 90, 3), dtype=np.uint8))
+    verified = run_tool_here(TOOLS / "verify_transfer.py", out, "--image", image)
+    assert verified.returncode == 0, verified.stderr
+    assert "Identical in all three." in verified.stdout and verified.stdout.count("0  0  0  0") == 3
+
+
+@pytest.mark.parametrize("tool", ["export_backbone", "inspect_backbone", "verify_transfer"])
+def test_bad_files_are_one_line_on_stderr(tool: str, tmp_path: Path, run_tool_here: Callable) -> None:
+    bad = tmp_path / "bad.pth"
+    bad.write_text("no checkpoint at all")
+    more = [tmp_path / "out.pth"] if tool == "export_backbone" else []
+    for path, reason in ((bad, "is no checkpoint"), (tmp_path / "none.pth", "not there")):
+        found = run_tool_here(TOOLS / f"{tool}.py", path, *more)
+        assert found.returncode == 1 and reason in found.stderr and found.stderr.startswith(f"{tool}: ")
+        assert found.stderr.count("\n") == 1
+
+
+def test_a_config_without_a_backbone(checkpoint: Path, tmp_path: Path, run_tool_here: Callable) -> None:
+    (tmp_path / "none.py").write_text("x = 1\n")
+    found = run_tool_here(TOOLS / "inspect_backbone.py", checkpoint, "--into", tmp_path / "none.py")
+    assert found.returncode == 1 and "no model.backbone" in found.stderr
+
+
+@pytest.mark.parametrize("tool", ["export_backbone", "inspect_backbone", "verify_transfer"])
+def test_help_has_an_example(tool: str, run_tool_here: Callable) -> None:
+    found = run_tool_here(TOOLS / f"{tool}.py", "--help")
+    assert found.returncode == 0 and f"Example: python tools/model_converters/{tool}.py" in found.stdout
