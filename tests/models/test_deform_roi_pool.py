@@ -5,6 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from mmcv import ops
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmdetpre.models import deform_roi_pool as module
@@ -227,3 +229,17 @@ def test_layer_that_does_not_fit_the_head_is_refused(sample_config):
     cfg.model.roi_head.bbox_roi_extractor.out_channels = 256
     with pytest.raises(ValueError, match="proj_channels=64.*out_channels=256"):
         MODELS.build(cfg.model)
+
+
+@pytest.mark.parametrize("name, weight_decay", [("sniper_coco_deform_roi", 0), ("sniper_coco_deform_roi_sample", None)])
+def test_offsets_learn_at_a_hundredth_of_the_rate(repository, name, weight_decay):
+    cfg = Config.fromfile(repository / "configs" / "det" / f"{name}.py").optim_wrapper
+    model = torch.nn.ModuleDict(dict(pool=TwoStepDeformRoIPool(2, 1 / 8, 3), other=torch.nn.Linear(2, 2)))
+    rates = {}
+    for group in build_optim_wrapper(model, cfg).optimizer.param_groups:
+        name = next(n for n, p in model.named_parameters() if p is group["params"][0])
+        rates[name] = group["lr"] / cfg.optimizer.lr
+        if name.endswith("bias") and weight_decay is not None:
+            assert group["weight_decay"] == weight_decay
+    assert rates["pool.offset_fc.weight"] == rates["pool.offset_fc.bias"] == pytest.approx(0.01)
+    assert rates["other.weight"] == 1
