@@ -138,18 +138,20 @@ def mine_negatives(
             np.uint64(epoch),
             first_image + start,
         )
-        return NegativeChips(ChipTable(*columns, negative=np.ones(len(counts), dtype=np.bool_)), counts)
+        found = ChipTable(*columns)
+        found.negative[:] = True
+        return NegativeChips(found, counts)
 
     with (
         ThreadPoolExecutor(threads or available_cores()) as pool,
         tqdm(total=count, desc="mining negative chips", unit="image", disable=not progress) as bar,
     ):
         work = list(_image_ranges(rows, annotations.box_offsets)) or [(0, 0)]
-        found = []
+        results = []
         for images, result in zip(work, pool.map(mine, work), strict=True):
-            found.append(result)
+            results.append(result)
             bar.update(images[1] - images[0])
-    tables, counts = zip(*found, strict=True)
+    tables, counts = zip(*results, strict=True)
     return NegativeChips(ChipTable.concatenate(tables), np.concatenate(counts))
 
 

@@ -26,7 +26,7 @@ class ProposalEntry(NamedTuple):
     size: tuple[int, int]
     shard: int
     start: int
-    count: int
+    number: int
 
 
 def check_out_dir(out_dir: Path, overwrite: bool) -> None:
@@ -126,18 +126,23 @@ def finish_proposals(
         chosen.setdefault(entry.path, entry)
     images = [chosen[path] for path in sorted(chosen)]
     offsets = np.zeros(len(images) + 1, np.int64)
-    np.cumsum([entry.count for entry in images], out=offsets[1:])
+    np.cumsum([entry.number for entry in images], out=offsets[1:])
     sizes = np.array([entry.size for entry in images], np.int32).reshape(-1, 2)
     names = NameColumn.pack([entry.path for entry in images])
     whole.mkdir()
     for name, shape in (("boxes", (4,)), ("scores", ())):
-        shards = {entry.shard: _shard(part / f"{name}-{entry.shard}.bin", shape) for entry in images if entry.count}
+        shards = {entry.shard: _shard(part / f"{name}-{entry.shard}.bin", shape) for entry in images if entry.number}
         column = open_memmap(whole / f"{name}.npy", "w+", np.float32, (int(offsets[-1]), *shape))
         for entry, start in zip(images, offsets.tolist(), strict=False):
-            if entry.count:
-                column[start : start + entry.count] = shards[entry.shard][entry.start : entry.start + entry.count]
+            if entry.number:
+                column[start : start + entry.number] = shards[entry.shard][entry.start : entry.start + entry.number]
         column.flush()
-    small = {"offsets": offsets, "sizes": sizes, "path_bytes": names.blob, "path_offsets": names.offsets}
+    small: dict[str, np.ndarray] = {
+        "offsets": offsets,
+        "sizes": sizes,
+        "path_bytes": names.blob,
+        "path_offsets": names.offsets,
+    }
     for name, array in small.items():
         np.save(whole / f"{name}.npy", array)
     meta = {
