@@ -35,6 +35,7 @@ CONFIGS = [
     "sniper_voc_from_coco.py",
     "sniper_voc_from_coco_sample.py",
     "sniper_voc_from_imagenet_cls.py",
+    "sniper_voc_from_imagenet_cls_sample.py",
     "sniper_voc_from_imagenet_loc.py",
     "sniper_voc_from_imagenet_loc_sample.py",
     "sniper_voc_from_openimages.py",
