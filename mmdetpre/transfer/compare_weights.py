@@ -75,8 +75,9 @@ def compare_weights(
         report.verdict = "expected" if report.expected or report.conversions else "complete"
     report.reasons = refusals + forms + _statistics_reason(report)
     if report.verdict == "incomplete" and not report.reasons:
-        kinds = {"missing": report.missing, "left over": report.unexpected, "of another shape": report.shape_clashes}
-        counts = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names)
+        numbers = (len(report.missing), len(report.unexpected), len(report.shape_clashes))
+        kinds = ("missing", "left over", "of another shape")
+        counts = ", ".join(f"{number} {kind}" for number, kind in zip(numbers, kinds, strict=True) if number)
         report.reasons.append(f"the names alone do not tell why tensors differ ({counts}); they are listed below")
     return report
 

@@ -18,7 +18,7 @@ def find_backbone(model: nn.Module, name: str = "backbone") -> nn.Module:
         ValueError: If there is none; the message lists those of the parts.
     """
     while is_model_wrapper(model) or isinstance(model, BaseAveragedModel | BaseTTAModel):
-        model = model.module
+        model = model.get_submodule("module")
     try:
         return model.get_submodule(name)
     except AttributeError:

@@ -65,6 +65,13 @@ def inspect_into(
         raise ValueError(f"{config} has no model.backbone: give the config of a detector, segmentor or classifier.")
     with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmengine")):
         module = MODELS.build(backbone)  # builds only: init_cfg acts in init_weights
-    preprocessing = from_config(cfg, origin="its config")
-    options = {"entry": entry, "preprocessing": preprocessing, "check_preprocessing": check_preprocessing}
-    return load_backbone(module, source, prefix, dry_run=True, **options), freezing_table(module)
+    report = load_backbone(
+        module,
+        source,
+        prefix,
+        entry=entry,
+        preprocessing=from_config(cfg, origin="its config"),
+        check_preprocessing=check_preprocessing,
+        dry_run=True,
+    )
+    return report, freezing_table(module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -133,7 +134,8 @@ def _compare_preprocessing(
     refuse: bool,
 ) -> None:
     file = of_checkpoint(checkpoint, names.naming)
-    model = model or Preprocessing(style=getattr(module, "style", None), origin="the backbone; the rest is not known")
+    model = model or Preprocessing(origin="the backbone; the rest is not known")
+    model = replace(model, style=model.style or getattr(module, "style", None))
     report.preprocessing = {"file": str(file) if file else "not known", "model": str(model)}
     bottleneck = "layer1.0.conv3.weight" in names.names
     for difference in differences(file, model, bottleneck):

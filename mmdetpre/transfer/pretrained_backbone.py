@@ -73,9 +73,9 @@ class PretrainedBackbone:
             Path(self.report_file).write_text(self.report.to_json())
         # What mmengine and mmpretrain do behind an initialiser that is not their own `Pretrained`:
         if hasattr(module, "zero_init_residual"):
-            module.zero_init_residual = False
+            setattr(module, "zero_init_residual", False)  # noqa: B010 - a plain assignment means a parameter to mypy
         for part in module.modules():
             if part is not module and hasattr(part, "_is_init"):
-                part._is_init = True
+                setattr(part, "_is_init", True)  # noqa: B010
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"PretrainedBackbone: {self.report.verdict}, from {self.checkpoint}")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.distributed as dist
 from mmdet.structures import DetDataSample
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData, PixelData
 from mmpretrain.structures import DataSample
@@ -305,6 +310,54 @@ def test_export_finds_obstacles_before_training(run: Callable, tmp_path: Path, o
 def test_a_model_without_a_backbone_lists_its_parts(run: Callable, backbone_file: Path) -> None:
     with pytest.raises(ValueError, match="it has backbone. Say which"):
         run("mmpretrain", [load(backbone_file, backbone="student.backbone")])
+
+
+def _rank(rank: int, address: str, paths: list[str], work_dir: str, queue) -> None:
+    """One of two processes: loads into a wrapped model as the Runner would have it."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    model = torch.nn.Module()
+    model.backbone = build_in_toolbox("mmdet", dict(type="ResNet", init_cfg=None, **BACKBONE))
+    wrapped = MMDistributedDataParallel(model)
+    logger = logging.getLogger(f"rank {rank}")
+    runner = SimpleNamespace(model=wrapped, cfg={}, work_dir=work_dir, timestamp="now", logger=logger, _resume=False)
+    hook = HOOKS.build(load(paths[rank]))
+    try:
+        hook.before_train(runner)
+        hook.before_train_iter(runner, 0)
+        queue.put((rank, hook.report.digest, ""))
+    except RuntimeError as error:
+        queue.put((rank, "", str(error)))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def run_ranks(address: str, paths: list[str], work_dir: Path) -> dict[int, tuple[str, str]]:
+    work_dir.mkdir()
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    ranks = [context.Process(target=_rank, args=(r, address, paths, str(work_dir), queue)) for r in (0, 1)]
+    for process in ranks:
+        process.start()
+    results = [queue.get(timeout=120) for _ in ranks]
+    for process in ranks:
+        process.join(timeout=60)
+    return {rank: rest for rank, *rest in results}
+
+
+def test_every_rank_loads_and_one_reports(backbone_file: Path, tmp_path: Path) -> None:
+    found = run_ranks(f"file://{tmp_path}/store", [str(backbone_file)] * 2, tmp_path / "run")
+    digest = read_checkpoint(backbone_file).backbone_metadata["digest"]
+    assert found == {0: [digest, ""], 1: [digest, ""]}
+    assert len(reports(tmp_path / "run")) == 1
+
+
+def test_ranks_with_different_files_stop(backbone_file: Path, tmp_path: Path) -> None:
+    tensors = read_checkpoint(backbone_file).tensors
+    write_backbone(tmp_path / "other.pth", tensors | {"conv1.weight": tensors["conv1.weight"] * 2})
+    paths = [str(backbone_file), str(tmp_path / "other.pth")]
+    found = run_ranks(f"file://{tmp_path}/store", paths, tmp_path / "run")
+    assert all("2 different backbones" in message for _, message in found.values())
 
 
 @pytest.mark.parametrize("toolbox", ["mmdet", "mmseg", "mmpretrain"])
