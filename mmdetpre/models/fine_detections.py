@@ -21,7 +21,7 @@ def fine_detections(boxes: Tensor, scores: Tensor, cfg: ConfigDict) -> InstanceD
         scores: (R, F) scores.
         cfg: ``score_thr``: pairs with a higher score are detections; ``nms``: ``None`` (none),
             ``dict(type="nms", iou_threshold=0.45)`` or, Gaussian, ``dict(type="soft_nms", sigma=0.55, min_score=1e-3)``
-            (an ``iou_threshold`` inherited from a base config has no effect, as in mmcv); ``max_per_img``:
+            (keys of the other kind, inherited from a base config, have no effect); ``max_per_img``:
             detections kept, ``None`` or -1 for all.
 
     Returns:
@@ -51,9 +51,10 @@ def fine_detections(boxes: Tensor, scores: Tensor, cfg: ConfigDict) -> InstanceD
         scores, keep = scores.sort(descending=True, stable=True)
         scores, keep = scores[:limit], keep[:limit]
     else:
-        if kind == "soft_nms":
-            nms.pop("iou_threshold", None)
-        arrays = [a.detach().float().cpu().numpy() for a in (boxes, scores)]
-        kept, values = (hard_nms if kind == "nms" else soft_nms)(*arrays, label.cpu().numpy(), max_per_img=limit, **nms)
+        known = ("iou_threshold",) if kind == "nms" else ("sigma", "min_score")
+        nms = {key: value for key, value in nms.items() if key in known}
+        suppress = hard_nms if kind == "nms" else soft_nms
+        box_array, score_array = (values.detach().float().cpu().numpy() for values in (boxes, scores))
+        kept, values = suppress(box_array, score_array, label.cpu().numpy(), max_per_img=limit, **nms)
         keep, scores = torch.from_numpy(kept).to(label.device), torch.from_numpy(values).to(scores)
     return InstanceData(bboxes=boxes[keep], scores=scores, labels=label[keep])
