@@ -48,7 +48,7 @@ def write_backbone(
 
     Raises:
         FileExistsError: If the file is there and ``overwrite`` is not set.
-        ValueError: If the ending is unknown or there is no backbone among the tensors.
+        ValueError: If the ending is unknown, there is no backbone among the tensors, or metadata are not plain values.
         OSError: If the file cannot be written.
     """
     path = Path(path).expanduser()
@@ -62,6 +62,10 @@ def write_backbone(
         "preprocessing": preprocessing.to_dict() if preprocessing else None,
         **(metadata or {}),
     }
+    try:
+        described = json.dumps(metadata)
+    except TypeError as error:
+        raise ValueError(f"metadata take plain values only, which any reader can load: {error}.") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
@@ -70,7 +74,7 @@ def write_backbone(
             torch.save({"meta": {METADATA_KEY: metadata}, "state_dict": weights}, temporary)
         else:
             library = importlib.import_module("safetensors.torch")
-            library.save_file(weights, temporary, metadata={"format": "pt", METADATA_KEY: json.dumps(metadata)})
+            library.save_file(weights, temporary, metadata={"format": "pt", METADATA_KEY: described})
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)

@@ -74,6 +74,12 @@ def test_overwrite_on_request(resnet: Callable, tmp_path: Path) -> None:
     assert (tmp_path / "b.pth").stat().st_mode & 0o444 == 0o444
 
 
+def test_metadata_are_plain_values(resnet: Callable, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="plain values only"):
+        write_backbone(tmp_path / "b.pth", resnet().state_dict(), {"config": tmp_path})
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_is_written_for_a_bad_source(tmp_path: Path) -> None:
     (tmp_path / "bad.pth").write_bytes(b"no checkpoint")
     with pytest.raises(CheckpointError):

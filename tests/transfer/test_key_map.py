@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmdet.models.backbones import ResNet, ResNetV1d
 from mmpretrain.models.backbones import ResNet as PretrainResNet
@@ -31,6 +31,7 @@ def detectron2_names(names: list[str]) -> list[str]:
     return result
 
 
+@settings(max_examples=20)
 @given(st.permutations(PLAIN), st.sampled_from(["", "backbone.", "module.backbone.", "a.b.c."]))
 def test_prefix_and_order_do_not_matter(names: list[str], prefix: str) -> None:
     found = map_names([prefix + name for name in names])
