@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mmdetpre.transfer.checkpoint_reader import METADATA_KEY, Checkpoint, read_checkpoint
@@ -73,8 +73,7 @@ def write_backbone(
         if path.suffix == ".pth":
             torch.save({"meta": {METADATA_KEY: metadata}, "state_dict": weights}, temporary)
         else:
-            library = importlib.import_module("safetensors.torch")
-            library.save_file(weights, temporary, metadata={"format": "pt", METADATA_KEY: described})
+            save_file(weights, temporary, metadata={"format": "pt", METADATA_KEY: described})
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
@@ -93,8 +92,6 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> Non
     path = Path(path).expanduser()
     if path.suffix not in FORMATS:
         raise ValueError(f"{path} ends in {path.suffix!r}: a backbone file ends in {' or '.join(FORMATS)}.")
-    if path.suffix == ".safetensors" and importlib.util.find_spec("safetensors") is None:
-        raise ValueError(f"{path}: `pip install safetensors` to write this format, or end the name in .pth.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists: choose another name, or allow it to be replaced with overwrite.")
     parent = path.parent

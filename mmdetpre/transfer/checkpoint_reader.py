@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import pickle
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 from mmengine.runner.checkpoint import CheckpointLoader
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mmdetpre.transfer.array_pickle import load_arrays
@@ -155,14 +155,10 @@ def _first_reason(message: str) -> str:
 
 def _read_safetensors(path: Path) -> tuple[str, Any, dict[str, Any]]:
     try:
-        safetensors = importlib.import_module("safetensors")
-    except ImportError as error:
-        raise CheckpointError(f"{path} is a safetensors file: `pip install safetensors` to read it.") from error
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             metadata = dict(file.metadata() or {})
-    except safetensors.SafetensorError as error:
+    except SafetensorError as error:
         raise OSError(str(error)) from error
     if METADATA_KEY in metadata:
         metadata[METADATA_KEY] = json.loads(metadata[METADATA_KEY])

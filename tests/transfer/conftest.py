@@ -51,3 +51,26 @@ def save(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+def _detectron2_names(names: list[str]) -> list[str]:
+    """Names as detectron2 writes them, from its documented modules: stem, res2..res5, shortcut, norm."""
+    result = []
+    for name in names:
+        parts = name.split(".")
+        if parts[0] in ("conv1", "bn1"):
+            new = ["stem", "conv1", *(["norm"] if parts[0] == "bn1" else []), parts[1]]
+        else:
+            new = [f"res{int(parts[0][-1]) + 1}", parts[1]]
+            if parts[2] == "downsample":
+                new += ["shortcut", *(["norm"] if parts[3] == "1" else []), parts[4]]
+            else:
+                new += [f"conv{parts[2][-1]}", *(["norm"] if parts[2].startswith("bn") else []), parts[3]]
+        result.append(".".join(new))
+    return result
+
+
+@pytest.fixture(scope="session")
+def detectron2_names() -> Callable[[list[str]], list[str]]:
+    """Function that gives detectron2's names for mmdet's."""
+    return _detectron2_names

@@ -154,6 +154,26 @@ def test_the_style_of_a_resnet18_means_nothing(resnet: Callable, save: Callable)
     assert outcome(resnet(seed=1), path).verdict == "complete"
 
 
+@pytest.mark.parametrize("ending", ["pkl", "pth"])
+def test_detectron2_is_expected_in_caffe_style_only(
+    resnet: Callable, detectron2_names: Callable, tmp_path: Path, ending: str
+) -> None:
+    source = resnet(50)
+    kept = {name: tensor for name, tensor in source.state_dict().items() if "num_batches" not in name}
+    names = [f"backbone.bottom_up.{name}" for name in detectron2_names(list(kept))]
+    content = {"model": dict(zip(names, kept.values(), strict=True)), "__author__": "somebody"}
+    path = tmp_path / f"file.{ending}"
+    if ending == "pkl":
+        content["model"] = {name: tensor.numpy() for name, tensor in content["model"].items()}
+        path.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, path)
+    assert outcome(resnet(50, seed=1), path).verdict == "refused"
+    target = resnet(50, seed=1, style="caffe")
+    assert outcome(target, path).verdict == "expected"
+    assert all(torch.equal(target.state_dict()[name], tensor) for name, tensor in kept.items())
+
+
 DCN = dict(dcn=dict(type="DCN", deform_groups=2), stage_with_dcn=(False, False, False, True))
 
 

@@ -94,7 +94,6 @@ def test_a_cut_off_pickle(tmp_path: Path) -> None:
 
 
 def test_safetensors(tmp_path: Path, resnet: Callable) -> None:
-    pytest.importorskip("safetensors", reason="safetensors is an optional dependency and not installed")
     source, target = resnet(), resnet(seed=1)
     digest = write_backbone(tmp_path / "a.safetensors", source.state_dict(), {"source_dataset": "drawn"})
     found = read_checkpoint(tmp_path / "a.safetensors")
@@ -105,15 +104,6 @@ def test_safetensors(tmp_path: Path, resnet: Callable) -> None:
     cut.write_bytes((tmp_path / "a.safetensors").read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cut off or damaged"):
         read_checkpoint(cut)
-
-
-def test_safetensors_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    (tmp_path / "a.safetensors").write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
-    with pytest.raises(CheckpointError, match="pip install safetensors"):
-        read_checkpoint(tmp_path / "a.safetensors")
 
 
 @pytest.fixture
