@@ -8,6 +8,7 @@ from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoI
 from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
 from mmdetpre.models.multi_scale_tta import MultiScaleTTA
 from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
+from mmdetpre.models.preact_resnet import PreActResNet
 from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
 from mmdetpre.models.sniper import SNIPER
@@ -23,6 +24,7 @@ __all__ = [
     "MultiScaleTTA",
     "PoolFirstClassifier",
     "PositionSensitiveHead",
+    "PreActResNet",
     "RFCN3000RoIHead",
     "RoundedAnchorGenerator",
     "TwoStepDeformRoIPool",

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mmdetpre.transfer.array_pickle import load_arrays
+from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
 
 ENTRIES = ("state_dict", "model", "model_state_dict")
 """Where checkpoints keep their weights: mmengine, timm and Lightning; detectron2; plain torch loops."""
@@ -38,7 +39,7 @@ class Checkpoint:
 
     Attributes:
         source: Path or address, as given.
-        kind: ``torch``, ``pickle`` or ``safetensors``.
+        kind: ``torch``, ``pickle``, ``safetensors`` or ``mxnet``.
         entry: Which entry of the file the tensors are from; empty if the file is one dictionary of tensors.
         tensors: Tensors by their names in the file, on the CPU.
         meta: mmengine's ``meta`` dictionary, or the metadata of a safetensors file.
@@ -130,6 +131,10 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
                 return _read_safetensors(path)
             if start[:1] == b"\x80":
                 return "pickle", load_arrays(file), {}
+            if start.startswith(LIST_START):
+                return "mxnet", read_mxnet_params(path), {}
+        except MXNetParamsError as error:
+            raise CheckpointError(f"{name} cannot be read as an MXNet .params file: {error}.") from error
         except pickle.UnpicklingError as error:
             reason = str(error).split("\n")[0] if "weights_only" not in str(error) else _first_reason(str(error))
             raise CheckpointError(
@@ -143,8 +148,8 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
                 " download it again."
             ) from error
     raise CheckpointError(
-        f"{name} is no checkpoint: it begins with {start!r}. Known are files of torch.save, safetensors, and pickled"
-        " NumPy arrays."
+        f"{name} is no checkpoint: it begins with {start!r}. Known are files of torch.save, safetensors, pickled"
+        " NumPy arrays, and MXNet's .params."
     )
 
 

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from mmdetpre.transfer.backbone_file import checkpoint_facts
-from mmdetpre.transfer.checkpoint_reader import read_checkpoint
+from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import form_of
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.freezing import freezing_table
@@ -39,7 +39,7 @@ def describe_checkpoint(source: str | os.PathLike[str], prefix: str | None = Non
 
 
 def inspect_into(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Checkpoint,
     config: str | os.PathLike[str],
     prefix: str | None = None,
     entry: str | None = None,
@@ -48,7 +48,7 @@ def inspect_into(
     """Compare a file with the backbone of a config.
 
     Args:
-        source: Path or address of the file.
+        source: Path or address of the file, or a checkpoint that was read already.
         config: Path of a config of any toolbox, with ``model.backbone``.
         prefix, entry, check_preprocessing: As for `mmdetpre.transfer.load_backbone`.
 

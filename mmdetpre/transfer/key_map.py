@@ -138,6 +138,8 @@ def _no_single_prefix(found: list[str], names: list[str]) -> str:
         if caffe2
         else ""
     )
+    if any(name.startswith(("arg:", "aux:")) for name in names):
+        hint = " These are MXNet's names: convert the file with tools/model_converters/import_checkpoint.py."
     some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     return (
         f"No backbone found in the file: a ResNet has a tensor {ANCHORS['torchvision']!r} or {ANCHORS['detectron2']!r}"

@@ -129,7 +129,7 @@ def stage_of(name: str) -> str:
     match = re.search(r"(?:^|\.)(layer|res)(\d)\.", name)
     if match:
         return f"layer{int(match[2]) - (match[1] == 'res')}"
-    return "stem" if re.match(r"(?:.*\.)?(conv1|bn1|stem)\.", name) else "other"
+    return "stem" if re.match(r"(?:.*\.)?(conv1|bn1|stem|input_norm)\.", name) else "other"
 
 
 def _named(title: str, names: list[str], most: int = 6) -> list[str]:

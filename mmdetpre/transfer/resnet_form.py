@@ -30,6 +30,7 @@ class ResNetForm:
         pooled_shortcut: Whether an average pooling stands before the shortcuts' convolutions (V1d).
         offsets: Per stage, the offset channels of its deformable convolutions; 0 if they are plain.
         has_norms: Whether layers named ``bn`` exist.
+        pre_activation: Whether it is a `mmdetpre.PreActResNet`, whose convolutions have the same names.
     """
 
     bottleneck: bool
@@ -40,6 +41,7 @@ class ResNetForm:
     pooled_shortcut: bool
     offsets: tuple[int, ...]
     has_norms: bool
+    pre_activation: bool = False
 
     @property
     def depth(self) -> int | None:
@@ -48,6 +50,7 @@ class ResNetForm:
 
     def __str__(self) -> str:
         name = f"ResNet-{self.depth}" if self.depth else f"ResNet with {self.blocks} blocks"
+        name = f"pre-activation {name}" if self.pre_activation else name
         name += "" if not self.deep_stem else " V1d" if self.pooled_shortcut else " V1c"
         width = "" if self.base_channels == 64 else f", width {self.base_channels}"
         deformable = [str(stage) for stage, count in enumerate(self.offsets, 1) if count]
@@ -83,6 +86,7 @@ def resnet_form(shapes: Shapes, pooled_shortcut: bool = False) -> ResNetForm | N
         pooled_shortcut=pooled_shortcut,
         offsets=tuple(offsets),
         has_norms=any(re.match(r"^(stem\.)?bn1\.weight$", name) for name in shapes),
+        pre_activation="input_norm.bias" in shapes,
     )
 
 
@@ -104,6 +108,9 @@ def deformable_config(offset_channels: int) -> dict[str, Any]:
 
 def form_differences(file: ResNetForm, model: ResNetForm) -> list[str]:
     """Why the weights of one form cannot fill another, one text each with what to change in the model."""
+    if file.pre_activation != model.pre_activation:
+        kind = "mmdetpre.PreActResNet" if file.pre_activation else "ResNet"
+        return [f"wrong kind: the file is a {file}, the model a {model}: set type={kind!r} in the model"]
     found = []
     if file.bottleneck != model.bottleneck or file.blocks != model.blocks:
         stage = next((i for i, (a, b) in enumerate(zip(file.blocks, model.blocks, strict=False)) if a != b), 0)

@@ -49,7 +49,8 @@ def verify_transfer(
 
     The form is read from names and shapes; strides and dilations leave no trace there and are ResNet's usual. The
     toolboxes' defaults differ (``out_indices``, ``norm_eval``, ``stem_channels``), so that every argument is given.
-    mmpretrain's ResNet has no deformable convolutions: for a file with them, mmpretrain builds ``mmdet.ResNet``.
+    mmpretrain's ResNet has no deformable convolutions: for a file with them, mmpretrain builds ``mmdet.ResNet``. For a
+    pre-activation ResNet all three build ``mmdetpre.PreActResNet``.
 
     Args:
         checkpoint: Path or address.
@@ -79,6 +80,7 @@ def verify_transfer(
     first: list[Tensor] = []
     for toolbox, package in TOOLBOXES.items():
         kind = f"{'mmdet' if package == 'mmpretrain' and 'dcn' in config else package}.ResNet"
+        kind = "mmdetpre.PreActResNet" if form.pre_activation else kind
         backbone = build_in_toolbox(package, {**config, "type": kind})
         report = load_backbone(backbone, read, names.prefix, check_preprocessing=False)
         backbone.eval()
@@ -96,13 +98,12 @@ def backbone_config(form: ResNetForm, style: str = "pytorch") -> dict[str, Any]:
         depth=form.depth,
         base_channels=form.base_channels,
         stem_channels=form.stem_channels,
-        deep_stem=form.deep_stem,
-        avg_down=form.pooled_shortcut,
         out_indices=(0, 1, 2, 3),
-        style=style,
         norm_eval=False,
         init_cfg=None,
     )
+    if not form.pre_activation:
+        config |= dict(deep_stem=form.deep_stem, avg_down=form.pooled_shortcut, style=style)
     if any(form.offsets):
         config["dcn"] = deformable_config(next(count for count in form.offsets if count))
         config["stage_with_dcn"] = tuple(bool(count) for count in form.offsets)
