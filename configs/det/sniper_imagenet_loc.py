@@ -11,5 +11,3 @@ _base_ = [
     "../_base_/schedules/sniper_14e.py",
     "../_base_/runtime.py",
 ]
-val_evaluator = dict(_delete_=True, type="mmdetpre.ImageNetDETMetric", classes="data/imagenet_loc/wnids_3130.txt")
-test_evaluator = val_evaluator

@@ -8,7 +8,3 @@ _base_ = [
     "../_base_/schedules/sniper_sample.py",
     "../_base_/runtime.py",
 ]
-val_evaluator = dict(
-    _delete_=True, type="mmdetpre.ImageNetDETMetric", classes=[f"n{90000001 + label}" for label in range(8)]
-)
-test_evaluator = val_evaluator

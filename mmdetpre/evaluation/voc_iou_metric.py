@@ -31,8 +31,9 @@ class VOCIoUMetric(BaseMetric):
         eval_mode: "11points", the metric of VOC 2007, which the paper reports, or "area", that of VOC 2010 and later.
         plus_one: Sides are ``x2 - x1 + 1``, as in ``mmdet.VOCMetric``: right for VOC data sets, whose boxes name the
             last pixel inside. Set it to ``False`` for half-open boxes of other data.
-        outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, or ``None``. The JSON is what
-            ``tools/analysis_tools/iou_sweep.py`` draws.
+        outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, the numbers, and ``<prefix>.npz``, the detections
+            with the ground truth (:class:`~mmdetpre.evaluation.detections_file.Detections`), or ``None``. The first is
+            what ``tools/analysis_tools/iou_sweep.py`` draws, the last what ``detection_errors.py`` there reads.
         overwrite: Replace such files where they exist. In a training run each validation replaces those of the one
             before in any case.
         collect_device: "cpu" or "gpu", how results of several ranks are gathered.
@@ -68,7 +69,8 @@ class VOCIoUMetric(BaseMetric):
         self.eval_mode = eval_mode
         self.plus_one = plus_one
         self.overwrite = overwrite
-        self.out_files = [] if outfile_prefix is None else [Path(f"{outfile_prefix}{end}") for end in (".json", ".csv")]
+        ends = () if outfile_prefix is None else (".json", ".csv", ".npz")
+        self.out_files = [Path(f"{outfile_prefix}{end}") for end in ends]
         for path in self.out_files:
             if path.exists() and not overwrite:
                 raise FileExistsError(
@@ -98,9 +100,12 @@ class VOCIoUMetric(BaseMetric):
                 "current",
                 logging.WARNING,
             )
-        for path, write in zip(self.out_files, (write_json, write_csv), strict=False):
-            write(path, [to_dict(result)], overwrite=self.overwrite)
-            print_log(f"Written to {path}", "current")
+        if self.out_files:
+            numbers, table, detections = self.out_files
+            write_json(numbers, [to_dict(result)], overwrite=self.overwrite)
+            write_csv(table, [to_dict(result)], overwrite=self.overwrite)
+            run.save(detections, overwrite=self.overwrite)
+            print_log(f"Written to {', '.join(map(str, self.out_files))}", "current")
         self.overwrite = True  # from now on they are our own files
         means = {iou_key(iou): float(value) for iou, value in zip(result.iou_thrs, result.mean_ap, strict=True)}
         return {"mAP": sum(means.values()) / len(means), **means}

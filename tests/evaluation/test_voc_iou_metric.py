@@ -57,7 +57,7 @@ def test_it_is_mmdets_metric_on_real_detections(voc_run, mode):
     ]  # fmt: skip
 
 
-def test_writes_json_and_csv_and_keeps_what_is_there(voc_run, tmp_path):
+def test_writes_numbers_and_detections_and_keeps_what_is_there(voc_run, tmp_path):
     prefix = str(tmp_path / "new" / "run")
     metric = VOCIoUMetric(outfile_prefix=prefix)
     results = evaluate(metric, voc_run, as_samples(voc_run))
@@ -67,6 +67,9 @@ def test_writes_json_and_csv_and_keeps_what_is_there(voc_run, tmp_path):
     lines = list(csv.reader(Path(f"{prefix}.csv").read_text().splitlines()))
     assert lines[0][:6] == ["run", "class", "boxes", "detections", "AP10", "AP20"] and len(lines) == 1 + 20 + 1
     assert lines[-1][1:4] == ["mean", "151", "324"] and float(lines[-1][8]) == run["mean_ap"][4]
+    detections = Detections.load(f"{prefix}.npz")
+    np.testing.assert_array_equal(detections.scores, voc_run.scores)
+    assert len(detections.truth) == len(voc_run.truth)
     evaluate(metric, voc_run, as_samples(voc_run))  # the next validation of the same run
     with pytest.raises(FileExistsError, match="run.json exists and is left as it is.*overwrite=True"):
         VOCIoUMetric(outfile_prefix=prefix)
@@ -183,7 +186,7 @@ def _rank(rank: int, address: str, run: Detections, folder: Path, expected: dict
     torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     samples = as_samples(run)
     own = samples[rank::2] if rank == 0 else [*samples[rank::2], samples[0]]  # 41 images: the sampler repeats one
-    for metric in (VOCIoUMetric(outfile_prefix=f"{folder}/run"), DumpDetections(out_file=f"{folder}/run.npz")):
+    for metric in (VOCIoUMetric(outfile_prefix=f"{folder}/run"), DumpDetections(out_file=f"{folder}/dump.npz")):
         metric.dataset_meta = {"classes": run.classes}
         metric.process({}, own)
         found = metric.evaluate(len(samples))
@@ -204,6 +207,7 @@ def test_two_ranks_get_the_result_of_one(drawn_run, tmp_path):
     for rank in ranks:
         rank.join(60)
         assert rank.exitcode == 0
-    loaded = Detections.load(tmp_path / "run.npz")
-    assert loaded.names == run.names
-    np.testing.assert_array_equal(loaded.boxes, run.boxes)
+    for name in ("run.npz", "dump.npz"):
+        loaded = Detections.load(tmp_path / name)
+        assert loaded.names == run.names
+        np.testing.assert_array_equal(loaded.boxes, run.boxes)

@@ -58,5 +58,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type="VOCMetric", iou_thrs=[0.5], metric="mAP", eval_mode="area")
+val_evaluator = dict(type="mmdetpre.ImageNetDETMetric", classes=data_root + classes)
 test_evaluator = val_evaluator

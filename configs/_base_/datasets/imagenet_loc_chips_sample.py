@@ -14,3 +14,5 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
+val_evaluator = dict(classes=[f"n{90000001 + label}" for label in range(8)])
+test_evaluator = val_evaluator

@@ -55,5 +55,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type="VOCMetric", iou_thrs=[0.5, 0.7], metric="mAP", eval_mode="11points")
+# AP at IoU 0.1 to 0.9, Figure 1. test_evaluator.outfile_prefix=... writes what the analysis tools read.
+val_evaluator = dict(type="mmdetpre.VOCIoUMetric", eval_mode="11points")
 test_evaluator = val_evaluator

@@ -29,6 +29,7 @@ tta_pipeline = [
                         "scale_factor",
                         "flip",
                         "flip_direction",
+                        "instances",
                     ),
                 )
             ],

@@ -23,6 +23,7 @@ tta_pipeline = [
                         "scale_factor",
                         "flip",
                         "flip_direction",
+                        "instances",
                     ),
                 )
             ],
