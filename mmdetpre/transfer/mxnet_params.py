@@ -142,4 +142,8 @@ def _array(cursor: _Cursor) -> np.ndarray:
         raise MXNetParamsError(
             f"{cursor.what} has values of type {flag}; known are the types {', '.join(map(str, TYPES))}"
         )
-    return cursor.array(TYPES[flag], math.prod(shape)).reshape(shape)
+    values = cursor.array(TYPES[flag], math.prod(shape))
+    try:
+        return values.reshape(shape)
+    except ValueError:  # no values, and yet a shape beyond what can be addressed: (0, 2**62, 2**62)
+        raise MXNetParamsError(f"it is damaged: {cursor.what} has the shape {shape}") from None

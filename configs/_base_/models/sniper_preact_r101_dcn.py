@@ -1,0 +1,22 @@
+# SNIPER on the pre-activation ResNet-101 of the original release, for its published weights: in a config, name this
+# file in place of sniper_r101_dcn.py, and load the converted weights with the hook:
+#   python tools/model_converters/import_checkpoint.py SNIPER-0007.params openimages_r101.pth
+#   custom_hooks = [dict(type="mmdetpre.LoadBackboneHook", checkpoint="openimages_r101.pth")]
+# C4 and C5 are raw sums of residuals. Images: mean colour subtracted, no deviation. Stem and stage 1 are frozen.
+_base_ = ["./sniper_r101_dcn.py"]
+model = dict(
+    data_preprocessor=dict(mean=[123.68, 116.779, 103.939], std=[1.0, 1.0, 1.0]),
+    backbone=dict(
+        _delete_=True,
+        type="mmdetpre.PreActResNet",
+        depth=101,
+        out_indices=(2, 3),
+        strides=(1, 2, 2, 1),
+        dilations=(1, 1, 1, 2),
+        dcn=dict(type="DCN", deform_groups=4),
+        stage_with_dcn=(False, False, False, True),
+        frozen_stages=1,
+        norm_cfg=dict(type="BN", eps=2e-5, momentum=0.005, requires_grad=True),
+        norm_eval=False,
+    ),
+)

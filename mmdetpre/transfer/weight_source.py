@@ -1,0 +1,96 @@
+"""Which library published a file of weights, and how that library prepares images for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Tensor
+
+from mmdetpre.transfer.checkpoint_reader import Checkpoint
+from mmdetpre.transfer.key_map import KeyMap, KeyMapError
+from mmdetpre.transfer.preprocessing import CAFFE, IMAGENET, Preprocessing
+
+SNIPER = Preprocessing((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), "rgb", "pytorch")
+"""Of the original SNIPER release: mean colour subtracted, channels put in order RGB, stride in the 3x3 convolution."""
+SOURCES = ("torchvision", "timm", "detectron2", "mxnet")
+ADDRESSES = {
+    "torchvision": r"^(torchvision://|https?://download\.pytorch\.org/)",
+    "timm": r"^https?://(huggingface\.co/timm/|github\.com/(rwightman|huggingface)/pytorch-image-models/)",
+}
+
+
+def find_source(checkpoint: Checkpoint, names: KeyMap) -> str:
+    """One of `SOURCES`, told by the kind of file, the names in it, or its address.
+
+    Raises:
+        KeyMapError: If nothing tells, as for local files of torchvision and timm, whose names are the same; or if the
+            file is a checkpoint of OpenMMLab.
+    """
+    if checkpoint.kind == "mxnet":
+        return "mxnet"
+    if checkpoint.backbone_metadata or "cfg" in checkpoint.meta or "mmengine_version" in checkpoint.meta:
+        raise KeyMapError(
+            f"{checkpoint.source} is a checkpoint of OpenMMLab, which needs no import: use export_backbone.py, or load"
+            " it as it is."
+        )
+    if names.naming == "detectron2":
+        return "detectron2"
+    if names.naming == "timm V1d":
+        return "timm"
+    for source, address in ADDRESSES.items():
+        if re.match(address, checkpoint.source):
+            return source
+    raise KeyMapError(
+        f"{checkpoint.source} has the names of torchvision, which timm uses, too: say where it comes from with --from"
+        " torchvision or --from timm."
+    )
+
+
+def check_source(source: str, checkpoint: Checkpoint, names: KeyMap) -> None:
+    """Make sure that a file can be from the library that it is said to be from.
+
+    Raises:
+        KeyMapError: If its kind or its names are another library's.
+        ValueError: If the library is unknown.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"{source!r} is unknown: weights are imported from auto, {', '.join(SOURCES)}.")
+    if checkpoint.kind == "mxnet":
+        possible = ["mxnet"]
+    else:
+        possible = {"detectron2": ["detectron2"], "timm V1d": ["timm"]}.get(names.naming, ["torchvision", "timm"])
+    if source not in possible:
+        raise KeyMapError(
+            f"{checkpoint.source} is not from {source}: it is a {checkpoint.kind} file with names as in {names.naming}."
+            f" Use --from {' or '.join(possible)}."
+        )
+
+
+def source_preprocessing(source: str, tensors: Mapping[str, Tensor]) -> Preprocessing:
+    """How a library prepares images.
+
+    torchvision's and timm's ResNets share ImageNet's mean and deviation; timm has a few models that do not. Files of
+    detectron2 may hold ``pixel_mean`` and ``pixel_std``: with a deviation they are of the form that it took over from
+    torchvision (stride in the 3x3 convolution), without it of its own (caffe style); the greater mean is red's.
+
+    Args:
+        source: One of `SOURCES`.
+        tensors: All tensors of the file.
+
+    Example:
+        >>> source_preprocessing("detectron2", {}).style
+        'caffe'
+    """
+    if source == "mxnet":
+        return replace(SNIPER, origin="the SNIPER release")
+    if source != "detectron2":
+        return replace(IMAGENET, origin=f"{source}'s usual")
+    mean, std = tensors.get("pixel_mean"), tensors.get("pixel_std")
+    if mean is None or std is None or mean.numel() != 3 or std.numel() != 3:
+        return replace(CAFFE, origin="detectron2's usual")
+    means, deviations = (tuple(float(value) for value in values.flatten()) for values in (mean, std))
+    order = "rgb" if means[0] > means[2] else "bgr"
+    style = "caffe" if max(deviations) < 10 else "pytorch"
+    return Preprocessing(means, deviations, order, style, "pixel_mean and pixel_std of the file")
