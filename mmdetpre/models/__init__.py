@@ -7,6 +7,7 @@ from mmdetpre.models.concat_neck import ConcatNeck
 from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
 from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
 from mmdetpre.models.multi_scale_tta import MultiScaleTTA
+from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
 from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
 from mmdetpre.models.preact_resnet import PreActResNet
 from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
@@ -21,6 +22,7 @@ __all__ = [
     "ConcatNeck",
     "DenseClassifier",
     "DeformRoIExtractor",
+    "MXNetDeformConv",
     "MultiScaleTTA",
     "PoolFirstClassifier",
     "PositionSensitiveHead",

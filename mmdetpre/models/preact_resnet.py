@@ -131,7 +131,8 @@ class PreActResNet(BaseModule):
         norm_cfg: Config of the normalisation. By default that of the release: eps 2e-5, and 0.5 % of each batch go into
             the statistics.
         norm_eval: Keep all statistics as they are in training.
-        dcn: Config of deformable convolutions, such as ``dict(type="DCN", deform_groups=4)``.
+        dcn: Config of deformable convolutions, such as ``dict(type="DCN", deform_groups=4)``; for weights of the
+            release, ``type="mmdetpre.MXNetDCN"`` computes at the border what they were trained with.
         stage_with_dcn: Per stage, whether its 3x3 convolutions are deformable.
         with_cp: Trade time for memory with activation checkpointing.
         init_cfg: Initialiser; by default Kaiming, with offsets of zero.
@@ -139,8 +140,8 @@ class PreActResNet(BaseModule):
     Raises:
         ValueError: If the depth or the number of per-stage values does not fit.
 
-    Source: spec of the public release (resnet_mx_101_e2e): strides (1, 2, 2, 1), dilations (1, 1, 1, 2), DCN with 4
-    groups in stage 4, ``frozen_stages=1``.
+    Source: the public release (resnet_mx_101_e2e): strides (1, 2, 2, 1), dilations (1, 1, 1, 2), DCN with 4 groups in
+    stage 4, ``frozen_stages=1``.
 
     Example:
         >>> net = PreActResNet(50, base_channels=4, out_indices=(2, 3), strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2))

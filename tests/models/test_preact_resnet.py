@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 from torch import Tensor, nn
 
+from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
 from mmdetpre.models.preact_resnet import InputNorm, PreActBottleneck, PreActResNet
 
 DCN = dict(type="DCN", deform_groups=4)
@@ -184,4 +185,5 @@ def test_the_config_fragment_swaps_the_backbone(repository: Path) -> None:
     }
     net = MODELS.build({**model.backbone, "base_channels": 4})
     assert isinstance(net, PreActResNet) and net.depth == 101 and net.feat_dim == 128
+    assert all(isinstance(unit.conv2, MXNetDeformConv) for unit in net.layer4)
     assert [out.shape[2] for out in net(torch.zeros(1, 3, 64, 64))] == [4, 4]

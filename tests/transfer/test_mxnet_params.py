@@ -18,14 +18,16 @@ FLAGS = {"float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8
 MAGIC = {1: 0xF993FAC8, 2: 0xF993FAC9, 3: 0xF993FACA}
 
 
-def array_bytes(array: np.ndarray, version: int = 2, storage: int = 0, flag: int | None = None) -> bytes:
+def array_bytes(
+    array: np.ndarray, version: int = 2, storage: int = 0, flag: int | None = None, device: tuple[int, int] = (2, 7)
+) -> bytes:
     """One array; ``version=0`` is the first layout, without a magic number."""
     head = b"" if version == 0 else struct.pack("<I", MAGIC[version])
     if version >= 2:
         head += struct.pack("<i", storage)
     sides = struct.pack(f"<I{array.ndim}{'I' if version == 0 else 'q'}", array.ndim, *array.shape)
     flag = FLAGS[array.dtype.name] if flag is None else flag
-    return head + sides + struct.pack("<iii", 2, 7, flag) + array.astype(array.dtype.newbyteorder("<")).tobytes()
+    return head + sides + struct.pack("<iii", *device, flag) + array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
 def list_bytes(arrays: list[bytes], names: list[str], magic: int = 0x112) -> bytes:
@@ -34,9 +36,9 @@ def list_bytes(arrays: list[bytes], names: list[str], magic: int = 0x112) -> byt
     return struct.pack("<QQQ", magic, 0, len(arrays)) + b"".join(arrays) + struct.pack("<Q", len(names)) + text
 
 
-def params_bytes(arrays: Mapping[str, np.ndarray], version: int = 2) -> bytes:
+def params_bytes(arrays: Mapping[str, np.ndarray], version: int = 2, device: tuple[int, int] = (2, 7)) -> bytes:
     """A file of named arrays."""
-    return list_bytes([array_bytes(array, version) for array in arrays.values()], list(arrays))
+    return list_bytes([array_bytes(array, version, device=device) for array in arrays.values()], list(arrays))
 
 
 ONE = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -57,6 +59,18 @@ def test_bytes_written_out_by_hand(tmp_path: Path) -> None:
     )
     found = read(content + b"aux:m", tmp_path)
     assert list(found) == ["aux:m"] and found["aux:m"].tolist() == [[1.0, -2.0]]
+
+
+def test_bytes_that_mxnet_1_9_1_wrote(tmp_path: Path) -> None:
+    content = bytes.fromhex(
+        "120100000000000000000000000000000200000000000000c9fa93f9000000000200000001000000000000000300000000000000"
+        "0100000000000000000000000000803f000000c00000003fc9fa93f9000000000100000002000000000000000100000000000000"
+        "0200000000420044020000000000000005000000000000006172673a6105000000000000006175783a62"
+    )
+    found = read(content, tmp_path)
+    assert found["arg:a"].tolist() == [[1.0, -2.0, 0.5]] and found["arg:a"].dtype == np.float32
+    assert found["aux:b"].tolist() == [3.0, 4.0] and found["aux:b"].dtype == np.float16
+    assert params_bytes({"arg:a": found["arg:a"], "aux:b": found["aux:b"]}, device=(1, 0)) == content
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
