@@ -14,6 +14,8 @@ from torch import nn
 from mmdetpre.registry import HOOKS
 from mmdetpre.transfer.backbone_file import check_writable, config_facts, export_backbone, write_backbone
 from mmdetpre.transfer.find_backbone import find_backbone
+from mmdetpre.transfer.key_map import map_names
+from mmdetpre.transfer.load_backbone import POLICIES
 from mmdetpre.transfer.preprocessing import Preprocessing, from_config
 
 
@@ -32,10 +34,12 @@ class ExportBackboneHook(Hook):
         backbone: Where the backbone is in the model.
         preprocessing: ``dict(mean=..., std=..., channel_order="rgb", style="pytorch")``; by default what the config
         says.
-        overwrite: Replace existing files.
+        overwrite: Replace existing files, which is logged before training.
+        policy: ``error``; or ``warn``, which trains on without an export where it is not possible.
 
     Raises:
-        FileExistsError, OSError, ValueError: Before training, if a file could not be written after it.
+        FileExistsError, OSError, ValueError: Before training, if a file could not be written after it; not with
+            ``policy="warn"``.
     """
 
     priority = "LOWEST"  # behind the hook that saves the last and the best checkpoint
@@ -48,22 +52,38 @@ class ExportBackboneHook(Hook):
         backbone: str = "backbone",
         preprocessing: Mapping[str, Any] | None = None,
         overwrite: bool = False,
+        policy: str = "error",
     ) -> None:
+        if policy not in POLICIES:
+            raise ValueError(f"policy={policy!r} is unknown; choose one of {', '.join(map(repr, POLICIES))}.")
         self.name = name
         self.source_dataset = source_dataset
         self.file_format = file_format
         self.backbone = backbone
         self.preprocessing = None if preprocessing is None else Preprocessing(**preprocessing, origin="the hook")
         self.overwrite = overwrite
+        self.policy = policy
+        self._possible = True
 
     def before_train(self, runner: Runner) -> None:
         """Finds out now whether the files can be written."""
-        find_backbone(runner.model, self.backbone)
-        self._check(runner)
+        try:
+            map_names(find_backbone(runner.model, self.backbone).state_dict(), prefix="")
+            self._check(runner)
+        except (OSError, ValueError) as error:
+            self._object(runner, error)
 
     @master_only
     def after_train(self, runner: Runner) -> None:
         """Writes the files."""
+        if not self._possible:
+            return
+        try:
+            self._export(runner)
+        except (OSError, RuntimeError, ValueError) as error:
+            self._object(runner, error)
+
+    def _export(self, runner: Runner) -> None:
         path = self._path(runner, "final")
         preprocessing = self.preprocessing or from_config(runner.cfg)
         module, facts = self._trained(runner)
@@ -88,7 +108,16 @@ class ExportBackboneHook(Hook):
     @master_only
     def _check(self, runner: Runner) -> None:
         for which in ("final", "best"):
-            check_writable(self._path(runner, which), self.overwrite)
+            path = self._path(runner, which)
+            check_writable(path, self.overwrite)
+            if path.exists():
+                runner.logger.warning(f"{path} is of an earlier run; that of this run will replace it.")
+
+    def _object(self, runner: Runner, error: Exception) -> None:
+        if self.policy == "error":
+            raise error
+        self._possible = False
+        runner.logger.warning(f"ExportBackboneHook: no backbone is exported. {error}")
 
     def _path(self, runner: Runner, which: str) -> Path:
         return Path(runner.work_dir) / f"{self.name}_{which}.{self.file_format}"

@@ -10,13 +10,15 @@ from typing import Any
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import nn
 
 from mmdetpre.registry import HOOKS
+from mmdetpre.transfer.backbone_start import BackboneStart
 from mmdetpre.transfer.find_backbone import find_backbone
-from mmdetpre.transfer.freezing import freezing_table
-from mmdetpre.transfer.load_backbone import POLICIES, load_backbone, loaded_digest
+from mmdetpre.transfer.freezing import freezing_table, stage_states
+from mmdetpre.transfer.load_backbone import loaded_digest
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
-from mmdetpre.transfer.preprocessing import Preprocessing, from_config
+from mmdetpre.transfer.preprocessing import from_config
 
 
 @HOOKS.register_module()
@@ -28,6 +30,10 @@ class LoadBackboneHook(Hook):
     again: whatever wrote to it in between stops the run. It logs which stages are trained. A resumed run goes on with
     the weights of its checkpoint: there the hook loads nothing, and says so.
 
+    The same arguments may stand in the config as ``backbone_start = dict(checkpoint=..., ...)``, which a base file or
+    ``--cfg-options backbone_start.checkpoint=FILE`` sets. With a checkpoint in neither place the hook loads nothing; it
+    logs what is trained, and warns if stages are frozen that nothing was loaded into.
+
     Args:
         checkpoint: Path or address of the file.
         prefix: What stands before the backbone's names in the file; found by itself if there is only one.
@@ -38,31 +44,30 @@ class LoadBackboneHook(Hook):
         preprocessing: ``dict(mean=..., std=..., channel_order="rgb", style="pytorch")`` of this model; by default what
             its config says.
         check_preprocessing: False accepts a file trained with another preprocessing.
+        reset_offsets: Set the offsets of deformable convolutions to 0 instead of taking those of the file.
 
     Raises:
         BackboneNotLoaded: As ``policy`` says.
         RuntimeError: If ``load_from`` is set too, if something overwrote the backbone, or ranks differ.
+        ValueError: If an argument is unknown, or hook and config name different checkpoints.
     """
 
     priority = "VERY_LOW"  # behind hooks that change the model before training
 
     def __init__(
         self,
-        checkpoint: str,
+        checkpoint: str | None = None,
         prefix: str | None = None,
         policy: str = "error",
         entry: str | None = None,
         backbone: str = "backbone",
         preprocessing: Mapping[str, Any] | None = None,
         check_preprocessing: bool = True,
+        reset_offsets: bool = False,
     ) -> None:
-        if policy not in POLICIES:
-            raise ValueError(f"policy={policy!r} is unknown; choose one of {', '.join(map(repr, POLICIES))}.")
-        self.checkpoint = checkpoint
-        self.policy = policy
-        self.backbone = backbone
-        self.preprocessing = None if preprocessing is None else Preprocessing(**preprocessing, origin="the hook")
-        self.options: dict[str, Any] = dict(prefix=prefix, entry=entry, check_preprocessing=check_preprocessing)
+        self.start = BackboneStart(
+            checkpoint, prefix, policy, entry, backbone, preprocessing, check_preprocessing, reset_offsets
+        )
         self.report: LoadReport | None = None
         self._loaded_by_runner = False
         self._checked = False
@@ -73,21 +78,21 @@ class LoadBackboneHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Loads, logs and writes the report."""
+        self.start = self.start.changed_by(runner.cfg.get("backbone_start"))
+        if self.start.checkpoint is None:
+            return
         if self._loaded_by_runner and runner._resume:
-            runner.logger.info(f"LoadBackboneHook: the run resumes, so {self.checkpoint} is not loaded again.")
+            runner.logger.info(f"LoadBackboneHook: the run resumes, so {self.start.checkpoint} is not loaded again.")
             return
         if self._loaded_by_runner:
             self._object(
                 runner,
                 f"load_from={runner._load_from!r} loads a whole model, and LoadBackboneHook would replace its backbone"
-                f" by {self.checkpoint}. Remove one of the two.",
+                f" by {self.start.checkpoint}. Remove one of the two.",
             )
-        module = find_backbone(runner.model, self.backbone)
-        preprocessing = self.preprocessing or from_config(runner.cfg, origin="its config")
+        module = find_backbone(runner.model, self.start.backbone)
         try:
-            self.report = load_backbone(
-                module, self.checkpoint, policy=self.policy, preprocessing=preprocessing, **self.options
-            )
+            self.report = self.start.load(module, from_config(runner.cfg, origin="its config"))
         except BackboneNotLoaded as error:
             self._write(runner, error.report)
             raise
@@ -99,23 +104,48 @@ class LoadBackboneHook(Hook):
         if self._checked:
             return
         self._checked = True
-        module = find_backbone(runner.model, self.backbone)
+        try:
+            module = find_backbone(runner.model, self.start.backbone)
+        except ValueError as error:
+            if self.start.checkpoint is not None:
+                raise
+            runner.logger.info(f"LoadBackboneHook: {error}")
+            return
         runner.logger.info(f"Training of the backbone:\n{freezing_table(module)}")
+        if self.start.checkpoint is None:
+            self._tell_other_start(runner, module)
         if self.report is None:
             return
         digest = loaded_digest(module, self.report)
         if digest != self.report.digest:
             self._object(
                 runner,
-                f"The backbone from {self.checkpoint} was overwritten between loading and the first iteration (digest"
-                f" {self.report.digest[:12]}..., now {digest[:12]}...): another hook or an init_weights did it. Remove"
-                " that one, or load after it.",
+                f"The backbone from {self.start.checkpoint} was overwritten between loading and the first iteration"
+                f" (digest {self.report.digest[:12]}..., now {digest[:12]}...): another hook or an init_weights did it."
+                " Remove that one, or load after it.",
             )
         if len(ranks := set(all_gather_object(digest))) > 1:
-            self._object(runner, f"The ranks have {len(ranks)} different backbones: is {self.checkpoint} one file?")
+            self._object(
+                runner, f"The ranks have {len(ranks)} different backbones: is {self.start.checkpoint} one file?"
+            )
+
+    def _tell_other_start(self, runner: Runner, module: nn.Module) -> None:
+        if self._loaded_by_runner:
+            runner.logger.info(f"The backbone starts from {runner._load_from or 'the checkpoint that is resumed'}.")
+            return
+        if "Pretrained" in str(getattr(module, "init_cfg", None)):
+            runner.logger.info("The backbone starts from its init_cfg.")
+            return
+        runner.logger.info("The backbone starts from scratch: there is no backbone_start.")
+        frozen = [state.stage for state in stage_states(module) if state.parameters and not state.trained]
+        if frozen:
+            runner.logger.warning(
+                f"Nothing was loaded into the backbone, and {', '.join(frozen)} will stay as initialised: frozen random"
+                " weights. Give backbone_start a checkpoint, or set frozen_stages=-1."
+            )
 
     def _object(self, runner: Runner, message: str) -> None:
-        if self.policy == "error":
+        if self.start.policy == "error":
             raise RuntimeError(message)
         runner.logger.warning(message)
 

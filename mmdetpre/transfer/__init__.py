@@ -1,6 +1,7 @@
 """Backbones that provably arrive: read, compare, load, export and verify their weights."""
 
 from mmdetpre.transfer.backbone_file import export_backbone, write_backbone
+from mmdetpre.transfer.backbone_start import BackboneStart
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.freezing import freezing_table, stage_states
@@ -12,6 +13,7 @@ from mmdetpre.transfer.pretrained_backbone import PretrainedBackbone
 
 __all__ = [
     "BackboneNotLoaded",
+    "BackboneStart",
     "Checkpoint",
     "CheckpointError",
     "KeyMap",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmdetpre.transfer.expected_differences import OUTSIDE, missing_rule, unexpected_rule
+from mmdetpre.transfer.expected_differences import OUTSIDE, RESET_OFFSETS, is_offset, missing_rule, unexpected_rule
 from mmdetpre.transfer.key_map import KeyMap
 from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.resnet_form import ResNetForm, form_differences, resnet_form
@@ -19,6 +19,7 @@ def compare_weights(
     file_tensors: Mapping[str, Tensor],
     model: KeyMap,
     model_tensors: Mapping[str, Tensor],
+    reset_offsets: bool = False,
 ) -> LoadReport:
     """Fill a report with what matches and what does not, and set its verdict.
 
@@ -28,6 +29,7 @@ def compare_weights(
         file_tensors: Its tensors, by their names in the file.
         model: Names of the model.
         model_tensors: Its tensors, by their own names; only shapes and number formats are looked at.
+        reset_offsets: Do not take the file's offsets of deformable convolutions.
 
     Returns:
         The same report.
@@ -41,6 +43,9 @@ def compare_weights(
                 report.expected.append((own, rule))
             else:
                 report.missing.append(own)
+            continue
+        if reset_offsets and is_offset(canonical):
+            report.expected.append((own, RESET_OFFSETS))
             continue
         theirs = file_tensors[file.names[canonical]]
         if theirs.shape != ours.shape:

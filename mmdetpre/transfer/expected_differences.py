@@ -10,6 +10,7 @@ from mmdetpre.transfer.resnet_form import deformable_config
 COUNTER = "num_batches_tracked counts training steps; no forward pass uses it"
 OFFSETS = "the file's convolution is plain: the offsets begin at 0, and the deformable one computes the same"
 MASKED_OFFSETS = "the file's convolution is plain: offsets begin at 0 and DCNv2's masks at 0.5, which halves its output"
+RESET_OFFSETS = "reset_offsets: the file's offsets are not taken and begin at 0; the digest is that of the rest"
 HEAD = "a head of the network in the file"
 OUTSIDE = "parts of the file outside of its backbone"
 
@@ -24,10 +25,14 @@ def missing_rule(name: str, file_names: Collection[str], shape: tuple[int, ...])
     """
     if name.endswith(".num_batches_tracked"):
         return COUNTER
-    match = re.match(r"^(.*)\.conv_offset\.(weight|bias)$", name)
-    if match and f"{match[1]}.weight" in file_names:
+    if is_offset(name) and f"{name.rsplit('.', 2)[0]}.weight" in file_names:
         return OFFSETS if deformable_config(shape[0])["type"] == "DCN" else MASKED_OFFSETS
     return None
+
+
+def is_offset(name: str) -> bool:
+    """Whether a canonical name is that of a deformable convolution's offsets."""
+    return re.search(r"\.conv_offset\.(weight|bias)$", name) is not None
 
 
 def unexpected_rule(name: str) -> str | None:

@@ -27,6 +27,7 @@ def load_backbone(
     entry: str | None = None,
     preprocessing: Preprocessing | None = None,
     check_preprocessing: bool = True,
+    reset_offsets: bool = False,
     dry_run: bool = False,
 ) -> LoadReport:
     """Load a backbone from a checkpoint of any library that `mmdetpre.transfer.checkpoint_reader` knows.
@@ -42,6 +43,8 @@ def load_backbone(
         entry: Entry of the file with the weights, for files with several.
         preprocessing: How the model prepares its images; compared with what is known of the file.
         check_preprocessing: False accepts another preprocessing; the report names it all the same.
+        reset_offsets: Set the offsets of deformable convolutions to 0 instead of taking those of the file, as SNIPER
+            does when it is fine-tuned on another data set.
         dry_run: Only compare: load nothing, raise nothing.
 
     Returns:
@@ -85,7 +88,7 @@ def load_backbone(
             f"the weights have changed since the file was exported: digest {found[:12]}..., by its metadata"
             f" {str(told)[:12]}.... Export the file again"
         )
-    compare_weights(report, file_names, checkpoint.tensors, model_names, state)
+    compare_weights(report, file_names, checkpoint.tensors, model_names, state, reset_offsets)
     if dry_run:
         return report
     if report.verdict == "refused" or (policy == "error" and not report.good):
@@ -113,7 +116,7 @@ def _load(
 ) -> None:
     matched = set(report.matched)
     weights = {own: file[canonical] for canonical, own in model.names.items() if own in matched}
-    # A rule promises that offsets which the file lacks begin at zero.
+    # A rule promises that offsets which the file lacks, or which are not taken, begin at zero.
     offsets = {own: torch.zeros_like(state[own]) for own, _ in report.expected if own in state and "conv_offset" in own}
     module.load_state_dict(weights | offsets, strict=False)
     after = module.state_dict()

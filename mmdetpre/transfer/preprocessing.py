@@ -8,7 +8,7 @@ known from where the file comes from; and compared with the model that is to use
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint
@@ -50,6 +50,8 @@ class Preprocessing:
 CAFFE = Preprocessing((103.53, 116.28, 123.675), (1.0, 1.0, 1.0), "bgr", "caffe")
 IMAGENET = Preprocessing((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "rgb", "pytorch")
 
+TORCHVISION = ("torchvision://resn", "torchvision://wide_resn", "https://download.pytorch.org/models/resn")
+
 
 def from_config(config: Mapping[str, Any], origin: str = "its config") -> Preprocessing | None:
     """What a config of mmdet, mmsegmentation or mmpretrain says; None if it has no data preprocessor.
@@ -82,9 +84,9 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
 def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
     """What is known of a file: its metadata, else its config, else a rule; None if nothing.
 
-    Rules: detectron2 trains with BGR, no deviation and caffe style, and so do files with ``caffe`` in their name.
-    torchvision's and timm's files carry nothing and are taken as unknown: their preprocessing differs from model to
-    model.
+    Rules: detectron2 trains with BGR, no deviation and caffe style, and so do files with ``caffe`` in their name;
+    torchvision's own addresses mean the usual RGB mean and deviation. Its files under another name, and timm's, are
+    taken as unknown: they carry nothing, and timm's preprocessing differs from model to model.
     """
     stored = checkpoint.backbone_metadata.get("preprocessing")
     if isinstance(stored, Mapping):
@@ -101,7 +103,9 @@ def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
         return found
     if naming == "detectron2" or "caffe" in checkpoint.source.rsplit("/", 1)[-1].lower():
         rule = "detectron2's names" if naming == "detectron2" else "'caffe' in the file's name"
-        return Preprocessing(CAFFE.mean, CAFFE.std, CAFFE.channel_order, CAFFE.style, f"by rule: {rule}")
+        return replace(CAFFE, origin=f"by rule: {rule}")
+    if checkpoint.source.startswith(TORCHVISION):
+        return replace(IMAGENET, origin="by rule: torchvision's address")
     return None
 
 

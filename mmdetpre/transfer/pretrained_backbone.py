@@ -28,7 +28,7 @@ class PretrainedBackbone:
 
     Args:
         checkpoint: Path or address.
-        prefix, policy, entry, check_preprocessing: As for `mmdetpre.transfer.load_backbone`.
+        prefix, policy, entry, check_preprocessing, reset_offsets: As for `mmdetpre.transfer.load_backbone`.
         preprocessing: ``dict(mean=..., std=..., channel_order="rgb", style="pytorch")`` of the model; a backbone knows
             its style only, so that the rest is compared only if it is given.
         report_file: JSON file to write the report to.
@@ -42,11 +42,16 @@ class PretrainedBackbone:
         entry: str | None = None,
         preprocessing: Mapping[str, Any] | None = None,
         check_preprocessing: bool = True,
+        reset_offsets: bool = False,
         report_file: str | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.options: dict[str, Any] = dict(
-            prefix=prefix, policy=policy, entry=entry, check_preprocessing=check_preprocessing
+            prefix=prefix,
+            policy=policy,
+            entry=entry,
+            check_preprocessing=check_preprocessing,
+            reset_offsets=reset_offsets,
         )
         if preprocessing is not None:
             self.options["preprocessing"] = Preprocessing(**preprocessing, origin="init_cfg")

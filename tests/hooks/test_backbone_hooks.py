@@ -119,7 +119,8 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Runner]
             | options
         )
         change(cfg)
-        runner = Runner(**{k: v for k, v in cfg.items() if k != "data_preprocessor"}, cfg=_plain(cfg))
+        given = {key: value for key, value in cfg.items() if key not in ("data_preprocessor", "backbone_start")}
+        runner = Runner(**given, cfg=_plain(cfg))
         if "data_preprocessor" in rest:
             assert runner.cfg.data_preprocessor
         runner.train()
@@ -260,6 +261,60 @@ def test_resume_without_a_checkpoint_loads(run: Callable, backbone_file: Path, t
     assert reports(tmp_path / "run")[0]["loaded"]
 
 
+LOAD = dict(type="mmdetpre.LoadBackboneHook")
+
+
+def test_the_config_names_the_start(run: Callable, backbone_file: Path, tmp_path: Path) -> None:
+    start = dict(checkpoint=str(backbone_file))
+    for toolbox in ("mmdet", "mmseg", "mmpretrain"):
+        first = AtFirstIteration()
+        run(toolbox, [LOAD, first], name=toolbox, backbone_start=start)
+        (report,) = reports(tmp_path / toolbox)
+        assert report["verdict"] == "complete" and report["source"] == str(backbone_file)
+        assert torch.equal(first.weight, read_checkpoint(backbone_file).tensors["conv1.weight"])
+    listen = Listen()
+    more = dict(train_cfg=dict(by_epoch=True, max_epochs=2), resume=True, backbone_start=start)
+    run("mmdet", [LOAD, listen], name="mmdet", **more)
+    assert "the run resumes" in listen.messages.text and len(reports(tmp_path / "mmdet")) == 1
+    with pytest.raises(ValueError, match="remove one of the two"):
+        run("mmdet", [load(backbone_file)], name="both", backbone_start=dict(checkpoint="other.pth"))
+    with pytest.raises(ValueError, match="backbone_start has file"):
+        run("mmdet", [LOAD], name="typo", backbone_start=dict(file=str(backbone_file)))
+    with pytest.raises(BackboneNotLoaded, match="is not there"):
+        run("mmdet", [LOAD], name="none", backbone_start=dict(checkpoint=str(tmp_path / "none.pth")))
+
+
+@pytest.mark.parametrize("how", ["no start", "no checkpoint", "init_cfg", "load_from", "no backbone"])
+def test_without_a_start_the_hook_only_tells(run: Callable, backbone_file: Path, tmp_path: Path, how: str) -> None:
+    def change(cfg: dict) -> None:
+        if how == "init_cfg":
+            init_cfg = dict(type="Pretrained", checkpoint=str(backbone_file))
+            cfg["model"]["backbone"]["init_cfg"] = init_cfg
+
+    listen, options, hook = Listen(), {}, LOAD
+    if how == "no checkpoint":
+        options = dict(backbone_start=dict(checkpoint=None))
+    elif how == "load_from":
+        run("mmdet", [], name="before")
+        options = dict(load_from=str(tmp_path / "before" / "epoch_1.pth"))
+    elif how == "no backbone":
+        hook = dict(LOAD, backbone="student")
+    run("mmdet", [hook, listen], change=change, **options)
+    assert reports(tmp_path / "run") == []
+    text = listen.messages.text
+    tells = {
+        "init_cfg": "starts from its init_cfg",
+        "no backbone": "has no part 'student'",
+        "load_from": "epoch_1.pth.",
+    }
+    assert tells.get(how, "starts from scratch: there is no backbone_start") in text
+    # The stem and first stage of this detector are frozen.
+    assert ("stem, layer1 will stay as initialised: frozen random weights" in text) is (
+        how in ("no start", "no checkpoint")
+    )
+    assert text.count("Training of the backbone:") == (how != "no backbone")
+
+
 def test_freezing_is_logged(run: Callable, backbone_file: Path) -> None:
     listen = Listen()
     run("mmdet", [load(backbone_file), listen])
@@ -305,6 +360,44 @@ def test_export_finds_obstacles_before_training(run: Callable, tmp_path: Path, o
     if obstacle == "existing":
         run("mmpretrain", [dict(type="mmdetpre.ExportBackboneHook", overwrite=True)])
         assert read_checkpoint(tmp_path / "run" / "backbone_final.pth").backbone_metadata
+
+
+@pytest.mark.parametrize("obstacle", ["unwritable", "ending", "no backbone", "disk"])
+def test_export_that_only_warns_never_stops_a_run(
+    run: Callable, tmp_path: Path, obstacle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    options, said = {
+        "unwritable": ({"name": str(tmp_path / "file" / "backbone")}, "is a file, not a folder"),
+        "ending": ({"file_format": "onnx"}, "ends in '.onnx'"),
+        "no backbone": ({"backbone": "student.backbone"}, "it has backbone"),
+        "disk": ({}, "No space left"),
+    }[obstacle]
+    if obstacle == "disk":
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("mmdetpre.hooks.export_backbone_hook.write_backbone", full)
+    listen = Listen()
+    run("mmpretrain", [dict(type="mmdetpre.ExportBackboneHook", policy="warn", **options), listen])
+    assert said in listen.messages.text and "no backbone is exported" in listen.messages.text
+    assert (tmp_path / "run" / "epoch_1.pth").exists() and (tmp_path / "file").read_text() == "mine"
+    assert not list((tmp_path / "run").glob("backbone_*"))
+    with pytest.raises(ValueError, match="'error', 'warn'"):
+        HOOKS.build(dict(type="mmdetpre.ExportBackboneHook", policy="quiet"))
+
+
+def test_export_over_an_earlier_run_is_told_before_training(run: Callable, tmp_path: Path) -> None:
+    hook = dict(type="mmdetpre.ExportBackboneHook", overwrite=True)
+    run("mmdet", [hook], randomness=dict(seed=0))
+    before = read_checkpoint(tmp_path / "run" / "backbone_final.pth").backbone_metadata["digest"]
+    listen = Listen()
+    run("mmdet", [hook, listen], randomness=dict(seed=1))
+    text = listen.messages.text
+    assert "backbone_final.pth is of an earlier run" in text and "backbone_best.pth is of" not in text
+    assert text.index("of an earlier run") < text.index("Backbone after training")
+    assert read_checkpoint(tmp_path / "run" / "backbone_final.pth").backbone_metadata["digest"] != before
 
 
 def test_a_model_without_a_backbone_lists_its_parts(run: Callable, backbone_file: Path) -> None:

@@ -51,6 +51,10 @@ def test_rules_for_files_that_tell_nothing() -> None:
     assert told("r50.pkl", "detectron2").style == "caffe"
     assert told("https://host/resnet50_caffe-1.pth", "torchvision").channel_order == "bgr"
     assert told("caffe_folder/resnet50.pth", "torchvision") is None
+    for source in ("torchvision://resnet101", "https://download.pytorch.org/models/resnet50-0676ba61.pth"):
+        known = told(source, "torchvision")
+        assert known is not None and differences(known, IMAGENET) == [] and "torchvision" in known.origin
+    assert told("resnet50-0676ba61.pth", "torchvision") is None
 
 
 def test_no_preprocessor_is_unknown_and_no_normalisation_is_known() -> None:
