@@ -1,0 +1,183 @@
+"""One table of many training runs: what each started from, whether that arrived, and what it reached.
+
+Reads what mmengine and `mmdetpre.LoadBackboneHook` leave in a work dir; nothing is built or loaded. A folder per start
+of the training (``<time>/vis_data/scalars.json``) belongs to one run as long as training was resumed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+NOT_METRICS = ("data_time", "time", "step")
+EMPTY = "—"
+
+
+@dataclass
+class Run:
+    """The newest run in a work dir.
+
+    Attributes:
+        work_dir: Where it is.
+        config: Name of its config.
+        backbone: File that the backbone was loaded from; empty if no report tells.
+        verdict: Of that load.
+        digest: Of the weights that were loaded.
+        metrics: Metric -> ``last``, ``best`` (the greatest; of a loss or an error the least) and ``test`` -> value.
+            Kinds that were not measured are missing.
+    """
+
+    work_dir: Path
+    config: str
+    backbone: str = ""
+    verdict: str = ""
+    digest: str = ""
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def find_runs(roots: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Work dirs in and below folders, sorted; ``test`` inside of a work dir belongs to it.
+
+    Raises:
+        FileNotFoundError: If a folder is not there, or there is no run at all.
+    """
+    roots = [Path(root) for root in roots]
+    for root in roots:
+        if not root.is_dir():
+            raise FileNotFoundError(f"{root} is no folder.")
+    found = {path.parents[2] for root in roots for path in root.rglob("vis_data/config.py")}
+    runs = sorted(path for path in found if not (path.name == "test" and path.parent in found))
+    if not runs:
+        raise FileNotFoundError(
+            f"no run in {', '.join(map(str, roots))}: a work dir of mmengine holds <time>/vis_data/config.py."
+        )
+    return runs
+
+
+def read_run(work_dir: str | os.PathLike[str]) -> Run:
+    """Read the newest run of a work dir.
+
+    Raises:
+        ValueError: If a file is no JSON.
+    """
+    work_dir = Path(work_dir)
+    configs = sorted(work_dir.glob("*.py"), key=lambda path: path.stat().st_mtime)
+    run = Run(work_dir, configs[-1].stem if configs else work_dir.name)
+    starts: list[Path] = []
+    first = 0.0
+    for folder in sorted(path.parents[1] for path in work_dir.glob("*/vis_data/config.py")):
+        lines = _scalars(folder)
+        begins = lines[0].get("step", 0) if lines else 0
+        # A resumed run goes on at later steps and loads no backbone.
+        if not starts or _report(work_dir, folder).exists() or (lines and begins <= first):
+            starts, first = [], begins
+        first = first or begins
+        starts.append(folder)
+    if starts and _report(work_dir, starts[0]).exists():
+        report = _read(_report(work_dir, starts[0]))
+        run.backbone, run.verdict, run.digest = report["source"], report["verdict"], report["digest"]
+    for folder in starts:
+        for line in _scalars(folder):
+            if "lr" not in line and "loss" not in line:
+                for name, value in _numbers(line):
+                    _add(run, name, value)
+    tests = [path for path in work_dir.glob("test/*/*.json") if path.stem == path.parent.name]
+    if tests:
+        for name, value in _numbers(_read(max(tests))):
+            run.metrics.setdefault(name, {})["test"] = value
+    return run
+
+
+def run_table(runs: Sequence[Run], metrics: Sequence[str] | None = None, style: str = "markdown") -> str:
+    """Lay out runs, one a row.
+
+    Args:
+        runs: What `read_run` gave.
+        metrics: Names of metrics, or their endings (``mAP``); by default all that any run has.
+        style: ``markdown``, where what is missing is a dash, or ``csv``, where it is empty.
+
+    Raises:
+        ValueError: If no run has a metric that is asked for.
+
+    Example:
+        >>> run = Run(Path("a"), "sniper_voc", "b.pth", "complete", "0123456789abcdef", {"mAP": {"last": 0.5}})
+        >>> print(run_table([run, Run(Path("b"), "sniper_voc")]))
+        | config | backbone | verdict | digest | mAP last | work dir |
+        | --- | --- | --- | --- | --- | --- |
+        | sniper_voc | b.pth | complete | 0123456789ab | 0.500 | a |
+        | sniper_voc | — | — | — | — | b |
+    """
+    known = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    wanted = known if metrics is None else [name for asked in metrics for name in _matching(asked, known)]
+    columns = [
+        (name, kind) for name in wanted for kind in ("last", "best", "test") if _any(runs, name, kind)
+    ]  # a kind that no run measured gets no column
+    head = ["config", "backbone", "verdict", "digest", *(f"{name} {kind}" for name, kind in columns), "work dir"]
+    rows = []
+    for run in runs:
+        values = [run.metrics.get(name, {}).get(kind) for name, kind in columns]
+        if style == "csv":
+            cells = ["" if value is None else repr(value) for value in values]
+        else:
+            cells = ["" if value is None else _short(value) for value in values]
+        rows.append([run.config, run.backbone, run.verdict, run.digest[:12], *cells, str(run.work_dir)])
+    if style == "csv":
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([head, *rows])
+        return text.getvalue().rstrip("\n")
+    lines = [head, ["---"] * len(head), *([cell or EMPTY for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _scalars(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "vis_data" / "scalars.json"
+    return [_parse(line, path) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+
+
+def _report(work_dir: Path, folder: Path) -> Path:
+    return work_dir / f"backbone_load_{folder.name}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return _parse(path.read_text(), path)
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no JSON as mmengine writes it ({error}): remove its run, or repair it.") from None
+
+
+def _numbers(line: dict[str, Any]) -> Iterable[tuple[str, float]]:
+    for name, value in line.items():
+        if name not in NOT_METRICS and isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, float(value)
+
+
+def _add(run: Run, name: str, value: float) -> None:
+    kinds = run.metrics.setdefault(name, {})
+    better = min if any(word in name.lower() for word in ("loss", "error")) else max
+    kinds["last"] = value
+    kinds["best"] = better(kinds.get("best", value), value)
+
+
+def _matching(asked: str, known: Sequence[str]) -> list[str]:
+    found = [name for name in known if name == asked or name.endswith(f"/{asked}")]
+    if not found:
+        raise ValueError(f"no run has the metric {asked!r}; there is {', '.join(known) or 'none at all'}.")
+    return found
+
+
+def _any(runs: Sequence[Run], name: str, kind: str) -> bool:
+    return any(kind in run.metrics.get(name, {}) for run in runs)
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"

@@ -1,0 +1,90 @@
+# Sourced by the scripts of mmdetection/, mmsegmentation/ and mmpretrain/: one backbone file in, one run out.
+#
+#   benchmark train|test PACKAGE dist|slurm CONFIG BACKBONE [arguments of mim...]
+#
+# The run of a config and a backbone has one folder, so that the test finds what the training left there:
+#   WORK_DIR         default work_dirs/benchmarks/PACKAGE/CONFIG/BACKBONE
+# Environment of every script:
+#   GPUS             number of GPUs, default 8; with dist, 0 runs on the CPU
+#   CHECKPOINT       test: another checkpoint than the last of the run
+# and of slurm:
+#   PARTITION        required
+#   GPUS_PER_NODE    default GPUS, 8 at most
+#   CPUS_PER_TASK    default 5
+#   SRUN_ARGS        more arguments of srun, in one string
+
+die() {
+    echo "$(basename "$0"): $*" >&2
+    exit 1
+}
+
+# torchvision://resnet101 -> torchvision-resnet101; work_dirs/sniper_coco/backbone_final.pth -> sniper_coco-backbone_final
+backbone_name() {
+    local name=${1/:\/\///}
+    [[ $name =~ ([^/]+/)?[^/]+$ ]] || die "$1 names no file."
+    name=${BASH_REMATCH[0]#./}
+    name=${name%.pth} name=${name%.safetensors} name=${name%.pkl}
+    echo "${name//[^A-Za-z0-9._]/-}"
+}
+
+# A config without the hook would train on and never look at the backbone.
+require_hook() {
+    python - "$1" <<'PYTHON' || die "$1 has no LoadBackboneHook, so $2 would not be loaded. Base it on" \
+        "configs/_base_/runtime.py, or give it custom_imports = dict(imports=[\"mmdetpre\"]) and" \
+        "custom_hooks = [dict(type=\"mmdetpre.LoadBackboneHook\")]."
+import sys
+
+from mmengine.config import Config
+
+hooks = Config.fromfile(sys.argv[1], import_custom_modules=False).get("custom_hooks") or []
+sys.exit(not any(str(hook.get("type")).endswith("LoadBackboneHook") for hook in hooks))
+PYTHON
+}
+
+benchmark() {
+    local task=$1 package=$2 launcher=$3 config=${4-} backbone=${5-}
+    if [[ $# -lt 5 || $config == -* ]]; then
+        sed -n '2,/^set /{/^#/p}' "$0" | cut -c3- >&2
+        exit 2
+    fi
+    shift 5
+    local gpus=${GPUS:-8}
+    local launch=(--launcher pytorch --gpus "$gpus")
+    if [[ $launcher == slurm ]]; then
+        [[ -n ${PARTITION:-} ]] || die "slurm needs a partition: PARTITION=name $0 ..."
+        launch=(
+            --launcher slurm --gpus "$gpus" --gpus-per-node "${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}"
+            --cpus-per-task "${CPUS_PER_TASK:-5}" --partition "$PARTITION"
+        )
+        [[ -z ${SRUN_ARGS:-} ]] || launch+=(--srun-args "$SRUN_ARGS")
+    elif [[ $gpus == 0 ]]; then
+        launch=(--launcher none --gpus 0)
+    fi
+
+    # mim would take a config of the toolbox with the same name instead.
+    [[ -f $config ]] || die "$config is not there."
+    [[ $backbone == *://* || -f $backbone ]] || die "$backbone is not there."
+    local name work_dir
+    name=$(backbone_name "$backbone")
+    work_dir=${WORK_DIR:-work_dirs/benchmarks/$package/$(basename "$config" .py)/$name}
+    if [[ -f $work_dir/backbone.txt && $(<"$work_dir/backbone.txt") != "$backbone" ]]; then
+        die "$work_dir is the run of $(<"$work_dir/backbone.txt"). Choose another WORK_DIR."
+    fi
+    if [[ $task == train ]]; then
+        if [[ -e $work_dir/last_checkpoint && " $* " != *" --resume"* ]]; then
+            die "$work_dir holds a run: go on with --resume, choose another WORK_DIR, or remove it."
+        fi
+        require_hook "$config" "$backbone"
+        mkdir -p "$work_dir"
+        echo "$backbone" >"$work_dir/backbone.txt"
+        mim train "$package" "$config" "${launch[@]}" --work-dir "$work_dir" "$@" \
+            --cfg-options "backbone_start.checkpoint=$backbone"
+    else
+        local checkpoint=${CHECKPOINT:-}
+        if [[ -z $checkpoint ]]; then
+            [[ -f $work_dir/last_checkpoint ]] || die "$work_dir has no checkpoint: train first, or set CHECKPOINT."
+            checkpoint=$(<"$work_dir/last_checkpoint")
+        fi
+        mim test "$package" "$config" --checkpoint "$checkpoint" "${launch[@]}" --work-dir "$work_dir/test" "$@"
+    fi
+}
