@@ -8,7 +8,7 @@ model = dict(
         bbox_roi_extractor=dict(
             _delete_=True,
             type="mmdetpre.DeformRoIExtractor",
-            roi_layer=dict(output_size=5, sampling_ratio=2, gamma=0.1),
+            roi_layer=dict(output_size=5, sampling_ratio=1, gamma=0.1),
             out_channels=64,
             featmap_strides=[8],
         ),

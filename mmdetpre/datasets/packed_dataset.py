@@ -119,7 +119,8 @@ class PackedDataset(BaseDetDataset):
             lines = "\n".join(missing)
             raise FileNotFoundError(
                 f"The {self.SOURCE} data is not complete. Missing:\n{lines}\nExpected layout:\n{self.LAYOUT}\n"
-                "Set data_root to where yours lies. `make demo` trains on drawn sample data without any download."
+                "Set data_root to where yours lies. Without any download: `make demo`, and the *_sample configs, whose"
+                " data `python tools/misc/make_sample.py --layout all` draws."
             )
 
     def _cached(

@@ -42,9 +42,9 @@ class Layout(NamedTuple):
 
 LAYOUTS: dict[str, Layout] = {
     "openimages": Layout(OpenImagesLayout, "source", 900, 150),
-    "coco": Layout(CocoLayout, "source", 200, 60),
-    "voc": Layout(VOCLayout, "target", 200, 60),
-    "imagenet_loc": Layout(ImageNetLocLayout, "source", 800, 60),
+    "coco": Layout(CocoLayout, "source", 170, 60),
+    "voc": Layout(VOCLayout, "target", 170, 60),
+    "imagenet_loc": Layout(ImageNetLocLayout, "source", 640, 60),
 }
 """Layout name -> layout."""
 STAMP = "sample.json"
