@@ -1,11 +1,14 @@
-# Once, for every config: makes `mmdetpre.*` types known, lets interrupted training go on in mid-epoch, and refuses to
-# test a checkpoint of other classes.
+# Once, for every config: makes `mmdetpre.*` types known, lets interrupted training go on in mid-epoch, refuses to test
+# a checkpoint of other classes, loads the backbone that `backbone_start` names (see starts/), and leaves that of the
+# run in work_dirs/CONFIG/backbone_final.pth.
 default_scope = "mmdet"
 custom_imports = dict(imports=["mmdetpre"])
 custom_hooks = [
     dict(type="mmdetpre.ExactResumeHook"),
     dict(type="mmdetpre.BrokenImageHook"),
     dict(type="mmdetpre.CheckpointFitHook"),
+    dict(type="mmdetpre.LoadBackboneHook"),
+    dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
     # Beside the checkpoint of each epoch, one to go on from in mid-epoch.
     dict(type="CheckpointHook", by_epoch=False, interval=1000, max_keep_ckpts=1, save_last=False),
 ]

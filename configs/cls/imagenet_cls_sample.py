@@ -4,7 +4,7 @@
 #   mim train mmpretrain configs/cls/imagenet_cls_sample.py
 _base_ = "../_base_/runtime.py"
 default_scope = "mmpretrain"
-custom_hooks = []
+custom_hooks = [dict(type="mmdetpre.LoadBackboneHook"), dict(type="mmdetpre.ExportBackboneHook", overwrite=True)]
 default_hooks = dict(visualization=dict(_delete_=True, type="VisualizationHook", enable=False))
 visualizer = dict(_delete_=True, type="UniversalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 model = dict(

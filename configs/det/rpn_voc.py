@@ -11,6 +11,7 @@ _base_ = [
     "../_base_/datasets/voc_chips.py",
     "../_base_/schedules/rpn_4e.py",
     "../_base_/tta/rpn_three_scales.py",
+    "../_base_/starts/imagenet_cls.py",
     "../_base_/runtime.py",
 ]
 model = dict(type="RPN", roi_head=None)

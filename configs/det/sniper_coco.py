@@ -7,5 +7,6 @@ _base_ = [
     "../_base_/datasets/coco_chips.py",
     "../_base_/schedules/sniper_14e.py",
     "../_base_/tta/three_scales.py",
+    "../_base_/starts/imagenet_cls.py",
     "../_base_/runtime.py",
 ]

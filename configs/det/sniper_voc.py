@@ -10,4 +10,4 @@ _base_ = [
     "../_base_/tta/three_scales.py",
     "../_base_/runtime.py",
 ]
-model = dict(backbone=dict(frozen_stages=-1, init_cfg=None), roi_head=dict(bbox_head=dict(num_classes=20)))
+model = dict(backbone=dict(frozen_stages=-1), roi_head=dict(bbox_head=dict(num_classes=20)))

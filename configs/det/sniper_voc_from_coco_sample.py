@@ -3,7 +3,4 @@
 #   python tools/misc/make_sample.py --layout voc
 #   mim train mmdet configs/det/sniper_coco_sample.py   # its header: its data
 #   mim train mmdet configs/det/sniper_voc_from_coco_sample.py
-_base_ = "sniper_voc_sample.py"
-pretrained = "work_dirs/sniper_coco_sample/epoch_2.pth"
-start = dict(type="Pretrained", checkpoint=pretrained, prefix="backbone.", _delete_=True)
-model = dict(backbone=dict(init_cfg=start))
+_base_ = ["sniper_voc_sample.py", "../_base_/starts/coco_sample.py"]

@@ -7,10 +7,7 @@ _base_ = [
     "../_base_/datasets/voc_chips.py",
     "../_base_/schedules/sniper_14e_voc.py",
     "../_base_/tta/three_scales.py",
+    "../_base_/starts/openimages.py",
     "../_base_/runtime.py",
 ]
-pretrained = "work_dirs/sniper_openimages/epoch_14.pth"
-model = dict(
-    backbone=dict(init_cfg=dict(type="Pretrained", checkpoint=pretrained, prefix="backbone.")),
-    roi_head=dict(bbox_head=dict(num_classes=20)),
-)
+model = dict(roi_head=dict(bbox_head=dict(num_classes=20)))

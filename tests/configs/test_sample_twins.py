@@ -1,12 +1,11 @@
 """Every config that trains on drawn data trains, saves and is evaluated. New ones are found by their name."""
 
-import copy
 import itertools
+import json
 import math
 from pathlib import Path
 
 import pytest
-import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -16,6 +15,8 @@ from mmengine.runner import Runner
 from mmdetpre.datasets import ChipMiningSampler
 from mmdetpre.sample import make_sample
 from mmdetpre.sample.folder import LAYOUTS
+from mmdetpre.transfer import read_checkpoint, write_backbone
+from mmdetpre.transfer.preprocessing import from_config
 
 TWINS = sorted((Path(__file__).resolve().parents[2] / "configs" / "det").glob("*_sample.py"))
 CHIPS = 4  # per epoch: one step
@@ -68,13 +69,16 @@ def start_weights(node):
 
 
 def save_start_weights(cfg):
-    """What the run before this one would have left: weights of this detector."""
+    """What the run before this one would have left: a backbone as this detector's. Returns its digests."""
+    digests = []
     for path in set(start_weights(cfg.to_dict())):
         assert path.startswith("work_dirs/"), f"{path} is neither drawn nor trained from what is drawn"
-        model = copy.deepcopy(cfg.model)
-        model.backbone.init_cfg = None
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        torch.save(dict(state_dict=MODELS.build(model).state_dict(), meta={}), path)
+        weights = MODELS.build(cfg.model.backbone).state_dict()
+        for name in weights:
+            if name.endswith("running_mean"):
+                weights[name].normal_(std=0.1)  # as after some training
+        digests.append(write_backbone(path, weights, preprocessing=from_config(cfg)))
+    return digests
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
@@ -88,7 +92,7 @@ def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch):
     (tmp_path / "data").symlink_to(drawn)
     init_default_scope("mmdet")
     cfg = config(path, tmp_path / "run")
-    save_start_weights(cfg)
+    digests = save_start_weights(cfg)
     runner, record = Runner.from_cfg(cfg), Record()
     runner.register_hook(record)
     runner.train()
@@ -96,6 +100,9 @@ def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch):
     assert len(record.losses) == epochs
     assert all(map(math.isfinite, record.losses))
     assert (tmp_path / "run" / f"epoch_{epochs}.pth").exists()
+    reports = [json.loads(report.read_text()) for report in (tmp_path / "run").glob("backbone_load_*.json")]
+    assert [(report["verdict"], report["digest"]) for report in reports] == [("complete", one) for one in digests]
+    assert read_checkpoint(tmp_path / "run" / "backbone_final.pth").backbone_metadata["epoch"] == epochs
     if cfg.get("val_cfg") is None:
         runner.test()
     assert record.evaluated >= 3

@@ -1,5 +1,6 @@
 # SNIPER on ResNet-101: conv5 dilated with deformable 3x3 convolutions of 4 groups, total stride 16.
-# Stem and stage 1 are frozen, batch normalisation is trained everywhere else.
+# Stem and stage 1 are frozen, batch normalisation is trained everywhere else. The weights of the backbone come from a
+# file of ../starts.
 chip_size = 512
 model = dict(
     type="mmdetpre.SNIPER",
@@ -23,7 +24,7 @@ model = dict(
         norm_cfg=dict(type="BN", requires_grad=True),
         norm_eval=False,
         style="pytorch",
-        init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet101"),
+        init_cfg=None,
     ),
     neck=dict(type="mmdetpre.ConcatNeck", in_channels=[1024, 2048]),
     rpn_head=dict(

@@ -15,7 +15,6 @@ model = dict(
         stage_with_dcn=(False, False, False, False),
         frozen_stages=-1,
         zero_init_residual=False,
-        init_cfg=None,
     ),
     neck=dict(in_channels=[64, 128]),
     rpn_head=dict(in_channels=192, feat_channels=64, anchor_generator=dict(strides=[8], scales=[1.5, 3, 6, 12])),
