@@ -47,15 +47,15 @@ def find_runs(roots: Iterable[str | os.PathLike[str]]) -> list[Path]:
     Raises:
         FileNotFoundError: If a folder is not there, or there is no run at all.
     """
-    roots = [Path(root) for root in roots]
-    for root in roots:
+    folders = [Path(root) for root in roots]
+    for root in folders:
         if not root.is_dir():
             raise FileNotFoundError(f"{root} is no folder.")
-    found = {path.parents[2] for root in roots for path in root.rglob("vis_data/config.py")}
+    found = {path.parents[2] for root in folders for path in root.rglob("vis_data/config.py")}
     runs = sorted(path for path in found if not (path.name == "test" and path.parent in found))
     if not runs:
         raise FileNotFoundError(
-            f"no run in {', '.join(map(str, roots))}: a work dir of mmengine holds <time>/vis_data/config.py."
+            f"no run in {', '.join(map(str, folders))}: a work dir of mmengine holds <time>/vis_data/config.py."
         )
     return runs
 
