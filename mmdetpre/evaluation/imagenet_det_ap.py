@@ -89,6 +89,6 @@ def _verdicts(
             if iou > best and iou >= min(iou_thr, width * height / ((width + 10) * (height + 10))):
                 best, taken = iou, j
         if taken >= 0:
-            free[taken] = False
+            free[taken] = ignored[taken]  # of a crowd, any number may be found
             verdict[i] = -1 if ignored[taken] else 1
     return verdict

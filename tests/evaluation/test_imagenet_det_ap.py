@@ -56,6 +56,9 @@ def test_ignored_boxes_do_not_count_either_way():
     truth = [(0, 0, 0, 0, 100, 100), (0, 0, 200, 0, 300, 100)]
     found = [(0, 0, 0.9, 200, 0, 300, 100), (0, 0, 0.8, 0, 0, 100, 100)]
     assert evaluate(truth, found, ignore=[False, True]) == [1]
+    double = [(0, 0, 0.95, 200, 0, 300, 98), *found]
+    assert evaluate(truth, double, ignore=[False, True]) == [1]
+    assert evaluate(truth, double) == pytest.approx([0.5 + 0.5 * 2 / 3])
 
 
 def test_classes_and_images_do_not_mix():
