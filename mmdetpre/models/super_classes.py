@@ -41,10 +41,6 @@ def read_super_classes(
     if isinstance(super_classes, str | Path):
         super_classes = _read_json(super_classes)
     if isinstance(super_classes, Mapping):
-        if isinstance(classes, str | Path):
-            classes = [
-                line.split()[0] for line in Path(classes).read_text(encoding="utf-8").splitlines() if line.strip()
-            ]
         super_classes = _in_label_order(super_classes, source, num_classes, classes)
     if len(super_classes) != num_classes:
         raise ValueError(

@@ -47,6 +47,13 @@ def test_clusterings_that_do_not_fit(clusters, classes, message):
 def test_files_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="cluster_classes.py"):
         read_super_classes(tmp_path / "nothing.json", 3, CLASSES)
+    with pytest.raises(
+        FileNotFoundError, match="nothing.txt is not there: give a text file with one class id per line"
+    ):
+        read_super_classes(CLUSTERS, 3, tmp_path / "nothing.txt")
+    (tmp_path / "twice.txt").write_text("n01\nn02\nn03\nn02\n")
+    with pytest.raises(ValueError, match=r"twice.txt names n02 more than once"):
+        read_super_classes(CLUSTERS, 3, tmp_path / "twice.txt")
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
         read_super_classes(tmp_path / "bad.json", 3, CLASSES)
