@@ -104,13 +104,18 @@ class Proposals:
             if len(other):
                 i = int(other[0])
                 sizes = f"{self.sizes[row[i]].tolist()} and now {packed.sizes[i].tolist()}"
-                found.append(f"{len(other)} had another size, e.g. {theirs[i]}: {sizes}")
+                found.append(f"{len(other)} had another size, e.g. {theirs[i]}: {sizes} (annotated)")
             digest = images_digest(theirs, packed.sizes)
             raise ValueError(
                 f"The proposals in {self.directory} were made on another data set: {'; '.join(found)}. They are of"
                 f" {len(ours)} images (digest {self.digest[:12]}, e.g. {ours[0] if ours else None}), the data set has"
                 f" {len(theirs)} (digest {digest[:12]}). Make proposals of this one (its images in test_dataloader):"
                 f" {COMMAND} --cfg-options test_evaluator.out_dir=ANOTHER_FOLDER"
+                + (
+                    ". If a file has the first size still, its annotated size is wrong: correct that."
+                    if len(other)
+                    else ""
+                )
             )
         known = row >= 0
         ranges = np.zeros((len(theirs), 2), dtype=np.int64)
