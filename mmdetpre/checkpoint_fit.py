@@ -1,10 +1,11 @@
-"""Does a checkpoint fit a model? mmengine only warns and goes on with random weights where it does not."""
+"""Do checkpoint, model and data fit each other? mmengine only warns, or trains on, where they do not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmdet.models.dense_heads import RPNHead
 from torch import Tensor, nn
 
 
@@ -46,6 +47,44 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
             f"{name} belongs to another model: {key} is {tuple(weights[key].shape)} there and {tuple(here[key].shape)}"
             f" here ({len(differing)} of {len(here)} weights differ in shape). Take the config it was trained with."
         )
+
+
+def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
+    """Refuses training data with another number of classes than a detector's head tells apart.
+
+    Args:
+        model: An mmdet detector; a region proposal network, or a model without box head, tells no classes apart.
+        classes: Class names of the training data.
+
+    Raises:
+        ValueError: Names both counts, the config value and the classes.
+
+    Example:
+        >>> require_classes(nn.Linear(2, 3), ["cat"])
+    """
+    found = _detector_head(model)
+    if found is None or found[1] == len(classes):
+        return
+    name, count = found
+    shown = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
+    raise ValueError(
+        f"The training data has {len(classes)} classes ({shown}), but model.{name}.num_classes is {count}. Set it to"
+        f" {len(classes)}, or `classes` of the data set to the {count} that are meant."
+    )
+
+
+def _detector_head(model: nn.Module) -> tuple[str, int] | None:
+    """Name of the head whose ``num_classes`` are those of the data, and that number."""
+    for name in ("roi_head", "roi_head.bbox_head", "bbox_head"):
+        try:
+            head = model.get_submodule(name)
+        except AttributeError:
+            continue
+        head = head[0] if isinstance(head, nn.ModuleList) else head  # a cascade
+        count = getattr(head, "num_classes", None)
+        if isinstance(count, int) and not isinstance(head, RPNHead):
+            return name, count
+    return None
 
 
 def _class_counts(model: nn.Module, key: str, here: Tensor, there: Tensor) -> tuple[str, int, int] | None:

@@ -1,4 +1,4 @@
-"""A test with a checkpoint that does not fit is an error, not a warning."""
+"""A checkpoint or data that do not fit the model are an error, not a warning."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ from collections.abc import Sequence
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
+from torch import nn
 
-from mmdetpre.checkpoint_fit import require_fit
+from mmdetpre.checkpoint_fit import require_classes, require_fit
 from mmdetpre.registry import HOOKS
 
 
 @HOOKS.register_module()
 class CheckpointFitHook(Hook):
-    """Refuses to test, validate or resume with a checkpoint of another class count or another model.
+    """Refuses what does not fit: testing, validating or resuming with a checkpoint of another class count or another
+    model, and training on data of another class count.
 
     mmengine warns and goes on with random weights. That is right where training starts from other weights
     (``load_from`` without ``resume``), and left alone there; elsewhere the results would be noise. As many classes of
     other names, which may be the same classes in another order, are warned of.
 
     Raises:
-        ValueError: See :func:`mmdetpre.checkpoint_fit.require_fit`.
+        ValueError: See :func:`mmdetpre.checkpoint_fit.require_fit` and :func:`mmdetpre.checkpoint_fit.require_classes`.
     """
+
+    def before_train(self, runner: Runner) -> None:
+        classes = getattr(runner.train_loop.dataloader.dataset, "metainfo", {}).get("classes")
+        if classes:
+            require_classes(_unwrapped(runner.model), classes)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         trains = isinstance(runner._train_loop, BaseLoop)  # a dict before train() builds it
         if trains and not runner._resume:
             return
-        model = runner.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
+        model = _unwrapped(runner.model)
         name = str(runner._load_from or "The checkpoint")
         require_fit(model, checkpoint, name)
         learned = (checkpoint.get("meta", {}).get("dataset_meta") or {}).get("classes") or ()
@@ -41,6 +46,12 @@ class CheckpointFitHook(Hook):
                 f"{name} learned other class names than those that are tested: class {k} is {learned[k]!r} there and"
                 f" {tested[k]!r} here. If that is no other spelling, every score below is of the wrong class."
             )
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
 
 
 def _tested_classes(runner: Runner) -> Sequence[str]:

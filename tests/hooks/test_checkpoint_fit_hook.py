@@ -79,3 +79,9 @@ def test_a_real_test_run_stops(sample_config, tmp_path):
     cfg.experiment_name = "four_classes"
     with pytest.raises(ValueError, match="eight.pth was trained for 8 classes, the config asks for 4"):
         Runner.from_cfg(cfg).test()
+
+
+def test_training_on_data_of_another_class_count_stops(sample_config):
+    cfg = sample_config(model__roi_head__bbox_head__num_classes=4)
+    with pytest.raises(ValueError, match=r"8 classes \(Disc, .*\), but model.roi_head.bbox_head.num_classes is 4. Set"):
+        Runner.from_cfg(cfg).train()
