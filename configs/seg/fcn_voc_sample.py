@@ -8,20 +8,11 @@ custom_hooks = [dict(type="mmdetpre.LoadBackboneHook"), dict(type="mmdetpre.Expo
 default_hooks = dict(visualization=dict(_delete_=True, type="SegVisualizationHook"))
 visualizer = dict(_delete_=True, type="SegLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 imagenet = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
+small = dict(depth=18, base_channels=16, stem_channels=16, norm_eval=False, zero_init_residual=False)
 model = dict(
     type="EncoderDecoder",
     data_preprocessor=dict(type="SegDataPreProcessor", size=(128, 128), seg_pad_val=255, **imagenet),
-    backbone=dict(
-        type="mmdet.ResNet",
-        depth=18,
-        base_channels=16,
-        stem_channels=16,
-        out_indices=(3,),
-        strides=(1, 2, 1, 1),
-        dilations=(1, 1, 1, 2),
-        norm_eval=False,
-        zero_init_residual=False,
-    ),
+    backbone=dict(type="mmdet.ResNet", out_indices=(3,), strides=(1, 2, 1, 1), dilations=(1, 1, 1, 2), **small),
     decode_head=dict(type="FCNHead", in_channels=128, in_index=0, channels=64, num_convs=1, num_classes=5),
     test_cfg=dict(mode="whole"),
 )
@@ -35,6 +26,8 @@ val_data = dict(ann_file="ImageSets/Segmentation/val.txt", pipeline=[*load, dict
 train_dataloader = dict(batch_size=16, num_workers=1, dataset=data | train_data)
 train_dataloader["sampler"] = dict(type="DefaultSampler", shuffle=True)
 val_dataloader = dict(num_workers=1, sampler=dict(type="DefaultSampler", shuffle=False), dataset=data | val_data)
+test_dataloader = val_dataloader
+val_evaluator = test_evaluator = dict(type="IoUMetric")
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=2, val_interval=2)
-val_evaluator, val_cfg = dict(type="IoUMetric"), dict(type="ValLoop")
+val_cfg, test_cfg = dict(type="ValLoop"), dict(type="TestLoop")
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=0.002, weight_decay=0.01))
