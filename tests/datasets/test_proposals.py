@@ -92,7 +92,7 @@ def test_resized_images_are_another_data_set(tmp_path):
     proposals = write(tmp_path / "proposals")
     with pytest.raises(
         ValueError,
-        match=r"1 had another size, e\.g\. data/VOC2007/2.jpg: \[64, 64\] and now \[32, 32\].*its annotated size is wrong",
+        match=r"1 had another size, e\.g\. data/VOC2007/2.jpg: \[64, 64\] and now \[32, 32\].*annotated size is wrong",
     ):
         proposals.check(packed(sizes=[SIZES[0], (32, 32), *SIZES[2:]]))
 
