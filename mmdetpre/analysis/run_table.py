@@ -30,7 +30,7 @@ class Run:
         verdict: Of that load.
         digest: Of the weights that were loaded.
         metrics: Metric -> ``last``, ``best`` (the greatest; of a loss or an error the least) and ``test`` -> value.
-            Kinds that were not measured are missing.
+            ``test`` is that of a `test` folder, if it is newer than the last start of training. Kinds that were not measured are missing.
     """
 
     work_dir: Path
@@ -87,7 +87,9 @@ def read_run(work_dir: str | os.PathLike[str]) -> Run:
             if "lr" not in line and "loss" not in line:
                 for name, value in _numbers(line):
                     _add(run, name, value)
-    tests = [path for path in work_dir.glob("test/*/*.json") if path.stem == path.parent.name]
+    # A test of what was trained on since then says nothing about the run as it stands.
+    latest = starts[-1].name if starts else ""
+    tests = [p for p in work_dir.glob("test/*/*.json") if p.stem == p.parent.name and p.stem > latest]
     if tests:
         for name, value in _numbers(_read(max(tests))):
             run.metrics.setdefault(name, {})["test"] = value

@@ -111,7 +111,7 @@ class ExportBackboneHook(Hook):
             path = self._path(runner, which)
             check_writable(path, self.overwrite)
             if path.exists():
-                runner.logger.warning(f"{path} is of an earlier run; that of this run will replace it.")
+                runner.logger.warning(f"{path} stands from before; the backbone of this run will replace it.")
 
     def _object(self, runner: Runner, error: Exception) -> None:
         if self.policy == "error":

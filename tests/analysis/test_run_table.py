@@ -46,6 +46,8 @@ def test_a_run_with_report_validation_and_test(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     assert (run.config, run.backbone, run.verdict) == ("sniper_voc", REPORT["source"], "expected")
     assert run.metrics == {"mAP": dict(last=0.3, best=0.4, test=0.35), "loss_val": dict(last=3.0, best=2.0)}
+    start(tmp_path, "20260104_000000", [train(150), val(3, mAP=0.5)])
+    assert read_run(tmp_path).metrics["mAP"] == dict(last=0.5, best=0.5), "trained on since it was tested"
 
 
 def test_resumed_parts_are_one_run_and_a_new_start_is_another(tmp_path: Path) -> None:

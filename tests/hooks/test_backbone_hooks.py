@@ -395,8 +395,8 @@ def test_export_over_an_earlier_run_is_told_before_training(run: Callable, tmp_p
     listen = Listen()
     run("mmdet", [hook, listen], randomness=dict(seed=1))
     text = listen.messages.text
-    assert "backbone_final.pth is of an earlier run" in text and "backbone_best.pth is of" not in text
-    assert text.index("of an earlier run") < text.index("Backbone after training")
+    assert "backbone_final.pth stands from before" in text and "backbone_best.pth stands" not in text
+    assert text.index("stands from before") < text.index("Backbone after training")
     assert read_checkpoint(tmp_path / "run" / "backbone_final.pth").backbone_metadata["digest"] != before
 
 
