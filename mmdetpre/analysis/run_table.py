@@ -30,7 +30,8 @@ class Run:
         verdict: Of that load.
         digest: Of the weights that were loaded.
         metrics: Metric -> ``last``, ``best`` (the greatest; of a loss or an error the least) and ``test`` -> value.
-            ``test`` is that of a `test` folder, if it is newer than the last start of training. Kinds that were not measured are missing.
+            ``test`` is that of the folder `test`, if newer than the last start of the training. Kinds that were not
+            measured are missing.
     """
 
     work_dir: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import multiprocessing
@@ -101,6 +102,8 @@ class Pictures(Dataset):
 def run(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Runner]:
     """Function that trains two iterations of a toolbox's smallest model with hooks."""
 
+    number = itertools.count()
+
     def train(toolbox: str, hooks: list, name: str = "run", change: Callable = lambda cfg: None, **options) -> Runner:
         model, rest = model_of(toolbox)
         loader = DataLoader(Pictures(toolbox), batch_size=2, collate_fn=pseudo_collate)
@@ -113,7 +116,8 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Runner]
                 optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.01)),
                 default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1)),
                 custom_hooks=hooks,
-                experiment_name=f"{tmp_path.name}_{name}_{toolbox}",
+                # mmengine takes two runs of one name within a second for one.
+                experiment_name=f"{tmp_path.name}_{name}_{toolbox}_{next(number)}",
                 **rest,
             )
             | options
