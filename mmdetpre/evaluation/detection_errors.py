@@ -30,6 +30,9 @@ def detection_errors(
 ) -> ErrorReport:
     """Analyse runs on the same images (paper, section 4.1 and Table 3).
 
+    Crowd and group-of boxes (ignored, and not known to be difficult) are regions: detections of their class by at least
+    half inside count neither way. Difficult objects excuse what overlaps them as much as finding them would need.
+
     Args:
         runs: Name -> detections with ground truth.
         occlusion: ``flags`` (the data set's occluded flag, two levels), ``covered`` (share of a box that other boxes
@@ -51,7 +54,7 @@ def detection_errors(
     aligned = align_runs(runs)
     first = next(iter(aligned.values()))
     truth = first.ground_truth()
-    ignored = truth.ignore | (truth.difficult == 1)
+    ignored = truth.not_counted
     if ignored.all():
         raise ValueError(
             f"None of the {len(truth)} annotated objects counts: nothing can be missed. Test a data set with"
@@ -117,8 +120,13 @@ def _run_errors(
     similar: np.ndarray,
     settings: ErrorSettings,
 ) -> RunErrors:
-    pairs = overlapping_pairs(run.image, run.boxes, truth.image, truth.boxes, min_iou=settings.min_iou)
-    found = find_objects(pairs, run.labels, run.scores, truth.labels, ignored, iou_thr=settings.iou_thr)
+    regions = truth.regions
+    pairs = overlapping_pairs(
+        run.image, run.boxes, truth.image, truth.boxes, object_region=regions, min_iou=settings.min_iou
+    )
+    found = find_objects(
+        pairs, run.labels, run.scores, truth.labels, ignored, object_region=regions, iou_thr=settings.iou_thr
+    )
     normal = settings.objects_per_image * len(run.names)
     used = detections_in_use(
         found, run.labels, run.scores, objects,

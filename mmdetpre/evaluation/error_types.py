@@ -49,11 +49,11 @@ def error_types(
     * ``OTHER``: likewise an object of any other class;
     * ``BACKGROUND``: none of these.
 
-    Objects to be ignored count as objects here: something of their class is there. Source: Hoiem et al., "Diagnosing
-    Error in Object Detectors" (ECCV 2012), section 2.
+    Objects to be ignored count as objects here, with their IoU: something of their class is there. Source: Hoiem et
+    al., "Diagnosing Error in Object Detectors" (ECCV 2012), section 2.
 
     Args:
-        pairs: All pairs with an IoU of at least ``min_iou`` (or less).
+        pairs: All pairs with an IoU of at least ``min_iou`` (or less); others, such as those of regions, do no harm.
         outcome: (n,) of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
         detection_label: (n,) class indices.
         object_label: (m,) class indices.

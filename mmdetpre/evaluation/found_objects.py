@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs, rows_per_value
+from mmdetpre.evaluation.overlapping_pairs import REGION_SHARE, OverlappingPairs, rows_per_value
 
 CORRECT, IGNORED, FALSE = 1, 0, -1
 
@@ -16,7 +16,7 @@ class FoundObjects(NamedTuple):
 
     Attributes:
         object: (n,) int64 row of the object that the detection finds, -1 where it finds none.
-        outcome: (n,) int8: ``CORRECT``; ``IGNORED``, it lies on an object that does not count; ``FALSE``.
+        outcome: (n,) int8: ``CORRECT``; ``IGNORED``, it lies on or in an object that does not count; ``FALSE``.
     """
 
     object: np.ndarray
@@ -30,6 +30,7 @@ def find_objects(
     object_label: np.ndarray,
     object_ignored: np.ndarray,
     *,
+    object_region: np.ndarray | None = None,
     iou_thr: float = 0.5,
 ) -> FoundObjects:
     """Let the detections find objects of their class, the surest detection first.
@@ -37,15 +38,21 @@ def find_objects(
     A detection finds the object of its class that it overlaps most among those not found yet, if their IoU is at least
     ``iou_thr``; one detection finds one object. This is the rule of Hoiem et al., "Diagnosing Error in Object
     Detectors" (ECCV 2012). The VOC development kit differs where objects of a class overlap: there a detection counts
-    as false if the object that it overlaps most has been found before. Objects to be ignored (difficult, crowd) are no
-    goal: detections that find nothing else and overlap one count neither way, any number of them.
+    as false if the object that it overlaps most has been found before.
+
+    Objects to be ignored are no goal: detections of their class that find nothing else count neither way, any number of
+    them, if their IoU with a difficult object is at least ``iou_thr``, or if at least ``REGION_SHARE`` (half) of their
+    own area lies in a region (crowd, group-of), as in COCO's and OpenImages' evaluation. By IoU the single persons in a
+    crowd's box would all be false.
 
     Args:
-        pairs: All pairs with an IoU of ``iou_thr`` or less upwards.
+        pairs: All pairs with an IoU of ``iou_thr`` or less upwards, and those of the regions.
         detection_label: (n,) class indices.
         detection_score: (n,) scores; among equal ones the first row is the surest.
         object_label: (m,) class indices.
         object_ignored: (m,) bool.
+        object_region: (m,) bool, those of the ignored ones that are regions; ``None``: none. Give the same to
+            :func:`~mmdetpre.evaluation.overlapping_pairs.overlapping_pairs`.
         iou_thr: Least IoU at which an object is found.
 
     Example:
@@ -58,8 +65,11 @@ def find_objects(
     object_ignored = np.asarray(object_ignored, bool)
     rank = np.empty(len(detection_label), np.int64)
     rank[surest_first(detection_score)] = np.arange(len(rank))
-    close = (pairs.iou >= iou_thr) & (detection_label[pairs.detection] == object_label[pairs.object])
-    detection, target, iou = (column[close] for column in pairs)
+    region = np.zeros(len(object_label), bool) if object_region is None else np.asarray(object_region, bool)
+    object_ignored = object_ignored | region
+    near = np.where(region[pairs.object], pairs.inside >= REGION_SHARE, pairs.iou >= iou_thr)
+    close = near & (detection_label[pairs.detection] == object_label[pairs.object])
+    detection, target, iou = (column[close] for column in (pairs.detection, pairs.object, pairs.iou))
     on_ignored = object_ignored[target]
     order = np.lexsort((target, -iou, rank[detection]))
     order = order[~on_ignored[order]]

@@ -16,7 +16,7 @@ class GroundTruth:
 
     Args:
         image: (g,) int32, index of the box's image.
-        boxes: (g, 4) float32 x1, y1, x2, y2 in original pixels, half-open.
+        boxes: (g, 4) float32 x1, y1, x2, y2 in original pixels, in the convention of the ``Detections`` they belong to.
         labels: (g,) int32 class indices.
         ignore: (g,) bool: neither a target nor a false positive where detected (crowd, group-of, difficult).
         difficult, occluded, truncated: (g,) int8, 1 yes, 0 no, -1 (``UNKNOWN``) where the data does not say; ``None``
@@ -49,6 +49,20 @@ class GroundTruth:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @property
+    def not_counted(self) -> np.ndarray:
+        """(g,) bool, the boxes that need not be found: all that are ignored or difficult."""
+        return self.ignore | (self.difficult == 1)
+
+    @property
+    def regions(self) -> np.ndarray:
+        """(g,) bool, the crowd and group-of boxes: ignored, and not known to be difficult.
+
+        Such a box surrounds several objects of its class instead of one, so that a detection lies in it rather than on
+        it.
+        """
+        return self.ignore & (self.difficult != 1)
 
 
 def set_field(owner: object, name: str, value: object) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.evaluation.run_files import named_files
 from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, voc_average_precision
 from mmdetpre.evaluation.voc_table import check_comparable, read_json, to_dict
 
@@ -37,10 +38,7 @@ def sweep_runs(
     Example:
         >>> sweep_runs(["ImageNet=work_dirs/a/iou.json", "OpenImages=work_dirs/b/iou.json"])  # doctest: +SKIP
     """
-    files = dict(_name_and_file(argument) for argument in arguments)
-    if len(files) != len(arguments):
-        raise ValueError("Two runs have the same name: give each a name of its own.")
-    loaded = {name: _read(path, name) for name, path in files.items()}
+    loaded = {name: _read(path, name) for name, path in named_files(arguments, "scratch=iou.json").items()}
     read = [run for run in loaded.values() if isinstance(run, dict)]
     wanted: dict[str, Any] = {"iou_thrs": iou_thrs and list(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
     for name, default in (("iou_thrs", FIGURE_1_IOUS), ("mode", "11points"), ("plus_one", True)):
@@ -61,13 +59,6 @@ def sweep_runs(
             raise ValueError(f"Run '{name}': {error}") from error
     check_comparable(runs)
     return runs
-
-
-def _name_and_file(argument: str) -> tuple[str, Path]:
-    name, _, file = argument.partition("=")
-    if not (name and file):
-        raise ValueError(f"The run '{argument}' has another form than NAME=FILE, such as scratch=iou.json.")
-    return name, Path(file)
 
 
 def _read(path: Path, name: str) -> dict[str, Any] | Detections:

@@ -27,18 +27,32 @@ def load_runs(
     Example:
         >>> load_runs(["ImageNet=work_dirs/a/detections.npz"])  # doctest: +SKIP
     """
-    runs: dict[str, Detections] = {}
-    for argument in arguments:
-        name, separator, file = argument.partition("=")
-        if not (name and separator and file):
-            raise ValueError(f"The run '{argument}' has another form than NAME=FILE, such as scratch=detections.npz.")
-        if name in runs:
-            raise ValueError(f"Two runs are called '{name}': give each a name of its own.")
-        runs[name] = Detections.load(file)
+    runs = {name: Detections.load(file) for name, file in named_files(arguments, "scratch=detections.npz").items()}
     if config is not None:
         annotations = annotations_of_config(config, options)
         runs = {name: with_annotations(run, annotations, str(config)) for name, run in runs.items()}
     return runs
+
+
+def named_files(arguments: Sequence[str], example: str) -> dict[str, Path]:
+    """Names and files of ``NAME=FILE`` arguments, in their order.
+
+    Raises:
+        ValueError: If an argument has another form, then ``example`` shows one, or two runs have one name.
+
+    Example:
+        >>> list(named_files(["a=runs/a.json", "b=runs/b.json"], "scratch=iou.json"))
+        ['a', 'b']
+    """
+    files: dict[str, Path] = {}
+    for argument in arguments:
+        name, _, file = argument.partition("=")
+        if not (name and file):
+            raise ValueError(f"The run '{argument}' has another form than NAME=FILE, such as {example}.")
+        if name in files:
+            raise ValueError(f"Two runs are called '{name}': give each a name of its own.")
+        files[name] = Path(file)
+    return files
 
 
 def require_new_files(files: Iterable[tuple[Path | None, Sequence[str]]], *, force: bool = False) -> None:

@@ -59,7 +59,14 @@ def voc_average_precision(
     The rules of VOC: detections come by descending score; each looks at the box of its class with which it overlaps
     most, and no other. At ``IoU >= threshold`` it is a hit if it is the first to claim that box, does not count at all
     if the box is to be ignored (difficult), and is false otherwise. Which box that is does not depend on the threshold,
-    so all thresholds share the overlaps and both sortings. The result equals that of ``eval_map`` of mmdet 3.3 in every
+    so all thresholds share the overlaps and both sortings.
+
+    As in mmdet, ignored boxes of every kind are compared by IoU: a crowd or group-of box excuses only detections with
+    ``IoU >= threshold`` that overlap no box of their class more. A single person found inside the box of a crowd is
+    thus false here, unlike in COCO's and OpenImages' evaluation and in :mod:`~mmdetpre.evaluation.detection_errors`.
+    VOC itself has difficult boxes alone.
+
+    The result equals that of ``eval_map`` of mmdet 3.3 in every
     bit, ties between scores included, when ``plus_one`` is what ``use_legacy_coordinate`` is there.
 
     Args:

@@ -21,8 +21,14 @@ class VOCIoUMetric(BaseMetric):
     """mAP in the manner of PASCAL VOC at many IoU thresholds, computed in one pass.
 
     The numbers are those of ``mmdet.VOCMetric`` with the same ``iou_thrs``, for less than the time of one of them.
-    Difficult, crowd and group-of boxes are ignored. Reads ``instances`` where the pipeline keeps them among the
-    ``meta_keys`` of ``PackDetInputs``, else ``gt_instances`` and ``ignored_instances``.
+    Reads ``instances`` where the pipeline keeps them among the ``meta_keys`` of ``PackDetInputs``, else
+    ``gt_instances`` and ``ignored_instances``.
+
+    Difficult, crowd and group-of boxes are ignored, all by IoU, as mmdet does: such a box excuses the detections, any
+    number of them, that overlap it by at least the threshold and no other box of their class more. VOC has difficult
+    boxes alone. On data with crowd or group-of boxes a detection of a single object inside one counts as false: prefer
+    ``mmdetpre.CocoMetric`` or ``mmdetpre.OpenImagesMetric`` there, which take these boxes as regions, as the error
+    analysis does.
 
     Results: ``mAP`` (mean over thresholds), ``AP10`` ... ``AP90`` (mean over the classes that have boxes).
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.evaluation.text_table import text_table
 from mmdetpre.evaluation.voc_ap import VOCResult
 
 FORMAT = "mmdetpre AP over IoU"
@@ -72,7 +73,7 @@ def format_table(result: VOCResult) -> str:
     rows = [[one["name"], str(one["objects"]), str(one["detections"]), *_cells(one["ap"])] for one in run["classes"]]
     head = ["AP (%) at IoU", "boxes", "detections", *(f"{iou:g}" for iou in run["iou_thrs"])]
     counts = [str(int(result.objects.sum())), str(int(result.detections.sum()))]
-    return _lines(head, rows, ["mean", *counts, *_cells(run["mean_ap"])])
+    return text_table(head, rows, ["mean", *counts, *_cells(run["mean_ap"])])
 
 
 def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -83,7 +84,7 @@ def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
         rows.append([run["label"], *_cells(run["mean_ap"])])
         gains = [f"{100 * (a - b):+.1f}" for a, b in zip(run["mean_ap"], first, strict=True)]
         rows.append([f"  minus {runs[0]['label']}", *gains])
-    return _lines(["mAP (%) at IoU", *(f"{iou:g}" for iou in runs[0]["iou_thrs"])], rows)
+    return text_table(["mAP (%) at IoU", *(f"{iou:g}" for iou in runs[0]["iou_thrs"])], rows)
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
@@ -142,15 +143,3 @@ def _cells(values: Sequence[float | None]) -> list[str]:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _lines(head: list[str], rows: list[list[str]], foot: list[str] | None = None) -> str:
-    everything = [head, *rows, *([foot] if foot else [])]
-    widths = [max(len(row[i]) for row in everything) for i in range(len(head))]
-    rule = "  ".join("-" * width for width in widths)
-
-    def line(row: list[str]) -> str:
-        return "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-
-    lines = [line(head), rule, *map(line, rows)]
-    return "\n".join([*lines, rule, line(foot)] if foot else lines)

@@ -20,22 +20,16 @@ _SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")
 def found_per_image(run: Detections, *, score_thr: float, iou_thr: float = 0.5) -> np.ndarray:
     """(N,) number of objects of each image that the detections with at least this score find.
 
-    Objects to be ignored (difficult, crowd) are not counted.
+    Objects to be ignored (difficult, crowd, group-of) are not counted.
 
     Raises:
         ValueError: If the run has no ground truth.
     """
     truth = run.ground_truth()
     pairs = overlapping_pairs(run.image, run.boxes, truth.image, truth.boxes, min_iou=iou_thr)
-    found = find_objects(pairs, run.labels, run.scores, truth.labels, counted_out(run), iou_thr=iou_thr)
+    found = find_objects(pairs, run.labels, run.scores, truth.labels, truth.not_counted, iou_thr=iou_thr)
     rows = (found.outcome == CORRECT) & (run.scores >= score_thr)
     return np.bincount(run.image[rows], minlength=len(run.names))
-
-
-def counted_out(run: Detections) -> np.ndarray:
-    """(m,) bool, the objects of a run's ground truth that are not to be found."""
-    truth = run.ground_truth()
-    return truth.ignore | (truth.difficult == 1)
 
 
 def choose_images(
@@ -125,7 +119,7 @@ def compare_runs(
         truth = None
         if has_truth:
             objects = np.arange(len(first.ground_truth()))[first.truth_rows(i)]
-            truth = first.ground_truth().boxes[objects[~counted_out(first)[objects]]]
+            truth = first.ground_truth().boxes[objects[~first.ground_truth().not_counted[objects]]]
         width, height = np.asarray(first.sizes)[i].tolist()
         compared.append(ComparedImage(first.names[i], _read_image(path, (width, height)), shown, truth))
     return compared

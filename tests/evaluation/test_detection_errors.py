@@ -83,6 +83,23 @@ def test_table_csv_and_json_say_the_same() -> None:
     assert "no groups" in str(one) and "+" not in str(one).split("\n\n")[0]
 
 
+@pytest.mark.parametrize(
+    ("difficult", "background"), [(None, 1), ([0, 0], 1), ([0, 1], 3)], ids=["unknown", "crowd", "difficult"]
+)
+def test_persons_in_a_crowd_are_no_errors(difficult: list[int] | None, background: int) -> None:
+    """One cat found, and three more boxes: two inside a box for many cats, one outside."""
+    truth = GroundTruth(
+        [0, 0], [[0, 0, 10, 10], [20, 0, 120, 50]], [0, 0], [False, True],
+        difficult=difficult,
+    )  # fmt: skip
+    boxes = [[0, 0, 10, 10], [30, 5, 40, 20], [50, 5, 60, 20], [115, 0, 127, 9]]
+    run = run_of([(0, box, score, 0) for box, score in zip(boxes, (0.9, 0.8, 0.7, 0.6), strict=True)], truth)
+    (errors,) = detection_errors({"run": run}).runs
+    assert errors.types.false_positives.sum(axis=0).tolist() == [0, 0, 0, 0, background]
+    assert errors.types.top_detections[0].tolist() == [1, 0, 0, 0, 0]
+    assert errors.levels["all"][0].objects == 1 and errors.levels["all"][0].missed == 0
+
+
 def test_nothing_detected() -> None:
     nothing = replace(PERFECT, image=[], boxes=[], scores=[], labels=[])
     report = detection_errors({"nothing": nothing})

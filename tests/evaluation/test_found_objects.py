@@ -8,10 +8,10 @@ from mmdetpre.evaluation.found_objects import CORRECT, FALSE, IGNORED, FoundObje
 from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
 
 
-def find(boxes, labels, scores, objects, object_labels, ignored=None, iou_thr=0.5) -> FoundObjects:
-    pairs = overlapping_pairs([0] * len(boxes), boxes, [0] * len(objects), objects)
+def find(boxes, labels, scores, objects, object_labels, ignored=None, iou_thr=0.5, region=None) -> FoundObjects:
+    pairs = overlapping_pairs([0] * len(boxes), boxes, [0] * len(objects), objects, object_region=region)
     ignored = [False] * len(objects) if ignored is None else ignored
-    return find_objects(pairs, labels, scores, object_labels, ignored, iou_thr=iou_thr)
+    return find_objects(pairs, labels, scores, object_labels, ignored, object_region=region, iou_thr=iou_thr)
 
 
 def test_the_surest_finds_the_object_and_the_other_is_a_duplicate() -> None:
@@ -41,6 +41,31 @@ def test_detections_on_ignored_objects_do_not_count_but_others_win() -> None:
     found = find([[0, 0, 10, 10]] * 3, [0] * 3, [0.9, 0.8, 0.7], objects, [0, 0], ignored=[True, False])
     assert found.object.tolist() == [1, -1, -1]
     assert found.outcome.tolist() == [CORRECT, IGNORED, IGNORED]
+
+
+PERSONS = [[10, 10, 20, 40], [30, 10, 40, 40], [50, 10, 60, 40]]
+CROWD = [[0, 0, 100, 50]]
+
+
+def test_any_number_of_detections_in_a_crowd_count_neither_way() -> None:
+    found = find(PERSONS, [0] * 3, [0.9, 0.8, 0.7], CROWD, [0], [True], region=[True])
+    assert found.object.tolist() == [-1] * 3 and found.outcome.tolist() == [IGNORED] * 3
+    # a difficult object of that size excuses none of them, and a crowd none of another class
+    assert find(PERSONS, [0] * 3, [0.9, 0.8, 0.7], CROWD, [0], [True]).outcome.tolist() == [FALSE] * 3
+    assert find(PERSONS, [1] * 3, [0.9, 0.8, 0.7], CROWD, [0], [True], region=[True]).outcome.tolist() == [FALSE] * 3
+
+
+def test_half_of_the_detection_lies_in_the_crowd_whatever_the_iou_asked_for() -> None:
+    boxes = [[95, 0, 105, 10], [95.1, 0, 105.1, 10]]
+    for iou_thr in (0.3, 0.5, 0.9):
+        found = find(boxes, [0] * 2, [0.9, 0.8], CROWD, [0], [True], iou_thr, region=[True])
+        assert found.outcome.tolist() == [IGNORED, FALSE]
+
+
+def test_an_annotated_person_in_front_of_a_crowd_is_found() -> None:
+    boxes = [PERSONS[0], PERSONS[0], PERSONS[1]]
+    found = find(boxes, [0] * 3, [0.8, 0.9, 0.7], [*CROWD, PERSONS[0]], [0, 0], [True, False], region=[True, False])
+    assert found.object.tolist() == [-1, 1, -1] and found.outcome.tolist() == [IGNORED, CORRECT, IGNORED]
 
 
 @given(st.integers(0, 2**31))

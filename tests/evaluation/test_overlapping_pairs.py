@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools.mask import iou as coco_iou
 
 from mmdetpre.evaluation.overlapping_pairs import iou_matrix, overlapping_pairs
 
@@ -41,3 +42,28 @@ def test_iou_counts_pixels(seed: int) -> None:
     for mask, (x1, y1, x2, y2) in zip(masks, (a, b), strict=True):
         mask[y1:y2, x1:x2] = True
     assert iou_matrix(a, b)[0, 0] == pytest.approx((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum())
+
+
+def test_in_a_region_half_of_the_detection_is_enough() -> None:
+    detections = [[10, 10, 20, 20], [-5, 0, 5, 10], [-6, 0, 4, 10], [200, 0, 210, 10]]
+    region, same_box = [0, 0, 100, 100], [0, 0, 100, 100]
+    pairs = overlapping_pairs([0] * 4, detections, [0, 0], [region, same_box], object_region=[True, False])
+    assert pairs.detection.tolist() == [0, 1] and pairs.object.tolist() == [0, 0]
+    assert pairs.iou[0] == pytest.approx(0.01) and pairs.inside.tolist() == [1.0, 0.5]
+
+
+@given(st.integers(0, 2**31))
+def test_shares_inside_are_those_of_cocos_crowds(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n, m = random.integers(1, 8, 2)
+    low = random.integers(0, 12, (n + m, 2)).astype(float)
+    sides = random.integers(1, 20, low.shape).astype(float)
+    boxes = np.hstack([low, low + sides])
+    region = random.random(m) < 0.5
+    pairs = overlapping_pairs([0] * n, boxes[:n], [0] * m, boxes[n:], object_region=region, min_iou=0.3)
+    coco = np.hstack([low, sides])
+    iou, inside = (coco_iou(coco[:n], coco[n:], [crowd] * m) for crowd in (0, 1))
+    expected = np.nonzero((iou >= 0.3) | (region & (inside >= 0.5)))
+    np.testing.assert_array_equal((pairs.detection, pairs.object), expected)
+    np.testing.assert_allclose(pairs.iou, iou[expected])
+    np.testing.assert_allclose(pairs.inside, inside[expected])
