@@ -48,6 +48,20 @@ def test_options_decide_how_detections_are_evaluated(files):
     assert (run["iou_thrs"], run["mode"], run["plus_one"]) == ([0.25, 0.5], "area", False)
 
 
+def test_files_say_how_their_boxes_are_measured(files, drawn_run):
+    marked = replace(drawn_run(0), plus_one=True)
+    marked.save(files / "voc.npz")
+    write_json(files / "voc.json", [to_dict(voc_average_precision(marked))])
+    first, second = sweep_runs([f"x={files}/voc.npz", f"y={files}/voc.json"])
+    assert first == {**second, "label": "x"} and first["plus_one"]
+    assert first["mean_ap"] != sweep_runs([f"x={files}/a.npz"])[0]["mean_ap"]
+    for other in ("a.npz", "a.json"):
+        with pytest.raises(ValueError, match=r"differ in their metric \(mode and plus_one\): .*False.*True"):
+            sweep_runs([f"x={files}/voc.npz", f"y={files}/{other}"])
+    with pytest.raises(ValueError, match="'y' was evaluated with plus_one=False, asked for is plus_one=True"):
+        sweep_runs([f"x={files}/voc.npz", f"y={files}/a.json"], plus_one=True)
+
+
 def test_differences_are_to_the_first_run(files):
     runs = sweep_runs([f"first={files}/a.json", f"second={files}/b.json"])
     lines = format_comparison(runs).splitlines()
@@ -105,7 +119,7 @@ def test_what_is_no_run_is_refused(files):
         ([f"a={files}/other.json"], "other.json holds no AP over IoU"),
         ([f"a={files}/broken.json"], "broken.json holds no AP over IoU"),
         ([f"a={files}/two.json"], "holds 2 runs"),
-        ([f"a={files}/a.json", f"a={files}/b.json"], "Two runs have the same name"),
+        ([f"a={files}/a.json", f"a={files}/b.json"], "Two runs are called .a."),
     ):
         with pytest.raises(ValueError, match=message):
             sweep_runs(arguments)

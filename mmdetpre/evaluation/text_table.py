@@ -1,0 +1,26 @@
+"""Tables of plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] | None = None) -> str:
+    """Lines of aligned columns, the first to the left and the others to the right, ``foot`` under a rule.
+
+    Example:
+        >>> print(text_table(["class", "AP"], [["cat", "71.5"], ["dog", "8.0"]]))
+        class    AP
+        -----  ----
+        cat    71.5
+        dog     8.0
+    """
+    everything = [head, *rows, *([foot] if foot else [])]
+    widths = [max(len(row[i]) for row in everything) for i in range(len(head))]
+    rule = "  ".join("-" * width for width in widths)
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+
+    lines = [line(head), rule, *map(line, rows)]
+    return "\n".join([*lines, rule, line(foot)] if foot else lines)

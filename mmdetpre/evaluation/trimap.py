@@ -1,0 +1,280 @@
+"""Confusion of classes near the boundaries of objects and away from them, for many band widths in one pass.
+
+The band (trimap) of width w is what w dilations of the boundary with a 3x3 square reach, that is every pixel whose
+chessboard distance to the boundary is at most w. One distance transform therefore holds all widths: each pixel is
+counted once, under the smallest width whose band contains it, and the bands are running sums of these counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mmdetpre.compiled import compiled
+
+BOUNDARIES = ("void", "label")
+WIDTHS = tuple(range(2, 41, 2))
+"""Twenty widths up to 40 pixels."""
+MAX_WIDTH = 8190  # distances are exact up to here in every version of OpenCV
+
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class TrimapConfusion:
+    """Pixels by band, true class and predicted class; those of void pixels are not among them.
+
+    Results of parts of a data set are merged by ``+``.
+
+    Args:
+        widths: Rising widths of the bands in pixels of the label map.
+        table: ``(len(widths) + 1, classes, classes)`` int64, [band, truth, prediction]. Band i holds the pixels that
+            the i-th width reaches and the one before does not, the last those that no width reaches.
+        images: Number of images.
+        without_boundary: How many of them have no boundary at all; their pixels are in no band.
+
+    Example:
+        >>> truth = np.array([[0, 0, 255, 1, 1]])
+        >>> counts = count_image(truth, np.array([[0, 0, 0, 1, 1]]), classes=2, widths=(1,))
+        >>> counts.inside()[0].tolist(), (counts + counts).outside()[0].tolist()
+        ([[1, 0], [0, 1]], [[2, 0], [0, 2]])
+    """
+
+    widths: tuple[int, ...]
+    table: np.ndarray
+    images: int = 1
+    without_boundary: int = 0
+
+    def __add__(self, other: TrimapConfusion) -> TrimapConfusion:
+        if self.widths != other.widths or self.table.shape != other.table.shape:
+            raise ValueError("Counts of other widths or another number of classes cannot be added.")
+        return TrimapConfusion(
+            self.widths,
+            self.table + other.table,
+            self.images + other.images,
+            self.without_boundary + other.without_boundary,
+        )
+
+    def inside(self) -> np.ndarray:
+        """``(widths, classes, classes)`` confusion inside the band of each width: the trimaps."""
+        return self.table[:-1].cumsum(axis=0)
+
+    def outside(self) -> np.ndarray:
+        """``(widths, classes, classes)`` confusion outside the band of each width: the anti-trimaps."""
+        return self.whole() - self.inside()
+
+    def whole(self) -> np.ndarray:
+        """``(classes, classes)`` confusion of all scored pixels: the band of infinite width."""
+        return self.table.sum(axis=0)
+
+
+@dataclass(frozen=True)
+class RegionScores:
+    """Scores of regions, from 0 to 1; NaN where there is nothing to score.
+
+    Args:
+        pixels: ``(...)`` scored pixels.
+        class_pixels: ``(..., classes)`` those of each true class.
+        iou: ``(..., classes)`` intersection over union.
+        class_accuracy: ``(..., classes)`` part of a class's pixels that is right.
+        accuracy: ``(...)`` part of all pixels that is right.
+        mean_iou: ``(...)`` mean over the classes that are in the truth or in the prediction.
+        mean_accuracy: ``(...)`` mean over the classes that are in the truth.
+    """
+
+    pixels: np.ndarray
+    class_pixels: np.ndarray
+    iou: np.ndarray
+    class_accuracy: np.ndarray
+    accuracy: np.ndarray
+    mean_iou: np.ndarray
+    mean_accuracy: np.ndarray
+
+
+def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
+    """The widths as plain integers.
+
+    Raises:
+        ValueError: Unless they are rising whole numbers from 1 to 8190.
+
+    Example:
+        >>> check_widths([1, 2, 5])
+        (1, 2, 5)
+    """
+    given = list(widths)
+    whole = all(isinstance(w, (int, np.integer)) and not isinstance(w, bool) and 1 <= w <= MAX_WIDTH for w in given)
+    if not given or not whole or any(a >= b for a, b in zip(given, given[1:], strict=False)):
+        raise ValueError(
+            f"The band widths are {given}: expected rising whole numbers of pixels from 1 to {MAX_WIDTH}, each once,"
+            " such as [1, 2, 5, 10]. The whole image is always reported as well."
+        )
+    return tuple(map(int, given))
+
+
+def check_boundary(boundary: str) -> str:
+    """The name of a boundary, or ``ValueError``."""
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"boundary is {boundary!r}: choose one of {', '.join(BOUNDARIES)}.")
+    return boundary
+
+
+def boundary_distance(truth: np.ndarray, *, boundary: str = "void", ignore_index: int = 255) -> np.ndarray | None:
+    """Chessboard distance in pixels of each pixel to the boundary, ``None`` if there is no boundary.
+
+    Args:
+        truth: ``(h, w)`` integer label map.
+        boundary: "void": to the nearest void pixel, as in the paper. "label": to the nearest pixel of another label,
+            where void counts as one more label; both sides of a border begin with 1.
+        ignore_index: The label of void pixels.
+
+    Returns:
+        ``(h, w)`` float32.
+
+    Source: section 4.2 of "An Analysis of Pre-Training on Object Detection": trimaps are dilated void pixels.
+
+    Example:
+        >>> boundary_distance(np.array([[0, 0, 1]]), boundary="label").tolist()
+        [[2.0, 1.0, 1.0]]
+    """
+    if check_boundary(boundary) == "void":
+        off = (truth != ignore_index).view(np.uint8)
+    else:
+        labels = truth.astype(np.float32)  # a type that OpenCV dilates, and exact for all labels
+        off = (cv2.dilate(labels, _SQUARE) == cv2.erode(labels, _SQUARE)).view(np.uint8)
+    if off.all():
+        return None
+    distance = cv2.distanceTransform(np.ascontiguousarray(off), cv2.DIST_C, 3)
+    return distance if boundary == "void" else distance + 1
+
+
+def count_image(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    *,
+    classes: int,
+    widths: Sequence[int] = WIDTHS,
+    boundary: str = "void",
+    ignore_index: int = 255,
+) -> TrimapConfusion:
+    """Count the pixels of one image by band, true class and predicted class.
+
+    Args:
+        truth: ``(h, w)`` integer label map: classes from 0, or ``ignore_index``.
+        prediction: ``(h, w)`` integer map of predicted classes.
+        classes: Number of classes.
+        widths: Rising widths of the bands in pixels.
+        boundary: See :func:`boundary_distance`.
+        ignore_index: The label of void pixels, which are not scored.
+
+    Raises:
+        ValueError: If a map is not two-dimensional, they differ in size, or hold values that are no class.
+
+    Example:
+        >>> truth, prediction = np.array([[255, 0, 0, 1]]), np.array([[1, 0, 1, 1]])
+        >>> count_image(truth, prediction, classes=2, widths=[2]).inside()[0].tolist()
+        [[1, 1], [0, 0]]
+    """
+    widths = check_widths(widths)
+    _check_maps(truth, prediction)
+    truth = np.ascontiguousarray(truth, np.int64)
+    prediction = np.ascontiguousarray(prediction, np.int64)
+    distance = boundary_distance(truth, boundary=boundary, ignore_index=ignore_index)
+    table = np.zeros((len(widths) + 1, classes, classes), np.int64)
+    band_of = np.searchsorted(widths, np.arange(widths[-1] + 2))  # the last entry stands for all that is farther
+    found = np.full(truth.shape, np.inf, np.float32) if distance is None else distance
+    if not _count(truth, prediction, found, band_of, ignore_index, table):
+        raise ValueError(_outside(truth, prediction, classes, ignore_index))
+    return TrimapConfusion(widths, table, 1, int(distance is None))
+
+
+def region_scores(confusion: np.ndarray) -> RegionScores:
+    """Scores from confusion matrices ``(..., classes, classes)``, [truth, prediction].
+
+    Example:
+        >>> region_scores(np.array([[3, 1], [0, 4]])).iou.tolist()
+        [0.75, 0.800000011920929]
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    annotated, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    iou = _ratio(right, annotated + predicted - right)
+    class_accuracy = _ratio(right, annotated)
+    return RegionScores(
+        annotated.sum(axis=-1),
+        annotated,
+        iou,
+        class_accuracy,
+        _ratio(right.sum(axis=-1), annotated.sum(axis=-1)),
+        _mean(iou),
+        _mean(class_accuracy),
+    )
+
+
+def _check_maps(truth: np.ndarray, prediction: np.ndarray) -> None:
+    if truth.ndim != 2:
+        raise ValueError(
+            f"the label map has shape {tuple(truth.shape)}, expected (height, width): colour files must be converted to"
+            " one class index per pixel, and palette files read without their palette (imdecode_backend='pillow')."
+        )
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"the label map has shape {tuple(truth.shape)} and the prediction {tuple(prediction.shape)}: predictions"
+            " are compared at the size of the image file, so its label file needs the same size, and the test pipeline"
+            " must load annotations after Resize."
+        )
+
+
+def _outside(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore_index: int) -> str:
+    expected = f"expected are 0 to {classes - 1}, one per class"
+    wrong = truth[(truth != ignore_index) & ((truth < 0) | (truth >= classes))]
+    if len(wrong):
+        return (
+            f"the label map holds {_short(wrong)}: {expected}, and {ignore_index} for void. Check the classes of the"
+            " data set, and reduce_zero_label."
+        )
+    wrong = prediction[(prediction < 0) | (prediction >= classes)]
+    return f"the prediction holds {_short(wrong)}: {expected}. Set num_classes={classes} in the decode head."
+
+
+def _short(values: np.ndarray) -> str:
+    several = [str(value) for value in np.unique(values)]
+    return ", ".join(several[:6]) + (", ..." if len(several) > 6 else "")
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    # in single precision, as mmseg divides: the whole image then has exactly the numbers of its IoUMetric
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return part.astype(np.float32) / whole.astype(np.float32)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    flat = values.reshape(-1, values.shape[-1])
+    means = [np.float32(np.nan) if np.isnan(row).all() else np.nanmean(row) for row in flat]
+    return np.array(means, np.float32).reshape(values.shape[:-1])
+
+
+@compiled
+def _count(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    distance: np.ndarray,
+    band_of: np.ndarray,
+    ignore_index: int,
+    table: np.ndarray,
+) -> bool:
+    """Count into ``table``; False if a value is no class."""
+    classes, farthest = table.shape[1], len(band_of) - 1
+    for y in range(truth.shape[0]):
+        for x in range(truth.shape[1]):
+            label, found = truth[y, x], prediction[y, x]
+            if found < 0 or found >= classes:
+                return False
+            if label == ignore_index:
+                continue
+            if label < 0 or label >= classes:
+                return False
+            away = farthest if distance[y, x] > farthest else int(distance[y, x])
+            table[band_of[away], label, found] += 1
+    return True
