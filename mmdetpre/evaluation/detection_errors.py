@@ -51,7 +51,7 @@ def detection_errors(
         >>> print(report)  # doctest: +SKIP
     """
     settings, groups = settings or ErrorSettings(), groups or {}
-    aligned = align_runs(runs)
+    aligned = {name: run.half_open() for name, run in align_runs(runs).items()}
     first = next(iter(aligned.values()))
     truth = first.ground_truth()
     ignored = truth.not_counted

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +27,21 @@ _ADVICE = "Write one with mmdetpre.DumpDetections(out_file=...) among the test_e
 class Detections:
     """The detections of one run on N images as columns, in ascending order of ``image``.
 
+    Boxes are half-open, as everywhere in mmdetpre, unless ``plus_one`` says that x2 and y2 name the last pixel inside,
+    as in VOC's files and the data sets that read them: then a side is ``x2 - x1 + 1`` long. The convention is that of
+    the detections and the ground truth alike, and of the file; every analysis measures the boxes by it.
+
     Args:
         classes: Class names; a label is an index into them.
         names: N different image ids, as text. Images without a detection are among them.
         image: (n,) int32, index into ``names``.
-        boxes: (n, 4) float32 x1, y1, x2, y2 in original pixels, half-open.
+        boxes: (n, 4) float32 x1, y1, x2, y2 in original pixels.
         scores: (n,) float32.
         labels: (n,) int32 class indices.
         paths: N paths of the images, empty text where unknown; ``None`` for unknown everywhere.
         sizes: (N, 2) int32 width and height in pixels, (0, 0) where unknown; ``None`` for unknown everywhere.
         truth: What is annotated in the same images, or ``None`` if the run did not know it.
+        plus_one: x2 and y2 of all boxes name the last pixel inside. Files without this mark read as ``False``.
 
     Raises:
         ValueError: If the columns do not fit each other, a label is none of the classes, or a number is not finite.
@@ -58,8 +63,10 @@ class Detections:
     paths: tuple[str, ...] | None = None
     sizes: np.ndarray | None = None
     truth: GroundTruth | None = None
+    plus_one: bool = False
 
     def __post_init__(self) -> None:
+        set_field(self, "plus_one", bool(self.plus_one))
         set_field(self, "classes", tuple(map(str, self.classes)))
         set_field(self, "names", tuple(map(str, self.names)))
         images = len(self.names)
@@ -111,6 +118,20 @@ class Detections:
             )
         return self.truth
 
+    def half_open(self) -> Detections:
+        """The same run with half-open boxes: one pixel is added to x2 and y2 if they name the last pixel inside.
+
+        Example:
+            >>> run = Detections(("cat",), ("a",), [0], [[0, 0, 9, 4]], [0.5], [0], plus_one=True)
+            >>> run.half_open().boxes.tolist()
+            [[0.0, 0.0, 10.0, 5.0]]
+        """
+        if not self.plus_one:
+            return self
+        pixel = np.array([0, 0, 1, 1], np.float32)
+        truth = self.truth and replace(self.truth, boxes=self.truth.boxes + pixel)
+        return replace(self, boxes=self.boxes + pixel, truth=truth, plus_one=False)
+
     def require_classes(self, classes: Sequence[str], whose: str = "the data set") -> None:
         """Raise ``ValueError`` if the classes are not these in this order; ``whose`` names where they come from."""
         ours, theirs = self.classes, tuple(classes)
@@ -141,6 +162,7 @@ class Detections:
             "names": np.array(self.names, dtype=np.str_),
             "paths": np.array(self.paths, dtype=np.str_),
             "sizes": np.asarray(self.sizes),
+            "plus_one": np.array(self.plus_one),
         }
         arrays |= {name: getattr(self, name) for name in ("image", "boxes", "scores", "labels")}
         if self.truth is not None:
@@ -180,12 +202,15 @@ class Detections:
             raise ValueError(f"{path} is not a file of detections, or damaged ({error}). {_ADVICE}") from error
         if str(arrays.get("format")) != FORMAT:
             raise ValueError(f"{path} is not a file of detections: it bears no mark '{FORMAT}'. {_ADVICE}")
-        if int(arrays["version"]) != FORMAT_VERSION:
+        if "version" not in arrays:
+            raise ValueError(f"{path} is damaged: it does not say which version of the format it has. {_ADVICE}")
+        if str(arrays["version"]) != str(FORMAT_VERSION):
             raise ValueError(
                 f"{path} has version {arrays['version']} of the format, this program reads {FORMAT_VERSION}: read it"
                 " with the version of mmdetpre that wrote it."
             )
         truth = {name: arrays.get(_TRUTH + name) for name in GroundTruth.__dataclass_fields__}
+        arrays.setdefault("plus_one", np.array(False))  # files from before there was the mark
         names = [name for name in cls.__dataclass_fields__ if name != "truth"]
         if missing := [name for name in names if name not in arrays]:
             raise ValueError(f"{path} is damaged: it has no column '{missing[0]}'. {_ADVICE}")

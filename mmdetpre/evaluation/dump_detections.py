@@ -59,6 +59,8 @@ class DumpDetections(BaseMetric):
         out_file: File to write, ``*.npz``.
         overwrite: Replace a file that is there already. In a training run each validation replaces the file of the one
             before in any case.
+        plus_one: Mark the file: x2 and y2 of all boxes name the last pixel inside, so that the analyses measure sides
+            as ``x2 - x1 + 1``. Right for VOC data sets; boxes of the others are half-open.
         collect_device: "cpu" or "gpu", how results of several ranks are gathered.
 
     Raises:
@@ -70,10 +72,13 @@ class DumpDetections(BaseMetric):
         'detections.npz'
     """
 
-    def __init__(self, out_file: str, overwrite: bool = False, collect_device: str = "cpu") -> None:
+    def __init__(
+        self, out_file: str, overwrite: bool = False, plus_one: bool = False, collect_device: str = "cpu"
+    ) -> None:
         super().__init__(collect_device=collect_device)
         self.out_file = check_out_file(out_file, overwrite=overwrite)
         self.overwrite = overwrite
+        self.plus_one = plus_one
         self._seen: set[str] = set()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -91,7 +96,7 @@ class DumpDetections(BaseMetric):
 
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Write the file; runs on the main process alone. There are no numbers to return."""
-        detections = join_results(results, self.dataset_meta["classes"])
+        detections = join_results(results, self.dataset_meta["classes"], plus_one=self.plus_one)
         detections.save(self.out_file, overwrite=self.overwrite)
         self.overwrite = True  # from now on it is our own file
         truth = "no ground truth" if detections.truth is None else f"{len(detections.truth)} annotated boxes"
@@ -139,8 +144,14 @@ def image_truth(sample: Mapping[str, Any]) -> ImageTruth | None:
     )
 
 
-def join_results(results: Sequence[ImageResult], classes: Sequence[str]) -> Detections:
-    """One table of all images; without ground truth as soon as one image has none."""
+def join_results(results: Sequence[ImageResult], classes: Sequence[str], *, plus_one: bool = False) -> Detections:
+    """One table of all images; without ground truth as soon as one image has none.
+
+    Args:
+        results: One per image.
+        classes: Class names.
+        plus_one: See :class:`~mmdetpre.evaluation.detections_file.Detections`.
+    """
     truths = [result.truth for result in results if result.truth is not None]
     truth = None
     if results and len(truths) == len(results):
@@ -162,6 +173,7 @@ def join_results(results: Sequence[ImageResult], classes: Sequence[str]) -> Dete
         paths=tuple(result.path for result in results),
         sizes=np.array([result.size for result in results], np.int32),
         truth=truth,
+        plus_one=plus_one,
     )
 
 

@@ -18,8 +18,7 @@ def imagenet_det_average_precision(run: Detections, iou_thr: float = 0.5) -> np.
     the area under the interpolated curve. (VOC differs: one threshold, and the best box even if it is taken.)
 
     Args:
-        run: Detections with ground truth, boxes half-open in original pixels. Boxes to be ignored neither count nor
-            make what falls on them false.
+        run: Detections with ground truth. Boxes to be ignored neither count nor make what falls on them false.
         iou_thr: The threshold of large boxes.
 
     Raises:
@@ -34,6 +33,7 @@ def imagenet_det_average_precision(run: Detections, iou_thr: float = 0.5) -> np.
         >>> imagenet_det_average_precision(run).tolist()  # IoU 0.3, and 0.25 is enough
         [1.0]
     """
+    run = run.half_open()
     truth = run.ground_truth()
     if truth.ignore.all():
         raise ValueError(

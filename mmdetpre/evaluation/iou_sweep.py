@@ -25,7 +25,7 @@ def sweep_runs(
         arguments: One per run; the file is the JSON of ``VOCIoUMetric`` or the ``.npz`` of ``DumpDetections``.
         iou_thrs: Thresholds; ``None``: those of the JSON files, 0.1 to 0.9 where there is none.
         mode: "11points" or "area"; ``None``: that of the JSON files, "11points" where there is none.
-        plus_one: See :func:`~mmdetpre.evaluation.voc_ap.voc_average_precision`; ``None`` likewise, else ``True``.
+        plus_one: See :func:`~mmdetpre.evaluation.voc_ap.voc_average_precision`; ``None``: what each file says.
 
     Returns:
         One dictionary per run, as :func:`~mmdetpre.evaluation.voc_table.to_dict` makes it.
@@ -41,16 +41,15 @@ def sweep_runs(
     loaded = {name: _read(path, name) for name, path in named_files(arguments, "scratch=iou.json").items()}
     read = [run for run in loaded.values() if isinstance(run, dict)]
     wanted: dict[str, Any] = {"iou_thrs": iou_thrs and list(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
-    for name, default in (("iou_thrs", FIGURE_1_IOUS), ("mode", "11points"), ("plus_one", True)):
+    for name, default in (("iou_thrs", FIGURE_1_IOUS), ("mode", "11points"), ("plus_one", None)):
+        if wanted[name] is None and default is not None:
+            wanted[name] = read[0][name] if read else default
         for run in read:
-            if wanted[name] is None:
-                wanted[name] = run[name]
-            elif run[name] != wanted[name]:
+            if wanted[name] is not None and run[name] != wanted[name]:
                 raise ValueError(
                     f"'{run['label']}' was evaluated with {name}={run[name]}, asked for is {name}={wanted[name]}: give"
                     " its file of detections (.npz), which can be evaluated in any way, instead of the JSON file."
                 )
-        wanted[name] = default if wanted[name] is None else wanted[name]
     runs = []
     for name, found in loaded.items():
         try:

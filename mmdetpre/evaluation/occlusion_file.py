@@ -120,7 +120,7 @@ def _read_folder(path: Path, names: Sequence[str], classes: Sequence[str], truth
                 raise ValueError(f"{where} has {len(line)} columns: expected det conf occ ... size ratio.")
             area = _numbers(line[-2:-1], where)[0]
             width, height = (truth.boxes[row, 2:] - truth.boxes[row, :2]).tolist()
-            if not any(abs((width + pixel) * (height + pixel) - area) < 1 for pixel in (0, 1)):
+            if not any(abs((width + pixel) * (height + pixel) - area) < 1 for pixel in (-1, 0, 1)):
                 raise ValueError(
                     f"{where}: an object of {area:g} pixels, but the run has one of {width:g} x {height:g} here (image"
                     f" {names[truth.image[row]]}). These annotations are for the whole VOC 2007 test set: test on that."

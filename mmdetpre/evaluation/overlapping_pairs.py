@@ -37,6 +37,9 @@ def overlapping_pairs(
 ) -> OverlappingPairs:
     """Find the pairs with an IoU of at least ``min_iou``, and the detections that lie in a region.
 
+    Boxes are half-open; where x2 and y2 name the last pixel inside, give those of
+    :meth:`~mmdetpre.evaluation.detections_file.Detections.half_open`.
+
     Args:
         detection_image: (n,) index of the image of each detection, in any order.
         detection_boxes: (n, 4) x1, y1, x2, y2 in pixels, half-open.

@@ -19,7 +19,8 @@ def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> di
         need_truth: False to compare runs that may have no ground truth; then it is not looked at.
 
     Raises:
-        ValueError: If there is no run, one has no ground truth, or classes, images or ground truth differ.
+        ValueError: If there is no run, one has no ground truth, or classes, images, ground truth or the convention of
+            the boxes differ.
 
     Example:
         >>> truth = GroundTruth([0], [[0, 0, 9, 9]], [0], [False])
@@ -38,6 +39,12 @@ def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> di
     aligned = {first_name: first}
     for name, run in list(runs.items())[1:]:
         run.require_classes(first.classes, f"run '{first_name}'")
+        if run.plus_one != first.plus_one:
+            marked, other = (name, first_name) if run.plus_one else (first_name, name)
+            raise ValueError(
+                f"The boxes of run '{marked}' name the last pixel inside (plus_one=True), those of run '{other}' are"
+                " half-open (plus_one=False): test both with the same plus_one of VOCIoUMetric or DumpDetections."
+            )
         only, other = set(run.names) - set(first.names), set(first.names) - set(run.names)
         if only or other:
             example = f"'{min(only or other)}' is in '{name if only else first_name}' only"
@@ -85,7 +92,7 @@ def _with_names(run: Detections, names: tuple[str, ...]) -> Detections:
         return rows | {"image": image[order]}
 
     truth = run.truth
-    not_rows = ("classes", "names", "paths", "sizes", "truth", "image")
+    not_rows = ("classes", "names", "paths", "sizes", "truth", "image", "plus_one")
     return replace(
         run,
         names=names,

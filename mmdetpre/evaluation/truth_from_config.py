@@ -66,7 +66,7 @@ def with_annotations(run: Detections, annotations: Detections, whose: str) -> De
     """A run with the ground truth and paths of other annotations of the same images.
 
     Args:
-        run: The run; its own ground truth is replaced.
+        run: The run; its own ground truth is replaced. Its ``plus_one`` stays, and holds for the new boxes too.
         annotations: Of :func:`annotations_of_config`. Images that the run does not have are left out.
         whose: What to call the annotations in messages.
 

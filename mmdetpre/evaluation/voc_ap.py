@@ -52,7 +52,7 @@ def voc_average_precision(
     iou_thrs: Sequence[float] = FIGURE_1_IOUS,
     *,
     mode: str = "11points",
-    plus_one: bool = True,
+    plus_one: bool | None = None,
 ) -> VOCResult:
     """AP of every class at every threshold, from one matching of detections and boxes.
 
@@ -75,7 +75,7 @@ def voc_average_precision(
         mode: "11points", the metric of VOC 2007 (mean precision at recalls 0, 0.1, ..., 1), or "area", that of
             VOC 2010 and later (area under the interpolated curve).
         plus_one: Sides are ``x2 - x1 + 1``: x2 and y2 name the last pixel inside, as in VOC's own files, in
-            ``mmdet.VOCDataset`` and in ``PackedVOCDataset``. Set it to ``False`` for half-open boxes of other data.
+            ``mmdet.VOCDataset`` and in ``PackedVOCDataset``; ``False`` for half-open boxes; ``None``: as the run says.
 
     Raises:
         ValueError: If there is no ground truth, none of its boxes counts, or an argument is not as said above.
@@ -85,13 +85,14 @@ def voc_average_precision(
     Example:
         >>> from mmdetpre.evaluation.detections_file import Detections, GroundTruth
         >>> truth = GroundTruth([0], [[0, 0, 9, 9]], [0], [False])
-        >>> run = Detections(("cat",), ("a",), [0], [[0, 0, 9, 5]], [0.9], [0], truth=truth)
+        >>> run = Detections(("cat",), ("a",), [0], [[0, 0, 9, 5]], [0.9], [0], truth=truth, plus_one=True)
         >>> voc_average_precision(run, [0.5, 0.6, 0.7], mode="area").ap.tolist()
         [[1.0, 1.0, 0.0]]
     """
     thresholds = check_iou_thrs(iou_thrs)
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}: choose 'area' or '11points'.")
+    plus_one = run.plus_one if plus_one is None else plus_one
     truth = run.ground_truth()
     if truth.ignore.all():
         what = "has no box" if not len(truth) else f"has {len(truth)} boxes, all of which are to be ignored"

@@ -36,7 +36,8 @@ class VOCIoUMetric(BaseMetric):
         iou_thrs: Rising thresholds in (0, 1].
         eval_mode: "11points", the metric of VOC 2007, which the paper reports, or "area", that of VOC 2010 and later.
         plus_one: Sides are ``x2 - x1 + 1``, as in ``mmdet.VOCMetric``: right for VOC data sets, whose boxes name the
-            last pixel inside. Set it to ``False`` for half-open boxes of other data.
+            last pixel inside. Set it to ``False`` for half-open boxes of other data. The file of detections says it,
+            so that the analyses measure its boxes in the same way.
         outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, the numbers, and ``<prefix>.npz``, the detections
             with the ground truth (:class:`~mmdetpre.evaluation.detections_file.Detections`), or ``None``. The first is
             what ``tools/analysis_tools/iou_sweep.py`` draws, the last what ``detection_errors.py`` there reads.
@@ -96,8 +97,8 @@ class VOCIoUMetric(BaseMetric):
 
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Print the table and return the means; runs on the main process alone."""
-        run = join_results(results, self.dataset_meta["classes"])
-        result = voc_average_precision(run, self.iou_thrs, mode=self.eval_mode, plus_one=self.plus_one)
+        run = join_results(results, self.dataset_meta["classes"], plus_one=self.plus_one)
+        result = voc_average_precision(run, self.iou_thrs, mode=self.eval_mode)
         print_log("\n" + format_table(result), "current")
         if empty := [name for name, count in zip(result.classes, result.objects, strict=True) if not count]:
             print_log(

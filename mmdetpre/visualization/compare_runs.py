@@ -25,6 +25,7 @@ def found_per_image(run: Detections, *, score_thr: float, iou_thr: float = 0.5) 
     Raises:
         ValueError: If the run has no ground truth.
     """
+    run = run.half_open()
     truth = run.ground_truth()
     pairs = overlapping_pairs(run.image, run.boxes, truth.image, truth.boxes, min_iou=iou_thr)
     found = find_objects(pairs, run.labels, run.scores, truth.labels, truth.not_counted, iou_thr=iou_thr)
@@ -104,6 +105,7 @@ def compare_runs(
         raise ValueError(f"{len(runs)} runs are given: two are drawn on the same images.")
     has_truth = all(run.truth is not None for run in runs.values())
     aligned = align_runs(runs, need_truth=largest_difference or has_truth)
+    aligned = {name: run.half_open() for name, run in aligned.items()}
     chosen = choose_images(aligned, n, ids=ids, largest_difference=largest_difference, score_thr=score_thr)
     paths = find_images(next(iter(aligned.values())), chosen, img_dir)
     counts = [found_per_image(run, score_thr=score_thr) if has_truth else None for run in aligned.values()]

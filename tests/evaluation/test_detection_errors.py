@@ -11,6 +11,7 @@ from mmdetpre.evaluation.class_groups import VOC_GROUPS
 from mmdetpre.evaluation.detection_errors import detection_errors
 from mmdetpre.evaluation.detections_file import Detections, GroundTruth
 from mmdetpre.evaluation.error_report import ErrorReport, ErrorSettings
+from mmdetpre.evaluation.voc_ap import voc_average_precision
 
 CLASSES = ("cat", "dog", "car")
 GROUPS = {"animal": ("cat", "dog")}
@@ -98,6 +99,16 @@ def test_persons_in_a_crowd_are_no_errors(difficult: list[int] | None, backgroun
     assert errors.types.false_positives.sum(axis=0).tolist() == [0, 0, 0, 0, background]
     assert errors.types.top_detections[0].tolist() == [1, 0, 0, 0, 0]
     assert errors.levels["all"][0].objects == 1 and errors.levels["all"][0].missed == 0
+
+
+@pytest.mark.parametrize("plus_one", [False, True])
+def test_small_boxes_are_measured_as_ap_measures_them(plus_one: bool) -> None:
+    """A box of 10 x 10 pixels and 10 x 5 of them, by the last pixel inside; half-open it is 9 x 9 and 9 x 4."""
+    truth = GroundTruth([0], [[0, 0, 9, 9]], [0], [False])
+    run = replace(run_of([(0, [0, 0, 9, 4], 0.9, 0)], truth), plus_one=plus_one)
+    (errors,) = detection_errors({"run": run}).runs
+    assert errors.levels["all"][0].missed == 1 - voc_average_precision(run, [0.5]).ap[0, 0] == 1 - plus_one
+    assert errors.types.false_positives[0].tolist() == [0, 1 - plus_one, 0, 0, 0]
 
 
 def test_nothing_detected() -> None:

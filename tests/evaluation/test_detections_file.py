@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def truth(**changed) -> GroundTruth:
 @pytest.fixture
 def run() -> Detections:
     sizes = [(10, 20), (30, 40), (50, 60)]
-    return Detections(**columns(paths=("x/a.jpg", "x/ü.jpg", ""), sizes=sizes, truth=truth()))
+    return Detections(**columns(paths=("x/a.jpg", "x/ü.jpg", ""), sizes=sizes, truth=truth(), plus_one=True))
 
 
 def assert_same(a, b) -> None:
@@ -134,6 +135,9 @@ def test_other_files_are_refused(run: Detections, tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"version": np.array(9)}, "has version 9 of the format, this program reads 1"),
+        ({"version": None}, "bad.npz is damaged: it does not say which version.*DumpDetections"),
+        ({"version": np.zeros(2)}, "has version .* of the format"),
+        ({"plus_one": np.zeros(2)}, "bad.npz is damaged"),
         ({"scores": None}, "damaged: it has no column 'scores'"),
         ({"scores": np.zeros(2)}, "damaged: The column 'scores'"),
     ],
@@ -145,6 +149,22 @@ def test_damaged_files_are_refused(run: Detections, tmp_path: Path, changed: dic
     np.savez(tmp_path / "bad.npz", **{name: array for name, array in arrays.items() if array is not None})
     with pytest.raises(ValueError, match=message):
         Detections.load(tmp_path / "bad.npz")
+
+
+def test_a_file_without_the_mark_has_half_open_boxes(run: Detections, tmp_path: Path) -> None:
+    run.save(tmp_path / "run.npz")
+    with np.load(tmp_path / "run.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "plus_one"}
+    np.savez(tmp_path / "old.npz", **arrays)
+    assert Detections.load(tmp_path / "run.npz").plus_one is True
+    assert Detections.load(tmp_path / "old.npz").plus_one is False
+
+
+def test_half_open_boxes_end_after_the_last_pixel(run: Detections) -> None:
+    moved = run.half_open()
+    assert moved.boxes[0].tolist() == [0, 0, 10, 10] and moved.ground_truth().boxes.tolist() == [[0, 0, 6, 6]]
+    assert not moved.plus_one and moved.half_open() is moved
+    assert replace(run, truth=None).half_open().truth is None
 
 
 def test_detections_of_other_classes_are_refused(run: Detections) -> None:

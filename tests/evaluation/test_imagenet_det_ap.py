@@ -90,3 +90,10 @@ def test_equals_voc_where_boxes_are_large_and_far_apart(seed):
     run = Detections(("a", "b"), ("0", "1", "2"), image, found, rng.random(6), rng.integers(0, 2, 6), truth=truth)
     voc = voc_average_precision(run, [0.5], mode="area", plus_one=False).ap[:, 0]
     np.testing.assert_allclose(imagenet_det_average_precision(run), voc, atol=1e-6)
+
+
+@pytest.mark.parametrize("plus_one", [False, True])
+def test_boxes_are_measured_as_the_run_says(plus_one):
+    truth = GroundTruth([0], [[0, 0, 99, 99]], [0], [False])
+    run = Detections(("a",), ("0",), [0], [[0, 0, 99, 49]], [0.9], [0], truth=truth, plus_one=plus_one)
+    assert imagenet_det_average_precision(run).tolist() == [plus_one]  # 100 x 50 of 100 x 100, or 99 x 49 of 99 x 99

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def test_published_folder_goes_by_image_id_without_difficult_objects(tmp_path: P
     # image 000001 comes first; its area is given with the last pixel in, the other's without
     folder = write_folder(tmp_path / "annotations", ["0\t0\t2\t1 1 1\t861\t0.5", "1\t0.3\t0\t1 1 1\t100\t1.0"])
     assert read(folder) == [0, -1, 2, -1]
+    # neither does it matter whether the boxes of the run name the last pixel inside
+    moved = replace(TRUTH, boxes=TRUTH.boxes + [0, 0, 1, 1])
+    assert read_occlusion_levels(folder, NAMES, CLASSES, moved).tolist() == [0, -1, 2, -1]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,13 @@ def test_images_in_the_order_of_the_first_run() -> None:
         assert np.array_equal(getattr(moved.truth, name), getattr(TRUTH, name)), name
 
 
+def test_the_convention_of_the_boxes_stays() -> None:
+    marked = {"one": replace(RUN, plus_one=True), "two": replace(TURNED, plus_one=True)}
+    assert all(run.plus_one for run in align_runs(marked).values())
+    with pytest.raises(ValueError, match="run 'one' name the last pixel inside"):
+        align_runs({**marked, "two": TURNED}, need_truth=False)
+
+
 def test_runs_without_ground_truth_can_be_drawn() -> None:
     moved = align_runs({"one": RUN, "two": replace(TURNED, truth=None)}, need_truth=False)["two"]
     assert moved.truth is None and moved.names == ("a", "b")
@@ -42,6 +49,7 @@ def test_runs_without_ground_truth_can_be_drawn() -> None:
         (replace(RUN, names=("a", "c")), "on other images: 1 and 1 of their 2 and 2.*'c' is in 'two' only"),
         (replace(RUN, truth=replace(TRUTH, labels=[0, 1, 1])), "their ground truth differs"),
         (replace(RUN, truth=replace(TRUTH, boxes=TRUTH.boxes + 1)), "their ground truth differs"),
+        (replace(RUN, plus_one=True), "run 'two' name the last pixel inside .*, those of run 'one' are half-open"),
         (replace(RUN, truth=GroundTruth([0], [[0, 0, 9, 9]], [0], [False])), r"differs \(3 and 1 objects\)"),
     ],
 )

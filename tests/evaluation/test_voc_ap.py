@@ -105,6 +105,9 @@ def test_plus_one_counts_the_last_pixel():
     run = one_class([(0, 0, 0, 9, 9)], [(0, 0, 0, 9, 4, 0.5)])
     assert voc_average_precision(run, [0.45, 0.5, 0.51], plus_one=True).ap.tolist() == [[1, 1, 0]]
     assert voc_average_precision(run, [0.45, 0.5, 0.51], plus_one=False).ap.tolist() == [[0, 0, 0]]
+    for plus_one in (True, False):
+        marked = voc_average_precision(replace(run, plus_one=plus_one), [0.5])
+        assert marked.plus_one is plus_one and marked.ap.tolist() == [[plus_one]]
 
 
 def test_a_class_without_boxes_is_left_out_of_the_mean(drawn_run):

@@ -211,3 +211,19 @@ def test_two_ranks_get_the_result_of_one(drawn_run, tmp_path):
         loaded = Detections.load(tmp_path / name)
         assert loaded.names == run.names
         np.testing.assert_array_equal(loaded.boxes, run.boxes)
+
+
+def test_files_of_detections_say_how_boxes_are_measured(drawn_run, tmp_path):
+    run = drawn_run(0)
+    for name, metric in (
+        ("voc", VOCIoUMetric(outfile_prefix=f"{tmp_path}/voc")),
+        ("half", VOCIoUMetric(outfile_prefix=f"{tmp_path}/half", plus_one=False)),
+        ("dumped", DumpDetections(out_file=f"{tmp_path}/dumped.npz")),
+        ("dumped_voc", DumpDetections(out_file=f"{tmp_path}/dumped_voc.npz", plus_one=True)),
+    ):
+        evaluate(metric, run, as_samples(run))
+        assert Detections.load(tmp_path / f"{name}.npz").plus_one is name.endswith("voc")
+    for name in ("voc", "half"):
+        (written,) = read_json(tmp_path / f"{name}.json")
+        again = voc_average_precision(Detections.load(tmp_path / f"{name}.npz"))
+        assert written["mean_ap"] == again.mean_ap.tolist() and written["plus_one"] is again.plus_one

@@ -16,7 +16,7 @@ def runs(tmp_path: Path) -> list[str]:
     truth = GroundTruth([0, 1], [[0, 0, 9, 9], [5, 5, 24, 24]], [0, 1], [False, False])
     for name, shift in (("scratch", 3), ("pretrained", 1)):
         boxes = truth.boxes + [0, 0, 0, shift]
-        run = Detections(("cat", "dog"), ("a", "b"), [0, 1], boxes, [0.9, 0.8], [0, 1], truth=truth)
+        run = Detections(("cat", "dog"), ("a", "b"), [0, 1], boxes, [0.9, 0.8], [0, 1], truth=truth, plus_one=True)
         run.save(tmp_path / f"{name}.npz")
     return [f"--run={name}={tmp_path}/{name}.npz" for name in ("scratch", "pretrained")]
 
@@ -25,7 +25,7 @@ def test_prints_draws_and_writes(runs: list[str], tmp_path: Path, run_tool: Call
     plot, out = tmp_path / "new" / "sweep.png", tmp_path / "new" / "sweep.json"
     first = run_tool(TOOL, *runs, "--plot", plot, "--out", out)
     assert first.returncode == 0, first.stderr
-    # 10/13 and 20/23 overlap in one run, 10/11 and 20/21 in the other
+    # as the files say: 10/13 and 20/23 overlap in one run, 10/11 and 20/21 in the other
     lines = {line[:15].strip(): line.split() for line in first.stdout.splitlines()}
     assert lines["scratch"][-3:] == ["100.0", "50.0", "0.0"]
     assert lines["pretrained"][-3:] == ["100.0", "100.0", "100.0"]
@@ -41,6 +41,10 @@ def test_prints_draws_and_writes(runs: list[str], tmp_path: Path, run_tool: Call
     assert table.read_text().splitlines()[0] == "run,class,boxes,detections,AP50,AP75"
     # 9 / 12 without the last pixel is exactly 0.75
     assert table.read_text().splitlines()[1] == "scratch,cat,1,1,1.0,1.0"
+    options = ("--iou-thrs", "0.76", "--out", table, "--force")
+    for option, found in (("--half-open", "0.0"), ("--no-half-open", "1.0")):
+        assert run_tool_here(TOOL, *runs, *options, option).returncode == 0
+        assert table.read_text().splitlines()[1] == f"scratch,cat,1,1,{found}"
 
 
 def test_says_what_is_wrong(runs: list[str], tmp_path: Path, run_tool_here: Callable) -> None:

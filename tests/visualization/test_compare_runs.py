@@ -39,6 +39,16 @@ def test_objects_found_per_image(folder: Path) -> None:
     assert found_per_image(run, score_thr=0.5).tolist() == [1, 0, 0]
 
 
+def test_objects_are_found_and_drawn_by_the_convention_of_the_run(folder: Path) -> None:
+    half = BOX[0] - np.float32([0, 0, 0, 17])  # 15 of 32 rows, with the last one inside 16 of 33
+    third = replace(make_run(folder, [0], [0.9]), boxes=[half + np.float32([0, 0, 0, 1])], plus_one=True)
+    exact = replace(make_run(folder, [0], [0.9]), boxes=[half], plus_one=True)
+    assert [found_per_image(run, score_thr=0.5)[0] for run in (third, exact)] == [1, 0]
+    (image,) = compare_runs({"one": third, "two": third}, 1)
+    assert image.truth.tolist() == (BOX + [[0, 0, 1, 1]]).tolist()
+    assert image.runs[0].boxes[0, 2:].tolist() == [57, 25] and image.runs[0].found == 1
+
+
 def test_choice_of_images(folder: Path) -> None:
     runs = {"one": make_run(folder, [0, 1], [0.9, 0.9]), "two": make_run(folder, [0, 2], [0.9, 0.9])}
     assert [image.name for image in compare_runs(runs, 2)] == ["a", "b"]

@@ -29,10 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--eval-mode", choices=MODES, help="metric for files of detections (11points)")
     parser.add_argument(
         "--half-open",
-        action="store_const",
-        const=False,
-        dest="plus_one",
-        help="sides are x2 - x1 and not, as in VOC, x2 - x1 + 1: for files of detections on other data than VOC",
+        action=argparse.BooleanOptionalAction,
+        help="sides are x2 - x1; with --no-half-open, as in VOC, x2 - x1 + 1 (by default what the file of detections"
+        " says: plus_one of the metric that wrote it)",
     )
     parser.add_argument("--title", default="", help="headline of the picture")
     parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
@@ -45,7 +44,8 @@ def main() -> int:
     args = parse_args()
     try:
         require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
-        runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=args.plus_one)
+        plus_one = None if args.half_open is None else not args.half_open
+        runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=plus_one)
     except (OSError, ValueError) as error:
         print(f"iou_sweep: {error}", file=sys.stderr)
         return 1
