@@ -234,7 +234,10 @@ def check_out_file(path: str | Path, *, overwrite: bool = False) -> Path:
     if path.suffix != ".npz":
         raise ValueError(f"The file of detections is called {path.name}: give it a name that ends in .npz.")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists and is left as it is: choose another name, or set overwrite=True.")
+        raise FileExistsError(
+            f"{path} exists and is left as it is: choose another name, or set overwrite=True, also when resuming a"
+            " training whose earlier validations wrote it."
+        )
     return path
 
 

@@ -58,13 +58,13 @@ class DumpDetections(BaseMetric):
     Args:
         out_file: File to write, ``*.npz``.
         overwrite: Replace a file that is there already. In a training run each validation replaces the file of the one
-            before in any case.
+            before in any case; to resume a training, whose own file is there already, set it.
         plus_one: Mark the file: x2 and y2 of all boxes name the last pixel inside, so that the analyses measure sides
             as ``x2 - x1 + 1``. Right for VOC data sets; boxes of the others are half-open.
         collect_device: "cpu" or "gpu", how results of several ranks are gathered.
 
     Raises:
-        FileExistsError: If the file exists, before anything is tested.
+        FileExistsError: If the file exists, before anything is trained or tested.
         ValueError: If the name does not end in ``.npz``, two images have the same id, or a prediction is not finite.
 
     Example:

@@ -42,13 +42,15 @@ class VOCIoUMetric(BaseMetric):
             with the ground truth (:class:`~mmdetpre.evaluation.detections_file.Detections`), or ``None``. The first is
             what ``tools/analysis_tools/iou_sweep.py`` draws, the last what ``detection_errors.py`` there reads.
         overwrite: Replace such files where they exist. In a training run each validation replaces those of the one
-            before in any case.
+            before in any case; but when the training is resumed, in a new process, these files are there already and
+            nothing says whose they are. Resume with ``val_evaluator.overwrite=True``, by ``--cfg-options`` or in the
+            config, to let it go on replacing them.
         collect_device: "cpu" or "gpu", how results of several ranks are gathered.
         prefix: First part of the names of the results, "pascal_voc" if not given.
 
     Raises:
         ValueError: If an argument is not as said above; when the images carry no ground truth at all.
-        FileExistsError: If a file is there already, before anything is tested.
+        FileExistsError: If a file is there already, before anything is trained or tested.
 
     Source: Figure 1 of "An Analysis of Pre-Training on Object Detection".
 
@@ -81,7 +83,8 @@ class VOCIoUMetric(BaseMetric):
         for path in self.out_files:
             if path.exists() and not overwrite:
                 raise FileExistsError(
-                    f"{path} exists and is left as it is: give another outfile_prefix, or set overwrite=True."
+                    f"{path} exists and is left as it is: give another outfile_prefix, or set overwrite=True, also when"
+                    " resuming a training whose earlier validations wrote it."
                 )
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,11 @@ def test_writes_numbers_and_detections_and_keeps_what_is_there(voc_run, tmp_path
     np.testing.assert_array_equal(detections.scores, voc_run.scores)
     assert len(detections.truth) == len(voc_run.truth)
     evaluate(metric, voc_run, as_samples(voc_run))  # the next validation of the same run
-    with pytest.raises(FileExistsError, match="run.json exists and is left as it is.*overwrite=True"):
+    with pytest.raises(FileExistsError, match="run.json exists and is left as it is.*overwrite=True.*resuming"):
         VOCIoUMetric(outfile_prefix=prefix)
-    VOCIoUMetric(outfile_prefix=prefix, overwrite=True)
+    resumed = VOCIoUMetric(outfile_prefix=prefix, overwrite=True)
+    evaluate(resumed, voc_run, as_samples(replace(voc_run, scores=voc_run.scores / 2)))
+    np.testing.assert_array_equal(Detections.load(f"{prefix}.npz").scores, voc_run.scores / 2)
 
 
 def test_prints_classes_and_mean_and_says_what_is_left_out(drawn_run, monkeypatch):
@@ -144,7 +147,7 @@ def test_dumps_what_was_detected_and_annotated(drawn_run, tmp_path):
         expected = getattr(run.ground_truth(), name)[order]
         np.testing.assert_array_equal(getattr(loaded.ground_truth(), name), expected, strict=True)
     evaluate(metric, run, as_samples(run))  # the next validation of the same run
-    with pytest.raises(FileExistsError, match="left as it is"):
+    with pytest.raises(FileExistsError, match="left as it is.*overwrite=True.*resuming"):
         DumpDetections(out_file=str(path))
     samples = as_samples(run)
     for sample in samples[1:]:
