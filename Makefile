@@ -4,7 +4,7 @@ PY := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench wheel clean
+.PHONY: help setup demo test lint format transfer bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ lint: setup ## check style and types
 format: setup ## rewrite the sources in the house style
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
+
+transfer: setup ## move a backbone through mmdet, mmsegmentation and mmpretrain, on drawn data
+	@$(PY) tools/misc/move_backbone.py
 
 bench: setup ## run the side-by-side measurements
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
