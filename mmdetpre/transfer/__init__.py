@@ -5,6 +5,7 @@ from mmdetpre.transfer.backbone_start import BackboneStart
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.freezing import freezing_table, stage_states
+from mmdetpre.transfer.import_backbone import import_backbone
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError, map_names
 from mmdetpre.transfer.load_backbone import load_backbone, loaded_digest
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
@@ -23,6 +24,7 @@ __all__ = [
     "PretrainedBackbone",
     "export_backbone",
     "freezing_table",
+    "import_backbone",
     "load_backbone",
     "loaded_digest",
     "map_names",

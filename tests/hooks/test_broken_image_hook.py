@@ -11,7 +11,7 @@ def runner(dataset, lines):
 
 
 def test_broken_images_are_named_at_the_end_of_an_epoch():
-    hook, lines = HOOKS.build({"type": "BrokenImageHook"}), []
+    hook, lines = HOOKS.build({"type": "mmdetpre.BrokenImageHook"}), []
     broken = BrokenImages(20, "{}.jpg".format, 10)
     hook.after_train_epoch(runner(SimpleNamespace(broken_images=broken), lines))
     assert not lines
@@ -25,5 +25,5 @@ def test_broken_images_are_named_at_the_end_of_an_epoch():
 
 def test_other_data_sets_are_left_alone():
     lines = []
-    HOOKS.build({"type": "BrokenImageHook"}).after_train_epoch(runner(object(), lines))
+    HOOKS.build({"type": "mmdetpre.BrokenImageHook"}).after_train_epoch(runner(object(), lines))
     assert not lines
