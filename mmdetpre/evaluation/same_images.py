@@ -40,9 +40,9 @@ def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> di
     for name, run in list(runs.items())[1:]:
         run.require_classes(first.classes, f"run '{first_name}'")
         if run.plus_one != first.plus_one:
-            marked, other = (name, first_name) if run.plus_one else (first_name, name)
+            marked, unmarked = (name, first_name) if run.plus_one else (first_name, name)
             raise ValueError(
-                f"The boxes of run '{marked}' name the last pixel inside (plus_one=True), those of run '{other}' are"
+                f"The boxes of run '{marked}' name the last pixel inside (plus_one=True), those of run '{unmarked}' are"
                 " half-open (plus_one=False): test both with the same plus_one of VOCIoUMetric or DumpDetections."
             )
         only, other = set(run.names) - set(first.names), set(first.names) - set(run.names)
