@@ -6,6 +6,7 @@ from mmdetpre.evaluation.dump_detections import DumpDetections
 from mmdetpre.evaluation.dump_proposals import DumpProposals
 from mmdetpre.evaluation.imagenet_det_metric import ImageNetDETMetric
 from mmdetpre.evaluation.openimages_metric import OpenImagesMetric
+from mmdetpre.evaluation.trimap_metric import TrimapIoUMetric
 from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "GroundTruth",
     "ImageNetDETMetric",
     "OpenImagesMetric",
+    "TrimapIoUMetric",
     "VOCIoUMetric",
 ]
