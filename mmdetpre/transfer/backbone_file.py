@@ -163,10 +163,11 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if scope := config.get("default_scope"):
         facts["toolbox"] = str(scope)
-    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
-    while isinstance(dataset.get("dataset"), Mapping):
+    loader = config.get("train_dataloader")
+    dataset = loader.get("dataset") if isinstance(loader, Mapping) else None
+    while isinstance(dataset, Mapping) and isinstance(dataset.get("dataset"), Mapping):
         dataset = dataset["dataset"]
-    if kind := dataset.get("type"):
+    if isinstance(dataset, Mapping) and (kind := dataset.get("type")):
         files = [str(dataset[key]) for key in ("data_root", "ann_file") if dataset.get(key)]
         facts["source_dataset"] = " ".join([str(kind), *files])
     return facts

@@ -84,7 +84,7 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
         kind, content, meta = _read_file(path, name)
     else:
         with _weights_only():
-            kind, content, meta = "torch", CheckpointLoader.load_checkpoint(name, map_location="cpu"), {}
+            kind, content, meta = "torch", _load_address(name), {}
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{name} holds one {type(content).__name__}; a checkpoint is a dictionary of tensors. Save it with"
@@ -93,10 +93,25 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
     found, weights = _entry(content, entry, name)
     tensors = {str(key): tensor for key, value in weights.items() if (tensor := _tensor(value)) is not None}
     if not tensors:
-        raise CheckpointError(f"{name} holds no tensors{f' in {found!r}' if found else ''}: it is no checkpoint.")
+        others = [] if found else [str(key) for key, value in content.items() if isinstance(value, Mapping)]
+        hint = f" Say where its weights are with entry={others[0]!r}, of {', '.join(others)}." if others else ""
+        where = f" in {found!r}" if found else ""
+        raise CheckpointError(f"{name} holds no tensors{where}: it is no checkpoint, or of an unknown form.{hint}")
     stored = content.get("meta")
     meta = meta or (dict(stored) if isinstance(stored, Mapping) else {})
     return Checkpoint(name, kind, found, tensors, meta, averaged="ema_state_dict" in content)
+
+
+def _load_address(name: str) -> Any:
+    try:
+        return CheckpointLoader.load_checkpoint(name, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise
+    except KeyError as error:
+        raise CheckpointError(f"{name}: mmengine knows no model {error} at such addresses.") from error
+    except (ImportError, RuntimeError, EOFError, OSError, ValueError) as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise CheckpointError(f"{name} cannot be fetched: {told[0]}.") from error
 
 
 def _entry(content: Mapping[Any, Any], entry: str | None, name: str) -> tuple[str, Mapping[Any, Any]]:
@@ -120,6 +135,8 @@ def _tensor(value: Any) -> Tensor | None:
 def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"{name} is {'a folder' if path.is_dir() else 'not there'}: give the path of a file.")
+    fetched = re.match(r"^https?://", name)
+    again = f"Remove {path}, so that it is fetched again." if fetched else "Copy or download it again."
     with path.open("rb") as file:
         start = file.read(16)
         file.seek(0)
@@ -144,8 +161,7 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
             ) from error
         except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
             raise CheckpointError(
-                f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {str(error).splitlines()[0]}. Copy or"
-                " download it again."
+                f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {str(error).splitlines()[0]}. {again}"
             ) from error
     raise CheckpointError(
         f"{name} is no checkpoint: it begins with {start!r}. Known are files of torch.save, safetensors, pickled"

@@ -35,6 +35,7 @@ def compare_weights(
         The same report.
     """
     refusals = list(report.reasons)
+    other_numbers: list[str] = []
     for canonical, own in model.names.items():
         ours = model_tensors[own]
         if canonical not in file.names:
@@ -52,6 +53,8 @@ def compare_weights(
             report.shape_clashes.append((own, tuple(theirs.shape), tuple(ours.shape)))
             continue
         report.matched.append(own)
+        if ours.is_floating_point() and not theirs.is_floating_point():
+            other_numbers.append(own)
         if theirs.dtype != ours.dtype:
             report.conversions.append((own, _format(theirs), _format(ours)))
         if theirs.is_floating_point() and not _finite(theirs.to(ours.dtype)):
@@ -69,6 +72,12 @@ def compare_weights(
         refusals.append(
             f"{len(report.not_finite)} tensors hold NaN or infinity once in the model's number format, the first is"
             f" {report.not_finite[0]}: the training that made the file diverged, or its values overflow"
+        )
+    if other_numbers:
+        format_ = dict((name, theirs) for name, theirs, _ in report.conversions)[other_numbers[0]]
+        refusals.append(
+            f"{len(other_numbers)} tensors are no floating-point numbers, the first is {other_numbers[0]} ({format_}):"
+            " the file is quantised, and means nothing without its scales. Export the weights before quantisation"
         )
     file_form, model_form = form_of(file, file_tensors), form_of(model, model_tensors)
     forms = form_differences(file_form, model_form) if file_form and model_form else []

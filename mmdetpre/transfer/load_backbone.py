@@ -72,6 +72,7 @@ def load_backbone(
         if not isinstance(checkpoint, Checkpoint):
             checkpoint = read_checkpoint(checkpoint, entry)
         file_names = map_names(checkpoint.tensors, prefix, model_names.names)
+        known = of_checkpoint(checkpoint, file_names.naming)
     except (CheckpointError, KeyMapError, OSError) as error:
         report.reasons.append(str(error))
         if dry_run:
@@ -79,7 +80,7 @@ def load_backbone(
         raise BackboneNotLoaded(report) from error
 
     report.source_description = _describe_file(checkpoint, file_names)
-    _compare_preprocessing(report, checkpoint, file_names, module, preprocessing, check_preprocessing)
+    _compare_preprocessing(report, known, file_names, module, preprocessing, check_preprocessing)
     file_tensors = {canonical: checkpoint.tensors[name] for canonical, name in file_names.names.items()}
     told = checkpoint.backbone_metadata.get("digest")
     found = weights_digest(file_tensors) if told else ""
@@ -130,13 +131,12 @@ def _load(
 
 def _compare_preprocessing(
     report: LoadReport,
-    checkpoint: Checkpoint,
+    file: Preprocessing | None,
     names: KeyMap,
     module: nn.Module,
     model: Preprocessing | None,
     refuse: bool,
 ) -> None:
-    file = of_checkpoint(checkpoint, names.naming)
     model = model or Preprocessing(origin="the backbone; the rest is not known")
     model = replace(model, style=model.style or getattr(module, "style", None))
     report.preprocessing = {"file": str(file) if file else "not known", "model": str(model)}

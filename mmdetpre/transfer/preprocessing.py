@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmdetpre.transfer.checkpoint_reader import Checkpoint
+from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError
 from mmdetpre.transfer.config_text import literal_config
 
 TOLERANCE = 0.5
@@ -63,6 +63,8 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
         origin: What to call it in messages.
     """
     model = config.get("model") or {}
+    if not isinstance(model, Mapping):
+        return None
     found = model.get("data_preprocessor") or config.get("data_preprocessor")
     while isinstance(found, Mapping) and isinstance(found.get("data_preprocessor"), Mapping):
         found = found["data_preprocessor"]  # semi-supervised detectors wrap it
@@ -87,7 +89,27 @@ def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
     Rules: detectron2 trains with BGR, no deviation and caffe style, and so do files with ``caffe`` in their name;
     torchvision's own addresses mean the usual RGB mean and deviation. Its files under another name, and timm's, are
     taken as unknown: they carry nothing, and timm's preprocessing differs from model to model.
+
+    Raises:
+        CheckpointError: If what the file tells is no preprocessing.
     """
+    try:
+        if found := _told(checkpoint):
+            return found
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{checkpoint.source} tells its preprocessing in a way that cannot be read ({error}): mean and std are"
+            " lists of numbers. Export the file again."
+        ) from error
+    if naming == "detectron2" or "caffe" in checkpoint.source.rsplit("/", 1)[-1].lower():
+        rule = "detectron2's names" if naming == "detectron2" else "'caffe' in the file's name"
+        return replace(CAFFE, origin=f"by rule: {rule}")
+    if checkpoint.source.startswith(TORCHVISION):
+        return replace(IMAGENET, origin="by rule: torchvision's address")
+    return None
+
+
+def _told(checkpoint: Checkpoint) -> Preprocessing | None:
     stored = checkpoint.backbone_metadata.get("preprocessing")
     if isinstance(stored, Mapping):
         mean, std = stored.get("mean"), stored.get("std")
@@ -99,14 +121,7 @@ def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
             "its metadata",
         )
     text = checkpoint.meta.get("cfg") or checkpoint.meta.get("config")
-    if isinstance(text, str) and (found := from_config(literal_config(text))):
-        return found
-    if naming == "detectron2" or "caffe" in checkpoint.source.rsplit("/", 1)[-1].lower():
-        rule = "detectron2's names" if naming == "detectron2" else "'caffe' in the file's name"
-        return replace(CAFFE, origin=f"by rule: {rule}")
-    if checkpoint.source.startswith(TORCHVISION):
-        return replace(IMAGENET, origin="by rule: torchvision's address")
-    return None
+    return from_config(literal_config(text)) if isinstance(text, str) else None
 
 
 def differences(source: Preprocessing | None, target: Preprocessing | None, bottleneck: bool = True) -> list[str]:

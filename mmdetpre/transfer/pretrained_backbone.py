@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.model.weight_init import update_init_info
 from torch import nn
@@ -31,7 +32,7 @@ class PretrainedBackbone:
         prefix, policy, entry, check_preprocessing, reset_offsets: As for `mmdetpre.transfer.load_backbone`.
         preprocessing: ``dict(mean=..., std=..., channel_order="rgb", style="pytorch")`` of the model; a backbone knows
             its style only, so that the rest is compared only if it is given.
-        report_file: JSON file to write the report to.
+        report_file: JSON file to write the report to, by the first process; that of an earlier run is replaced.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class PretrainedBackbone:
         self.report = load_backbone(module, self.checkpoint, **self.options)
         level = logging.INFO if self.report.good else logging.WARNING
         print_log(str(self.report), logger="current", level=level)
-        if self.report_file:
+        if self.report_file and is_main_process():
             Path(self.report_file).parent.mkdir(parents=True, exist_ok=True)
             Path(self.report_file).write_text(self.report.to_json())
         # What mmengine and mmpretrain do behind an initialiser that is not their own `Pretrained`:

@@ -122,6 +122,8 @@ def form_differences(file: ResNetForm, model: ResNetForm) -> list[str]:
         else:
             what = f"the file has {file.blocks[stage]} blocks in layer{stage + 1}, the model {model.blocks[stage]}"
         depth = f": set depth={file.depth}" if file.depth and file.depth != model.depth else ""
+        if file.blocks != model.blocks and file.blocks[: len(model.blocks)] == model.blocks:
+            depth = f": set num_stages={len(file.blocks)}; or, if the rest is not used, policy='warn'"
         found.append(f"wrong depth: {what} ({file} into {model}){depth}")
     if (file.base_channels, file.stem_channels) != (model.base_channels, model.stem_channels):
         found.append(

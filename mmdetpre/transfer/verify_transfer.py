@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.compare_weights import form_of
 from mmdetpre.transfer.key_map import map_names
-from mmdetpre.transfer.load_backbone import load_backbone
+from mmdetpre.transfer.load_backbone import load_backbone, loaded_digest
 from mmdetpre.transfer.preprocessing import IMAGENET, of_checkpoint
 from mmdetpre.transfer.resnet_form import ResNetForm, deformable_config
 
@@ -31,7 +31,7 @@ class Arrival:
         toolbox: ``mmdet``, ``mmsegmentation`` or ``mmpretrain``.
         type: Type of the backbone that was built there.
         verdict: Of its load report.
-        digest: Of its weights.
+        digest: Of the weights that it holds after the image.
         differences: Greatest absolute difference of the outputs of stages 1 to 4 from those of the first toolbox.
     """
 
@@ -88,7 +88,9 @@ def verify_transfer(
             outputs = list(backbone(image))
         first = first or outputs
         differences = tuple(float((a - b).abs().max()) for a, b in zip(outputs, first, strict=True))
-        arrivals.append(Arrival(toolbox, kind, report.verdict, report.digest, differences))
+        # Taken from the module that computed: an image may leave a changed value unseen behind a ReLU.
+        digest = loaded_digest(backbone, report)
+        arrivals.append(Arrival(toolbox, kind, report.verdict, digest, differences))
     return arrivals
 
 

@@ -12,7 +12,7 @@ import torch
 from mmdet.models.backbones import ResNetV1d
 from mmseg.models.backbones import ResNetV1c
 
-from mmdetpre.transfer import BackboneNotLoaded, LoadReport, Preprocessing, load_backbone
+from mmdetpre.transfer import BackboneNotLoaded, LoadReport, Preprocessing, export_backbone, load_backbone
 from mmdetpre.transfer.preprocessing import CAFFE, IMAGENET
 
 HEADS = {"rpn_head.conv.weight": torch.ones(3, 3), "roi_head.fc.bias": torch.ones(3)}
@@ -213,6 +213,35 @@ def test_nan_is_refused_whatever_the_policy(resnet: Callable, save: Callable, va
     source.state_dict()["layer2.0.bn1.running_var"][3] = value
     report = outcome(resnet(seed=1), save(source.state_dict()), policy="warn")
     assert report.verdict == "refused" and report.not_finite == ["layer2.0.bn1.running_var"]
+
+
+@pytest.mark.parametrize("policy", ["error", "warn"])
+def test_quantised_weights_are_refused(resnet: Callable, save: Callable, policy: str) -> None:
+    state = resnet().state_dict()
+    state["layer3.1.conv2.weight"] = (state["layer3.1.conv2.weight"] * 100).to(torch.int8)
+    report = outcome(resnet(seed=1), save(state), policy=policy)
+    assert report.verdict == "refused" and "the first is layer3.1.conv2.weight (int8)" in report.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"mmdetpre_backbone": {"preprocessing": {"mean": 3}}},
+        {"mmdetpre_backbone": {"preprocessing": {"std": ["a", 1, 1]}}},
+        {"cfg": "model = dict(data_preprocessor=dict(mean=[1, f(), 3]))"},
+        {"cfg": "model = dict(data_preprocessor=dict(std=7))"},
+    ],
+)
+def test_metadata_that_make_no_sense_are_refused(resnet: Callable, save: Callable, stored: dict) -> None:
+    report = outcome(resnet(seed=1), save(resnet().state_dict(), meta=stored))
+    assert report.verdict == "refused" and "preprocessing in a way that cannot be read" in report.reasons[0]
+
+
+@pytest.mark.parametrize("text", ["model = [1]", "train_dataloader = [3]", "train_dataloader = dict(dataset=[dict()])"])
+def test_configs_of_another_form_tell_nothing(resnet: Callable, save: Callable, text: str, tmp_path: Path) -> None:
+    path = save(resnet().state_dict(), meta={"cfg": text})
+    assert outcome(resnet(seed=1), path).verdict == "complete"
+    assert "source_dataset" not in export_backbone(path, tmp_path / "out.pth")
 
 
 def test_unknown_keys_are_incomplete(resnet: Callable, save: Callable) -> None:

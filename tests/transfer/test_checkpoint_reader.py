@@ -37,6 +37,22 @@ def test_entries_that_need_a_choice(tmp_path: Path) -> None:
     assert found.averaged and torch.equal(found.tensors["module.conv1.weight"], WEIGHTS["conv1.weight"] + 1)
 
 
+def test_weights_in_an_unknown_entry_are_pointed_to(tmp_path: Path) -> None:
+    torch.save({"teacher": WEIGHTS, "student": WEIGHTS, "epoch": 3}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="entry='teacher', of teacher, student"):
+        read_checkpoint(tmp_path / "a.pth")
+    assert set(read_checkpoint(tmp_path / "a.pth", entry="student").tensors) == set(WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("torchvision://resnet1001", "knows no model 'resnet1001'"), ("nowhere://a.pth", "can not be found")],
+)
+def test_addresses_that_lead_nowhere(address: str, reason: str) -> None:
+    with pytest.raises(CheckpointError, match=reason):
+        read_checkpoint(address)
+
+
 def test_averaged_weights_of_a_checkpoint_and_the_raw_ones(resnet: Callable, save: Callable) -> None:
     averaged, raw = resnet(seed=2), resnet(seed=3)
     path = save(
@@ -133,6 +149,18 @@ def test_http_is_fetched_once(server) -> None:
     assert set(read_checkpoint(f"{address}/a.pth").tensors) == set(WEIGHTS)
     with pytest.raises(CheckpointError, match="cannot be fetched"):
         read_checkpoint(f"{address}/b.pth")
+
+
+def test_a_damaged_download_says_what_to_remove(server) -> None:
+    address, served = server
+    torch.save(WEIGHTS, served / "a.pth")
+    whole = (served / "a.pth").read_bytes()
+    (served / "a.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match=r"cut off or damaged.* Remove \S+a\.pth, so that") as caught:
+        read_checkpoint(f"{address}/a.pth")
+    Path(str(caught.value).split("Remove ")[1].split(",")[0]).unlink()
+    (served / "a.pth").write_bytes(whole)
+    assert set(read_checkpoint(f"{address}/a.pth").tensors) == set(WEIGHTS)
 
 
 class Malicious:

@@ -34,5 +34,9 @@ def test_fewer_stages_and_another_norm_are_named(resnet: Callable) -> None:
 
     three = form(num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
     assert "the file has 3 stages, the model 4" in form_differences(three, form())[0]
+    (reason,) = form_differences(form(), three)
+    assert "the file has 4 stages, the model 3" in reason and reason.endswith(
+        "set num_stages=4; or, if the rest is not used, policy='warn'"
+    )
     group_norm = form(norm_cfg=dict(type="GN", num_groups=2))
     assert "norm_cfg=dict(type='BN')" in form_differences(form(), group_norm)[0]

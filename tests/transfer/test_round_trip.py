@@ -75,6 +75,28 @@ def test_a_difference_is_seen(fill: Callable, tmp_path: Path, monkeypatch: pytes
     assert arrivals[1].differences[:3] == (0, 0, 0) and arrivals[1].differences[3] > 1e-4
 
 
+@pytest.mark.parametrize("name", ["conv1.weight", "layer2.0.bn1.running_var", "layer4.1.conv2.weight"])
+def test_one_changed_value_in_one_toolbox_is_seen(
+    name: str, fill: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mmdetpre.transfer import verify_transfer as module
+
+    write_backbone(tmp_path / "backbone.pth", fill(build("mmdet", 8, FORMS["18"])).state_dict())
+
+    def tampered(backbone: nn.Module, *arguments, **options):
+        report = load_backbone(backbone, *arguments, **options)
+        if type(backbone).__module__.startswith("mmpretrain"):
+            backbone.state_dict()[name].view(-1)[0] *= 1.01
+        return report
+
+    monkeypatch.setattr(module, "load_backbone", tampered)
+    arrivals = verify_transfer(tmp_path / "backbone.pth")
+    assert not all_identical(arrivals)
+    assert arrivals[2].digest != arrivals[0].digest == arrivals[1].digest and not any(arrivals[1].differences)
+    # The image alone does not show every change: a ReLU may hide it.
+    assert any(arrivals[2].differences) or name != "conv1.weight"
+
+
 def test_a_detector_checkpoint_travels_too(fill: Callable, tmp_path: Path) -> None:
     source = fill(build("mmdet", 4, FORMS["50"]))
     state = {f"backbone.{name}": tensor for name, tensor in source.state_dict().items()}
