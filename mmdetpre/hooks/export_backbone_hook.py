@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class ExportBackboneHook(Hook):
         file_format: ``pth`` or ``safetensors``.
         backbone: Where the backbone is in the model.
         preprocessing: ``dict(mean=..., std=..., channel_order="rgb", style="pytorch")``; by default what the config
-        says.
+            says.
         overwrite: Replace existing files, which is logged before training.
         policy: ``error``; or ``warn``, which trains on without an export where it is not possible.
 
@@ -107,11 +108,14 @@ class ExportBackboneHook(Hook):
 
     @master_only
     def _check(self, runner: Runner) -> None:
-        for which in ("final", "best"):
-            path = self._path(runner, which)
+        final, best = self._path(runner, "final"), self._path(runner, "best")
+        # Several metrics to keep the best of give several files, named after training.
+        others = sorted(best.parent.glob(f"{glob.escape(best.stem)}_*{best.suffix}"))
+        for path in (final, best, *others):
             check_writable(path, self.overwrite)
             if path.exists():
-                runner.logger.warning(f"{path} stands from before; the backbone of this run will replace it.")
+                when = "" if path == final else ", if it keeps a best checkpoint of that name,"
+                runner.logger.warning(f"{path} stands from before; this run{when} will replace it.")
 
     def _object(self, runner: Runner, error: Exception) -> None:
         if self.policy == "error":

@@ -133,9 +133,10 @@ class LoadBackboneHook(Hook):
         if self._loaded_by_runner:
             runner.logger.info(f"The backbone starts from {runner._load_from or 'the checkpoint that is resumed'}.")
             return
-        if "Pretrained" in str(getattr(module, "init_cfg", None)):
-            runner.logger.info("The backbone starts from its init_cfg.")
-            return
+        for part, name in ((module, "its"), (find_backbone(runner.model, ""), "the model's")):
+            if "Pretrained" in str(getattr(part, "init_cfg", None)):
+                runner.logger.info(f"The backbone starts from {name} init_cfg.")
+                return
         runner.logger.info("The backbone starts from scratch: there is no backbone_start.")
         frozen = [state.stage for state in stage_states(module) if state.parameters and not state.trained]
         if frozen:

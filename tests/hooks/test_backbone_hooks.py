@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from mmdet.structures import DetDataSample
 from mmengine.dataset import pseudo_collate
+from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import HOOKS
@@ -134,7 +135,8 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Runner]
 
 
 def _plain(cfg: dict) -> dict:
-    return {key: value for key, value in cfg.items() if key not in ("train_dataloader", "custom_hooks")}
+    objects = ("train_dataloader", "val_dataloader", "val_evaluator", "custom_hooks")
+    return {key: value for key, value in cfg.items() if key not in objects}
 
 
 @pytest.fixture
@@ -288,12 +290,16 @@ def test_the_config_names_the_start(run: Callable, backbone_file: Path, tmp_path
         run("mmdet", [LOAD], name="none", backbone_start=dict(checkpoint=str(tmp_path / "none.pth")))
 
 
-@pytest.mark.parametrize("how", ["no start", "no checkpoint", "init_cfg", "load_from", "no backbone"])
+@pytest.mark.parametrize(
+    "how", ["no start", "no checkpoint", "init_cfg", "whole model's init_cfg", "load_from", "no backbone"]
+)
 def test_without_a_start_the_hook_only_tells(run: Callable, backbone_file: Path, tmp_path: Path, how: str) -> None:
     def change(cfg: dict) -> None:
+        init_cfg = dict(type="Pretrained", checkpoint=str(backbone_file))
         if how == "init_cfg":
-            init_cfg = dict(type="Pretrained", checkpoint=str(backbone_file))
             cfg["model"]["backbone"]["init_cfg"] = init_cfg
+        elif how == "whole model's init_cfg":
+            cfg["model"]["init_cfg"] = init_cfg
 
     listen, options, hook = Listen(), {}, LOAD
     if how == "no checkpoint":
@@ -308,6 +314,7 @@ def test_without_a_start_the_hook_only_tells(run: Callable, backbone_file: Path,
     text = listen.messages.text
     tells = {
         "init_cfg": "starts from its init_cfg",
+        "whole model's init_cfg": "starts from the model's init_cfg",
         "no backbone": "has no part 'student'",
         "load_from": "epoch_1.pth.",
     }
@@ -345,6 +352,59 @@ def test_export_of_best_and_averaged_weights(run: Callable, backbone_file: Path,
     assert final.backbone_metadata["digest"] == best.backbone_metadata["digest"]
     assert torch.equal(final.tensors["conv1.weight"], saved.tensors["backbone.conv1.weight"])
     assert "Pictures" not in str(best.backbone_metadata.get("config"))
+
+
+class Falling(BaseMetric):
+    """Two metrics: one is best after the first epoch, the other after the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+
+    def process(self, data_batch, data_samples) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results: list) -> dict:
+        self.epoch += 1
+        return {"falling": 1 / self.epoch, "rising": self.epoch}
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("metrics", [["falling"], ["falling", "rising"]])
+def test_the_best_checkpoint_of_a_run_is_exported(
+    run: Callable, backbone_file: Path, tmp_path: Path, metrics: list, averaged: bool
+) -> None:
+    keep = dict(
+        type="CheckpointHook", interval=1, save_best=metrics if len(metrics) > 1 else metrics[0], rule="greater"
+    )
+    more = dict(
+        default_hooks=dict(checkpoint=keep),
+        train_cfg=dict(by_epoch=True, max_epochs=2, val_interval=1),
+        val_cfg=dict(),
+        val_dataloader=DataLoader(Pictures("mmpretrain"), batch_size=2, collate_fn=pseudo_collate),
+        val_evaluator=[Falling()],
+    )
+    hooks = [load(backbone_file), dict(type="mmdetpre.ExportBackboneHook")]
+    run("mmpretrain", [*hooks, dict(type="EMAHook", momentum=0.5)] if averaged else hooks, **more)
+    folder = tmp_path / "run"
+    final = read_checkpoint(folder / "backbone_final.pth")
+    endings = {"falling": ("", "_falling")[len(metrics) > 1], "rising": "_rising"}
+    found = {path.name for path in folder.glob("backbone_best*")}
+    assert found == {f"backbone_best{endings[name]}.pth" for name in metrics}
+    for name in metrics:
+        best = read_checkpoint(folder / f"backbone_best{endings[name]}.pth")
+        kept = read_checkpoint(folder / f"best_{name}_epoch_{1 if name == 'falling' else 2}.pth")
+        assert Path(best.backbone_metadata["checkpoint"]).name == Path(kept.source).name
+        assert all(torch.equal(tensor, kept.tensors[f"backbone.{key}"]) for key, tensor in best.tensors.items())
+        assert best.backbone_metadata["epoch"] == (1 if name == "falling" else 2)
+        same = best.backbone_metadata["digest"] == final.backbone_metadata["digest"]
+        assert same is (name == "rising"), "the last epoch is the best of the rising metric only"
+        assert best.backbone_metadata["preprocessing"] == final.backbone_metadata["preprocessing"]
+        assert best.backbone_metadata.get("weights") == ("averaged by EMAHook" if averaged else None)
+    # Files of any metric are found before the next training, not after it.
+    (folder / "backbone_final.pth").unlink()
+    with pytest.raises(FileExistsError, match="backbone_best"):
+        run("mmpretrain", hooks, **more)
 
 
 @pytest.mark.parametrize("obstacle", ["existing", "unwritable", "ending"])
