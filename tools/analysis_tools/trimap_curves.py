@@ -1,0 +1,67 @@
+"""mIoU of several segmentors over the width of the trimap, inside and outside it: Figure 4 of the paper.
+
+A run is the JSON file of mmdetpre.TrimapIoUMetric(outfile_prefix=...). Prints one table with the differences to the
+first run; --classes-at adds a table of classes at one width for each other run, the greatest difference first. --plot
+draws the curves, --out writes all widths and classes as CSV or JSON.
+
+Example: python tools/analysis_tools/trimap_curves.py --run ImageNet=work_dirs/a/trimap.json \\
+    --run OpenImages=work_dirs/b/trimap.json --classes-at 10 --plot trimap.png --out trimap.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.evaluation.trimap_table import (
+    format_class_differences,
+    format_comparison,
+    read_runs,
+    write_csv,
+    write_json,
+)
+from mmdetpre.visualization.trimap_curves import draw_trimap_curves
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
+    )
+    parser.add_argument("--classes-at", type=int, metavar="WIDTH", help="compare the classes at this width")
+    parser.add_argument("--title", default="", help="headline of the picture")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
+    parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+        runs = read_runs(args.run)
+        tables = [format_comparison(runs)]
+        if args.classes_at is not None:
+            if len(runs) == 1:
+                raise ValueError("--classes-at compares runs: give a second --run NAME=FILE.")
+            tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
+    except (OSError, ValueError) as error:
+        print(f"trimap_curves: {error}", file=sys.stderr)
+        return 1
+    print("\n\n".join(tables))
+    if args.out:
+        write = write_csv if args.out.suffix == ".csv" else write_json
+        write(args.out, runs, overwrite=args.force)
+    if args.plot:
+        args.plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_trimap_curves(runs, title=args.title).savefig(args.plot)
+    for path in filter(None, (args.out, args.plot)):
+        print(f"Written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
