@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError
 from mmdetpre.transfer.config_text import literal_config
 
@@ -86,7 +88,7 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
 def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
     """What is known of a file: its metadata, else its config, else a rule; None if nothing.
 
-    Rules: detectron2 trains with BGR, no deviation and caffe style, and so do files with ``caffe`` in their name;
+    Rules: those of `of_detectron2`; BGR, no deviation and caffe style for files with ``caffe`` in their name;
     torchvision's own addresses mean the usual RGB mean and deviation. Its files under another name, and timm's, are
     taken as unknown: they carry nothing, and timm's preprocessing differs from model to model.
 
@@ -101,12 +103,32 @@ def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
             f"{checkpoint.source} tells its preprocessing in a way that cannot be read ({error}): mean and std are"
             " lists of numbers. Export the file again."
         ) from error
-    if naming == "detectron2" or "caffe" in checkpoint.source.rsplit("/", 1)[-1].lower():
-        rule = "detectron2's names" if naming == "detectron2" else "'caffe' in the file's name"
-        return replace(CAFFE, origin=f"by rule: {rule}")
+    if naming == "detectron2":
+        return of_detectron2(checkpoint.tensors)
+    if "caffe" in checkpoint.source.rsplit("/", 1)[-1].lower():
+        return replace(CAFFE, origin="by rule: 'caffe' in the file's name")
     if checkpoint.source.startswith(TORCHVISION):
         return replace(IMAGENET, origin="by rule: torchvision's address")
     return None
+
+
+def of_detectron2(tensors: Mapping[str, Tensor]) -> Preprocessing:
+    """How detectron2 prepares images for a file of its own.
+
+    The file may hold ``pixel_mean`` and ``pixel_std``: with a deviation it is of the form that detectron2 took over
+    from torchvision (stride in the 3x3 convolution), without it of its own (caffe style); the greater mean is red's. A
+    file without them is taken as BGR, no deviation and caffe style.
+
+    Args:
+        tensors: All tensors of the file.
+    """
+    mean, std = tensors.get("pixel_mean"), tensors.get("pixel_std")
+    if mean is None or std is None or mean.numel() != 3 or std.numel() != 3:
+        return replace(CAFFE, origin="by rule: detectron2's names")
+    means, deviations = (tuple(float(value) for value in values.flatten()) for values in (mean, std))
+    order = "rgb" if means[0] > means[2] else "bgr"
+    style = "caffe" if max(deviations) < 10 else "pytorch"
+    return Preprocessing(means, deviations, order, style, "pixel_mean and pixel_std of the file")
 
 
 def _told(checkpoint: Checkpoint) -> Preprocessing | None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError
-from mmdetpre.transfer.preprocessing import CAFFE, IMAGENET, Preprocessing
+from mmdetpre.transfer.preprocessing import IMAGENET, Preprocessing, of_detectron2
 
 SNIPER = Preprocessing((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), "rgb", "pytorch")
 """Of the original SNIPER release: mean colour subtracted, channels put in order RGB, stride in the 3x3 convolution."""
@@ -71,9 +71,8 @@ def check_source(source: str, checkpoint: Checkpoint, names: KeyMap) -> None:
 def source_preprocessing(source: str, tensors: Mapping[str, Tensor]) -> Preprocessing:
     """How a library prepares images.
 
-    torchvision's and timm's ResNets share ImageNet's mean and deviation; timm has a few models that do not. Files of
-    detectron2 may hold ``pixel_mean`` and ``pixel_std``: with a deviation they are of the form that it took over from
-    torchvision (stride in the 3x3 convolution), without it of its own (caffe style); the greater mean is red's.
+    torchvision's and timm's ResNets share ImageNet's mean and deviation; timm has a few models that do not. For
+    detectron2 see `mmdetpre.transfer.preprocessing.of_detectron2`.
 
     Args:
         source: One of `SOURCES`.
@@ -85,12 +84,6 @@ def source_preprocessing(source: str, tensors: Mapping[str, Tensor]) -> Preproce
     """
     if source == "mxnet":
         return replace(SNIPER, origin="the SNIPER release")
-    if source != "detectron2":
-        return replace(IMAGENET, origin=f"{source}'s usual")
-    mean, std = tensors.get("pixel_mean"), tensors.get("pixel_std")
-    if mean is None or std is None or mean.numel() != 3 or std.numel() != 3:
-        return replace(CAFFE, origin="detectron2's usual")
-    means, deviations = (tuple(float(value) for value in values.flatten()) for values in (mean, std))
-    order = "rgb" if means[0] > means[2] else "bgr"
-    style = "caffe" if max(deviations) < 10 else "pytorch"
-    return Preprocessing(means, deviations, order, style, "pixel_mean and pixel_std of the file")
+    if source == "detectron2":
+        return of_detectron2(tensors)
+    return replace(IMAGENET, origin=f"{source}'s usual")

@@ -174,6 +174,22 @@ def test_detectron2_is_expected_in_caffe_style_only(
     assert all(torch.equal(target.state_dict()[name], tensor) for name, tensor in kept.items())
 
 
+def test_detectron2s_form_of_torchvisions_resnet_is_known_by_its_deviation(
+    resnet: Callable, detectron2_names: Callable, save: Callable
+) -> None:
+    state = resnet(50).state_dict()
+    names = [f"backbone.bottom_up.{name}" for name in detectron2_names(list(state))]
+    own = {
+        "pixel_mean": torch.tensor(IMAGENET.mean).view(3, 1, 1),
+        "pixel_std": torch.tensor(IMAGENET.std).view(3, 1, 1),
+    }
+    path = save(dict(zip(names, state.values(), strict=True)) | own)
+    usual = Preprocessing(IMAGENET.mean, IMAGENET.std, "rgb", "pytorch")
+    assert outcome(resnet(50, seed=1), path, preprocessing=usual).verdict == "expected"
+    report = outcome(resnet(50, seed=1, style="caffe"), path)
+    assert report.verdict == "refused" and "style: file pytorch, model caffe" in report.reasons[0]
+
+
 DCN = dict(dcn=dict(type="DCN", deform_groups=2), stage_with_dcn=(False, False, False, True))
 
 
