@@ -8,9 +8,14 @@ from typing import Any
 from mmdet.models.dense_heads import RPNHead
 from torch import Tensor, nn
 
+TRAINING_ONLY = ("auxiliary_head.",)
+"""Beginnings of the names of weights that only training uses, and a checkpoint may leave out: mmseg's second head."""
+
 
 def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> None:
-    """Refuses a checkpoint with weights of other shapes than the model's, before it is loaded.
+    """Refuses a checkpoint with weights of other shapes than the model's, or without some of them, before it is loaded.
+
+    Weights of ``TRAINING_ONLY`` parts and the counters ``num_batches_tracked`` may be missing.
 
     Args:
         model: The model itself, not a wrapper.
@@ -19,7 +24,7 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
 
     Raises:
         ValueError: Another class count is told apart from another model: the message names both counts, the weight that
-            shows them and the config value to change.
+            shows them and the config value to change. Missing weights are counted and the first named.
 
     Example:
         >>> require_fit(nn.Linear(2, 3), {"weight": Tensor(4, 2)}, "a.pth")
@@ -47,10 +52,20 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
             f"{name} belongs to another model: {key} is {tuple(weights[key].shape)} there and {tuple(here[key].shape)}"
             f" here ({len(differing)} of {len(here)} weights differ in shape). Take the config it was trained with."
         )
+    used = [key for key in here if not key.startswith(TRAINING_ONLY) and not key.endswith("num_batches_tracked")]
+    if missing := [key for key in used if key not in weights]:
+        raise ValueError(
+            f"{name} lacks {len(missing)} of the {len(used)} weights of this model, e.g. {missing[0]}: take the config"
+            " it was trained with, or train first (fine-tuning: backbone_start / load_from)."
+        )
 
 
 def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
     """Refuses training data with another number of classes than a detector's head tells apart.
+
+    mmdet's ``NumClassCheckHook`` does not fit here: it compares every module that has ``num_classes``, so also
+    R-FCN-3000's objectness head, and also with the validation data, where ILSVRC-DET has 200 classes for a model of
+    3,130.
 
     Args:
         model: An mmdet detector; a region proposal network, or a model without box head, tells no classes apart.

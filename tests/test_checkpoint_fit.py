@@ -23,7 +23,29 @@ def test_what_fits_passes():
     state = two_stage(8).state_dict()
     require_fit(two_stage(8), dict(state_dict=state, meta={}), "a.pth")
     require_fit(two_stage(8), {f"module.{key}": value for key, value in state.items()}, "a.pth")
-    require_fit(two_stage(8), {}, "a.pth")  # missing weights are mmengine's to report
+
+
+def test_missing_weights_are_refused():
+    state = two_stage(8).state_dict()
+    total = len(state)
+    features = {key: value for key, value in state.items() if "fc_cls" not in key}
+    with pytest.raises(ValueError, match=rf"a.pth lacks 2 of the {total} weights of this model, e.g. roi_head.*fc_cls"):
+        require_fit(two_stage(8), dict(state_dict=features), "a.pth")
+    with pytest.raises(ValueError, match=rf"lacks {total} of the {total} weights.*train first"):
+        require_fit(two_stage(8), {}, "a.pth")
+
+
+def test_what_only_training_uses_may_be_missing():
+    def model():
+        return nn.ModuleDict(dict(backbone=nn.BatchNorm2d(2), auxiliary_head=nn.Conv2d(2, 2, 1)))
+
+    state = model().state_dict()
+    left_out = {"backbone.num_batches_tracked", "auxiliary_head.weight", "auxiliary_head.bias"}
+    assert left_out < set(state)
+    rest = {key: value for key, value in state.items() if key not in left_out}
+    require_fit(model(), rest, "a.pth")
+    with pytest.raises(ValueError, match="a.pth lacks 1 of the 4 weights of this model, e.g. backbone.running_var"):
+        require_fit(model(), {key: value for key, value in rest.items() if key != "backbone.running_var"}, "a.pth")
 
 
 @pytest.mark.parametrize("agnostic", [True, False])

@@ -16,8 +16,8 @@ from mmdetpre.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckpointFitHook(Hook):
-    """Refuses what does not fit: testing, validating or resuming with a checkpoint of another class count or another
-    model, and training on data of another class count.
+    """Refuses what does not fit: testing, validating or resuming with a checkpoint of another class count, another
+    model or only a part of it, and training on data of another class count.
 
     mmengine warns and goes on with random weights. That is right where training starts from other weights
     (``load_from`` without ``resume``), and left alone there; elsewhere the results would be noise. As many classes of

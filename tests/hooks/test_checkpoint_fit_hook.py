@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
@@ -54,6 +55,30 @@ CHECKPOINT = dict(state_dict=Detector(20).state_dict())
 def test_refused(model, loop, resume):
     with pytest.raises(ValueError, match=r"a.pth was trained for 20 classes, the config asks for 8: bbox_head.fc_cls"):
         CheckpointFitHook().after_load_checkpoint(runner(model, loop, resume), CHECKPOINT)
+
+
+@pytest.mark.parametrize("model", [Detector(), MultiScaleTTA(Detector())], ids=["plain", "multi-scale"])
+@pytest.mark.parametrize("loop, resume", [(dict(), False), (TRAINING, True)])
+def test_a_checkpoint_without_the_head_is_refused(model, loop, resume):
+    with pytest.raises(ValueError, match="a.pth lacks 2 of the 2 weights of this model, e.g. bbox_head.fc_cls.weight"):
+        CheckpointFitHook().after_load_checkpoint(runner(model, loop, resume), dict(state_dict={}))
+    CheckpointFitHook().after_load_checkpoint(runner(model, TRAINING), dict(state_dict={}))
+
+
+@pytest.mark.parametrize("loop, resume", [(dict(), False), (TRAINING, True)])
+def test_averaged_weights_pass(loop, resume):
+    """What ``EMAHook`` writes, before and after it swaps the averaged weights back."""
+    model = Detector()
+    run = runner(model, loop, resume)
+    hook = EMAHook()
+    run.logger.info = run.lines.append
+    hook.before_run(run)
+    checkpoint = dict(state_dict=model.state_dict())
+    hook.before_save_checkpoint(run, checkpoint)
+    assert "ema_state_dict" in checkpoint
+    CheckpointFitHook().after_load_checkpoint(run, checkpoint)
+    hook.after_load_checkpoint(run, checkpoint)
+    CheckpointFitHook().after_load_checkpoint(run, checkpoint)
 
 
 def test_training_may_begin_from_other_classes():
