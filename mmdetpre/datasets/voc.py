@@ -57,6 +57,9 @@ class PackedVOCDataset(PackedDataset):
         classes: Names as in the XML, in label order; ``None``: the 20 of VOC. Other objects are left out and counted.
         difficult: What happens to objects marked difficult: ``"drop"``, as if they were not annotated, or
             ``"ignore"``, neither target nor mistake. ``None``: drop in training, ignore in ``test_mode``.
+        empty_boxes: What happens to boxes of the chosen classes that are empty (xmax <= xmin or ymax <= ymin, in whole
+            pixels): ``"error"``, or ``"drop"``, which leaves them out, counts them and names one. By VOC's own rule
+            xmin == xmax is a box 1 pixel wide; it counts as empty here, as its edges fall together in mmdet's form.
         ann_subdir: Folder of the XML.
         img_subdir: Folder of the images.
         img_suffix: Images are called id + suffix.
@@ -64,7 +67,8 @@ class PackedVOCDataset(PackedDataset):
 
     Raises:
         FileNotFoundError: Names missing lists, folders and XML files.
-        ValueError: Names an XML that is damaged or has an object without a box; or no object is of a known class.
+        ValueError: Names an XML that is damaged or has an object without a box, or with an empty one; or no object is
+            of a known class.
 
     Example:
         >>> PackedVOCDataset(data_root="data/VOCdevkit",
@@ -85,6 +89,7 @@ class PackedVOCDataset(PackedDataset):
         sets: Sequence[tuple[str, str]] | None = None,
         classes: Sequence[str] | str | None = None,
         difficult: str | None = None,
+        empty_boxes: str = "error",
         ann_subdir: str = "Annotations",
         img_subdir: str = "JPEGImages",
         img_suffix: str = ".jpg",
@@ -96,6 +101,9 @@ class PackedVOCDataset(PackedDataset):
         self.difficult = difficult or ("ignore" if test_mode else "drop")
         if self.difficult not in ("drop", "ignore"):
             raise ValueError(f"difficult is {difficult!r}: choose 'drop', 'ignore' or None.")
+        if empty_boxes not in ("error", "drop"):
+            raise ValueError(f"empty_boxes is {empty_boxes!r}: choose 'error' or 'drop'.")
+        self.empty_boxes = empty_boxes
         super().__init__(*args, classes=classes, img_suffix=img_suffix, test_mode=test_mode, **kwargs)
 
     @property
@@ -139,7 +147,12 @@ class PackedVOCDataset(PackedDataset):
         statuses = file_statuses(files, self._label())
         return self._cached(
             "+".join(f"{folder}-{name}" for folder, name in self.sets or []) or Path(self._label()).stem,
-            {"classes": classes, "difficult": self.difficult, "folders": [self.ann_subdir, self.img_subdir]},
+            {
+                "classes": classes,
+                "difficult": self.difficult,
+                "empty_boxes": self.empty_boxes,
+                "folders": [self.ann_subdir, self.img_subdir],
+            },
             [*sources, fingerprint_files(parts[0].annotations, statuses)],
             self._base,
             lambda: self._build(names, files, classes),
@@ -157,13 +170,22 @@ class PackedVOCDataset(PackedDataset):
         images = [osp.join(self._base, f"{name}{self.img_suffix}") for name in names]
         labels = self._labels(found, classes)
         boxes = np.trunc(found.boxes) - 1
-        without_area = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1) & (labels >= 0)
         difficult = (found.flags & DIFFICULT).astype(bool)
         dropped = difficult & (labels >= 0) & (self.difficult == "drop")
+        without_area = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1) & (labels >= 0) & ~dropped
         keep = (labels >= 0) & ~without_area & ~dropped
         notes = {"objects of other classes": int(np.count_nonzero(labels < 0)), "difficult objects": int(dropped.sum())}
         if without_area.any():
-            example = files[int(found.image[without_area][0])]
+            first = int(np.flatnonzero(without_area)[0])
+            example = files[int(found.image[first])]
+            if self.empty_boxes == "error":
+                corners = zip(("xmin", "ymin", "xmax", "ymax"), found.boxes[first], strict=True)
+                raise ValueError(
+                    f"{example}: the box of an object {found.names[first]!r} is empty, with"
+                    f" {', '.join(f'{name} {value:g}' for name, value in corners)} (the first of"
+                    f" {int(without_area.sum())}): xmax must exceed xmin and ymax ymin by a pixel. Correct the file, or"
+                    " set empty_boxes='drop' of the data set to leave such objects out."
+                )
             notes[f"boxes without area (e.g. in {example})"] = int(without_area.sum())
         return PackedAnnotations.from_boxes(
             names=names,

@@ -6,7 +6,7 @@ import torch
 from mmdet.evaluation import VOCMetric
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets import voc
+from mmdetpre.datasets import packed_dataset, voc
 from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
 from mmdetpre.registry import DATASETS
 
@@ -146,12 +146,30 @@ def test_boxes_count_from_1_and_parts_are_no_objects(tmp_path, helpers):
 
 def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
     arguments = folder(tmp_path, helpers, item(), item(box=(20, 5, 20, 9)), item("horse"), item(box=(300, 5, 320, 9)))
-    dataset = packed(tmp_path, tmp_path / "cache", **arguments)
+    dataset = packed(tmp_path, tmp_path / "cache", empty_boxes="drop", **arguments)
     assert dataset.packed.notes == {
         "objects of other classes": 1,
         f"boxes without area (e.g. in {tmp_path / 'xml' / 'a.xml'})": 1,
         "boxes below 1 pixel": 1,
     }
+
+
+@pytest.mark.parametrize("box", [(20, 5, 20, 9), (20, 9, 30, 5), (20.1, 5, 20.9, 9)])
+def test_an_empty_box_is_an_error_unless_dropped(tmp_path, helpers, monkeypatch, box):
+    logged = []
+    monkeypatch.setattr(packed_dataset, "print_log", lambda text, _, level: logged.append((text, level)))
+    arguments = folder(tmp_path, helpers, item(), item("dog", box)) | {"root": tmp_path, "cache": tmp_path / "cache"}
+    dropping = packed(**arguments, empty_boxes="drop")
+    [(text, level)] = logged
+    assert dropping.packed.boxes.tolist() == [[10, 10, 29, 29]] and "1 boxes without area (e.g. in " in text
+    assert level == logging.WARNING
+    corners = "xmin {:g}, ymin {:g}, xmax {:g}, ymax {:g}".format(*box)
+    with pytest.raises(ValueError, match=f"a.xml: the box of an object 'dog' is empty, with {corners} .*'drop'"):
+        packed(**arguments)  # the table without the box is not taken for this one
+    with pytest.raises(ValueError, match="empty_boxes is 'keep': choose 'error' or 'drop'"):
+        packed(**arguments, empty_boxes="keep")
+    folder(tmp_path, helpers, item(), item("horse", box), item("dog", box, "<difficult>1</difficult>"))
+    assert len(packed(**arguments).packed.boxes) == 1  # not among the objects to learn
 
 
 @pytest.mark.parametrize(
