@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -24,7 +25,7 @@ class BackboneStart:
         prefix, policy, entry, check_preprocessing, reset_offsets: As for `load_backbone`.
 
     Raises:
-        ValueError: If the policy is unknown.
+        ValueError: If the policy is unknown, or the checkpoint is no path.
     """
 
     checkpoint: str | None = None
@@ -37,6 +38,11 @@ class BackboneStart:
     reset_offsets: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} is no path. On the command line, a comma in a path makes a list of it;"
+                " rename the file."
+            )
         if self.policy not in POLICIES:
             raise ValueError(f"policy={self.policy!r} is unknown; choose one of {', '.join(map(repr, POLICIES))}.")
 

@@ -57,3 +57,8 @@ def test_settings_reach_the_load(resnet: Callable, save: Callable) -> None:
     assert BackboneStart(caffe, preprocessing=rgb, check_preprocessing=False).load(module).good
     with pytest.raises(ValueError, match="set backbone_start.checkpoint"):
         BackboneStart().load(module)
+
+
+def test_a_path_that_the_command_line_split_is_named() -> None:
+    with pytest.raises(ValueError, match="a comma in a path makes a list"):
+        BackboneStart().changed_by({"checkpoint": ["run", "1.pth"]})

@@ -56,3 +56,12 @@ def test_an_initialiser_behind_it_is_refused(source: Path) -> None:
     module = build_in_toolbox("mmdet", dict(type="ResNet", init_cfg=init_cfg, **THIN))
     with pytest.raises(ValueError, match="init_cfg ends in 'Kaiming'"):
         module.init_weights()
+
+
+def test_one_process_writes_the_report(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmdetpre.transfer.pretrained_backbone.is_main_process", lambda: False)
+    init_cfg = dict(type="mmdetpre.PretrainedBackbone", checkpoint=str(source), report_file=str(tmp_path / "r.json"))
+    module = build_in_toolbox("mmdet", dict(type="ResNet", init_cfg=init_cfg, **THIN))
+    module.init_weights()
+    assert torch.equal(module.conv1.weight, torch.load(source)["state_dict"]["conv1.weight"])
+    assert not (tmp_path / "r.json").exists()
