@@ -14,6 +14,7 @@ from mmengine.utils import is_abs
 
 from mmdetpre.datasets.image_list import file_statuses, read_image_list
 from mmdetpre.datasets.image_size import read_image_sizes
+from mmdetpre.datasets.imagenet_det_classes import imagenet_det_names
 from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED, PackedAnnotations
 from mmdetpre.datasets.packed_cache import fingerprint, fingerprint_files
 from mmdetpre.datasets.packed_dataset import PackedDataset
@@ -47,9 +48,11 @@ class PackedImageNetLOCDataset(PackedDataset):
         ann_dir: Folder of the XML, below ``data_root``.
         ann_file: A list of images, one per line, below ``ann_dir``; "" reads ``<ann_dir>/<wnid>/*.xml``.
         data_prefix: ``img``: folder of the images; an image has the path of its XML below ``ann_dir``.
-        classes: WordNet ids in label order, or a file with one per line, below ``data_root``. ``None``: every folder of
-            ``ann_dir`` with a file in it, or every class that an image of the list shows, sorted.
-        names_file: Lines ``n01440764 tench, Tinca tinca``, below ``data_root``. Without it classes are called by id.
+        classes: WordNet ids in label order, or a file with one per line, below ``data_root``; ``"imagenet_det"``: the
+            200 of ILSVRC-DET with their names. ``None``: every folder of ``ann_dir`` with a file in it, or every class
+            that an image of the list shows, sorted.
+        names_file: Lines ``n01440764 tench, Tinca tinca``, below ``data_root``. Without it classes are called by id,
+            those of ``"imagenet_det"`` always as mmdet calls them.
         class_map: WordNet id of a model's class -> WordNet id of a class of this data set, as a mapping or a file of
             lines, below ``data_root``. Reading does not use it: it is passed on in ``metainfo`` for evaluation.
         img_suffix: Images are called by their XML's name + suffix.
@@ -79,6 +82,10 @@ class PackedImageNetLOCDataset(PackedDataset):
         **kwargs: Any,
     ) -> None:
         self.ann_dir, self.names_file, self.class_map = ann_dir, names_file, class_map
+        self._known_names: dict[str, str] = {}
+        if classes == "imagenet_det":
+            self._known_names = imagenet_det_names()
+            classes = list(self._known_names)
         super().__init__(*args, classes=classes, img_suffix=img_suffix, **kwargs)
 
     def _join_prefix(self) -> None:
@@ -181,7 +188,7 @@ class PackedImageNetLOCDataset(PackedDataset):
         )
 
     def _describe(self, wnids: list[str]) -> None:
-        names = read_wnid_names(self.names_file) if self.names_file else {}
+        names = (read_wnid_names(self.names_file) if self.names_file else {}) | self._known_names
         self._metainfo["wnids"] = tuple(wnids)
         self._metainfo["classes"] = tuple(class_names(wnids, names))
         if self.class_map is None:

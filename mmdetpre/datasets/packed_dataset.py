@@ -19,11 +19,18 @@ from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed_cache import cache_name, fingerprint_files, open_or_build
 
 _FILTERS = ("filter_empty_gt", "min_size")
+# Mistakes of the annotations.
+_SUSPECT = ("boxes without area", "boxes outside their image", "boxes not inside their image")
 Self = TypeVar("Self", bound="PackedDataset")
 
 
 class PackedDataset(BaseDetDataset):
     """Base of the data sets whose annotations are packed once, then opened at once and shared by all workers.
+
+    Photos with an EXIF orientation: boxes count pixels of the annotated size. Where it comes from the annotations
+    (COCO, VOC) that is the picture as stored, so test pipelines load it with ``color_type="color_ignore_orientation"``.
+    Where it is read from the image header (OpenImages, ImageNet, XML without a size) it is the picture turned upright,
+    which is what ``LoadImageFromFile`` gives by itself. Chips are decoded in the orientation that has the annotated size.
 
     A subclass names its files (:meth:`_files`, :meth:`_folders`) and opens its table (:meth:`_open`).
 
@@ -166,7 +173,7 @@ class PackedDataset(BaseDetDataset):
             f"{label}: {len(table)} images, {len(table.boxes)} boxes of {len(table.classes)}"
             f" classes, {int(np.count_nonzero(table.flags & IGNORE))} of them {self.IGNORED}. Left out: {left_out}.",
             "current",
-            logging.WARNING if len(unreadable) else logging.INFO,
+            logging.WARNING if len(unreadable) or any(what.startswith(_SUSPECT) for what in notes) else logging.INFO,
         )
         if len(unreadable) > self.max_unreadable * len(table):
             raise FileNotFoundError(

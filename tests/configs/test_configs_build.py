@@ -98,7 +98,7 @@ def class_counts(model):
 
 
 def number_of_classes(dataset):
-    named = {"challenge": 500, "wnids_3130.txt": 3130}
+    named = {"challenge": 500, "wnids_3130.txt": 3130, "imagenet_det": 200}
     default = {
         "mmdetpre.PackedCocoDataset": len(CocoDataset.METAINFO["classes"]),
         "mmdetpre.PackedVOCDataset": len(VOCDataset.METAINFO["classes"]),

@@ -1,9 +1,12 @@
+import logging
 import shutil
 
 import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmdetpre.datasets import packed_dataset
+from mmdetpre.datasets.imagenet_det_classes import IMAGENET_DET_WNIDS
 from mmdetpre.datasets.packed_annotations import OCCLUDED, TRUNCATED
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import World, object_classes, render
@@ -58,6 +61,23 @@ def test_classes_are_chosen_by_wordnet_id(tree, in_file):
     dataset = packed(tree, classes="chosen.txt" if in_file else [CAT])
     assert len(dataset) == 1 and dataset.metainfo["classes"] == (CAT,)
     assert packed(tree, classes=[CAT, DOG]).metainfo["wnids"] == (CAT, DOG)
+
+
+def test_the_classes_of_ilsvrc_det_need_no_file(tree):
+    (tree / "val.txt").write_text(f"{CAT}/{CAT}_1 1\n{DOG}/{DOG}_1 2\n")
+    dataset = packed(tree, classes="imagenet_det", ann_file="val.txt", names_file="words.txt")
+    assert dataset.metainfo["wnids"] == IMAGENET_DET_WNIDS
+    assert [dataset.metainfo["classes"][label] for label in dataset.packed.labels] == ["domestic_cat", "dog"]
+
+
+def test_mistakes_of_the_annotations_are_a_warning(tree, monkeypatch):
+    levels = []
+    monkeypatch.setattr(packed_dataset, "print_log", lambda text, _, level: levels.append(level))
+    packed(tree)
+    for box in ((9, 9, 9, 20), (5, 5, 101, 9)):
+        (tree / "Annotation" / CAT / f"{CAT}_1.xml").write_text(annotation((CAT, box)))
+        packed(tree)
+    assert levels == [logging.INFO, logging.WARNING, logging.WARNING]
 
 
 def test_only_the_boxes_that_r_fcn_3000_keeps(tree):

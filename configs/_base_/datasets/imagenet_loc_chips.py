@@ -4,7 +4,6 @@ data_root = "data/imagenet_loc/"
 classes = "wnids_3130.txt"  # one WordNet id per line, below data_root
 names_file = "words.txt"  # WordNet id and name, as the release has it
 class_map = "det_class_map.txt"  # lines "n01440764 n02512053": WordNet id in training, WordNet id in DET
-det_classes = "det_classes.txt"  # the 200 WordNet ids of DET, one per line
 backend_args = None
 chips = dict(chip_size=512, scales=[(-1, 512)], valid_ranges=[(0, -1)], strides=(56, 59))
 train_pipeline = [
@@ -50,7 +49,7 @@ val_dataloader = dict(
         ann_dir="ILSVRC/Annotations/DET/val",
         ann_file="ILSVRC/ImageSets/DET/val.txt",
         data_prefix=dict(img="ILSVRC/Data/DET/val/"),
-        classes=det_classes,
+        classes="imagenet_det",  # the 200 of ILSVRC-DET, in the label order of its development kit
         names_file=names_file,
         class_map=class_map,
         pipeline=test_pipeline,

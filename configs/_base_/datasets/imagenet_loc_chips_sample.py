@@ -12,7 +12,9 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(chips=chips, dataset=dict(data_root=data_root, classes=None)),  # every WordNet id there is
 )
-val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+val_dataloader = dict(
+    num_workers=1, dataset=dict(data_root=data_root, classes="det_classes.txt", pipeline=test_pipeline)
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(classes=[f"n{90000001 + label}" for label in range(8)])
 test_evaluator = val_evaluator
