@@ -13,6 +13,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from PIL import Image
 
 import mmdetpre
 from mmdetpre.inference import MultiScaleDetector
@@ -106,7 +107,7 @@ def test_checkpoints_that_do_not_fit(config, checkpoint, tmp_path):
     weights = torch.load(checkpoint)["state_dict"]
     backbone = {key: value for key, value in weights.items() if key.startswith("backbone.")}
     torch.save(dict(state_dict=backbone), tmp_path / "backbone.pth")
-    with pytest.raises(ValueError, match=r"backbone.pth lacks \d+ weights of the model, first rpn_head"):
+    with pytest.raises(ValueError, match=r"backbone.pth lacks \d+ of the \d+ weights of this model, e.g. rpn_head"):
         MultiScaleDetector(config, tmp_path / "backbone.pth")
     with pytest.raises(FileNotFoundError, match="There is no checkpoint .*absent.pth"):
         MultiScaleDetector(config, tmp_path / "absent.pth")
@@ -132,3 +133,16 @@ def test_importing_the_package_stays_cheap():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     with pytest.raises(AttributeError, match="'mmdetpre' has no attribute 'Detektor'"):
         mmdetpre.Detektor  # noqa: B018
+
+
+def test_photos_are_turned_upright(config, checkpoint, tmp_path, photos):
+    """Also by a config whose test set counts pixels as they are stored."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(photos[0]).convert("RGB").save(tmp_path / "sideways.jpg", exif=exif)
+    stored = config.copy()
+    stored.tta_pipeline[0].color_type = "color_ignore_orientation"
+    detector = MultiScaleDetector(stored, checkpoint, device="cpu")
+    width, height = Image.open(photos[0]).size
+    found = detector.detect(tmp_path / "sideways.jpg")
+    assert tuple(found.ori_shape) == (width, height) != (height, width)

@@ -154,9 +154,11 @@ def find_images(run: Detections, images: Sequence[int], img_dir: str | Path | No
 
 def _read_image(path: Path, size: tuple[int, int]) -> np.ndarray:
     data = np.fromfile(path, np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF, as in mmdet's test pipelines
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF
     if pixels is None:
         raise ValueError(f"{path} cannot be read as an image.")
+    if min(size) > 0 and pixels.shape[1::-1] == size[::-1] != size:  # a run on pixels as they are stored
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     height, width = pixels.shape[:2]
     if min(size) > 0 and size != (width, height):
         raise ValueError(

@@ -13,7 +13,7 @@ train_pipeline = [
     dict(type="mmdetpre.PackChipInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFile", backend_args=backend_args),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation", backend_args=backend_args),
     dict(type="Resize", scale=(1280, 800), keep_ratio=True),
     dict(type="LoadAnnotations", with_bbox=True),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),

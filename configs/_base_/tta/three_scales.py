@@ -7,7 +7,7 @@ tta_model = dict(
     max_per_img=200,
 )
 tta_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(
         type="TestTimeAug",
         transforms=[

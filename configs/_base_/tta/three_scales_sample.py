@@ -2,7 +2,7 @@
 _base_ = "three_scales.py"
 tta_model = dict(test_ranges=[(-1, 45), (24, 96), (38, -1)])
 tta_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(
         type="TestTimeAug",
         transforms=[
