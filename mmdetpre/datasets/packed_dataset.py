@@ -30,7 +30,7 @@ class PackedDataset(BaseDetDataset):
     Photos with an EXIF orientation: boxes count pixels of the annotated size. Where it comes from the annotations
     (COCO, VOC) that is the picture as stored, so test pipelines load it with ``color_type="color_ignore_orientation"``.
     Where it is read from the image header (OpenImages, ImageNet, XML without a size) it is the picture turned upright,
-    which is what ``LoadImageFromFile`` gives by itself. Chips are decoded in the orientation that has the annotated size.
+    which is what ``LoadImageFromFile`` gives by itself. Chips are decoded in the orientation of the annotated size.
 
     A subclass names its files (:meth:`_files`, :meth:`_folders`) and opens its table (:meth:`_open`).
 
