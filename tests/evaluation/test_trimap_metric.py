@@ -20,6 +20,7 @@ from mmdetpre.evaluation.trimap_table import read_json
 from mmdetpre.registry import METRICS
 
 CLASSES = ("background", "cat", "dog")
+FIELDS = ("pred_sem_seg", "gt_sem_seg")
 VOC = PascalVOCDataset.METAINFO["classes"]
 
 
@@ -64,6 +65,19 @@ def test_an_infinite_band_is_mmsegs_metric_bit_for_bit(voc_samples):
     # every map has void, so a band that is wider than the image is all of it
     assert ours["trimap/mIoU_8000"] == theirs["mIoU"] and np.isnan(ours["trimap/anti_mIoU_8000"])
     assert ours["trimap/mIoU_1"] < ours["trimap/mIoU_3"] < ours["trimap/whole_mIoU"] < ours["trimap/anti_mIoU_3"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whole_drawn_maps_are_mmsegs_bit_for_bit(seed, tmp_path):
+    samples = drawn(7, seed)
+    ours = evaluate(TrimapIoUMetric(outfile_prefix=str(tmp_path / "run")), samples)
+    theirs = evaluate(IoUMetric(), samples)
+    assert {name: ours[f"trimap/whole_{name}"] for name in theirs} == theirs
+    areas = [IoUMetric.intersect_and_union(*(one[key]["data"] for key in FIELDS), 3, 255) for one in samples]
+    theirs = IoUMetric.total_area_to_metrics(*(sum(part) for part in zip(*areas, strict=True)))
+    whole = read_json(tmp_path / "run.json")[0]["whole"]
+    assert whole["aAcc"] == float(theirs["aAcc"]) and whole["mIoU"] == float(np.nanmean(theirs["IoU"]))
+    assert all(whole[score] == theirs[score].tolist() for score in ("IoU", "Acc"))
 
 
 def test_scores_per_class_are_mmsegs_bit_for_bit(voc_samples, tmp_path):
