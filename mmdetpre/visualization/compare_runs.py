@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -154,7 +155,7 @@ def find_images(run: Detections, images: Sequence[int], img_dir: str | Path | No
 
 def _read_image(path: Path, size: tuple[int, int]) -> np.ndarray:
     data = np.fromfile(path, np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF
+    pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF
     if pixels is None:
         raise ValueError(f"{path} cannot be read as an image.")
     if min(size) > 0 and pixels.shape[1::-1] == size[::-1] != size:  # a run on pixels as they are stored
