@@ -47,8 +47,8 @@ def cache_name(stem: str, parameters: Mapping[str, object]) -> str:
 
 def open_or_build(
     directory: Path,
-    sources: Sequence[str | Mapping[str, object]],
-    images: str | Mapping[str, object] | None,
+    sources: Sequence[str | Path | Mapping[str, object]],
+    images: str | Path | Mapping[str, object] | None,
     build: Callable[[], PackedAnnotations],
 ) -> PackedAnnotations:
     """Open the table in ``directory``; build it first if it is missing or not made from the present sources.
@@ -90,8 +90,8 @@ def open_or_build(
         lock.release()
 
 
-def _print_of(source: str | Mapping[str, object]) -> dict[str, object]:
-    return fingerprint(source) if isinstance(source, str) else dict(source)
+def _print_of(source: str | Path | Mapping[str, object]) -> dict[str, object]:
+    return fingerprint(source) if isinstance(source, str | Path) else dict(source)
 
 
 def _outdated(directory: Path, prints: list[dict], folder_print: dict | None) -> str | None:
