@@ -1,5 +1,5 @@
 # Classification of the drawn ImageNet's images by the backbone of the sample detectors: the start of
-# sniper_voc_from_imagenet_cls_sample.py. 2 cores: not timed; 800 images of 96 pixels.
+# sniper_voc_from_imagenet_cls_sample.py. 2 cores: 33 s; 640 images at 96 pixels.
 #   python tools/misc/make_sample.py --layout imagenet_loc
 #   mim train mmpretrain configs/cls/imagenet_cls_sample.py
 _base_ = "../_base_/runtime.py"

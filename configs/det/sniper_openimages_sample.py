@@ -1,4 +1,4 @@
-# SNIPER on the drawn sample in OpenImages layout: what `make demo` trains. 2 cores, 200 s, mAP@0.5 about 0.47.
+# SNIPER on the drawn sample in OpenImages layout: what `make demo` trains. 2 cores, 200 to 250 s, mAP@0.5 about 0.47.
 #   python tools/misc/make_sample.py --out data/sample
 #   mim train mmdet configs/det/sniper_openimages_sample.py
 _base_ = [
