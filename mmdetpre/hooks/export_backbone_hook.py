@@ -12,6 +12,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
 from mmdetpre.registry import HOOKS
 from mmdetpre.transfer.backbone_file import check_writable, config_facts, export_backbone, write_backbone
 from mmdetpre.transfer.find_backbone import find_backbone
@@ -111,7 +112,14 @@ class ExportBackboneHook(Hook):
         final, best = self._path(runner, "final"), self._path(runner, "best")
         # Several metrics to keep the best of give several files, named after training.
         others = sorted(best.parent.glob(f"{glob.escape(best.stem)}_*{best.suffix}"))
+        starts = {
+            Path(h.start.checkpoint).resolve()
+            for h in runner.hooks
+            if isinstance(h, LoadBackboneHook) and h.start.checkpoint
+        }
         for path in (final, best, *others):
+            if path.resolve() in starts:
+                raise ValueError(f"{path} is what this run starts from and would be replaced: set another work_dir.")
             check_writable(path, self.overwrite)
             if path.exists():
                 when = "" if path == final else ", if it keeps a best checkpoint of that name,"

@@ -464,6 +464,21 @@ def test_export_over_an_earlier_run_is_told_before_training(run: Callable, tmp_p
     assert read_checkpoint(tmp_path / "run" / "backbone_final.pth").backbone_metadata["digest"] != before
 
 
+def test_export_never_replaces_what_the_run_starts_from(run: Callable, backbone_file: Path, tmp_path: Path) -> None:
+    start = tmp_path / "run" / "backbone_final.pth"
+    start.parent.mkdir()
+    start.write_bytes(backbone_file.read_bytes())
+    for policy in ("error", "warn"):
+        hooks = [load(start), dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy=policy), Listen()]
+        if policy == "error":
+            with pytest.raises(ValueError, match="is what this run starts from"):
+                run("mmdet", hooks)
+        else:
+            run("mmdet", hooks)
+            assert "no backbone is exported" in hooks[-1].messages.text
+        assert start.read_bytes() == backbone_file.read_bytes()
+
+
 def test_a_model_without_a_backbone_lists_its_parts(run: Callable, backbone_file: Path) -> None:
     with pytest.raises(ValueError, match="it has backbone. Say which"):
         run("mmpretrain", [load(backbone_file, backbone="student.backbone")])
