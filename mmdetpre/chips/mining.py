@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -18,6 +19,8 @@ from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import valid_ranges
 
 __all__ = ["ChipTable", "available_cores", "mine_chips", "mine_image"]
+
+Mined = TypeVar("Mined")
 
 # A range is the unit of work of a thread; both bounds keep its scratch memory at a few tens of megabytes.
 _IMAGES_PER_RANGE = 8192
@@ -83,15 +86,8 @@ def mine_chips(
         rest = (part.offsets, part.boxes, part.ignore, factors, ranges, *size, *keys, images[0])
         return ChipTable(*mine_range(part.sizes, scaled, *rest))
 
-    with (
-        ThreadPoolExecutor(threads or available_cores()) as pool,
-        tqdm(total=annotations.image_count, desc="mining chips", unit="image", disable=not progress) as bar,
-    ):
-        work = list(_image_ranges(annotations.box_offsets)) or [(0, 0)]
-        tables = []
-        for images, table in zip(work, pool.map(mine, work), strict=True):
-            tables.append(table)
-            bar.update(images[1] - images[0])
+    work = image_ranges(annotations.box_offsets)
+    tables = mine_ranges(mine, work, threads=threads, progress=progress, desc="mining chips")
     return ChipTable.concatenate(tables)
 
 
@@ -171,13 +167,38 @@ def _geometry(width: int, height: int, settings: ChipSettings) -> tuple[np.ndarr
     return sizes, scaled_sizes(sizes, factors), factors, valid_ranges(sizes, settings)
 
 
-def _image_ranges(box_offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    start, images = 0, len(box_offsets) - 1
+def mine_ranges(
+    mine: Callable[[tuple[int, int]], Mined],
+    ranges: Sequence[tuple[int, int]],
+    *,
+    threads: int | None,
+    progress: bool,
+    desc: str,
+) -> list[Mined]:
+    """Results of ``mine`` for each range of images, in order, mined by ``threads`` at once (all cores if ``None``).
+
+    ``progress`` shows a bar titled ``desc``.
+    """
+    with (
+        ThreadPoolExecutor(threads or available_cores()) as pool,
+        tqdm(total=ranges[-1][1], desc=desc, unit="image", disable=not progress) as bar,
+    ):
+        results = []
+        for images, result in zip(ranges, pool.map(mine, ranges), strict=True):
+            results.append(result)
+            bar.update(images[1] - images[0])
+    return results
+
+
+def image_ranges(box_offsets: np.ndarray) -> list[tuple[int, int]]:
+    """Ranges ``(start, stop)`` of images that a thread mines at once; one empty range if there is no image."""
+    ranges, start, images = [], 0, len(box_offsets) - 1
     while start < images:
         by_boxes = int(np.searchsorted(box_offsets, box_offsets[start] + _BOXES_PER_RANGE, side="right")) - 1
         stop = min(images, start + _IMAGES_PER_RANGE, max(by_boxes, start + 1))
-        yield start, stop
+        ranges.append((start, stop))
         start = stop
+    return ranges or [(0, 0)]
 
 
 def available_cores() -> int:

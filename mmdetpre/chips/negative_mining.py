@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.chips.annotation_arrays import ImageRange, check_annotations
 from mmdetpre.chips.chip_table import ChipTable
 from mmdetpre.chips.kernel import mine_negatives_range
-from mmdetpre.chips.mining import available_cores
+from mmdetpre.chips.mining import image_ranges, mine_ranges
 from mmdetpre.chips.negative_settings import NegativeSettings
 from mmdetpre.chips.scale import scale_factors, scaled_sizes
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import valid_ranges
-
-_BOXES_PER_RANGE = 131072  # the unit of work of a thread; keeps its scratch memory at a few tens of megabytes
 
 
 class NegativeChips(NamedTuple):
@@ -142,15 +137,9 @@ def mine_negatives(
         found.negative[:] = True
         return NegativeChips(found, counts)
 
-    with (
-        ThreadPoolExecutor(threads or available_cores()) as pool,
-        tqdm(total=count, desc="mining negative chips", unit="image", disable=not progress) as bar,
-    ):
-        work = list(_image_ranges(rows, annotations.box_offsets)) or [(0, 0)]
-        results = []
-        for images, result in zip(work, pool.map(mine, work), strict=True):
-            results.append(result)
-            bar.update(images[1] - images[0])
+    box_counts = np.diff(annotations.box_offsets) + rows[:, 1] - rows[:, 0]
+    work = image_ranges(np.concatenate([[0], np.cumsum(box_counts)]))
+    results = mine_ranges(mine, work, threads=threads, progress=progress, desc="mining negative chips")
     tables, counts = zip(*results, strict=True)
     return NegativeChips(ChipTable.concatenate(tables), np.concatenate(counts))
 
@@ -182,12 +171,3 @@ def _inside(boxes: np.ndarray, groups: np.ndarray) -> np.ndarray:
     corner = np.maximum(boxes[:, None, :2], groups[None, :, :2])
     sides = np.clip(np.minimum(boxes[:, None, 2:], groups[None, :, 2:]) - corner, 0, None)
     return (sides.prod(axis=2) > 0.5 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None]).any(axis=1)
-
-
-def _image_ranges(rows: np.ndarray, box_offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    ends = np.concatenate([[0], np.cumsum(rows[:, 1] - rows[:, 0] + np.diff(box_offsets))])
-    start = 0
-    while start < len(rows):
-        stop = max(int(np.searchsorted(ends, ends[start] + _BOXES_PER_RANGE, side="right")) - 1, start + 1)
-        yield start, min(stop, start + 8192)
-        start = min(stop, start + 8192)

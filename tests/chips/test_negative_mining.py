@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mmdetpre.chips import negative_mining
+from mmdetpre.chips import mining
 from mmdetpre.chips.mining import mine_chips
 from mmdetpre.chips.negative_mining import mine_negatives
 from mmdetpre.chips.negative_settings import NegativeSettings
@@ -228,7 +228,7 @@ def test_threads_ranges_and_maps_do_not_matter(monkeypatch, tmp_path):
     data = many_images()
     _, expected = mine(data, SETTINGS[0], NegativeSettings(3, 3))
     assert len(expected.counts) > 50
-    monkeypatch.setattr(negative_mining, "_BOXES_PER_RANGE", 200)
+    monkeypatch.setattr(mining, "_BOXES_PER_RANGE", 200)
     np.save(tmp_path / "proposals.npy", data[5])
     mapped = (*data[:5], np.load(tmp_path / "proposals.npy", mmap_mode="r"))
     for threads in (1, 3, None):
