@@ -13,6 +13,10 @@ REGISTRIES = {name: value for name, value in vars(registry).items() if isinstanc
 OWN = {name: value for name, value in REGISTRIES.items() if not name.startswith("ROOT_")}
 
 
+def on_demand(name: str) -> dict[str, str]:
+    return getattr(OWN[name], "on_demand", {})
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_registry_is_a_child_of_mmengines_root(name: str) -> None:
     assert OWN[name].scope == "mmdetpre"
@@ -24,6 +28,8 @@ def test_registry_is_a_child_of_mmengines_root(name: str) -> None:
 def test_every_location_imports_and_registers(name: str) -> None:
     for location in OWN[name]._locations:
         import_module(location)
+    for type_name, module in on_demand(name).items():
+        assert OWN[name].get(type_name).__module__ == module
     modules = OWN[name].module_dict
     assert modules, f"nothing is registered in {name}"
     for module in modules.values():
@@ -33,9 +39,10 @@ def test_every_location_imports_and_registers(name: str) -> None:
 def test_types_resolve_by_scope_with_nothing_but_the_package_imported() -> None:
     """As in a config with ``custom_imports = dict(imports=["mmdetpre"])`` and any default scope."""
     types = {}
+    later = [type_name for name in OWN for type_name in on_demand(name)]
     for name, own in OWN.items():
         own.import_from_location()
-        types[name] = sorted(own.module_dict)
+        types[name] = sorted({*own.module_dict, *on_demand(name)})
     script = f"""
 import sys
 import mmdetpre
@@ -43,6 +50,9 @@ from mmengine import registry as roots
 from mmengine.registry import init_default_scope
 assert not any(name.startswith("mmdetpre.datasets") for name in sys.modules), "registered modules are imported lazily"
 init_default_scope("mmdet")
+for name, types in {types!r}.items():
+    getattr(roots, name).get("mmdetpre." + next(type_name for type_name in types if type_name not in {later!r}))
+assert not {{"mmseg.datasets", "mmpretrain.datasets"}} & set(sys.modules), "a detector does not wait for other toolboxes"
 for name, types in {types!r}.items():
     for type_name in types:
         found = getattr(roots, name).get("mmdetpre." + type_name)
