@@ -1,5 +1,6 @@
 """Metrics of mmdetpre, and the plain functions behind them."""
 
+from mmdetpre.evaluation.boundary_iou_metric import BoundaryIoUMetric
 from mmdetpre.evaluation.coco_metric import CocoMetric
 from mmdetpre.evaluation.detections_file import Detections, GroundTruth
 from mmdetpre.evaluation.dump_detections import DumpDetections
@@ -10,6 +11,7 @@ from mmdetpre.evaluation.trimap_metric import TrimapIoUMetric
 from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
 
 __all__ = [
+    "BoundaryIoUMetric",
     "CocoMetric",
     "Detections",
     "DumpDetections",

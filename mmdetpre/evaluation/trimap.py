@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from mmdetpre.compiled import compiled
+from mmdetpre.evaluation.class_scores import class_mean, ratio
+from mmdetpre.evaluation.label_maps import check_shapes, wrong_values
 
 BOUNDARIES = ("void", "label")
 WIDTHS = tuple(range(2, 41, 2))
@@ -178,7 +180,7 @@ def count_image(
         [[1, 1], [0, 0]]
     """
     widths = check_widths(widths)
-    _check_maps(truth, prediction)
+    check_shapes(truth, prediction)
     truth = np.ascontiguousarray(truth, np.int64)
     prediction = np.ascontiguousarray(prediction, np.int64)
     distance = boundary_distance(truth, boundary=boundary, ignore_index=ignore_index)
@@ -186,7 +188,7 @@ def count_image(
     band_of = np.searchsorted(widths, np.arange(widths[-1] + 2))  # the last entry stands for all that is farther
     found = np.full(truth.shape, np.inf, np.float32) if distance is None else distance
     if not _count(truth, prediction, found, band_of, ignore_index, table):
-        raise ValueError(_outside(truth, prediction, classes, ignore_index))
+        raise ValueError(wrong_values(truth, prediction, classes, ignore_index))
     return TrimapConfusion(widths, table, 1, int(distance is None))
 
 
@@ -199,60 +201,17 @@ def region_scores(confusion: np.ndarray) -> RegionScores:
     """
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     annotated, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    iou = _ratio(right, annotated + predicted - right)
-    class_accuracy = _ratio(right, annotated)
+    iou = ratio(right, annotated + predicted - right)
+    class_accuracy = ratio(right, annotated)
     return RegionScores(
         annotated.sum(axis=-1),
         annotated,
         iou,
         class_accuracy,
-        _ratio(right.sum(axis=-1), annotated.sum(axis=-1)),
-        _mean(iou),
-        _mean(class_accuracy),
+        ratio(right.sum(axis=-1), annotated.sum(axis=-1)),
+        class_mean(iou),
+        class_mean(class_accuracy),
     )
-
-
-def _check_maps(truth: np.ndarray, prediction: np.ndarray) -> None:
-    if truth.ndim != 2:
-        raise ValueError(
-            f"the label map has shape {tuple(truth.shape)}, expected (height, width): colour files must be converted to"
-            " one class index per pixel, and palette files read without their palette (imdecode_backend='pillow')."
-        )
-    if truth.shape != prediction.shape:
-        raise ValueError(
-            f"the label map has shape {tuple(truth.shape)} and the prediction {tuple(prediction.shape)}: predictions"
-            " are compared at the size of the image file, so its label file needs the same size, and the test pipeline"
-            " must load annotations after Resize."
-        )
-
-
-def _outside(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore_index: int) -> str:
-    expected = f"expected are 0 to {classes - 1}, one per class"
-    wrong = truth[(truth != ignore_index) & ((truth < 0) | (truth >= classes))]
-    if len(wrong):
-        return (
-            f"the label map holds {_short(wrong)}: {expected}, and {ignore_index} for void. Check the classes of the"
-            " data set, and reduce_zero_label."
-        )
-    wrong = prediction[(prediction < 0) | (prediction >= classes)]
-    return f"the prediction holds {_short(wrong)}: {expected}. Set num_classes={classes} in the decode head."
-
-
-def _short(values: np.ndarray) -> str:
-    several = [str(value) for value in np.unique(values)]
-    return ", ".join(several[:6]) + (", ..." if len(several) > 6 else "")
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    # in single precision, as mmseg divides: the whole image then has exactly the numbers of its IoUMetric
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return part.astype(np.float32) / whole.astype(np.float32)
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    flat = values.reshape(-1, values.shape[-1])
-    means = [np.float32(np.nan) if np.isnan(row).all() else np.nanmean(row) for row in flat]
-    return np.array(means, np.float32).reshape(values.shape[:-1])
 
 
 @compiled

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmdetpre.evaluation.run_files import named_files
+from mmdetpre.evaluation.score_files import read_runs_of_kind, write_rows, write_runs
 from mmdetpre.evaluation.text_table import text_table
 from mmdetpre.evaluation.trimap import TrimapConfusion, region_scores
 
@@ -123,7 +121,7 @@ def format_class_differences(run: Mapping[str, Any], first: Mapping[str, Any], w
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
     """Write runs to a file that :func:`read_json` reads."""
-    _write(path, json.dumps({"format": FORMAT, "runs": list(runs)}, allow_nan=False) + "\n", overwrite)
+    write_runs(path, FORMAT, runs, overwrite=overwrite)
 
 
 def read_json(path: str | Path) -> list[dict[str, Any]]:
@@ -133,18 +131,8 @@ def read_json(path: str | Path) -> list[dict[str, Any]]:
         FileNotFoundError: If there is none.
         ValueError: If it is another kind of file.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no file {path}: mmdetpre.TrimapIoUMetric(outfile_prefix=...) writes it.")
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise ValueError(f"its mark is '{content['format']}'")
-        return content["runs"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} holds no scores over trimap width ({error}). mmdetpre.TrimapIoUMetric(outfile_prefix=...) writes"
-            " such a file."
-        ) from error
+    writer = "mmdetpre.TrimapIoUMetric(outfile_prefix=...)"
+    return read_runs_of_kind(path, FORMAT, "scores over trimap width", writer)
 
 
 def read_runs(arguments: Sequence[str]) -> list[dict[str, Any]]:
@@ -182,9 +170,7 @@ def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite:
                 columns = (values[key][i] for key in ("class_pixels", "IoU", "Acc"))
                 lines.extend([*start, *row] for row in zip(run["classes"], *columns, strict=True))
                 lines.append([*start, "all", values["pixels"][i], values["mIoU"][i], values["aAcc"][i]])
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    _write(path, text.getvalue(), overwrite)
+    write_rows(path, lines, overwrite=overwrite)
 
 
 def _region(confusion: Any) -> dict[str, Any]:
@@ -215,10 +201,3 @@ def _cell(value: float | None) -> str:
 
 def _difference(value: float | None, first: float | None) -> str:
     return "-" if value is None or first is None else f"{100 * (value - first):+.2f}"
-
-
-def _write(path: str | Path, text: str, overwrite: bool) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-        file.write(text)

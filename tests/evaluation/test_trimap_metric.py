@@ -110,6 +110,8 @@ def test_files_hold_every_width_and_class_and_are_kept(tmp_path, monkeypatch):
     assert (last["region"], last["width"], last["class"]) == ("anti_trimap", "2", "all")
     assert float(last["IoU"]) == run["anti_trimap"]["mIoU"][1]
     assert int(last["pixels"]) + run["trimap"]["pixels"][1] == run["whole"]["pixels"]
+    with Image.open(f"{prefix}.png") as curves:
+        assert curves.format == "PNG" and curves.width > 1000
     assert f"{results['trimap/mIoU_2']:.2f}" in texts[0] and "dog" in texts[0] and "whole image" in texts[0]
     evaluate(metric, drawn(2))  # the next validation of the same run
     assert read_json(f"{prefix}.json")[0]["images"] == 2

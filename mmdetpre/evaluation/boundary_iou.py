@@ -1,0 +1,191 @@
+"""Boundary IoU of segmentation maps: IoU of the pixels of a mask that lie near its own contour, per class.
+
+The boundary region of a mask is the mask without its erosion: the pixels from which some pixel outside of the mask is
+at most d away in chessboard distance, which d erosions with a 3x3 square take off. A segmentation map cuts the image
+into masks that do not overlap, so one distance transform per map, to the nearest pixel of another label, holds the
+boundary regions of all classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdetpre.compiled import compiled
+from mmdetpre.evaluation.class_scores import ratio
+from mmdetpre.evaluation.label_maps import check_shapes, wrong_values
+from mmdetpre.evaluation.trimap import boundary_distance
+
+DILATION_RATIO = 0.02
+"""Distance to the contour over the diagonal of the image: the paper's for COCO's image sizes."""
+
+_NO_CLASS = -1
+
+
+@dataclass(frozen=True)
+class BoundaryAreas:
+    """Scored pixels of each class; those of parts of a data set are merged by ``+``.
+
+    Args:
+        boundary: ``(3, classes)`` int64: pixels of the boundary regions that truth and prediction share, those of the
+            truth, those of the prediction.
+        whole: ``(3, classes)`` the same of the whole masks.
+        images: Number of images.
+
+    Example:
+        >>> areas = measure_image(np.array([[0, 0, 1, 1]]), np.array([[0, 1, 1, 1]]), classes=2)
+        >>> areas.boundary_iou().tolist(), (areas + areas).images
+        ([0.5, 0.6666666865348816], 2)
+    """
+
+    boundary: np.ndarray
+    whole: np.ndarray
+    images: int = 1
+
+    def __add__(self, other: BoundaryAreas) -> BoundaryAreas:
+        if self.whole.shape != other.whole.shape:
+            raise ValueError("Areas of another number of classes cannot be added.")
+        return BoundaryAreas(self.boundary + other.boundary, self.whole + other.whole, self.images + other.images)
+
+    def boundary_iou(self) -> np.ndarray:
+        """``(classes,)`` IoU of the boundary regions, NaN for classes that are nowhere."""
+        return _iou(self.boundary)
+
+    def mask_iou(self) -> np.ndarray:
+        """``(classes,)`` IoU of the whole masks, NaN for classes that are nowhere."""
+        return _iou(self.whole)
+
+
+def check_dilation_ratio(dilation_ratio: float) -> float:
+    """The ratio, or ``ValueError`` unless it is above 0 and at most 1.
+
+    Example:
+        >>> check_dilation_ratio(0.02)
+        0.02
+    """
+    number = isinstance(dilation_ratio, (int, float)) and not isinstance(dilation_ratio, bool)
+    if not number or not 0 < dilation_ratio <= 1:
+        raise ValueError(
+            f"dilation_ratio is {dilation_ratio!r}: expected a part of the image's diagonal above 0 and at most 1, such"
+            f" as {DILATION_RATIO}."
+        )
+    return float(dilation_ratio)
+
+
+def boundary_width(shape: tuple[int, ...], dilation_ratio: float = DILATION_RATIO) -> int:
+    """Width d of boundary regions in pixels: part of the diagonal of ``(h, w)``, rounded, at least 1.
+
+    Example:
+        >>> boundary_width((375, 500)), boundary_width((10, 10))
+        (12, 1)
+    """
+    return max(1, round(dilation_ratio * math.hypot(*shape)))
+
+
+def boundary_region(labels: np.ndarray, width: int) -> np.ndarray:
+    """Which pixels lie near the contour of the mask that they belong to.
+
+    The image border is contour: where a mask is cut off by it, the pixels along the border belong to its region, as if
+    every mask were surrounded by background.
+
+    Args:
+        labels: ``(h, w)`` integer map; pixels of one label are one mask.
+        width: Largest chessboard distance in pixels to a pixel of another label, or outside of the image.
+
+    Returns:
+        ``(h, w)`` bool.
+
+    Example:
+        >>> boundary_region(np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0]]), 1).tolist()
+        [[True, True, True], [True, False, True], [True, True, True]]
+    """
+    padded = np.pad(labels.astype(np.int64), 1, constant_values=_NO_CLASS)
+    distance = boundary_distance(padded, boundary="label")
+    if distance is None:  # nothing but pixels of no class
+        return np.zeros(labels.shape, bool)
+    return distance[1:-1, 1:-1] <= width
+
+
+def measure_image(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    *,
+    classes: int,
+    dilation_ratio: float = DILATION_RATIO,
+    ignore_index: int = 255,
+) -> BoundaryAreas:
+    """Count the pixels of one image that Boundary IoU compares.
+
+    Void pixels are taken out of both maps *before* their contours are found, so to both masks a void area is what the
+    image border is: a place where they are cut off, and contour. Hence nothing that is predicted inside void changes
+    any number, neither there nor around it, and a prediction that is right at all scored pixels has IoU 1. Filling the
+    void of the truth with the prediction would give the latter but not the former: the prediction could then lead the
+    contours through void such that its errors weigh less. On VOC, where void surrounds every object, the contours of an
+    object lie along the inner edge of its border of void, those of the background along the outer one.
+
+    Args:
+        truth: ``(h, w)`` integer label map: classes from 0, or ``ignore_index``.
+        prediction: ``(h, w)`` integer map of predicted classes.
+        classes: Number of classes.
+        dilation_ratio: Width of the boundary regions as part of the image's diagonal.
+        ignore_index: The label of void pixels.
+
+    Raises:
+        ValueError: If a map is not two-dimensional, they differ in size, or hold values that are no class.
+
+    Source: Cheng, Girshick, Dollar, Berg and Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
+        Evaluation", CVPR 2021, equation 1; distances, rounding and the image border as contour are those of its code,
+        which erodes a mask with a 3x3 square after padding it with one pixel of background.
+
+    Example:
+        >>> areas = measure_image(np.array([[0, 255, 1]]), np.array([[0, 0, 0]]), classes=2)
+        >>> areas.boundary.tolist()
+        [[1, 0], [1, 1], [2, 0]]
+    """
+    check_dilation_ratio(dilation_ratio)
+    check_shapes(truth, prediction)
+    truth, prediction = truth.astype(np.int64), prediction.astype(np.int64)
+    void = truth == ignore_index
+    width = boundary_width(truth.shape, dilation_ratio)
+    near_truth, near_found = (boundary_region(np.where(void, _NO_CLASS, one), width) for one in (truth, prediction))
+    areas = np.zeros((2, 3, classes), np.int64)
+    if not _count(truth, prediction, near_truth, near_found, ignore_index, areas):
+        raise ValueError(wrong_values(truth, prediction, classes, ignore_index))
+    return BoundaryAreas(areas[0], areas[1])
+
+
+def _iou(areas: np.ndarray) -> np.ndarray:
+    shared, truth, prediction = areas
+    return ratio(shared, truth + prediction - shared)
+
+
+@compiled
+def _count(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    near_truth: np.ndarray,
+    near_found: np.ndarray,
+    ignore_index: int,
+    areas: np.ndarray,
+) -> bool:
+    """Count into ``areas``, [boundary, whole] x [shared, truth, prediction] x class; False if a value is no class."""
+    classes = areas.shape[2]
+    for y in range(truth.shape[0]):
+        for x in range(truth.shape[1]):
+            label, found = truth[y, x], prediction[y, x]
+            if found < 0 or found >= classes:
+                return False
+            if label == ignore_index:
+                continue
+            if label < 0 or label >= classes:
+                return False
+            areas[0, 1, label] += near_truth[y, x]
+            areas[0, 2, found] += near_found[y, x]
+            areas[1, 1, label] += 1
+            areas[1, 2, found] += 1
+            if label == found:
+                areas[0, 0, label] += near_truth[y, x] and near_found[y, x]
+                areas[1, 0, label] += 1
+    return True
