@@ -237,7 +237,7 @@ class FeatureWriter:
 
     Example:
         >>> writer = FeatureWriter("pooled", {"conv5_pooled": (2048,)}, images=paths)  # doctest: +SKIP
-        >>> for rows in np.array_split(writer.pending(), 10):  # doctest: +SKIP
+        >>> for rows in writer.pending_batches(32):  # doctest: +SKIP
         ...     writer.write(rows, {"conv5_pooled": network(rows)})
         >>> features = writer.finish()  # doctest: +SKIP
     """
@@ -277,15 +277,23 @@ class FeatureWriter:
         except FileNotFoundError:  # finished
             self.done = np.ones(len(images), np.uint8)
 
-    def pending(self, shard: int = 0, shards: int = 1) -> np.ndarray:
-        """Rows that are not written yet, of every ``shards``-th row from row ``shard``.
+    def pending(self) -> np.ndarray:
+        """Rows that are not written yet."""
+        return np.flatnonzero(np.asarray(self.done) == 0)
+
+    def pending_batches(self, size: int, shard: int = 0, shards: int = 1) -> list[np.ndarray]:
+        """Rows of the batches that are not complete yet, of every ``shards``-th batch from batch ``shard``.
+
+        Batches always hold the same rows, whoever computes them and however often the work was stopped: what a network
+        gives for an image may depend on its batch in the last bits.
 
         Example:
-            >>> writer.pending(1, 2)  # doctest: +SKIP
-            array([1, 3, 5])
+            >>> writer.pending_batches(2, shard=1, shards=2)  # doctest: +SKIP
+            [array([2, 3]), array([6])]
         """
-        rows = np.arange(shard, len(self.images), shards)
-        return rows[np.asarray(self.done)[rows] == 0]
+        starts = range(shard * size, len(self.images), shards * size)
+        batches = [np.arange(start, min(start + size, len(self.images))) for start in starts]
+        return [rows for rows in batches if not np.all(self.done[rows])]
 
     def write(self, rows: Sequence[int] | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
         """Write all layers of some images.

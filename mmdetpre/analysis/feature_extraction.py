@@ -1,0 +1,197 @@
+"""Features of whole images, from a config and a checkpoint of any toolbox, into a feature file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from torch import nn
+from tqdm import tqdm
+
+from mmdetpre.analysis.feature_file import FeatureFile, FeatureWriter
+from mmdetpre.analysis.image_set import ImageSet
+from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
+from mmdetpre.checkpoint_fit import require_fit
+from mmdetpre.host_versions import installed_versions
+from mmdetpre.models.layer_features import BACKBONE_LAYERS, LayerReader
+from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
+from mmdetpre.transfer.digest import weights_digest
+from mmdetpre.transfer.find_backbone import find_backbone
+from mmdetpre.transfer.load_backbone import load_backbone
+from mmdetpre.transfer.preprocessing import Preprocessing, from_config
+
+_PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bgr", origin="the config has no data_preprocessor")
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """A model with its weights, ready to give layers.
+
+    Args:
+        reader: Computes the layers.
+        preprocessing: How it wants its images.
+        device: Where it is.
+        metadata: Config, checkpoint, digests and verdict of the load, for the feature file.
+    """
+
+    reader: LayerReader
+    preprocessing: Preprocessing
+    device: str
+    metadata: Mapping[str, Any]
+
+
+def open_feature_source(
+    config: str | Path,
+    checkpoint: str | Path,
+    layers: Sequence[str],
+    *,
+    device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
+) -> FeatureSource:
+    """Build a model and load what its layers need: the backbone alone, or the whole model.
+
+    Layers of the backbone are served by any file that holds one, such as ``backbone_final.pth`` or a checkpoint of
+    another toolbox; other layers need a checkpoint of the model itself.
+
+    Args:
+        config: Config of mmdet, mmsegmentation or mmpretrain.
+        checkpoint: Path or address.
+        layers: See :class:`mmdetpre.models.layer_features.LayerReader`.
+        device: Where the model runs.
+        options: Values of the config to override, by dotted key.
+
+    Raises:
+        BackboneNotLoaded: If the backbone does not arrive, or was trained on images prepared in another way.
+        FileNotFoundError: If config or checkpoint are missing.
+        ValueError: If a layer does not exist, or the checkpoint lacks what it needs.
+    """
+    if not Path(config).is_file():
+        raise FileNotFoundError(f"There is no config {config}.")
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(options or {}))
+    scope = cfg.get("default_scope", "mmengine")
+    init_default_scope(scope)
+    with DefaultScope.overwrite_default_scope(scope):
+        model = MODELS.build(cfg.model)
+    model = revert_sync_batchnorm(model) if device == "cpu" else model
+    model.eval()
+    reader = LayerReader(model, layers)
+    preprocessing = from_config(cfg) or _PLAIN
+    read = read_checkpoint(checkpoint)
+    if not reader.backbone_only:
+        _load_all(model, read, reader)
+    report = load_backbone(find_backbone(model), read, preprocessing=preprocessing)
+    model.to(device)
+    metadata = {
+        "config": os.fspath(config),
+        "checkpoint": os.fspath(checkpoint),
+        "model": f"{scope}.{type(model).__name__}",
+        "backbone_digest": report.digest,
+        "backbone_verdict": report.verdict,
+        "model_digest": None if reader.backbone_only else weights_digest(model.state_dict()),
+        "device": torch.device(device).type,
+        "versions": installed_versions(),
+    }
+    return FeatureSource(reader, preprocessing, device, metadata)
+
+
+def extract_features(
+    source: FeatureSource,
+    images: ImageSet,
+    out: str | Path,
+    *,
+    initialisation: str | None = None,
+    data_name: str | None = None,
+    resize_edge: int = RESIZE_EDGE,
+    crop: int = CROP,
+    batch_size: int = 32,
+    workers: int = 0,
+    shard: tuple[int, int] = (0, 1),
+    overwrite: bool = False,
+    progress: bool = True,
+) -> FeatureFile | None:
+    """Compute the layers of images and write them to a feature file; goes on where a stopped extraction ended.
+
+    Args:
+        source: The model.
+        images: The images.
+        out: Folder to write.
+        initialisation: What tables call the weights; by default the checkpoint's name.
+        data_name: What tables call the data; by default the name of its folder or config.
+        resize_edge, crop: See :class:`mmdetpre.analysis.whole_images.WholeImages`.
+        batch_size: Images that pass the model together.
+        workers: Processes that decode images.
+        shard: This process's number, and how many processes share the batches.
+        overwrite: Start anew.
+        progress: Show a progress bar.
+
+    Returns:
+        The features, or None if other processes are not done with theirs.
+
+    Raises:
+        FileExistsError, ValueError: As :class:`mmdetpre.analysis.feature_file.FeatureWriter` does, or if an image
+            cannot be read.
+    """
+    index, shards = shard
+    if not 0 <= index < shards:
+        raise ValueError(f"Shard {index} of {shards}: count from 0 to {shards - 1}.")
+    if overwrite and shards > 1:
+        raise ValueError("--force with several processes: each would remove what the others write. Remove --out first.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}: give a positive number.")
+    ready = source.preprocessing
+    mean, std, order = ready.mean or (0.0,) * 3, ready.std or (1.0,) * 3, ready.channel_order or "bgr"
+    pixels = WholeImages(images, resize_edge, crop)
+    blank = torch.zeros(1, 3, crop, crop, device=source.device)
+    writer = FeatureWriter(
+        out,
+        {name: tuple(value.shape[1:]) for name, value in source.reader(blank).items()},
+        images=images.names,
+        labels=images.labels,
+        classes=images.classes,
+        metadata={
+            **source.metadata,
+            "initialisation": initialisation or Path(source.metadata["checkpoint"]).stem,
+            "data_name": data_name or default_data_name(images),
+            "data": dict(images.description),
+            "preprocessing": dict(
+                resize_edge=resize_edge, crop=crop, mean=list(mean), std=list(std), channel_order=order
+            ),
+            "batch_size": batch_size,
+        },
+        overwrite=overwrite,
+    )
+    batches = writer.pending_batches(batch_size, index, shards)
+    with tqdm(total=sum(map(len, batches)), unit="img", desc="features", disable=not progress) as bar:
+        for rows, batch in zip(batches, read_batches(pixels, batches, workers), strict=True):
+            values = source.reader(normalise(batch.to(source.device), mean, std, order))
+            writer.write(rows, {name: value.cpu().numpy() for name, value in values.items()})
+            bar.update(len(rows))
+    return None if len(writer.pending()) else writer.finish()
+
+
+def default_data_name(images: ImageSet) -> str:
+    """Name of the data: of its folder, or of its config."""
+    origin = images.description.get("config") or images.description.get("folder") or "data"
+    return Path(origin).stem
+
+
+def _load_all(model: nn.Module, read: Checkpoint, reader: LayerReader) -> None:
+    parts = {name for name, part in model.named_children() if name != "backbone" and list(part.parameters())}
+    held = {name.removeprefix("module.").split(".")[0] for name in read.tensors}
+    beyond = [name for name in reader.layers if name not in BACKBONE_LAYERS and not name.startswith("backbone.")]
+    if not parts & held:
+        raise ValueError(
+            f"{read.source} holds a backbone only, but {', '.join(beyond)} need the other parts of the"
+            f" {type(model).__name__} too ({', '.join(sorted(parts))}): give the checkpoint of the whole model, such as"
+            f" work_dirs/RUN/epoch_12.pth, or ask for {', '.join(BACKBONE_LAYERS)}."
+        )
+    require_fit(model, read.tensors, read.source)
+    model.load_state_dict({k.removeprefix("module."): v for k, v in read.tensors.items()}, strict=False)

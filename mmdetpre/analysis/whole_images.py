@@ -1,0 +1,88 @@
+"""Whole images of one size, the same pixels for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from mmdetpre.analysis.image_set import ImageSet
+
+RESIZE_EDGE, CROP = 256, 224
+
+
+class WholeImages(Dataset):
+    """Images with the short side resized to ``resize_edge`` and the centre cut out, as ImageNet's test images are.
+
+    mmpretrain's own transforms do it (bilinear), so that a classifier trained by its config sees the same pixels.
+
+    Args:
+        images: The images.
+        resize_edge: Length of the short side in pixels.
+        crop: Side of the square that is cut out.
+
+    Raises:
+        ValueError: If the square does not fit.
+    """
+
+    def __init__(self, images: ImageSet, resize_edge: int = RESIZE_EDGE, crop: int = CROP) -> None:
+        from mmcv.transforms import LoadImageFromFile
+        from mmpretrain.datasets.transforms import CenterCrop, ResizeEdge
+
+        if not 1 <= crop <= resize_edge:
+            raise ValueError(
+                f"A square of {crop} pixels does not fit into a short side of {resize_edge}: set --crop"
+                " from 1 to that of --resize-edge."
+            )
+        self.images = images
+        self._steps = [LoadImageFromFile(), ResizeEdge(resize_edge, edge="short"), CenterCrop(crop)]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> torch.Tensor | str:
+        """Pixels (3, crop, crop) uint8, BGR; or why there are none, for an error of a worker cannot be read well."""
+        results = {"img_path": self.images.path(row)}
+        try:
+            for step in self._steps:
+                results = step(results)
+        except Exception as error:  # decoders raise all kinds
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            return f"The image {self.images.path(row)} cannot be read ({reason[-1]}): replace it, or take it out."
+        return torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
+
+
+def read_batches(images: WholeImages, batches: Sequence[np.ndarray], workers: int = 0) -> Iterator[torch.Tensor]:
+    """Pixels (B, 3, crop, crop) uint8 of each batch of rows, decoded by worker processes ahead of time.
+
+    Raises:
+        ValueError: Names an image that cannot be read.
+    """
+    loader = DataLoader(images, batch_sampler=[rows.tolist() for rows in batches], num_workers=workers, collate_fn=list)
+    for items in loader:
+        for item in items:
+            if isinstance(item, str):
+                raise ValueError(item)
+        yield torch.stack(items)
+
+
+def normalise(pixels: torch.Tensor, mean: Sequence[float], std: Sequence[float], channel_order: str) -> torch.Tensor:
+    """Float images (B, 3, H, W) as a network expects them, of BGR pixels.
+
+    Args:
+        pixels: (B, 3, H, W) uint8, BGR.
+        mean: Subtracted per channel of the result, in grey levels.
+        std: Divided by.
+        channel_order: ``rgb`` or ``bgr``, of the result.
+
+    Example:
+        >>> pixels = torch.tensor([3, 2, 1], dtype=torch.uint8).view(1, 3, 1, 1)
+        >>> normalise(pixels, (1, 1, 1), (2, 2, 2), "rgb").flatten().tolist()
+        [0.0, 0.5, 1.0]
+    """
+    images = (pixels.flip(1) if channel_order == "rgb" else pixels).float()
+    shape = (1, 3, 1, 1)
+    return (images - images.new_tensor(mean).view(shape)) / images.new_tensor(std).view(shape)
