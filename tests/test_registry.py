@@ -52,7 +52,7 @@ assert not any(name.startswith("mmdetpre.datasets") for name in sys.modules), "r
 init_default_scope("mmdet")
 for name, types in {types!r}.items():
     getattr(roots, name).get("mmdetpre." + next(type_name for type_name in types if type_name not in {later!r}))
-assert not {{"mmseg.datasets", "mmpretrain.datasets"}} & set(sys.modules), "a detector does not wait for other toolboxes"
+assert not {{"mmseg.datasets", "mmpretrain.datasets"}} & set(sys.modules), "no detector waits for other toolboxes"
 for name, types in {types!r}.items():
     for type_name in types:
         found = getattr(roots, name).get("mmdetpre." + type_name)

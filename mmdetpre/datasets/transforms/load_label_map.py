@@ -33,8 +33,8 @@ def check_label_map(
         )
     if size is not None and labels.shape != tuple(size):
         raise ValueError(
-            f"it has {labels.shape[1]}x{labels.shape[0]} pixels, its image {size[1]}x{size[0]}: one of the two files was"
-            " resized or turned."
+            f"it has {labels.shape[1]}x{labels.shape[0]} pixels, its image {size[1]}x{size[0]}: one of the two files"
+            " was resized or turned."
         )
     if classes is not None:
         found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))

@@ -1,0 +1,51 @@
+# PASCAL VOC 2012 with SBD: 10,582 images to train on, 1,449 to test. Short side 360, long side at most 600, in training
+# and in test. SBD's label maps, and the list of what it adds (docs/segmentation.md says where to put its files):
+#   mim run mmsegmentation voc_aug data/VOCdevkit data/VOCdevkit/VOCaug --nproc 8
+data_root = "data/VOCdevkit/VOC2012/"
+scale = (600, 360)
+backend_args = None
+train_pipeline = [
+    dict(type="LoadImageFromFile", backend_args=backend_args),
+    dict(type="mmdetpre.LoadLabelMap", backend_args=backend_args),
+    dict(type="Resize", scale=scale, keep_ratio=True),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackSegInputs"),
+]
+test_pipeline = [
+    dict(type="LoadImageFromFile", backend_args=backend_args),
+    dict(type="Resize", scale=scale, keep_ratio=True),
+    dict(type="mmdetpre.LoadLabelMap", backend_args=backend_args),  # behind Resize: the truth keeps its size
+    dict(type="PackSegInputs"),
+]
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type="InfiniteSampler", shuffle=True),
+    dataset=dict(
+        type="mmdetpre.VOCSegmentationDataset",
+        data_root=data_root,
+        sets=[("train", "SegmentationClass"), ("aug", "SegmentationClassAug")],
+        classes=None,  # the 21 of VOC
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="mmdetpre.VOCSegmentationDataset",
+        data_root=data_root,
+        sets=[("val", "SegmentationClass")],
+        classes=None,
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type="IoUMetric")
+# Trimaps, Figure 4. test_evaluator.outfile_prefix=... writes what tools/analysis_tools/trimap_curves.py draws; whole
+# images have the numbers of mmseg's IoUMetric.
+test_evaluator = dict(type="mmdetpre.TrimapIoUMetric")

@@ -1,0 +1,9 @@
+# DeepLab on the drawn sample in VOC's layout, from scratch: the baseline of the fine-tuned ones.
+#   python tools/misc/make_sample.py --layout voc
+#   mim train mmsegmentation configs/seg/deeplab_voc_sample.py
+_base_ = [
+    "../_base_/models/deeplab_r18_sample.py",
+    "../_base_/datasets/voc_seg_sample.py",
+    "../_base_/runtime_mmseg.py",
+    "../_base_/schedules/deeplab_sample.py",
+]
