@@ -44,7 +44,13 @@ DATASETS = OnDemandRegistry(
     parent=ROOT_DATASETS,
     scope="mmdetpre",
     locations=["mmdetpre.datasets"],
-    on_demand={"VOCSegmentationDataset": "mmdetpre.datasets.voc_segmentation"},
+    on_demand={
+        "Caltech256": "mmdetpre.datasets.caltech256",
+        "ClassFolders": "mmdetpre.datasets.class_folder_dataset",
+        "Flowers102": "mmdetpre.datasets.flowers102",
+        "SUN397": "mmdetpre.datasets.sun397",
+        "VOCSegmentationDataset": "mmdetpre.datasets.voc_segmentation",
+    },
 )
 DATA_SAMPLERS = Registry("data sampler", parent=ROOT_DATA_SAMPLERS, scope="mmdetpre", locations=["mmdetpre.datasets"])
 TRANSFORMS = OnDemandRegistry(

@@ -1,13 +1,10 @@
 """Packed annotations, the data sets over them, and the transforms of chips."""
 
 from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
-from mmdetpre.datasets.caltech256 import Caltech256
 from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_mining_sampler import ChipMiningSampler
 from mmdetpre.datasets.chip_record import ChipRecord
-from mmdetpre.datasets.class_folder_dataset import ClassFolders
 from mmdetpre.datasets.coco import PackedCocoDataset
-from mmdetpre.datasets.flowers102 import Flowers102
 from mmdetpre.datasets.image_decoding import BrokenImageError
 from mmdetpre.datasets.imagenet_loc import PackedImageNetLOCDataset
 from mmdetpre.datasets.openimages import PackedOpenImagesDataset
@@ -15,19 +12,15 @@ from mmdetpre.datasets.pack_dataset import pack_dataset
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
 from mmdetpre.datasets.packed_dataset import PackedDataset
 from mmdetpre.datasets.proposals import Proposals
-from mmdetpre.datasets.sun397 import SUN397
 from mmdetpre.datasets.transforms import LoadChip, PackChipInputs
 from mmdetpre.datasets.voc import PackedVOCDataset
 
 __all__ = [
     "BrokenImageError",
     "BrokenImages",
-    "Caltech256",
     "ChipDataset",
     "ChipMiningSampler",
     "ChipRecord",
-    "ClassFolders",
-    "Flowers102",
     "LoadChip",
     "PackChipInputs",
     "PackedAnnotations",
@@ -37,7 +30,6 @@ __all__ = [
     "PackedOpenImagesDataset",
     "PackedVOCDataset",
     "Proposals",
-    "SUN397",
     "TooManyBrokenImages",
     "pack_dataset",
 ]

@@ -1,0 +1,99 @@
+"""Classification data in one folder per class, with a seeded split or one from a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from mmpretrain.datasets import BaseDataset
+
+from mmdetpre.datasets.class_folders import (
+    ANY_FOLDER,
+    IMAGE_FILE,
+    list_class_folders,
+    read_split,
+    split_images,
+)
+from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.registry import DATASETS
+
+
+@DATASETS.register_module()
+class ClassFolders(BaseDataset):
+    """A data set of mmpretrain over ``data_root/data_prefix/<class>/<image>``; labels follow the sorted folder names.
+
+    Without ``split_file`` the split is drawn: ``per_class`` images of each class to train on, all others to test on,
+    the same on every machine (see `mmdetpre.datasets.class_folders.split_images`).
+
+    Args:
+        data_root: Root of the data.
+        split: ``"train"`` or ``"test"``. As with mmpretrain's data sets, ``"test"`` sets ``test_mode``.
+        per_class: Training images per class.
+        seed: Seed of the split.
+        split_file: File with one ``<class>/<image>`` per line, relative to ``data_root``; takes the place of
+            ``per_class`` and ``seed``.
+        data_prefix: Folder of the class folders, relative to ``data_root``.
+        **kwargs: As for mmpretrain's ``BaseDataset``, such as ``pipeline`` and ``indices``.
+
+    Raises:
+        FileNotFoundError: If there is no class folder, or ``split_file`` names images that are not there.
+        ValueError: If the split is unknown, a class folder holds no image, or a class has too few.
+
+    Example:
+        >>> dataset = ClassFolders("data/own", split="train", per_class=20)  # doctest: +SKIP
+        >>> len(dataset), dataset.metainfo["classes"]  # doctest: +SKIP
+        (40, ('cat', 'dog'))
+    """
+
+    FOLDER: re.Pattern[str] = ANY_FOLDER
+    IMAGE: re.Pattern[str] = IMAGE_FILE
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = "train",
+        per_class: int = 60,
+        seed: int = 0,
+        split_file: str | None = None,
+        data_prefix: str = "",
+        **kwargs: Any,
+    ) -> None:
+        require_split(split, ("train", "test"))
+        self.split, self.per_class, self.seed = split, per_class, seed
+        kwargs = {"test_mode": split == "test", **kwargs}
+        super().__init__(ann_file=split_file or "", data_root=data_root, data_prefix=data_prefix, **kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Path and label of every image of the split."""
+        images = self.list_images()
+        if self.ann_file:
+            paths = read_split(self.ann_file)
+            file_statuses([os.path.join(self.img_prefix, path) for path in paths], named_by=self.ann_file)
+            if unknown := sorted({path.split("/")[0] for path in paths} - set(images)):
+                raise ValueError(f"{self.ann_file} names the folder {unknown[0]}, which is no class of this data set.")
+        else:
+            paths = split_images(images, self.per_class, self.seed)[self.split == "test"]
+        labels = {folder: label for label, folder in enumerate(images)}
+        self._metainfo.setdefault("classes", tuple(map(self.class_name, images)))
+        return [
+            dict(img_path=os.path.join(self.img_prefix, path), gt_label=labels[path.split("/")[0]]) for path in paths
+        ]
+
+    def list_images(self) -> dict[str, list[str]]:
+        """Folder of each class in label order, and its image files."""
+        return list_class_folders(self.img_prefix, self.FOLDER, self.IMAGE)
+
+    def class_name(self, folder: str) -> str:
+        """Name of the class that a folder holds."""
+        return folder
+
+
+def require_split(split: str, known: tuple[str, ...]) -> None:
+    """Refuse an unknown split.
+
+    Raises:
+        ValueError: Names those that there are.
+    """
+    if split not in known:
+        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(map(repr, known))}.")

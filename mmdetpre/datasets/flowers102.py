@@ -1,0 +1,52 @@
+"""Oxford-102 Flowers (Nilsback and Zisserman, 2008) with its official split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmpretrain.datasets import Flowers102 as MMPretrainFlowers102
+from torchvision.datasets import Flowers102 as TorchvisionFlowers102
+
+from mmdetpre.datasets.class_folder_dataset import require_split
+from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.registry import DATASETS
+
+
+@DATASETS.register_module()
+class Flowers102(MMPretrainFlowers102):
+    """mmpretrain's ``Flowers102`` with names of the classes, that says at the start which files are missing.
+
+    The layout is the original one: ``jpg/image_00001.jpg``, ``setid.mat``, ``imagelabels.mat``.
+
+    Args:
+        data_root: Folder that holds them.
+        split: ``"trainval"`` (2,040 images; the paper trains on them), ``"train"`` and ``"val"`` (1,020 each), or
+            ``"test"`` (6,149).
+        check_files: False does not look whether the images are there.
+        **kwargs: As for mmpretrain's ``BaseDataset``, such as ``pipeline`` and ``indices``.
+
+    Raises:
+        FileNotFoundError: If one of the two lists, or images that they name, are missing.
+        ValueError: If the split is unknown, or the two lists do not fit each other.
+    """
+
+    METAINFO = {"classes": tuple(TorchvisionFlowers102.classes)}
+
+    def __init__(self, data_root: str, split: str = "trainval", check_files: bool = True, **kwargs: Any) -> None:
+        require_split(split, ("train", "val", "trainval", "test"))
+        self.check_files = check_files
+        super().__init__(data_root, split, **kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Path and label of every image of the split."""
+        file_statuses([self.ann_file, self.train_test_split_file], named_by="the layout of Oxford-102 Flowers")
+        try:
+            images: list[dict[str, Any]] = super().load_data_list()
+        except (KeyError, IndexError) as error:
+            raise ValueError(
+                f"{self.train_test_split_file} and {self.ann_file} do not fit each other ({error!r}): the one needs"
+                " trnid, valid and tstid, the other a label of each image they name. Take both from one release."
+            ) from error
+        if self.check_files:
+            file_statuses([image["img_path"] for image in images], named_by=self.train_test_split_file)
+        return images
