@@ -13,6 +13,7 @@ from mmdetpre.sample.render import Rendering
 from mmdetpre.sample.scene import Scene
 from mmdetpre.sample.world import World
 from mmdetpre.sample.xml_annotation import XMLObject, write_xml
+from mmdetpre.visualization.palette import voc_palette
 
 YEAR = "VOC2012"
 VOID = 255
@@ -122,20 +123,6 @@ def write_label_map(path: Path, labels: np.ndarray) -> None:
     image = Image.fromarray(labels, mode="L").copy()
     image.putpalette(voc_palette().ravel().tolist())
     image.save(path)
-
-
-def voc_palette() -> np.ndarray:
-    """(256, 3) uint8 colours of VOC's label maps: bit ``3 k + c`` of a label is bit ``7 - k`` of its channel ``c``.
-
-    Example:
-        >>> voc_palette()[[1, 15, 255]].tolist()
-        [[128, 0, 0], [192, 128, 128], [224, 224, 192]]
-    """
-    labels = np.arange(256)[:, None]
-    channels = np.zeros((256, 3), np.int64)
-    for k in range(8):
-        channels |= ((labels >> (3 * k + np.arange(3))) & 1) << (7 - k)
-    return channels.astype(np.uint8)
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import colorsys
 
+import numpy as np
+
 RGB = tuple[int, int, int]
 
 SCALE_COLOURS: tuple[RGB, ...] = (
@@ -58,6 +60,20 @@ def class_colour(label: int) -> RGB:
     """
     red, green, blue = colorsys.hsv_to_rgb((0.33 + label * _GOLDEN_RATIO) % 1, 0.75 if label % 2 else 0.95, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def voc_palette() -> np.ndarray:
+    """(256, 3) uint8 RGB colours of VOC's label maps: bit ``3 k + c`` of a label is bit ``7 - k`` of its channel ``c``.
+
+    Example:
+        >>> voc_palette()[[1, 15, 255]].tolist()
+        [[128, 0, 0], [192, 128, 128], [224, 224, 192]]
+    """
+    labels = np.arange(256)[:, None]
+    channels = np.zeros((256, 3), np.int64)
+    for k in range(8):
+        channels |= ((labels >> (3 * k + np.arange(3))) & 1) << (7 - k)
+    return channels.astype(np.uint8)
 
 
 def unit(colour: RGB) -> tuple[float, float, float]:

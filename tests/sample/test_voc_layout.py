@@ -9,7 +9,8 @@ from PIL import Image
 
 from mmdetpre.sample import World, render
 from mmdetpre.sample.instances import annotate
-from mmdetpre.sample.voc_layout import VOID, is_difficult, label_map, voc_palette
+from mmdetpre.sample.voc_layout import VOID, is_difficult, label_map
+from mmdetpre.visualization.palette import voc_palette
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,92 @@
+"""Draw image, truth and the segmentations of several models side by side: Figure 3 of the paper.
+
+A run is a folder of predicted label maps, <image>.png: `mim test mmsegmentation CONFIG --checkpoint FILE --out FOLDER`
+writes it. Images and truth come from the test data of --config, or from --img-dir and --truth-dir.
+
+Example: python tools/visualizations/compare_segmentations.py --config configs/seg/deeplab_voc.py \\
+    --run ImageNet=work_dirs/a/maps --run OpenImages=work_dirs/b/maps --largest-difference 4 --out panels.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmdetpre.class_list import read_class_list
+from mmdetpre.evaluation.run_files import named_files, require_new_files
+from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
+from mmdetpre.visualization.segmentation_panels import draw_segmentations
+from mmdetpre.visualization.segmentation_runs import compare_segmentations
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="NAME=FOLDER", help="a run and its name; repeat for more"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="picture to write (.png, .jpg, .pdf)")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--first", type=int, default=4, metavar="N", help="the first N images (%(default)s)")
+    choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images of these names, without suffix")
+    choice.add_argument(
+        "--largest-difference",
+        type=int,
+        metavar="N",
+        help="the N images in which the runs differ most in the mIoU of the image; they show where the runs differ, not"
+        " how they do on average",
+    )
+    parser.add_argument("--config", help="take images, truth and classes from the test data of this config")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
+    parser.add_argument("--img-dir", help="folder of the images, instead of --config")
+    parser.add_argument("--truth-dir", help="folder of their label maps, <image>.png, instead of --config")
+    parser.add_argument("--classes", help="text file, a class per line, for --truth-dir (the 21 of VOC)")
+    parser.add_argument("--opacity", type=float, default=1.0, help="of the colours over the image (%(default)s)")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing picture")
+    return parser.parse_args()
+
+
+def find_images(args: argparse.Namespace) -> SegmentationImages:
+    folders = (args.img_dir, args.truth_dir)
+    if args.config and not any((*folders, args.classes)):
+        return images_of_config(args.config, args.cfg_options)
+    if all(folders) and not args.config:
+        return images_of_folders(*folders, args.classes and read_class_list(args.classes))
+    raise ValueError("Say where images and truth are: either --config CONFIG, or --img-dir FOLDER --truth-dir FOLDER.")
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
+        runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
+        images = find_images(args)
+        difference = args.largest_difference is not None
+        chosen = compare_segmentations(
+            images,
+            runs,
+            args.largest_difference if difference else args.first,
+            ids=args.ids,
+            largest_difference=difference,
+        )
+        figure = draw_segmentations(
+            chosen,
+            tuple(runs),
+            images.classes,
+            images.palette,
+            ignore_index=images.ignore_index,
+            opacity=args.opacity,
+        )
+    except (OSError, ValueError) as error:
+        print(f"compare_segmentations: {error}", file=sys.stderr)
+        return 1
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(args.out)
+    print(f"{len(chosen)} images in {args.out}: {', '.join(image.name for image in chosen)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
