@@ -7,7 +7,7 @@ from mmdet.models.dense_heads import RetinaHead
 from mmdet.models.roi_heads import Shared2FCBBoxHead
 from torch import nn
 
-from mmdetpre.checkpoint_fit import require_fit
+from mmdetpre.checkpoint_fit import require_classes, require_fit
 
 
 def two_stage(classes, channels=4, **options):
@@ -67,3 +67,13 @@ def test_one_output_per_class_at_each_anchor():
 def test_another_model_is_not_taken_for_another_class_count():
     with pytest.raises(ValueError, match=r"a.pth belongs to another model: .*shared_fcs.0.weight is \(8, 6\) there"):
         require_fit(two_stage(8), two_stage(20, channels=6).state_dict(), "a.pth")
+
+
+@pytest.mark.parametrize("name", ["bbox_head", "decode_head", "head"])
+def test_data_of_another_class_count_names_the_head(name):
+    head = nn.Linear(1, 1)
+    head.num_classes = 3
+    model = nn.ModuleDict({name: head})
+    require_classes(model, "abc")
+    with pytest.raises(ValueError, match=rf"has 2 classes \(a, b\), but model.{name}.num_classes is 3"):
+        require_classes(model, "ab")

@@ -1,6 +1,5 @@
-# PASCAL VOC 2012 with SBD: 10,582 images to train on, 1,449 to test. Short side 360, long side at most 600, in training
-# and in test. SBD's label maps, and the list of what it adds (docs/segmentation.md says where to put its files):
-#   mim run mmsegmentation voc_aug data/VOCdevkit data/VOCdevkit/VOCaug --nproc 8
+# PASCAL VOC 2012 with SBD (docs/segmentation.md says where to put the files): 10,582 images to train on, 1,449 to test.
+# Short side 360, long side at most 600, in training and in test.
 data_root = "data/VOCdevkit/VOC2012/"
 scale = (600, 360)
 backend_args = None
