@@ -30,7 +30,7 @@ def runs(voc: Path, tmp_path: Path) -> list[str]:
 
 
 def test_config(runs: list[str], voc: Path, tmp_path: Path, repository: Path, run_tool: Callable) -> None:
-    config = repository / "configs/seg/fcn_voc_sample.py"
+    config = repository / "configs/seg/deeplab_voc_sample.py"
     options = ["--config", config, "--cfg-options", f"test_dataloader.dataset.data_root={voc}"]
     out = tmp_path / "new/panels.png"
     done = run_tool(TOOL, *runs, *options, "--largest-difference", 6, "--out", out)
