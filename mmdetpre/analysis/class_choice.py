@@ -1,0 +1,76 @@
+"""Classes as a command line names them, and a few of many."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+_SHOWN = 12
+
+
+def class_index(wanted: str | int, classes: Sequence[str]) -> int:
+    """Index of a class.
+
+    Args:
+        wanted: Its name, or its index; a name goes first, so that a class called "7" is found by its name.
+        classes: Names of all classes.
+
+    Raises:
+        ValueError: If there is no such class; the message gives the range, and the closest names.
+
+    Example:
+        >>> class_index("dog", ["cat", "dog"]), class_index("0", ["cat", "dog"])
+        (1, 0)
+    """
+    names, text = list(classes), str(wanted)
+    if text in names:
+        return names.index(text)
+    number = text.removeprefix("-").isdecimal()
+    if number and 0 <= int(text) < len(names):
+        return int(text)
+    what = f"There is no class number {text}" if number else f"There is no class '{text}'"
+    if not names:
+        raise ValueError(f"{what}: the classes are not known.")
+    shown = difflib.get_close_matches(text, names, n=3) or names[:_SHOWN]
+    more = ", ..." if len(names) > len(shown) else ""
+    raise ValueError(f"{what}: give a number from 0 to {len(names) - 1}, or a name: {', '.join(shown)}{more}.")
+
+
+def choose_classes(
+    labels: np.ndarray, classes: Sequence[str], wanted: Sequence[str | int] | int, *, seed: int = 0
+) -> list[int]:
+    """Classes to look at, each with at least one image.
+
+    Args:
+        labels: (n,) classes of the images, -1 where there is none.
+        classes: Names of the classes.
+        wanted: These, in this order; or so many, drawn at random and in rising order.
+        seed: Of the draw.
+
+    Raises:
+        ValueError: If images have no classes, one of these is unknown, comes twice or has no image, or there are fewer
+            than asked for.
+
+    Example:
+        >>> choose_classes(np.array([0, 2, 2, 1]), ["cat", "dog", "cow"], ["cow", "0"])
+        [2, 0]
+        >>> choose_classes(np.array([0, 2, 2, 1]), ["cat", "dog", "cow"], 3)
+        [0, 1, 2]
+    """
+    present = np.unique(labels[labels >= 0]).tolist()
+    if not present:
+        raise ValueError("No image has a class: extract the features from images in a folder per class.")
+    if isinstance(wanted, int):
+        if not 1 <= wanted <= len(present):
+            raise ValueError(f"{wanted} classes are asked for, the images have {len(present)}: give 1 to that many.")
+        return sorted(np.random.default_rng(seed).choice(present, wanted, replace=False).tolist())
+    names = list(classes) or [str(i) for i in range(present[-1] + 1)]
+    chosen = [class_index(name, names) for name in wanted]
+    for index in chosen:
+        if index not in present:
+            raise ValueError(f"No image is of class '{names[index]}': choose among the {len(present)} that have one.")
+        if chosen.count(index) > 1:
+            raise ValueError(f"The class '{names[index]}' is named twice: name each once.")
+    return chosen

@@ -1,0 +1,53 @@
+"""Pixels of an image file as several networks are to see them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def read_photo(path: str | os.PathLike[str], resize_edge: int, crop: int | None = None) -> Tensor:
+    """Pixels (3, H, W) uint8, BGR, of an image with its short side resized, and the centre cut out if wanted.
+
+    Args:
+        path: Image file; photos are turned upright as their EXIF says.
+        resize_edge: Length of the short side in pixels.
+        crop: Side of a square at the centre. None: the whole image.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it cannot be read, or sizes are out of range.
+
+    Example:
+        >>> read_photo("photo.jpg", 256, 224).shape  # doctest: +SKIP
+        torch.Size([3, 224, 224])
+    """
+    from mmcv.transforms import LoadImageFromFile
+    from mmpretrain.datasets.transforms import CenterCrop, ResizeEdge
+
+    if not 1 <= (1 if crop is None else crop) <= resize_edge:
+        cut = "" if crop is None else f", of which a square of {crop} is cut out"
+        raise ValueError(
+            f"The short side is to have {resize_edge} pixels{cut}: give 1 or more, and a square that fits."
+        )
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no image {path}.")
+    steps: list[Any] = [LoadImageFromFile(), ResizeEdge(resize_edge, edge="short")]
+    steps += [] if crop is None else [CenterCrop(crop)]
+    results: Any = {"img_path": os.fspath(path)}
+    try:
+        for step in steps:
+            results = step(results)
+    except Exception as error:  # decoders raise all kinds
+        raise ValueError(f"The image {path} cannot be read: damaged, cut off, or no image.") from error
+    return torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
+
+
+def as_rgb(pixels: Tensor) -> np.ndarray:
+    """Pixels (3, H, W) BGR as a picture (H, W, 3) uint8, RGB."""
+    return pixels.flip(0).permute(1, 2, 0).numpy()
