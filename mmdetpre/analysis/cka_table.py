@@ -1,0 +1,65 @@
+"""Similarity of layers as a table, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdetpre.analysis.cka import LayerSimilarity
+from mmdetpre.evaluation.text_table import text_table
+
+FORMAT = "mmdetpre layer similarity"
+
+
+def to_dict(
+    found: LayerSimilarity, names: Sequence[str], layers: Sequence[Sequence[str]], *, epochs: int, seed: int
+) -> dict[str, Any]:
+    """CKA as plain values, ready for JSON.
+
+    Args:
+        found: What :func:`~mmdetpre.analysis.cka.layer_cka` returns.
+        names: Names of the two networks.
+        layers: Names of the layers of both.
+        epochs: How often the images were dealt out.
+        seed: Of the deal.
+
+    Returns:
+        ``runs`` with ``name`` and ``layers``; ``cka`` [layer of the first][layer of the second]; and the settings.
+    """
+    return {
+        "format": FORMAT,
+        "runs": [{"name": name, "layers": list(of_run)} for name, of_run in zip(names, layers, strict=True)],
+        "cka": found.cka.tolist(),
+        "batch_size": found.batch_size,
+        "batches": found.batches,
+        "epochs": epochs,
+        "seed": seed,
+    }
+
+
+def format_cka(result: Mapping[str, Any]) -> str:
+    """Layers of the first network x layers of the second."""
+    first, second = result["runs"]
+    rows = [
+        [layer, *(f"{value:.3f}" for value in values)]
+        for layer, values in zip(first["layers"], result["cka"], strict=True)
+    ]
+    return text_table([f"{first['name']} / {second['name']}", *second["layers"]], rows)
+
+
+def write_json(path: Path, result: Mapping[str, Any]) -> None:
+    """Write what :func:`to_dict` returns."""
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, result: Mapping[str, Any]) -> None:
+    """One line per pair of layers."""
+    first, second = result["runs"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([first["name"], second["name"], "cka"])
+        for layer, values in zip(first["layers"], result["cka"], strict=True):
+            writer.writerows([layer, other, value] for other, value in zip(second["layers"], values, strict=True))

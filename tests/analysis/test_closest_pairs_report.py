@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmdetpre.analysis.closest_pairs_report import check_settings, format_pairs, report_pairs
+from mmdetpre.analysis.feature_file import write_features
+from mmdetpre.analysis.feature_spaces import FeatureSpace, open_spaces
+
+
+@pytest.fixture
+def spaces(tmp_path: Path) -> tuple[FeatureSpace, FeatureSpace]:
+    """Images 0 to 5 on a line in A; in B 0 and 1 are far apart, and 2 is near 5."""
+    for name, line in (("a", [0, 1, 10, 12, 20, 23]), ("b", [0, 50, 100, 140, 190, 101])):
+        write_features(
+            tmp_path / name,
+            {"fc": np.array(line, np.float32)[:, None]},
+            images=[f"{i}.jpg" for i in range(6)],
+            labels=[0, 0, 1, 1, 1, 0],
+            classes=["cat", "dog"],
+        )
+    return open_spaces({"A": tmp_path / "a", "B": tmp_path / "b"})
+
+
+CLUSTERS = [  # of each space: many, few
+    (np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 0, 1, 1])),
+    (np.array([0, 1, 2, 3, 4, 2]), np.array([0, 1, 1, 1, 1, 1])),
+]
+
+
+def rows(report: dict) -> list[list[list[int]]]:
+    return [[pair["rows"] for pair in one["pairs"]] for one in report["lists"]]
+
+
+def test_four_lists_with_values_and_ranks_in_both_spaces(spaces):
+    report = report_pairs(spaces, 2, "l2", clusters=CLUSTERS)
+    assert [one["title"] for one in report["lists"]] == [
+        "closest in A",
+        "closest in B",
+        "close in A, distant in B",
+        "close in B, distant in A",
+    ]
+    assert rows(report) == [[[0, 1], [2, 3]], [[2, 5], [3, 5]], [[0, 1]], [[2, 5]]]
+    first = report["lists"][0]["pairs"][0]
+    assert first == {
+        "rows": [0, 1],
+        "images": ["0.jpg", "1.jpg"],
+        "classes": ["cat", "cat"],
+        "values": {"A": 1.0, "B": 50.0},
+        "ranks": {"A": 1, "B": 4},
+    }
+    assert report["all_pairs"] == 15 and report == json.loads(json.dumps(report))
+    text = format_pairs(report)
+    assert "closest in A" in text and ["0.jpg", "1.jpg", "1.0000", "1", "50.0000", "4"] in [
+        line.split() for line in text.splitlines()
+    ]
+
+
+def test_choices(spaces):
+    assert rows(report_pairs(spaces, 2, "l2", classes="different")) == [[[4, 5], [1, 2]], [[2, 5], [3, 5]]]
+    assert rows(report_pairs(spaces, 1, "l2", classes="same", clusters=CLUSTERS)) == [[[0, 1]], [[2, 3]], [[0, 1]], []]
+    assert rows(report_pairs(spaces, 1, "l2", duplicates=1)) == [[[2, 3]], [[3, 5]]]
+    assert "close in B, distant in A: there is no such pair." in format_pairs(
+        report_pairs(spaces, 1, "l2", classes="same", clusters=CLUSTERS)
+    )
+
+
+def test_each_image_once_takes_the_best_that_is_left(spaces):
+    assert rows(report_pairs(spaces, 3, "l2", once=True)) == [[[0, 1], [2, 3], [4, 5]], [[2, 5], [0, 1], [3, 4]]]
+    random = np.random.default_rng(0)
+    values = random.normal(size=(80, 4)).astype(np.float32)
+    values[0] *= 100  # in the first pairs by inner product
+    space = FeatureSpace("A", "fc", values, write_like(spaces[0], values))
+    report = report_pairs([space, space], 30, "inner", once=True)
+    products, left, expected = values.astype(float) @ values.T.astype(float), np.ones(80, bool), []
+    for _ in range(30):
+        allowed = np.triu(left[:, None] & left, 1)
+        i, j = np.unravel_index(np.argmax(np.where(allowed, products, -np.inf)), products.shape)
+        left[[i, j]] = False
+        expected.append([int(i), int(j)])
+    assert rows(report)[0] == expected
+
+
+def write_like(space: FeatureSpace, values: np.ndarray):
+    path = space.file.path.with_name("more")
+    return write_features(path, {"fc": values}, images=[f"{i}.jpg" for i in range(len(values))])
+
+
+def test_says_what_is_wrong(spaces):
+    check_settings(2000, 6, "l2", 1001, 4)
+    check_settings(50, 6, "l2", 1001, 4, distant=False)
+    for settings, message in (
+        ((360, 6, "l2", 1001, 4), r"1001 clusters \(--close-k\) of 360 images are impossible.* give --close-k 36, say"),
+        ((360, 0, "l2", 30, 4), "0 pairs per list"),
+        ((360, 1, "cosine", 30, 4), "metric is 'cosine'"),
+        ((360, 1, "l2", 4, 4), "close_k is 4 and distant_k 4"),
+        ((360, 1, "l2", 4, 1), "distant_k 1: give 2 or more"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_settings(*settings)
+    with pytest.raises(ValueError, match="choose one of all, same, different"):
+        report_pairs(spaces, 1, classes="other")
+    unlabelled = FeatureSpace("A", "fc", spaces[0].values, write_like(spaces[0], spaces[0].values))
+    assert report_pairs([unlabelled] * 2, 1, "l2")["lists"][0]["pairs"][0]["classes"] is None
+    with pytest.raises(ValueError, match="6 of 6 images have no class"):
+        report_pairs([unlabelled] * 2, 1, "l2", classes="same")
