@@ -1,0 +1,103 @@
+"""Softmax regression: scikit-learn's optimum, by every route, along the whole path."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+
+from mmdetpre.analysis import softmax_regression as module
+from mmdetpre.analysis.principal_axes import PrincipalAxes
+from mmdetpre.analysis.softmax_regression import STRENGTHS, fit_path, predict
+
+
+def drawn(images: int, size: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping classes with a falling spectrum, as features of a network have."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(images) % classes
+    latent = random.normal(size=(classes, 12))[labels] + random.normal(size=(images, 12))
+    latent *= np.linspace(3, 0.1, 12)
+    values = np.maximum(latent @ np.random.default_rng(9).normal(size=(12, size)) + 1, 0)
+    return (values + 0.1 * random.normal(size=values.shape)).astype(np.float32), labels
+
+
+def sklearn_fit(design: PrincipalAxes, labels: np.ndarray, strength: float, learned: np.ndarray):
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1 / (learned.sum() * strength), tol=1e-7, max_iter=5000)
+    return model.fit(design.standardised(slice(None))[learned].astype(np.float64), labels[learned])
+
+
+@pytest.mark.parametrize(("images", "size", "max_axes"), [(90, 20, 16384), (60, 150, 16384), (90, 20, 1)])
+@pytest.mark.parametrize("block_bytes", [2000, 1 << 20])
+def test_reaches_the_optimum_of_scikit_learn(images: int, size: int, max_axes: int, block_bytes: int) -> None:
+    values, labels = drawn(images, size)
+    unseen = drawn(200, size, seed=1)[0]
+    learned = np.random.default_rng(2).random(images) < 0.7
+    design = PrincipalAxes(values, max_axes, block_bytes)
+    strengths = STRENGTHS[1:8:3]
+    path = fit_path(design, labels, 4, strengths, learned=learned, tolerance=1e-9)
+    for solution, strength in zip(path, strengths, strict=True):
+        theirs = sklearn_fit(design, labels, strength, learned)
+        assert solution.strength == strength and solution.converged
+        ours = predict(unseen, *design.linear_map(solution.weights, solution.bias), block_bytes=5000)
+        standardised = (unseen - design.mean) * design.inverse_scale
+        assert np.mean(ours == theirs.predict(standardised)) >= 0.995
+        assert np.mean(solution.predicted == theirs.predict(design.standardised(slice(None)))) >= 0.98
+        penalty = strength / 2 * np.sum(theirs.coef_**2)
+        chances = theirs.predict_proba(design.standardised(slice(None)))[np.flatnonzero(learned), labels[learned]]
+        assert solution.loss == pytest.approx(penalty - np.mean(np.log(chances)), abs=1e-4)
+
+
+def test_gradient_is_that_of_the_loss() -> None:
+    values, labels = drawn(30, 6)
+    design = PrincipalAxes(values, block_bytes=200)
+    weights = np.full(30, 1 / 30, np.float32)
+    shape = (len(design.variances) + 1, 4)
+    penalty = np.append(np.full(shape[0] - 1, 0.1), 0)[:, None]
+
+    def loss(flat: np.ndarray) -> float:
+        return module._loss(design, labels, weights, penalty, flat.reshape(shape))[0]
+
+    def gradient(flat: np.ndarray) -> np.ndarray:
+        return module._loss(design, labels, weights, penalty, flat.reshape(shape))[1].ravel()
+
+    point = np.random.default_rng(0).normal(size=np.prod(shape))
+    assert check_grad(loss, gradient, point, epsilon=1e-2) < 5e-3
+
+
+def test_a_path_ends_where_single_fits_end_and_needs_fewer_steps() -> None:
+    values, labels = drawn(300, 40)
+    design = PrincipalAxes(values)
+    path = fit_path(design, labels, 4)
+    single = [fit_path(design, labels, 4, [strength])[0] for strength in STRENGTHS]
+    for ours, theirs in zip(path, single, strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, abs=2e-4)
+    assert sum(s.evaluations for s in path) < 0.6 * sum(s.evaluations for s in single)
+    again = fit_path(design, labels, 4, [STRENGTHS[5]], start=path[5])[0]
+    assert again.evaluations < single[5].evaluations / 2
+
+
+def test_images_that_are_not_learned_do_not_matter() -> None:
+    values, labels = drawn(80, 10)
+    learned = np.arange(80) % 3 > 0
+    other = np.where(learned, labels, (labels + 1) % 4)
+    design = PrincipalAxes(values)
+    first, second = (fit_path(design, y, 4, [1e-3], learned=learned)[0] for y in (labels, other))
+    assert np.array_equal(first.weights, second.weights) and np.array_equal(first.predicted, second.predicted)
+
+
+def test_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, labels = drawn(40, 10)
+    design = PrincipalAxes(values)
+    assert not fit_path(design, labels, 4, [1e-6], max_steps=2)[0].converged
+    for strength in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="not positive"):
+            fit_path(design, labels, 4, [1e-3, strength])
+    called: list[int] = []
+    fit_path(design, labels, 4, [1e-2, 1e-3], progress=lambda: called.append(1))
+    assert len(called) == 2
+
+
+def test_usual_strengths_are_twelve_and_fall() -> None:
+    assert len(STRENGTHS) == 12 and list(STRENGTHS) == sorted(STRENGTHS, reverse=True)
