@@ -47,7 +47,10 @@ class LabelMapMetric(BaseMetric):
         keep_results: bool = False,
         collect_device: str = "cpu",
         prefix: str | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no argument {', '.join(map(repr, unknown))}.")
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ignore_index = ignore_index
         self.overwrite = overwrite
@@ -80,7 +83,7 @@ class LabelMapMetric(BaseMetric):
         """Add the images of one batch."""
         classes = len(self.dataset_meta["classes"])
         for sample in data_samples:
-            name = sample.get("img_path") or sample.get("seg_map_path") or "without a path"
+            name = sample.get("img_path", "without a path")
             if "gt_sem_seg" not in sample:
                 raise ValueError(
                     f"Image {name} comes without a label map, so there is nothing to evaluate. Test a split that has"
@@ -90,7 +93,8 @@ class LabelMapMetric(BaseMetric):
             try:
                 counts = self.count(_map(sample["gt_sem_seg"]), prediction, classes)
             except ValueError as error:
-                raise ValueError(f"Image {name}: {error}") from error
+                file = f" (label map {sample['seg_map_path']})" if "seg_map_path" in sample else ""
+                raise ValueError(f"Image {name}{file}: {error}") from error
             if self._last is not None:
                 self._sum = _total([self._sum, self._last])
             self._last = counts

@@ -106,12 +106,12 @@ def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
         >>> check_widths([1, 2, 5])
         (1, 2, 5)
     """
-    given = list(widths)
+    given = list(widths) if isinstance(widths, (list, tuple, range, np.ndarray)) else []
     whole = all(isinstance(w, (int, np.integer)) and not isinstance(w, bool) and 1 <= w <= MAX_WIDTH for w in given)
     if not given or not whole or any(a >= b for a, b in zip(given, given[1:], strict=False)):
         raise ValueError(
-            f"The band widths are {given}: expected rising whole numbers of pixels from 1 to {MAX_WIDTH}, each once,"
-            " such as [1, 2, 5, 10]. The whole image is always reported as well."
+            f"The band widths are {given or repr(widths)}: expected a list of rising whole numbers of pixels from"
+            f" 1 to {MAX_WIDTH}, each once, such as [1, 2, 5, 10]. The whole image is always reported as well."
         )
     return tuple(map(int, given))
 

@@ -120,10 +120,11 @@ def test_scores_count_the_classes_that_are_there():
 
 
 @pytest.mark.parametrize(
-    "widths", [[], [2, 1], [1, 1], [-1, 2], [0, 1], [1.5], [True], ["3"], [float("inf")], [trimap.MAX_WIDTH + 1]]
+    "widths",
+    [[], [2, 1], [1, 1], [-1, 2], [0, 1], [1.5], [True], ["3"], [float("inf")], [trimap.MAX_WIDTH + 1], 5, "12", None],
 )
 def test_bad_widths(widths):
-    with pytest.raises(ValueError, match="expected rising whole numbers of pixels from 1 to 8190"):
+    with pytest.raises(ValueError, match="expected a list of rising whole numbers of pixels from 1 to 8190"):
         check_widths(widths)
 
 

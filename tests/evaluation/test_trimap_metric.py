@@ -192,8 +192,10 @@ def test_bad_maps_are_named(truth, prediction, message):
 
 
 def test_bad_settings_and_no_data():
-    with pytest.raises(ValueError, match=r"widths are \[5, 2\]: expected rising whole numbers"):
+    with pytest.raises(ValueError, match=r"widths are \[5, 2\]: expected a list of rising whole numbers"):
         TrimapIoUMetric(widths=[5, 2])
+    with pytest.raises(TypeError, match="TrimapIoUMetric has no argument 'width'"):
+        TrimapIoUMetric(width=[2, 5])
     with pytest.raises(ValueError, match="boundary is 'edges': choose one of void, label"):
         TrimapIoUMetric(boundary="edges")
     with pytest.raises(ValueError, match="No image was tested"):
@@ -240,7 +242,10 @@ def test_label_files_of_mmseg(read_label):
         assert results["trimap/whole_aAcc"] == np.round(np.float32(12 / 28) * 100, 2) and counts.inside()[0].sum() == 16
         assert results["trimap/mIoU_2"] == np.round(np.float32(4 / 16 / 3) * 100, 2)
     for mode in ("RGB", "RGBA"):
-        with pytest.raises(ValueError, match=r"one.jpg: the label map has shape \(4, 8, [34]\).*colour files must be"):
+        with pytest.raises(
+            ValueError,
+            match=r"one.jpg \(label map .*one.png\): the label map has shape \(4, 8, [34]\).*colour files must be",
+        ):
             evaluate(TrimapIoUMetric(widths=[2]), [read_label(palette.convert(mode))])
 
 
