@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from mmdetpre.sample.caltech256_layout import Caltech256Layout
 from mmdetpre.sample.classes import ClassSet
 from mmdetpre.sample.coco_layout import CocoLayout
 from mmdetpre.sample.imagenet_loc_layout import ImageNetLocLayout
@@ -45,6 +46,7 @@ LAYOUTS: dict[str, Layout] = {
     "coco": Layout(CocoLayout, "source", 170, 60),
     "voc": Layout(VOCLayout, "target", 170, 60),
     "imagenet_loc": Layout(ImageNetLocLayout, "source", 640, 60),
+    "caltech256": Layout(Caltech256Layout, "target", 200, 200),
 }
 """Layout name -> layout."""
 STAMP = "sample.json"
@@ -73,7 +75,7 @@ def make_sample(
     Args:
         root: Folder to create.
         which: Class set: ``"source"`` (8 classes, to pre-train on) or ``"target"`` (4 other ones, to fine-tune on);
-            ``None``: that of the layout, target for VOC and source for the others.
+            ``None``: that of the layout, target for VOC and Caltech-256 and source for the others.
         layout: Key of :data:`LAYOUTS`.
         train: Number of training images; ``None``: that of the layout.
         validation: Number of validation images; ``None``: that of the layout.

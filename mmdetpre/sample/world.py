@@ -18,6 +18,7 @@ SPLITS = ("train", "validation")
 _SEED_OF_SPLIT = {"train": 0, "validation": 1}
 _SEED_OF_CLASS_SET: dict[ClassSet, int] = {"source": 0, "target": 1}
 _PORTRAIT = 2  # in the seed of a scene with one dominant object
+_CENTRED = 3  # in the seed of a scene to be classified
 _PLACEMENT_TRIES = 15
 _PLAIN_BELOW = 18.0  # pixels; a pattern would hide the outline of a smaller object
 
@@ -60,10 +61,7 @@ class World:
         Raises:
             ValueError: If the split is not one of :data:`SPLITS`.
         """
-        if split not in _SEED_OF_SPLIT:
-            raise ValueError(f"No split {split!r}: choose one of {', '.join(map(repr, SPLITS))}.")
-        key = (self.seed, _SEED_OF_CLASS_SET[self.which], _SEED_OF_SPLIT[split], index)
-        rng = np.random.default_rng(key)
+        key, rng = self._start(split, index)
         width, height = self._image_size(rng)
         background = (muted_colour(rng), muted_colour(rng))
         canvas = Canvas(width, height)
@@ -85,10 +83,7 @@ class World:
         Raises:
             ValueError: If the split is not one of :data:`SPLITS`.
         """
-        if split not in _SEED_OF_SPLIT:
-            raise ValueError(f"No split {split!r}: choose one of {', '.join(map(repr, SPLITS))}.")
-        key = (self.seed, _SEED_OF_CLASS_SET[self.which], _SEED_OF_SPLIT[split], index, _PORTRAIT)
-        rng = np.random.default_rng(key)
+        key, rng = self._start(split, index, _PORTRAIT)
         width, height = self._image_size(rng)
         background = (muted_colour(rng), muted_colour(rng))
         canvas = Canvas(width, height)
@@ -98,6 +93,42 @@ class World:
         if rng.random() < 0.25:
             self._place(rng, canvas, objects, background, float(rng.uniform(0.1, 0.3)) * short, label)
         return Scene(split, index, (width, height), background, tuple(objects), (*key, 1))
+
+    def centred(self, split: str, index: int, label: int | None) -> Scene:
+        """A scene to be classified: a main object among up to three smaller ones of other classes.
+
+        Args:
+            split: One of :data:`SPLITS`.
+            index: Number of the scene in the split.
+            label: Class of the main object; ``None``: the background alone.
+
+        Raises:
+            ValueError: If the split is not one of :data:`SPLITS`.
+        """
+        key, rng = self._start(split, index, _CENTRED)
+        width, height = self._image_size(rng)
+        background = (muted_colour(rng), muted_colour(rng))
+        objects: list[SceneObject] = []
+        if label is not None:
+            canvas = Canvas(width, height)
+            size = float(rng.uniform(0.25, 0.7)) * min(width, height)
+            self._place(rng, canvas, objects, background, size, label)
+            others = [other for other in range(len(self.classes)) if other != label]
+            for _ in range(int(rng.integers(0, 4))):
+                smaller = max(float(rng.uniform(0.3, 0.6)) * size, self.min_object)
+                self._place(rng, canvas, objects, background, smaller, others[rng.integers(len(others))])
+        return Scene(split, index, (width, height), background, tuple(objects), (*key, 1))
+
+    def _start(self, split: str, index: int, *kind: int) -> tuple[tuple[int, ...], np.random.Generator]:
+        """The seed of a scene and its generator.
+
+        Raises:
+            ValueError: If the split is not one of :data:`SPLITS`.
+        """
+        if split not in _SEED_OF_SPLIT:
+            raise ValueError(f"No split {split!r}: choose one of {', '.join(map(repr, SPLITS))}.")
+        key = (self.seed, _SEED_OF_CLASS_SET[self.which], _SEED_OF_SPLIT[split], index, *kind)
+        return key, np.random.default_rng(key)
 
     def _image_size(self, rng: np.random.Generator) -> tuple[int, int]:
         width, height = self.size

@@ -111,5 +111,6 @@ def test_every_layout_is_deterministic_and_complete(tmp_path: Path, layout: str)
     first, second = (make_sample(tmp_path / name, layout=layout, **SMALL) for name in ("a", "b"))
     assert contents(first) == contents(second)
     stamp = json.loads((first / "sample.json").read_text())
-    assert stamp["parameters"]["which"] == LAYOUTS[layout].which == ("target" if layout == "voc" else "source")
+    target = layout in ("voc", "caltech256")
+    assert stamp["parameters"]["which"] == LAYOUTS[layout].which == ("target" if target else "source")
     assert stamp["files"] == len(contents(first)) - 1

@@ -23,9 +23,9 @@ def test_every_layout_at_once(tmp_path: Path, run_tool_here: Callable) -> None:
     small = ["--train", "1", "--val", "1", "--size", "128x96"]
     made = run_tool_here(TOOL, "--layout", "all", "--out", str(tmp_path), *small)
     assert made.returncode == 0, made.stderr
-    folders = {"sample", "sample_coco", "sample_voc", "sample_imagenet_loc"}
+    folders = {"sample", "sample_coco", "sample_voc", "sample_imagenet_loc", "sample_caltech256"}
     assert {path.name for path in tmp_path.iterdir()} == folders
-    assert made.stdout.count("Sample ready") == 4
+    assert made.stdout.count("Sample ready") == 5
 
 
 def test_default_folders_and_classes(tmp_path: Path, run_tool_here: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--which",
         choices=["source", "target"],
-        help="class set: source to pre-train on, target to fine-tune on (target for voc, source for others)",
+        help="class set: source to pre-train on, target to fine-tune on (target for voc and caltech256)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the world (%(default)s)")
     counts = ", ".join(f"{name} {layout.train}" for name, layout in LAYOUTS.items())
