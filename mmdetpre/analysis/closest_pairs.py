@@ -38,6 +38,36 @@ class Pairs:
         return len(self.i)
 
 
+def check_features(features: np.ndarray, metric: str) -> None:
+    """Check that a metric tells rows apart.
+
+    Args:
+        features: (n, D) features; may be memory-mapped.
+        metric: See :func:`closest_pairs`.
+
+    Raises:
+        ValueError: If it does not exist, there is one row only, all rows are the same, or a row is constant under
+            "correlation", which is then undefined.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"metric is {metric!r}: choose one of {', '.join(METRICS)}.")
+    if features.ndim != 2 or len(features) < 2:
+        raise ValueError(f"the features have shape {features.shape}: expected (images, dimensions), two or more.")
+    all_the_same = True
+    for start in range(0, len(features), 2048):
+        block = features[start : start + 2048]
+        all_the_same &= bool((block == features[0]).all())
+        constant = (block == block[:, :1]).all(axis=1)
+        if metric == "correlation" and constant.any():
+            row = start + int(np.argmax(constant))
+            raise ValueError(
+                f"the features of image {row} all have the value {features[row, 0]:g}: their correlation with others is"
+                " undefined. Use the metric 'inner' or 'l2', or leave this image out."
+            )
+    if all_the_same:
+        raise ValueError(f"all {len(features)} images have the same features: no pair is closer than another.")
+
+
 def closest_pairs(
     features: np.ndarray,
     count: int,
@@ -64,8 +94,7 @@ def closest_pairs(
         progress: Show a progress bar.
 
     Raises:
-        ValueError: If there is one row only, ``count`` or ``metric`` is out of range, all rows are the same, or a row
-            is constant under "correlation", which is then undefined.
+        ValueError: If ``count`` is below 1, or as :func:`check_features` does.
 
     Source: Figure 5 of "An Analysis of Pre-Training on Object Detection".
 
@@ -154,21 +183,16 @@ class _Space:
     """Rows as the metric compares them; scores grow with similarity (minus the squared distance for "l2")."""
 
     def __init__(self, features: np.ndarray, metric: str) -> None:
-        if metric not in METRICS:
-            raise ValueError(f"metric is {metric!r}: choose one of {', '.join(METRICS)}.")
-        if features.ndim != 2 or len(features) < 2:
-            raise ValueError(f"the features have shape {features.shape}: expected (images, dimensions), two or more.")
+        check_features(features, metric)
         self.features, self.metric = features, metric
-        first = np.asarray(features[0])
-        parts = range(0, len(features), 2048)
-        if all((features[start : start + 2048] == first).all() for start in parts):
-            raise ValueError(f"all {len(features)} images have the same features: no pair is closer than another.")
         self.mean = np.mean(features, axis=0, dtype=np.float64) if metric == "l2" else None
 
     def load(self, rows: np.ndarray) -> _Block:
         values = np.asarray(self.features[rows], np.float32)
         if self.metric == "correlation":
-            values = self._standard(values, rows).astype(np.float32)
+            standard = values - values.mean(axis=1, keepdims=True, dtype=np.float64)
+            standard /= np.sqrt(np.einsum("nd,nd->n", standard, standard))[:, None]
+            values = standard.astype(np.float32)
         elif self.mean is not None:  # short vectors have small rounding errors, and their distances are the same
             values = (values - self.mean).astype(np.float32)
         return _Block(rows, values, np.sqrt(np.einsum("nd,nd->n", values, values, dtype=np.float64)))
@@ -195,19 +219,6 @@ class _Space:
 
     def value(self, scores: np.ndarray) -> np.ndarray:
         return np.sqrt(-scores) if self.metric == "l2" else scores
-
-    def _standard(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        standard = values.astype(np.float64)
-        standard -= standard.mean(axis=1, keepdims=True)
-        lengths = np.sqrt(np.einsum("nd,nd->n", standard, standard))
-        if not lengths.all():
-            row = rows[np.argmin(lengths)]
-            raise ValueError(
-                f"the features of image {row} all have the value {self.features[row, 0]:g}: their correlation with"
-                " others is undefined. Use the metric 'inner' or 'l2', or leave this image out."
-            )
-        standard /= lengths[:, None]
-        return standard
 
 
 def _groups(n: int, same: Sequence[np.ndarray]) -> list[np.ndarray]:

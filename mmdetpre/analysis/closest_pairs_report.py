@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.closest_pairs import METRICS, Pairs, closest_pairs, pair_ranks, pair_values
+from mmdetpre.analysis.closest_pairs import Pairs, check_features, closest_pairs, pair_ranks, pair_values
 from mmdetpre.analysis.feature_spaces import FeatureSpace
 from mmdetpre.evaluation.text_table import text_table
 
@@ -17,26 +17,25 @@ CLOSE_K, DISTANT_K = 1001, 4
 """Pairs are close that share one of more than 1,000 clusters, and distant that do not share one of fewer than 5."""
 
 
-def check_settings(images: int, count: int, metric: str, close_k: int, distant_k: int, *, distant: bool = True) -> None:
-    """Check what can be checked before the work.
-
-    Args:
-        images: Number of images.
-        count: Pairs per list.
-        metric: See :func:`~mmdetpre.analysis.closest_pairs.closest_pairs`.
-        close_k: Number of clusters for "close".
-        distant_k: Number of clusters for "distant".
-        distant: Whether the numbers of clusters are used at all.
+def check_spaces(spaces: Sequence[FeatureSpace], metric: str) -> None:
+    """Check that a metric tells the images of every space apart.
 
     Raises:
-        ValueError: If one is out of range.
+        ValueError: As :func:`~mmdetpre.analysis.closest_pairs.check_features` does, with the name of the space.
     """
-    if count < 1:
-        raise ValueError(f"{count} pairs per list are asked for: give 1 or more (--pairs).")
-    if metric not in METRICS:
-        raise ValueError(f"metric is {metric!r}: choose one of {', '.join(METRICS)}.")
-    if not distant:
-        return
+    for space in spaces:
+        try:
+            check_features(space.values, metric)
+        except ValueError as error:
+            raise ValueError(f"{space.layer} of '{space.name}': {error}") from error
+
+
+def check_numbers_of_clusters(images: int, close_k: int, distant_k: int) -> None:
+    """Check the numbers of clusters for close and for distant pairs.
+
+    Raises:
+        ValueError: If one is impossible for so many images.
+    """
     if close_k > images:
         raise ValueError(
             f"{close_k} clusters (--close-k) of {images} images are impossible. Close pairs share a cluster of a few"

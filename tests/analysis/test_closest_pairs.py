@@ -139,7 +139,7 @@ def test_says_what_is_wrong():
     features = np.arange(12, dtype=np.float32).reshape(4, 3) ** 2
     for wrong, message in (
         (features[:1], r"shape \(1, 3\): expected \(images, dimensions\), two or more"),
-        (np.ones((5, 3), np.float32), "all 5 images have the same features"),
+        (np.tile(features[1], (5, 1)), "all 5 images have the same features"),
         (np.array([[1, 2], [3, 3], [0, 5]], np.float32), "image 1 all have the value 3: their correlation"),
     ):
         with pytest.raises(ValueError, match=message):

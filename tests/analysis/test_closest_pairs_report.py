@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.closest_pairs_report import check_settings, format_pairs, report_pairs
+from mmdetpre.analysis.closest_pairs_report import check_numbers_of_clusters, check_spaces, format_pairs, report_pairs
 from mmdetpre.analysis.feature_file import write_features
 from mmdetpre.analysis.feature_spaces import FeatureSpace, open_spaces
 
@@ -90,17 +90,17 @@ def write_like(space: FeatureSpace, values: np.ndarray):
 
 
 def test_says_what_is_wrong(spaces):
-    check_settings(2000, 6, "l2", 1001, 4)
-    check_settings(50, 6, "l2", 1001, 4, distant=False)
+    check_numbers_of_clusters(1001, 1001, 4)
     for settings, message in (
-        ((360, 6, "l2", 1001, 4), r"1001 clusters \(--close-k\) of 360 images are impossible.* give --close-k 36, say"),
-        ((360, 0, "l2", 30, 4), "0 pairs per list"),
-        ((360, 1, "cosine", 30, 4), "metric is 'cosine'"),
-        ((360, 1, "l2", 4, 4), "close_k is 4 and distant_k 4"),
-        ((360, 1, "l2", 4, 1), "distant_k 1: give 2 or more"),
+        ((360, 1001, 4), r"1001 clusters \(--close-k\) of 360 images are impossible.* give --close-k 36, say"),
+        ((360, 4, 4), "close_k is 4 and distant_k 4"),
+        ((360, 4, 1), "distant_k 1: give 2 or more"),
     ):
         with pytest.raises(ValueError, match=message):
-            check_settings(*settings)
+            check_numbers_of_clusters(*settings)
+    check_spaces(spaces, "l2")
+    with pytest.raises(ValueError, match="fc of 'A': the features of image 0 all have the value 0"):
+        check_spaces(spaces, "correlation")
     with pytest.raises(ValueError, match="choose one of all, same, different"):
         report_pairs(spaces, 1, classes="other")
     unlabelled = FeatureSpace("A", "fc", spaces[0].values, write_like(spaces[0], spaces[0].values))

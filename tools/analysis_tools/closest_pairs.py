@@ -23,7 +23,8 @@ from mmdetpre.analysis.closest_pairs_report import (
     CLASSES,
     CLOSE_K,
     DISTANT_K,
-    check_settings,
+    check_numbers_of_clusters,
+    check_spaces,
     format_pairs,
     report_pairs,
 )
@@ -69,8 +70,11 @@ def main() -> int:
     try:
         require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json",))], force=args.force)
         spaces = open_spaces(named_files(args.run, "ImageNet=work_dirs/features/imagenet"), args.layer)
-        settings = (len(spaces[0].values), args.pairs, args.metric, args.close_k, args.distant_k)
-        check_settings(*settings, distant=not args.closest_only)
+        if args.pairs < 1:
+            raise ValueError(f"--pairs {args.pairs}: give 1 or more.")
+        if not args.closest_only:
+            check_numbers_of_clusters(len(spaces[0].values), args.close_k, args.distant_k)
+        check_spaces(spaces, args.metric)
         root = args.image_root or image_root(spaces[0].file)
         if args.plot:  # before the work, not after it
             find_photos(spaces[0].file.images, root)
