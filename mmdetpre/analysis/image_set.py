@@ -99,10 +99,11 @@ def images_of_config(
         raise ValueError(f"{part}_dataloader of {config} is a list of {len(loaders)}: give a config with one.")
     scope = cfg.get("default_scope", "mmengine")
     init_default_scope(scope)
+    settings = loaders.dataset
+    while "dataset" in settings:  # chips, repeats: each image once
+        settings = settings.dataset
     with DefaultScope.overwrite_default_scope(scope):
-        dataset = DATASETS.build(loaders.dataset)
-    while not hasattr(dataset, "datasets") and hasattr(dataset, "dataset"):
-        dataset = dataset.dataset  # chips, repeats: each image once
+        dataset = DATASETS.build(settings)
     if hasattr(dataset, "full_init"):
         dataset.full_init()
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
