@@ -126,7 +126,7 @@ def _fingerprint(values: np.ndarray, seed: int) -> str:
     from sklearn import __version__
 
     digest = hashlib.blake2b(f"{values.shape} seed {seed} trials {_TRIALS} scikit-learn {__version__}".encode())
-    digest.update(values)
+    digest.update(values.data)
     return digest.hexdigest()[:16]
 
 

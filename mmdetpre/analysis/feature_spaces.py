@@ -52,7 +52,7 @@ def open_spaces(files: Mapping[str, Path], layers: Sequence[str] | None = None) 
         raise ValueError(f"{len(layers)} layers are given: give the one of both files, or one each.")
     first, second = _open_files(files, least=2)
     name_a, name_b = files
-    wanted = layers or [None]
+    wanted: Sequence[str | None] = layers or [None]
     return _open_space(name_a, first, wanted[0]), _open_space(name_b, second, wanted[-1])
 
 
