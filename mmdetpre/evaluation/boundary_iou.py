@@ -2,8 +2,8 @@
 
 The boundary region of a mask is the mask without its erosion: the pixels from which some pixel outside of the mask is
 at most d away in chessboard distance, which d erosions with a 3x3 square take off. A segmentation map cuts the image
-into masks that do not overlap, so one distance transform per map, to the nearest pixel of another label, holds the
-boundary regions of all classes.
+into masks that do not overlap, so a pixel lies in the boundary region of its mask where the greatest and the least
+label within d differ: one dilation and one erosion of the map give the regions of all classes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from mmdetpre.compiled import compiled
 from mmdetpre.evaluation.class_scores import ratio
 from mmdetpre.evaluation.label_maps import check_shapes, wrong_values
-from mmdetpre.evaluation.trimap import boundary_distance
 
 DILATION_RATIO = 0.02
 """Distance to the contour over the diagonal of the image: the paper's for COCO's image sizes."""
 
-_NO_CLASS = -1
+_NO_CLASS = {kind: np.iinfo(kind).max for kind in (np.uint8, np.uint16)}
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,22 @@ def boundary_region(labels: np.ndarray, width: int) -> np.ndarray:
     every mask were surrounded by background.
 
     Args:
-        labels: ``(h, w)`` integer map; pixels of one label are one mask.
+        labels: ``(h, w)`` uint8 or uint16 map; pixels of one label are one mask. The greatest value of the type is what
+            lies outside of the image too, and no mask: what is returned for such pixels has no meaning.
         width: Largest chessboard distance in pixels to a pixel of another label, or outside of the image.
 
     Returns:
         ``(h, w)`` bool.
 
     Example:
-        >>> boundary_region(np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0]]), 1).tolist()
-        [[True, True, True], [True, False, True], [True, True, True]]
+        >>> boundary_region(np.zeros((3, 4), np.uint8), 1).tolist()
+        [[True, True, True, True], [True, False, False, True], [True, True, True, True]]
     """
-    padded = np.pad(labels.astype(np.int64), 1, constant_values=_NO_CLASS)
-    distance = boundary_distance(padded, boundary="label")
-    if distance is None:  # nothing but pixels of no class
-        return np.zeros(labels.shape, bool)
-    return distance[1:-1, 1:-1] <= width
+    width = min(width, max(labels.shape))
+    outside = dict(borderType=cv2.BORDER_CONSTANT, borderValue=np.iinfo(labels.dtype).max)
+    greatest = cv2.dilate(labels, None, iterations=width, **outside)
+    least = cv2.erode(labels, None, iterations=width, **outside)
+    return greatest != least
 
 
 def measure_image(
@@ -146,10 +147,12 @@ def measure_image(
     """
     check_dilation_ratio(dilation_ratio)
     check_shapes(truth, prediction)
-    truth, prediction = truth.astype(np.int64), prediction.astype(np.int64)
+    truth, prediction = truth.astype(np.int64, copy=False), prediction.astype(np.int64, copy=False)
     void = truth == ignore_index
     width = boundary_width(truth.shape, dilation_ratio)
-    near_truth, near_found = (boundary_region(np.where(void, _NO_CLASS, one), width) for one in (truth, prediction))
+    kind = np.uint8 if classes <= _NO_CLASS[np.uint8] else np.uint16
+    seen = (np.where(void, _NO_CLASS[kind], one).astype(kind) for one in (truth, prediction))
+    near_truth, near_found = (boundary_region(one, width) for one in seen)
     areas = np.zeros((2, 3, classes), np.int64)
     if not _count(truth, prediction, near_truth, near_found, ignore_index, areas):
         raise ValueError(wrong_values(truth, prediction, classes, ignore_index))

@@ -40,10 +40,10 @@ def eroded_by_opencv(mask: np.ndarray, width: int) -> np.ndarray:
     return cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width)[1:-1, 1:-1].astype(bool)
 
 
-def brute_force(truth, prediction, classes, ratio, erode=eroded):
+def brute_force(truth, prediction, classes, ratio, erode=eroded, void=VOID):
     """Erode one mask after the other; no distances anywhere."""
     width = max(1, round(ratio * np.sqrt(truth.shape[0] ** 2 + truth.shape[1] ** 2)))
-    scored = truth != VOID
+    scored = truth != void
     areas = np.zeros((2, 3, classes), int)
     for label in range(classes):
         masks = [(one == label) & scored for one in (truth, prediction)]
@@ -58,7 +58,7 @@ def assert_equals_brute_force(truth, prediction, classes, ratio, erode=eroded):
 
 
 @given(maps(), ratios)
-def test_one_distance_transform_per_map_is_one_erosion_per_class(both, ratio):
+def test_filters_of_the_map_are_erosions_of_every_mask(both, ratio):
     assert_equals_brute_force(*both, CLASSES, ratio)
 
 
@@ -129,12 +129,22 @@ def test_a_shifted_square_by_hand():
     np.testing.assert_allclose(areas.mask_iou()[1], 90 / 110)
 
 
+@pytest.mark.parametrize("classes", [255, 256, 300])
+def test_many_classes(classes):
+    random = np.random.default_rng(0)
+    truth = random.choice([0, 44, 254, classes - 1, 1000], (30, 40)).repeat(3, 0)
+    prediction = random.choice([0, 44, 254, classes - 1], (30, 40)).repeat(3, 0)
+    areas = measure_image(truth, prediction, classes=classes, ignore_index=1000)
+    expected = brute_force(np.where(truth == 1000, -1, truth), prediction, classes, 0.02, void=-1)
+    np.testing.assert_array_equal([areas.boundary, areas.whole], expected)
+
+
 def test_the_image_border_is_contour():
-    whole = np.zeros((5, 6), int)
+    whole = np.zeros((5, 6), np.uint8)
     assert boundary_region(whole, 1).tolist() == [
         [True] * 6, *[[True, False, False, False, False, True]] * 3, [True] * 6
     ]  # fmt: skip
-    assert not boundary_region(np.full((3, 3), -1), 1).any()
+    assert boundary_region(whole, 1000).all()
 
 
 def test_width_is_a_part_of_the_diagonal():
