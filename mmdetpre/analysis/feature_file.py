@@ -8,6 +8,7 @@ NAME/<layer>.npy     (n, *shape of one image) float32
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -74,6 +75,11 @@ class FeatureFile:
         if name not in self.layers:
             raise ValueError(f"{self.path} has no layer '{name}': it holds {', '.join(self.layers)}.")
         return _open_column(self.path, name)
+
+    def digest(self) -> str:
+        """SHA-256 of what the features are of: layers, images, labels, classes and metadata, not of the values."""
+        content = [dict(self.layers), self.images, self.labels.tolist(), self.classes, dict(self.metadata)]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def read_features(path: str | Path) -> FeatureFile:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mmdetpre.analysis.feature_file import FeatureFile
+
 FORMAT = "mmdetpre probe"
 FORMAT_VERSION = 1
 _Z = 1.959963984540054
@@ -89,16 +91,16 @@ def read_result(path: str | Path) -> dict[str, Any]:
     return dict(content)
 
 
-def result_head(train: Any, test: Any, layer: str, classes: Sequence[str]) -> dict[str, Any]:
-    """What every result says of its feature files (:class:`mmdetpre.analysis.feature_file.FeatureFile`)."""
+def result_head(train: FeatureFile, test: FeatureFile, layer: str, classes: Sequence[str]) -> dict[str, Any]:
+    """What every result says of the features it was made of."""
     return {
         "layer": layer,
         "initialisation": train.metadata.get("initialisation"),
         "data": train.metadata.get("data_name"),
         "backbone_digest": train.metadata.get("backbone_digest"),
         "classes": list(classes),
-        "train": {"path": str(train.path), "images": len(train)},
-        "test": {"path": str(test.path), "images": len(test)},
+        "train": {"path": str(train.path), "images": len(train), "digest": train.digest()},
+        "test": {"path": str(test.path), "images": len(test), "digest": test.digest()},
     }
 
 

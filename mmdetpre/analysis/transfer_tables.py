@@ -1,0 +1,212 @@
+"""Tables 5, 6 and 7 of the paper from results of probes and work dirs of training runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mmdetpre.analysis.paper_tables import TABLES, PaperTable, key_of
+from mmdetpre.analysis.probe_scores import FORMAT, read_result
+from mmdetpre.analysis.run_table import find_runs, read_run
+
+METRICS = ("accuracy", "balanced_accuracy")
+EMPTY, UNKNOWN = "—", "see paper"
+_TOP1 = "accuracy/top1"
+_CONFIG = re.compile(r"(?P<data>.+?)(?P<linear>_linear)?(?:_from_(?P<start>.+?))?(?P<sample>_sample)?")
+_PROBES = {"linear": "linear", "knn": "k-NN"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One result in a table.
+
+    Attributes:
+        table: ``5``, ``6`` or ``7``.
+        group: What tells tables of one number apart: the route of Table 6, start and probe of Table 7.
+        row, column: Keys or names.
+        value: Percent.
+        low, high: Its 95 % interval, where known.
+        source: File or work dir.
+    """
+
+    table: str
+    group: str
+    row: str
+    column: str
+    value: float
+    low: float | None
+    high: float | None
+    source: str
+
+
+def read_cells(
+    paths: Iterable[str | Path], metric: str = "accuracy", rename: Mapping[str, str] | None = None
+) -> tuple[list[Cell], list[str]]:
+    """Results below some paths.
+
+    A probe of a layer goes to Table 7, one of ``conv5_pooled`` to Table 6 too. A run of a classification config goes to
+    Table 5, or 6 if it is a linear one; its name tells data and start (``sun397_linear_from_coco``), and its figure is
+    that of its test, or else the last validation.
+
+    Args:
+        paths: Result files, work dirs, or folders of both.
+        metric: Of the probes: ``accuracy`` or ``balanced_accuracy``.
+        rename: What a start or data set is called in the results -> row or column.
+
+    Returns:
+        The cells, and what was passed over and why.
+
+    Raises:
+        FileNotFoundError: If a path is not there, or there is no result at all.
+        ValueError: If two results belong into one cell, or a file is no result.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"The metric '{metric}' is unknown: choose one of {', '.join(METRICS)}.")
+    cells: list[Cell] = []
+    passed: list[str] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            _read_folder(path, metric, cells, passed)
+        else:
+            cells += _probe_cells(read_result(path), str(path), metric)
+    if not cells:
+        skipped = f" Passed over: {'; '.join(passed)}." if passed else ""
+        raise FileNotFoundError(
+            f"There is no result in {', '.join(map(str, paths))}: give files of linear_probe.py or knn_probe.py, or"
+            f" work dirs of configs/cls.{skipped}"
+        )
+    names = rename or {}
+    renamed = [_with_keys(cell, names) for cell in cells]
+    seen: dict[tuple[str, ...], str] = {}
+    for cell in renamed:
+        place = (cell.table, cell.group, cell.row, cell.column)
+        if place in seen:
+            raise ValueError(
+                f"{seen[place]} and {cell.source} both belong into table {cell.table}, {cell.row}, {cell.column}: leave"
+                " one out, or tell them apart with --name at extraction."
+            )
+        seen[place] = cell.source
+    return renamed, passed
+
+
+def markdown(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> str:
+    """The tables, each with its results beside the figures of the paper.
+
+    Example:
+        >>> print(markdown([Cell("5", "", "coco", "sun397", 61.2, None, None, "a")]))  # doctest: +ELLIPSIS
+        **Table 5**: Classification, fine-tuned, accuracy in %
+        <BLANKLINE>
+        |  | SUN-397 | paper |
+        | --- | --- | --- |
+        | COCO | 61.2 | see paper |
+    """
+    texts = []
+    for key, group in sorted(dict.fromkeys((cell.table, cell.group) for cell in cells), key=lambda place: place[0]):
+        table = tables[key]
+        found = {(cell.row, cell.column): cell for cell in cells if (cell.table, cell.group) == (key, group)}
+        rows = _ordered({row for row, _ in found}, table.rows)
+        columns = _ordered({column for _, column in found}, table.columns)
+        head = [""]
+        for column in columns:
+            head += [table.columns.get(column, column), *(["paper"] if column in table.columns else [])]
+        lines = [head, ["---"] * len(head)]
+        for row in rows:
+            line = [table.rows.get(row, row)]
+            for column in columns:
+                line.append(_shown(found.get((row, column))))
+                line += [_of_paper(table, row, column)] if column in table.columns else []
+            lines.append(line)
+        title = f"**Table {key}**: {table.title}{f' ({group})' if group else ''}"
+        texts.append("\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)]))
+    return "\n\n".join(texts)
+
+
+def records(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> list[dict[str, Any]]:
+    """One dictionary per cell, with the figure of the paper, or None."""
+    return [{**asdict(c), "paper": tables[c.table].figures.get(c.row, {}).get(c.column)} for c in cells]
+
+
+def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> None:
+    """Write the tables as Markdown, or their cells as CSV or JSON, by the suffix."""
+    path = Path(path)
+    if path.suffix == ".json":
+        text = json.dumps(records(cells, tables), indent=1, ensure_ascii=False)
+    elif path.suffix == ".csv":
+        rows = records(cells, tables)
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        text = buffer.getvalue().rstrip("\n")
+    else:
+        text = markdown(cells, tables)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _read_folder(path: Path, metric: str, cells: list[Cell], passed: list[str]) -> None:
+    for file in sorted(path.rglob("*.json")):
+        if FORMAT in file.read_text(encoding="utf-8", errors="replace")[:200]:
+            cells += _probe_cells(read_result(file), str(file), metric)
+    try:
+        runs = find_runs([path])
+    except FileNotFoundError:
+        return
+    for work_dir in runs:
+        run = read_run(work_dir)
+        kinds = run.metrics.get(_TOP1, {})
+        match = _CONFIG.fullmatch(run.config)
+        if match is None or not kinds:
+            passed.append(f"{work_dir} has no {_TOP1}")
+            continue
+        data = match["data"] + (match["sample"] or "")
+        table, group = ("6", "trained as a config") if match["linear"] else ("5", "")
+        value = kinds.get("test", kinds.get("last", next(iter(kinds.values()))))
+        cells.append(Cell(table, group, match["start"] or "scratch", data, value, None, None, str(work_dir)))
+
+
+def _probe_cells(result: Mapping[str, Any], source: str, metric: str) -> list[Cell]:
+    value = 100 * result[metric]
+    low, high = (100 * bound for bound in result[f"{metric}_interval"])
+    start, data = (str(result.get(key) or "unnamed") for key in ("initialisation", "data"))
+    probe = _PROBES.get(result["probe"], result["probe"])
+    what = "" if metric == METRICS[0] else ", balanced accuracy"
+    cells = [Cell("7", f"{start}, {probe}{what}", result["layer"], data, value, low, high, source)]
+    if result["layer"] == "conv5_pooled":
+        cells.append(Cell("6", f"stored features, {probe}{what}", start, data, value, low, high, source))
+    return cells
+
+
+def _with_keys(cell: Cell, rename: Mapping[str, str]) -> Cell:
+    table = TABLES[cell.table]
+    row = key_of(rename.get(cell.row, cell.row), table.rows)
+    column = key_of(rename.get(cell.column, cell.column), table.columns)
+    group = cell.group
+    for old, new in rename.items():
+        if cell.table == "7" and group.startswith(f"{old}, "):  # begins with the start
+            group = f"{new}, {group.removeprefix(f'{old}, ')}"
+    return Cell(cell.table, group, row, column, cell.value, cell.low, cell.high, cell.source)
+
+
+def _ordered(found: set[str], known: Mapping[str, str]) -> list[str]:
+    return [key for key in known if key in found] + sorted(found - set(known))
+
+
+def _shown(cell: Cell | None) -> str:
+    if cell is None:
+        return EMPTY
+    interval = "" if cell.low is None else f" [{cell.low:.1f}, {cell.high:.1f}]"
+    return f"{cell.value:.1f}{interval}"
+
+
+def _of_paper(table: PaperTable, row: str, column: str) -> str:
+    if row not in table.rows:
+        return EMPTY
+    figure = table.figures.get(row, {}).get(column)
+    return UNKNOWN if figure is None else f"{figure:.1f}"
