@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -110,7 +110,7 @@ def draw_segmentations(
     total = _HEAD + sum(heights) + len(images) * (_TEXT + _GAP) + legend_height + _FOOT
     figure = Figure(figsize=(_WIDTH, total), dpi=110, facecolor="white")
 
-    def write(x: float, y: float, text: str, **style: object) -> None:
+    def write(x: float, y: float, text: str, **style: Any) -> None:
         figure.text(x / _WIDTH, y / total, text, ha="center", va="center", **style)
 
     centres = [_GAP + k * (column + _GAP) + column / 2 for k in range(len(heads))]
