@@ -42,15 +42,14 @@ def list_class_folders(
         >>> list_class_folders(root)
         {'cat': ['1.jpg'], 'dog': ['1.jpg']}
     """
-    if not Path(root).is_dir():
+    root = Path(root)
+    if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}: it has to hold one folder of images per class.")
-    with os.scandir(root) as entries:
-        folders = sorted(entry.name for entry in entries if folder.fullmatch(entry.name) and entry.is_dir())
+    folders = sorted(path.name for path in root.iterdir() if folder.fullmatch(path.name) and path.is_dir())
     if not folders:
         raise FileNotFoundError(f"{root} holds no class folder: it needs one folder of images per class.")
     images = {
-        name: sorted(file for file in os.listdir(Path(root, name)) if image.fullmatch(f"{name}/{file}"))
-        for name in folders
+        name: sorted(file for file in os.listdir(root / name) if image.fullmatch(f"{name}/{file}")) for name in folders
     }
     if empty := [name for name, files in images.items() if not files]:
         raise ValueError(

@@ -43,22 +43,22 @@ class SUN397(MMPretrainSUN397):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Path and label of every image of the split."""
-        first = Path(self.ann_file)
-        self.ann_file = str(first.with_name(first.name.replace("01", f"{self.partition:02d}")))
-        file_statuses([self.ann_file], named_by="the layout of SUN-397")
+        name = "Training" if self.split == "train" else "Testing"
+        list_file = Path(self.data_root, "Partitions", f"{name}_{self.partition:02d}.txt")
+        file_statuses([str(list_file)], named_by="the layout of SUN-397")
         labels = {name: label for label, name in enumerate(self.METAINFO["classes"])}
-        images = []
-        for number, line in enumerate(Path(self.ann_file).read_text().splitlines(), start=1):
+        images: list[dict[str, Any]] = []
+        for number, line in enumerate(list_file.read_text().splitlines(), start=1):
             path = line.strip().lstrip("/")
             if not path:
                 continue
             name = "_".join(path.split("/")[1:-1])
             if name not in labels:
                 raise ValueError(
-                    f"{self.ann_file}, line {number} names {line!r}: its folder is none of the 397 classes. A line"
+                    f"{list_file}, line {number} names {line!r}: its folder is none of the 397 classes. A line"
                     " reads /a/abbey/sun_aaalbzqrimafwbiv.jpg."
                 )
             images.append(dict(img_path=os.path.join(self.img_prefix, path), gt_label=labels[name]))
         if self.check_files:
-            file_statuses([image["img_path"] for image in images], named_by=self.ann_file)
+            file_statuses([str(image["img_path"]) for image in images], named_by=str(list_file))
         return images
