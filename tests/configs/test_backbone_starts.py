@@ -72,7 +72,10 @@ def test_the_line_of_a_config_is_the_start_that_its_name_says() -> None:
     for path in EXPERIMENTS:
         _, found, start = path.stem.partition("_from_")
         if found:
-            assert read(path).backbone_start == read(CONFIGS / "_base_" / "starts" / f"{start}.py").backbone_start
+            expected = read(CONFIGS / "_base_" / "starts" / f"{start}.py").backbone_start
+            if "_linear_" in path.stem and "reset_offsets" in expected:
+                expected.reset_offsets = False  # a backbone that is not trained on needs its offsets
+            assert read(path).backbone_start == expected
 
 
 def test_torchvision_weights_start_the_full_detector(tmp_path: Path) -> None:
