@@ -83,7 +83,7 @@ def closest_pairs(
 
     Args:
         features: (n, D) finite float32; may be memory-mapped. A few blocks of rows and of their products are in
-            memory at a time: about 70 MB for D = 2048.
+            memory at a time: about 120 MB for D = 2048.
         count: How many pairs, at most; there may be fewer.
         metric: "correlation": each vector minus its mean, divided by its length, multiplied. "inner" product. "l2":
             the distance.

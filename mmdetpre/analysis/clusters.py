@@ -48,7 +48,7 @@ def kmeans_sweep(
 
     Example:
         >>> clusters = kmeans_sweep(np.array([[0], [1], [10], [11.0]], np.float32), [1, 2])
-        >>> clusters[1].tolist(), len(set(clusters[2][:2])), clusters[2][0] == clusters[2][2]
+        >>> clusters[1].tolist(), len(set(clusters[2][:2])), bool(clusters[2][0] == clusters[2][2])
         ([0, 0, 0, 0], 1, False)
     """
     values = np.ascontiguousarray(features, np.float32)
