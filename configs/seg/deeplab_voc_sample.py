@@ -1,4 +1,5 @@
 # DeepLab on the drawn sample in VOC's layout, from scratch: the baseline of the fine-tuned ones.
+# 2 cores: 40 steps, 25 s with start and validation; mIoU 54.
 #   python tools/misc/make_sample.py --layout voc
 #   mim train mmsegmentation configs/seg/deeplab_voc_sample.py
 _base_ = [

@@ -24,3 +24,4 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, classes=classes, pipeline=test_pipeline))
 test_dataloader = val_dataloader
+test_evaluator = dict(type="mmdetpre.TrimapIoUMetric", widths=list(range(1, 13)))  # hardly an object is wider
