@@ -1,0 +1,56 @@
+"""Tables of the paper: no figure is invented, and a user's file of them is checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmdetpre.analysis.paper_tables import DATA, STARTS, TABLES, key_of, with_figures
+
+
+def test_no_figures_ship() -> None:
+    assert all(not table.figures for table in TABLES.values())
+
+
+def test_a_file_fills_in_what_it_knows(tmp_path: Path) -> None:
+    file = tmp_path / "paper.json"
+    file.write_text('{"5": {"coco": {"sun397": 61.5, "caltech256": null}}, "7": {"fc1": {"caltech256": 80}}}')
+    tables = with_figures(file)
+    assert tables["5"].figures == {"coco": {"sun397": 61.5}} and tables["7"].figures == {"fc1": {"caltech256": 80.0}}
+    assert tables["6"].figures == {} and not TABLES["5"].figures and tables["5"].rows == STARTS
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"4": {"coco": {"sun397": 1}}}, "names table 4: there is 5, 6, 7"),
+        ({"5": {"fc1": {"sun397": 1}}}, "names row 'fc1' of table 5: there is imagenet_cls, "),
+        ({"5": {"coco": {"voc": 1}}}, "names column 'voc' of table 5: there is caltech256, sun397"),
+        ({"5": {"coco": {"sun397": 610}}}, "has 610 in table 5, coco, sun397: give percent"),
+        ({"5": {"coco": {"sun397": "61"}}}, "has '61' in table 5"),
+        ({"5": {"coco": 61}}, "is not of the form"),
+        ([1], "is not of the form"),
+    ],
+)
+def test_other_files_are_refused(content: object, message: str, tmp_path: Path) -> None:
+    (tmp_path / "paper.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        with_figures(tmp_path / "paper.json")
+
+
+def test_missing_and_broken_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="There is no file .* with figures"):
+        with_figures(tmp_path / "nowhere.json")
+    (tmp_path / "paper.json").write_text("{")
+    with pytest.raises(ValueError, match="is not of the form"):
+        with_figures(tmp_path / "paper.json")
+
+
+def test_names_are_found_in_any_spelling() -> None:
+    for name in ("openimages", "OpenImages V4", "OpenImagesV4", "Open-Images"):
+        assert key_of(name, STARTS) == "openimages"
+    assert (
+        key_of("SUN397", DATA) == key_of("sun-397", DATA) == "sun397" and key_of("caltech256_sample", DATA) not in DATA
+    )

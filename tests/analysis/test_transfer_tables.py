@@ -1,0 +1,130 @@
+"""Tables 5 to 7 from probe results and work dirs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmdetpre.analysis.paper_tables import with_figures
+from mmdetpre.analysis.probe_scores import write_result
+from mmdetpre.analysis.transfer_tables import markdown, read_cells, write_tables
+
+
+def result(path: Path, layer: str = "fc1", start: str = "OpenImages", probe: str = "linear", **change: Any) -> Path:
+    content = {
+        "probe": probe, "layer": layer, "initialisation": start, "data": "Caltech-256",
+        "accuracy": 0.8, "accuracy_interval": [0.75, 0.84],
+        "balanced_accuracy": 0.7, "balanced_accuracy_interval": [0.6, 0.8],
+    }  # fmt: skip
+    write_result(path, {**content, **change})
+    return path
+
+
+def work_dir(root: Path, config: str, metrics: dict[str, float], test: dict[str, float] | None = None) -> Path:
+    folder = root / config / "20260101_000000" / "vis_data"
+    folder.mkdir(parents=True)
+    (folder / "config.py").write_text("")
+    (root / config / f"{config}.py").write_text("")
+    (folder / "scalars.json").write_text(
+        f"{json.dumps({'loss': 1.0, 'step': 1})}\n{json.dumps({**metrics, 'step': 2})}\n"
+    )
+    if test:
+        path = root / config / "test" / "20260102_000000"
+        path.mkdir(parents=True)
+        (path / "20260102_000000.json").write_text(json.dumps(test))
+    return root / config
+
+
+def test_probes_and_runs_become_tables(tmp_path: Path) -> None:
+    probes, runs = tmp_path / "probes", tmp_path / "runs"
+    result(probes / "a.json", "conv5_pooled")
+    result(probes / "below" / "b.json")
+    result(probes / "c.json", probe="knn", accuracy=0.6, accuracy_interval=[0.5, 0.7])
+    (probes / "settings.json").write_text('{"no": "result"}')
+    work_dir(runs, "caltech256_from_openimages", {"accuracy/top1": 85.25}, {"accuracy/top1": 86.0})
+    work_dir(runs, "caltech256", {"accuracy/top1": 70.0})
+    work_dir(runs, "sun397_linear_from_coco_sample", {"accuracy/top1": 40.0})
+    work_dir(runs, "sniper_voc", {"pascal_voc/mAP": 0.5})
+    cells, passed = read_cells([probes, runs])
+    found = {(c.table, c.group, c.row, c.column): c.value for c in cells}
+    assert found == {
+        ("6", "stored features, linear", "openimages", "caltech256"): pytest.approx(80),
+        ("7", "OpenImages, linear", "conv5_pooled", "caltech256"): pytest.approx(80),
+        ("7", "OpenImages, linear", "fc1", "caltech256"): pytest.approx(80),
+        ("7", "OpenImages, k-NN", "fc1", "caltech256"): pytest.approx(60),
+        ("5", "", "openimages", "caltech256"): 86.0,
+        ("5", "", "scratch", "caltech256"): 70.0,
+        ("6", "trained as a config", "coco", "sun397_sample"): 40.0,
+    }
+    assert len(passed) == 1 and "sniper_voc has no accuracy/top1" in passed[0]
+
+    (tmp_path / "paper.json").write_text('{"5": {"openimages": {"caltech256": 12.5}}}')
+    text = markdown(cells, with_figures(tmp_path / "paper.json"))
+    for line in (
+        "**Table 5**: Classification, fine-tuned, accuracy in %",
+        "|  | Caltech-256 | paper |",
+        "| OpenImagesV4 | 86.0 | 12.5 |",
+        "| scratch | 70.0 | — |",
+        "| Conv5 (pooled) | 80.0 [75.0, 84.0] | see paper |",
+        "|  | sun397_sample |",
+        "| COCO | 40.0 |",
+        "**Table 7**: Classification on layers of the detector, accuracy in % (OpenImages, k-NN)",
+    ):
+        assert line in text.splitlines()
+    order = [line for line in text.splitlines() if line.startswith("**")]
+    assert [line[8] for line in order] == ["5", "6", "6", "7", "7"]
+
+
+def test_empty_cells_are_dashes(tmp_path: Path) -> None:
+    files = [result(tmp_path / "a.json", data="SUN-397"), result(tmp_path / "b.json", "fc2")]
+    text = markdown(read_cells(files)[0]).splitlines()
+    assert "| FC1 | — | see paper | 80.0 [75.0, 84.0] | see paper |" in text
+    assert "| FC2 | 80.0 [75.0, 84.0] | see paper | — | see paper |" in text
+
+
+def test_names_and_metric_can_be_chosen(tmp_path: Path) -> None:
+    file = result(tmp_path / "a.json", "conv5_pooled", "epoch_14", data="256_ObjectCategories")
+    rename = {"epoch_14": "OpenImages", "256_ObjectCategories": "Caltech-256"}
+    cells, _ = read_cells([file], "balanced_accuracy", rename)
+    assert {(c.table, c.group, c.row, c.column) for c in cells} == {
+        ("6", "stored features, linear, balanced accuracy", "openimages", "caltech256"),
+        ("7", "OpenImages, linear, balanced accuracy", "conv5_pooled", "caltech256"),
+    }
+    assert all((c.value, c.low, c.high) == pytest.approx((70, 60, 80)) for c in cells)
+    with pytest.raises(ValueError, match="'top5' is unknown: choose one of accuracy"):
+        read_cells([file], "top5")
+
+
+def test_two_results_for_one_cell_are_refused(tmp_path: Path) -> None:
+    files = [result(tmp_path / name) for name in ("a.json", "b.json")]
+    with pytest.raises(
+        ValueError, match=r"a.json and .*b.json both belong into table 7, fc1, caltech256: leave one out"
+    ):
+        read_cells(files)
+
+
+def test_nothing_to_show_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="There is no result in .*: give files of linear_probe.py"):
+        read_cells([tmp_path])
+    work_dir(tmp_path, "sniper_voc", {"pascal_voc/mAP": 0.5})
+    with pytest.raises(FileNotFoundError, match="Passed over: .*sniper_voc has no accuracy/top1"):
+        read_cells([tmp_path])
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        read_cells([tmp_path / "nowhere.json"])
+
+
+@pytest.mark.parametrize("suffix", ["md", "csv", "json"])
+def test_tables_are_written(suffix: str, tmp_path: Path) -> None:
+    cells, _ = read_cells([result(tmp_path / "a.json")])
+    out = tmp_path / "new" / f"tables.{suffix}"
+    write_tables(out, cells)
+    text = out.read_text()
+    if suffix == "md":
+        assert text == markdown(cells) + "\n"
+        return
+    (row,) = json.loads(text) if suffix == "json" else csv.DictReader(text.splitlines())
+    assert row["table"] == "7" and float(row["value"]) == 80 and row["paper"] in (None, "")
