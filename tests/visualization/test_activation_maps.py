@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmdetpre.analysis.activation_map_report import ActiveImage
+from mmdetpre.visualization.activation_maps import coloured, draw_activation_maps
+
+
+def image(height: int, width: int) -> ActiveImage:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    maps = {name: random.integers(0, 256, (height, width), dtype=np.uint8) for name in ("ImageNet", "OpenImages")}
+    return ActiveImage("a.jpg", pixels, {}, maps)
+
+
+def test_images_and_maps_stand_in_one_row() -> None:
+    images = [image(20, 30), image(60, 20)]
+    figure = draw_activation_maps(images, overlay=0.25)
+    figure.draw_without_rendering()
+    shown = [axis for axis in figure.axes if axis.images]
+    for row, one in zip((shown[:3], shown[3:]), images, strict=True):
+        expected = [one.pixels, *(coloured(grey, one.pixels, 0.25) for grey in one.maps.values())]
+        for axis, picture in zip(row, expected, strict=True):
+            assert np.array_equal(axis.images[0].get_array(), picture)
+            box = axis.get_position()
+            assert 0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1
+            ratio = box.width * figure.get_figwidth() / (box.height * figure.get_figheight())
+            assert ratio == pytest.approx(picture.shape[1] / picture.shape[0])
+        assert np.ptp([axis.get_position().y0 for axis in row]) < 1e-9
+    assert [axis.get_title() for axis in shown] == ["a.jpg", "ImageNet", "OpenImages", "a.jpg", "", ""]
+
+
+def test_overlay_mixes_map_and_image() -> None:
+    grey, pixels = np.array([[0, 255]], np.uint8), np.full((1, 2, 3), 100, np.uint8)
+    plain = coloured(grey, pixels)
+    assert plain[0, 0].sum() < 10 and plain[0, 1].sum() > 600
+    np.testing.assert_allclose(coloured(grey, pixels, 0.5), (plain.astype(float) + 100) / 2, atol=1)
+
+
+def test_refuses_what_cannot_be_drawn() -> None:
+    with pytest.raises(ValueError, match="no image to draw"):
+        draw_activation_maps([])
+    for overlay in (1, -0.1):
+        with pytest.raises(ValueError, match="overlay is"):
+            draw_activation_maps([image(4, 4)], overlay=overlay)
