@@ -1,7 +1,7 @@
 """Mask-out of a classifier: our batches against one forward per position, in one run.
 
-    python benchmarks/mask_out.py                          # ResNet-50, 224 pixels, mask 60, 36 positions
-    python benchmarks/mask_out.py --device cuda:0 --stride 8
+    python benchmarks/mask_out_batches.py                          # ResNet-50, 224 pixels, mask 60, 36 positions
+    python benchmarks/mask_out_batches.py --device cuda:0 --stride 8
 
 Weights are random, for time does not depend on them. The probabilities of all programs are compared to 1e-5, and the
 median of --repeats runs is printed.
