@@ -32,7 +32,7 @@ def classifier(depth: int, device: str) -> Classifier:
     backbone = dict(type="mmdet.ResNet", depth=depth, out_indices=(3,))
     head = dict(type="LinearClsHead", num_classes=CLASSES, in_channels=512 if depth < 50 else 2048)
     with DefaultScope.overwrite_default_scope("mmpretrain"):
-        model: nn.Module = MODELS.build(
+        model = MODELS.build(
             dict(type="ImageClassifier", backbone=backbone, neck=dict(type="GlobalAveragePooling"), head=head)
         )
     model.train()(torch.randn(4, 3, 96, 96), mode="tensor")  # statistics of the batch norms

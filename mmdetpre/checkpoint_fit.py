@@ -68,7 +68,7 @@ def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
     3,130.
 
     Args:
-        model: Of mmdet, mmseg or mmpretrain; a region proposal network, or a model without head, tells no classes apart.
+        model: A model; a region proposal network, or a model without head, tells no classes apart.
         classes: Class names of the training data.
 
     Raises:
