@@ -1,6 +1,6 @@
 """Linear probes: our sweep of twelve regularisations against one fit of ours, and against scikit-learn's.
 
-    python benchmarks/regularisation_sweep.py                                     # 2,000 x 512, 20 classes; 1,000 x 12,544, 50
+    python benchmarks/regularisation_sweep.py             # 2,000 x 512, 20 classes; 1,000 x 12,544, 50
     python benchmarks/regularisation_sweep.py --sizes 2000x512x20 5000x2048x257 --no-sklearn
     python benchmarks/regularisation_sweep.py --features work_dirs/features/train work_dirs/features/test --layer fc1
 
@@ -16,6 +16,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def compare(data: ProbeData, with_sklearn: bool) -> None:
         return model.fit(train, data.train_labels)
 
     for tolerance in (1e-4, 1e-6):
-        seconds, model = timed(lambda tolerance=tolerance: their_fit(strength, tolerance))
+        seconds, model = timed(partial(their_fit, strength, tolerance))
         chances = np.maximum(model.predict_proba(train)[np.arange(images), data.train_labels], 1e-30)
         loss = float(strength / 2 * np.sum(np.square(model.coef_, dtype=np.float64)) - np.mean(np.log(chances)))
         score = 100 * float(model.score(test, data.test_labels))
@@ -107,7 +108,8 @@ def main() -> None:
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     if args.features:
-        compare(probe_data(*map(read_features, args.features), args.layer), not args.no_sklearn)
+        train, test = (read_features(path) for path in args.features)
+        compare(probe_data(train, test, args.layer), not args.no_sklearn)
         return
     for text in args.sizes:
         images, size, classes = map(int, text.split("x"))

@@ -279,7 +279,7 @@ class FeatureWriter:
         self._check_same_plan()
         self.columns = {name: open_memmap(self.path / f"{name}.npy", "r+") for name in layers}
         try:
-            self.done = open_memmap(self.path / "done.npy", "r+")
+            self.done: np.ndarray = open_memmap(self.path / "done.npy", "r+")
         except FileNotFoundError:  # finished
             self.done = np.ones(len(images), np.uint8)
 

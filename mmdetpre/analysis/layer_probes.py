@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def probe_layers(
     for layer in layers:
         data = probe_data(train, test, layer)
         probes: dict[str, Callable[[], dict[str, Any]]] = {
-            "linear": lambda data=data: linear_probe(data, strengths, seeds, progress=progress),
-            "knn": lambda data=data: knn_probe(data, neighbours or (), progress=progress),
+            "linear": partial(linear_probe, data, strengths, seeds, progress=progress),
+            "knn": partial(knn_probe, data, neighbours or (), progress=progress),
         }
         for probe, setting in settings.items():
             head = {**result_head(train, test, layer, data.classes), "settings": dict(setting)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class WholeImages(Dataset):
 
     def __getitem__(self, row: int) -> torch.Tensor | str:
         """Pixels (3, crop, crop) uint8, BGR; or why there are none, for an error of a worker cannot be read well."""
-        results = {"img_path": self.images.path(row)}
+        results: Any = {"img_path": self.images.path(row)}
         try:
             for step in self._steps:
                 results = step(results)

@@ -54,13 +54,14 @@ class LayerReader:
     """
 
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
-        self.model, self.layers = model, list(dict.fromkeys(layers))
+        self.model: Any = model  # its parts depend on its kind
+        self.layers = list(dict.fromkeys(layers))
         named, modules = layer_names(model), dict(model.named_modules())
         if unknown := [name for name in self.layers if name not in named and (not name or name not in modules)]:
             raise ValueError(_unknown(model, unknown[0], named, list(modules)))
         self._hooked: dict[str, nn.Module] = {n: modules[n] for n in self.layers if n not in named}
         if any(name in BACKBONE_LAYERS for name in self.layers):
-            _require_conv5(model.backbone)
+            _require_conv5(self.model.backbone)
         for i, layer in enumerate(_shared_layers(model)):
             if f"fc{i + 1}" in self.layers:
                 self._hooked[f"fc{i + 1}"] = layer
@@ -98,7 +99,7 @@ class LayerReader:
             values[name] = value.float()
         return values
 
-    def _run(self, images: Tensor) -> Tensor | None:
+    def _run(self, images: Tensor) -> Any:
         """Run as much of the model as the layers need; the blob of the second stage, if it has one."""
         model = self.model
         if self.backbone_only:
@@ -125,7 +126,7 @@ class LayerReader:
         return blob
 
 
-def whole_image_blob(roi_head: nn.Module, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+def whole_image_blob(roi_head: Any, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """What the second stage of a detector sees of the box around the whole image: (B, C, bins, bins).
 
     Args:
@@ -133,7 +134,7 @@ def whole_image_blob(roi_head: nn.Module, maps: Sequence[Tensor], size: tuple[in
         maps: What the neck gave, (B, C, h, w) each.
         size: Height and width of the images in pixels.
     """
-    extractor = roi_head.bbox_roi_extractor
+    extractor: Any = roi_head.bbox_roi_extractor
     extractor = extractor[0] if isinstance(extractor, nn.ModuleList) else extractor
     if hasattr(roi_head, "project"):
         maps = (roi_head.project(maps),)
@@ -169,7 +170,7 @@ def _only(name: str, outputs: Sequence[Any], batch: int) -> Tensor:
     return output
 
 
-def _require_conv5(backbone: nn.Module) -> None:
+def _require_conv5(backbone: Any) -> None:
     outputs = getattr(backbone, "out_indices", None)
     if hasattr(backbone, "res_layers") and isinstance(outputs, Sequence) and max(outputs) != 3:
         raise ValueError(
