@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -94,8 +95,10 @@ def write_activations(path: Path, images: Sequence[ActiveImage]) -> None:
                     places = np.ndindex(*mean.shape)
                     table.writerows([image.name, name, i, j, float(mean[i, j])] for i, j in places)
         return
-    arrays = {
-        f"mean_{i}_{k}": mean for i, image in enumerate(images) for k, mean in enumerate(image.means.values())
-    }  # fmt: skip
-    names = dict(images=np.array([image.name for image in images]), models=np.array(list(images[0].means)))
-    np.savez_compressed(path, **names, **arrays)
+    arrays: dict[str, Any] = {
+        "images": np.array([image.name for image in images]),
+        "models": np.array(list(images[0].means)),
+    }
+    for i, image in enumerate(images):
+        arrays |= {f"mean_{i}_{k}": mean for k, mean in enumerate(image.means.values())}
+    np.savez_compressed(path, **arrays)

@@ -82,14 +82,14 @@ def check_shown(shown: Sequence[int]) -> None:
 def _draw_map(axis: Axes, points: np.ndarray, labels: np.ndarray, shown: Sequence[int]) -> None:
     size = float(np.clip(9000 / len(points), 6, 30))
     others = ~np.isin(labels, shown)
-    axis.scatter(*points[others].T, s=0.6 * size, color=_OTHERS, linewidths=0)
+    axis.scatter(points[others, 0], points[others, 1], s=0.6 * size, color=_OTHERS, linewidths=0)
     coloured = np.flatnonzero(~others)
     # in the order of the images, not class by class: no class covers all others
     for rows in np.array_split(coloured, max(1, min(20, len(coloured) // 50))):
         for place, label in enumerate(shown):
             here = rows[labels[rows] == label]
             axis.scatter(
-                *points[here].T, s=size, color=[_colour(place)], marker=_marker(place), linewidths=0.3,
+                points[here, 0], points[here, 1], s=size, color=[_colour(place)], marker=_marker(place), linewidths=0.3,
                 edgecolors="white",
             )  # fmt: skip
     axis.set_aspect("equal", adjustable="datalim")
