@@ -31,7 +31,7 @@ from mmdetpre.analysis.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, fit
 
 
 def drawn(images: int, size: int, classes: int) -> ProbeData:
-    """Features as a network gives them: not negative, correlated, a falling spectrum, classes that overlap."""
+    """Features as a network gives them: not negative, correlated, a falling spectrum; a tenth has a wrong class."""
     random = np.random.default_rng(0)
     axes = min(size, 256)
     labels = random.permutation(np.arange(2 * images) % classes)
@@ -39,6 +39,8 @@ def drawn(images: int, size: int, classes: int) -> ProbeData:
     latent *= 10 / np.arange(1, axes + 1)
     values = latent @ random.normal(size=(axes, size)) + 0.3 * random.normal(size=(2 * images, size))
     values = np.maximum(values, 0).astype(np.float32)
+    wrong = random.random(2 * images) < 0.1
+    labels[wrong] = random.integers(0, classes, np.count_nonzero(wrong))
     names = tuple(map(str, range(classes)))
     return ProbeData("drawn", values[:images], labels[:images], values[images:], labels[images:], names)
 

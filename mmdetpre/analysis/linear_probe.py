@@ -12,10 +12,7 @@ from tqdm import tqdm
 from mmdetpre.analysis.principal_axes import PrincipalAxes
 from mmdetpre.analysis.probe_data import ProbeData, stratified_part
 from mmdetpre.analysis.probe_scores import scores
-from mmdetpre.analysis.softmax_regression import STRENGTHS, Solution, fit_path, predict
-
-_COARSE, _FINE = 1e-5, 1e-6
-"""Tolerances of the sweep, which only ranks, and of the classifier that is tested."""
+from mmdetpre.analysis.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
 
 
 def linear_probe(
@@ -60,7 +57,7 @@ def linear_probe(
         for seed in seeds:
             held = stratified_part(data.train_labels, validation, seed)
             path = fit_path(
-                design, data.train_labels, len(data.classes), ordered, learned=~held, tolerance=_COARSE,
+                design, data.train_labels, len(data.classes), ordered, learned=~held, tolerance=SWEEP_TOLERANCE,
                 progress=bar.update,
             )  # fmt: skip
             right = [float(np.mean(s.predicted[held] == data.train_labels[held])) for s in path]
@@ -88,7 +85,7 @@ def linear_probe(
 
 
 def _fit_and_test(design: PrincipalAxes, data: ProbeData, start: Solution) -> tuple[Solution, dict[str, Any]]:
-    (solution,) = fit_path(design, data.train_labels, len(data.classes), [start.strength], start=start, tolerance=_FINE)
+    (solution,) = fit_path(design, data.train_labels, len(data.classes), [start.strength], start=start)
     predicted = predict(data.test, *design.linear_map(solution.weights, solution.bias))
     trained = float(np.mean(solution.predicted == data.train_labels))
     found = scores(predicted, data.test_labels)

@@ -15,6 +15,9 @@ from mmdetpre.analysis.principal_axes import PrincipalAxes
 STRENGTHS = tuple(float(f"{10**exponent:.3g}") for exponent in np.linspace(-1, -6.5, 12))
 """Usual regularisations, strong to weak. For n images, scikit-learn's C is 1 / (n * strength)."""
 
+SWEEP_TOLERANCE = 1e-5
+"""Tolerance of fits that are only ranked."""
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -47,7 +50,7 @@ def fit_path(
     *,
     learned: np.ndarray | None = None,
     start: Solution | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-7,
     max_steps: int = 500,
     progress: Callable[[], object] | None = None,
 ) -> list[Solution]:

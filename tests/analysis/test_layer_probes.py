@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmdetpre.analysis import layer_probes as module
-from mmdetpre.analysis.feature_file import FeatureFile, write_features
+from mmdetpre.analysis.feature_file import FeatureFile, read_features, write_features
 from mmdetpre.analysis.layer_probes import TABLE_7, probe_layers
 
 
@@ -34,21 +34,19 @@ def test_results_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("fc1", "linear"), ("fc1", "knn"), ("conv5_pooled", "linear"), ("conv5_pooled", "knn"),
     ]  # fmt: skip
     assert all(r["accuracy"] > 0.8 and r["initialisation"] == "OpenImages" for r in first)
-    monkeypatch.setattr(module, "linear_probe", None)
-    monkeypatch.setattr(module, "knn_probe", None)
+    for probe in ("linear_probe", "knn_probe"):
+        monkeypatch.setattr(module, probe, _must_not_run)
     moved = [f.path.rename(tmp_path / f"moved_{f.path.name}") for f in (train, test)]
-    again = probe_layers(*map(module_read, moved), ["fc1", "conv5_pooled"], out, **settings)
+    again = probe_layers(*map(read_features, moved), ["fc1", "conv5_pooled"], out, **settings)
     assert again == first
     with pytest.raises(ValueError, match=r"fc1_linear.json was made of other settings .*add --force"):
-        probe_layers(*map(module_read, moved), ["fc1"], out, **settings | {"seeds": [1]})
+        probe_layers(*map(read_features, moved), ["fc1"], out, **settings | {"seeds": [1]})
     with pytest.raises(ValueError, match=r"made of other features \(test\)"):
-        probe_layers(module_read(moved[0]), features(tmp_path / "test", "b.py"), ["fc1"], out, **settings)
+        probe_layers(read_features(moved[0]), features(tmp_path / "test", "b.py"), ["fc1"], out, **settings)
 
 
-def module_read(path: Path) -> FeatureFile:
-    from mmdetpre.analysis.feature_file import read_features
-
-    return read_features(path)
+def _must_not_run(*arguments: object, **settings: object) -> None:
+    raise AssertionError("the result was there already")
 
 
 def test_force_replaces_what_differs(tmp_path: Path) -> None:
