@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from tqdm import tqdm
 
@@ -77,7 +77,6 @@ def open_feature_source(
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(options or {}))
     scope = cfg.get("default_scope", "mmengine")
-    init_default_scope(scope)
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(cfg.model)
     model = revert_sync_batchnorm(model) if device == "cpu" else model

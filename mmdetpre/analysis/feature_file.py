@@ -339,7 +339,8 @@ class FeatureWriter:
         """
         if len(missing := self.pending()):
             raise ValueError(f"{len(missing)} of {len(self.images)} images are not written, e.g. row {missing[0]}.")
-        _write_json(self.path / INDEX, self.plan)
+        if not (self.path / INDEX).exists():
+            _write_json(self.path / INDEX, self.plan)
         for name in _UNFINISHED:
             (self.path / name).unlink(missing_ok=True)
         return read_features(self.path)

@@ -84,7 +84,7 @@ def images_of_config(
         ValueError: If there is no such dataloader, or the data set holds no image files.
     """
     from mmengine.config import Config
-    from mmengine.registry import DATASETS, DefaultScope, init_default_scope
+    from mmengine.registry import DATASETS, DefaultScope
 
     if not Path(config).is_file():
         raise FileNotFoundError(f"There is no config {config}.")
@@ -98,14 +98,13 @@ def images_of_config(
     if isinstance(loaders, list | tuple):
         raise ValueError(f"{part}_dataloader of {config} is a list of {len(loaders)}: give a config with one.")
     scope = cfg.get("default_scope", "mmengine")
-    init_default_scope(scope)
     settings = loaders.dataset
     while "dataset" in settings:  # chips, repeats: each image once
         settings = settings.dataset
     with DefaultScope.overwrite_default_scope(scope):
         dataset = DATASETS.build(settings)
-    if hasattr(dataset, "full_init"):
-        dataset.full_init()
+        if hasattr(dataset, "full_init"):
+            dataset.full_init()
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     if not infos or not all("img_path" in info for info in infos):
         raise ValueError(f"{type(dataset).__name__} of {config} holds no image files: give data that lie in files.")
