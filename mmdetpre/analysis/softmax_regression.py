@@ -50,7 +50,7 @@ def fit_path(
     *,
     learned: np.ndarray | None = None,
     start: Solution | None = None,
-    tolerance: float = 1e-7,
+    tolerance: float = 1e-8,
     max_steps: int = 500,
     progress: Callable[[], object] | None = None,
 ) -> list[Solution]:

@@ -69,12 +69,12 @@ def test_gradient_is_that_of_the_loss() -> None:
 def test_a_path_ends_where_single_fits_end_and_needs_fewer_steps() -> None:
     values, labels = drawn(300, 40)
     design = PrincipalAxes(values)
-    path = fit_path(design, labels, 4)
-    single = [fit_path(design, labels, 4, [strength])[0] for strength in STRENGTHS]
+    path = fit_path(design, labels, 4, tolerance=1e-6)
+    single = [fit_path(design, labels, 4, [strength], tolerance=1e-6)[0] for strength in STRENGTHS]
     for ours, theirs in zip(path, single, strict=True):
         assert ours.loss == pytest.approx(theirs.loss, abs=2e-4)
     assert sum(s.evaluations for s in path) < 0.6 * sum(s.evaluations for s in single)
-    again = fit_path(design, labels, 4, [STRENGTHS[5]], start=path[5])[0]
+    again = fit_path(design, labels, 4, [STRENGTHS[5]], start=path[5], tolerance=1e-6)[0]
     assert again.evaluations < single[5].evaluations / 2
 
 
