@@ -92,7 +92,7 @@ def stratified_part(labels: np.ndarray, fraction: float, seed: int) -> np.ndarra
 
     Example:
         >>> part = stratified_part(np.array([0, 0, 0, 0, 1, 1, 2]), 0.25, seed=0)
-        >>> part[:4].sum(), part[4:6].sum(), part[6]
+        >>> part[:4].sum().item(), part[4:6].sum().item(), part[6].item()
         (1, 1, False)
     """
     if not 0 < fraction < 1:
