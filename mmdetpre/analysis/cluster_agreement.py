@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.evaluation.text_table import text_table
+from mmdetpre.evaluation.text_table import percent, text_table
 
 FORMAT = "mmdetpre cluster agreement"
 CONFIDENCE = 0.95
@@ -196,8 +196,8 @@ def format_agreement(result: Mapping[str, Any]) -> str:
     for row, k in enumerate(result["k"]):
         cells = [str(k)]
         for way in result["directions"]:
-            band = f"{_cell(way['low'][row])} to {_cell(way['high'][row])}"
-            cells += [_cell(way["sampled"][row]), band, _cell(way["exact"][row]), _cell(way["chance"][row])]
+            band = f"{percent(way['low'][row])} to {percent(way['high'][row])}"
+            cells += [percent(way["sampled"][row]), band, percent(way["exact"][row]), percent(way["chance"][row])]
         rand = result["adjusted_rand"][row]
         rows.append([*cells, "-" if rand is None else f"{rand:.3f}"])
     return text_table([*head, "adjusted Rand"], rows)
@@ -210,7 +210,3 @@ def _pairs(keys: Sequence[np.ndarray]) -> int:
 
 def _plain(value: float) -> float | None:
     return None if value != value else value
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"

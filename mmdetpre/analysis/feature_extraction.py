@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from tqdm import tqdm
 
@@ -20,14 +17,13 @@ from mmdetpre.analysis.image_set import ImageSet
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
 from mmdetpre.checkpoint_fit import require_fit
 from mmdetpre.host_versions import installed_versions
+from mmdetpre.models.config_model import build_model
 from mmdetpre.models.layer_features import BACKBONE_LAYERS, LayerReader
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.transfer.load_backbone import load_backbone
-from mmdetpre.transfer.preprocessing import Preprocessing, from_config
-
-_PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bgr", origin="the config has no data_preprocessor")
+from mmdetpre.transfer.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -72,17 +68,9 @@ def open_feature_source(
         FileNotFoundError: If config or checkpoint are missing.
         ValueError: If a layer does not exist, or the checkpoint lacks what it needs.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f"There is no config {config}.")
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
-    scope = cfg.get("default_scope", "mmengine")
-    with DefaultScope.overwrite_default_scope(scope):
-        model = MODELS.build(cfg.model)
-    model = revert_sync_batchnorm(model) if device == "cpu" else model
-    model.eval()
+    built = build_model(config, device, options)
+    model, preprocessing = built.model, built.preprocessing
     reader = LayerReader(model, layers)
-    preprocessing = from_config(cfg) or _PLAIN
     read = read_checkpoint(checkpoint)
     if not reader.backbone_only:
         _load_all(model, read, reader)
@@ -91,7 +79,7 @@ def open_feature_source(
     metadata = {
         "config": os.fspath(config),
         "checkpoint": os.fspath(checkpoint),
-        "model": f"{scope}.{type(model).__name__}",
+        "model": f"{built.scope}.{type(model).__name__}",
         "backbone_digest": report.digest,
         "backbone_verdict": report.verdict,
         "model_digest": None if reader.backbone_only else weights_digest(model.state_dict()),

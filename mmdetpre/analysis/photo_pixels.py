@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,6 @@ def read_photo(path: str | os.PathLike[str], resize_edge: int, crop: int | None 
         >>> read_photo("photo.jpg", 256, 224).shape  # doctest: +SKIP
         torch.Size([3, 224, 224])
     """
-    from mmcv.transforms import LoadImageFromFile
-    from mmpretrain.datasets.transforms import CenterCrop, ResizeEdge
-
     if not 1 <= (1 if crop is None else crop) <= resize_edge:
         cut = "" if crop is None else f", of which a square of {crop} is cut out"
         raise ValueError(
@@ -37,14 +35,26 @@ def read_photo(path: str | os.PathLike[str], resize_edge: int, crop: int | None 
         )
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no image {path}.")
-    steps: list[Any] = [LoadImageFromFile(), ResizeEdge(resize_edge, edge="short")]
-    steps += [] if crop is None else [CenterCrop(crop)]
-    results: Any = {"img_path": os.fspath(path)}
     try:
-        for step in steps:
-            results = step(results)
+        return run_steps(photo_steps(resize_edge, crop), path)
     except Exception as error:  # decoders raise all kinds
         raise ValueError(f"The image {path} cannot be read: damaged, cut off, or no image.") from error
+
+
+def photo_steps(resize_edge: int, crop: int | None = None) -> list[Any]:
+    """mmpretrain's own transforms, so that a classifier that was trained by its config sees the same pixels."""
+    from mmcv.transforms import LoadImageFromFile
+    from mmpretrain.datasets.transforms import CenterCrop, ResizeEdge
+
+    steps = [LoadImageFromFile(), ResizeEdge(resize_edge, edge="short")]
+    return steps if crop is None else [*steps, CenterCrop(crop)]
+
+
+def run_steps(steps: Sequence[Any], path: str | os.PathLike[str]) -> Tensor:
+    """Pixels (3, H, W) uint8, BGR, that transforms make of an image file; raises what they raise."""
+    results: Any = {"img_path": os.fspath(path)}
+    for step in steps:
+        results = step(results)
     return torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
 
 

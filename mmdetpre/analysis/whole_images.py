@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mmdetpre.analysis.image_set import ImageSet
+from mmdetpre.analysis.photo_pixels import photo_steps, run_steps
 
 RESIZE_EDGE, CROP = 256, 224
 
@@ -29,16 +29,13 @@ class WholeImages(Dataset):
     """
 
     def __init__(self, images: ImageSet, resize_edge: int = RESIZE_EDGE, crop: int = CROP) -> None:
-        from mmcv.transforms import LoadImageFromFile
-        from mmpretrain.datasets.transforms import CenterCrop, ResizeEdge
-
         if not 1 <= crop <= resize_edge:
             raise ValueError(
                 f"A square of {crop} pixels does not fit into a short side of {resize_edge}: set --crop"
                 " from 1 to that of --resize-edge."
             )
         self.images = images
-        self._steps = [LoadImageFromFile(), ResizeEdge(resize_edge, edge="short"), CenterCrop(crop)]
+        self._steps = photo_steps(resize_edge, crop)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -46,14 +43,11 @@ class WholeImages(Dataset):
 
     def __getitem__(self, row: int) -> torch.Tensor | str:
         """Pixels (3, crop, crop) uint8, BGR; or why there are none, for an error of a worker cannot be read well."""
-        results: Any = {"img_path": self.images.path(row)}
         try:
-            for step in self._steps:
-                results = step(results)
+            return run_steps(self._steps, self.images.path(row))
         except Exception as error:  # decoders raise all kinds
             reason = str(error).strip().splitlines() or [type(error).__name__]
             return f"The image {self.images.path(row)} cannot be read ({reason[-1]}): replace it, or take it out."
-        return torch.from_numpy(np.ascontiguousarray(results["img"].transpose(2, 0, 1)))
 
 
 def read_batches(images: WholeImages, batches: Sequence[np.ndarray], workers: int = 0) -> Iterator[torch.Tensor]:

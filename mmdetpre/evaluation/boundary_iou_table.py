@@ -10,7 +10,7 @@ from typing import Any
 from mmdetpre.evaluation.boundary_iou import BoundaryAreas
 from mmdetpre.evaluation.class_scores import class_mean
 from mmdetpre.evaluation.score_files import read_runs_of_kind, write_rows, write_runs
-from mmdetpre.evaluation.text_table import text_table
+from mmdetpre.evaluation.text_table import percent, text_table
 
 FORMAT = "mmdetpre Boundary IoU"
 
@@ -44,10 +44,10 @@ def format_table(run: Mapping[str, Any]) -> str:
     rows = []
     for values in zip(*(run[k] for k in ("classes", "boundary_pixels", "pixels", "boundary_IoU", "IoU")), strict=True):
         name, near, pixels, boundary, whole = values
-        rows.append([name, _cell(near / pixels if pixels else None), _cell(boundary), _cell(whole)])
+        rows.append([name, percent(near / pixels if pixels else None), percent(boundary), percent(whole)])
     pixels = sum(run["pixels"])
     share = sum(run["boundary_pixels"]) / pixels if pixels else None
-    return text_table(head, rows, ["mean", _cell(share), _cell(run["boundary_mIoU"]), _cell(run["mIoU"])])
+    return text_table(head, rows, ["mean", percent(share), percent(run["boundary_mIoU"]), percent(run["mIoU"])])
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
@@ -79,7 +79,3 @@ def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite:
 
 def _plain(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"

@@ -24,3 +24,13 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequenc
 
     lines = [line(head), rule, *map(line, rows)]
     return "\n".join([*lines, rule, line(foot)] if foot else lines)
+
+
+def percent(value: float | None) -> str:
+    """A part of 1 in per cent, "-" where there is none.
+
+    Example:
+        >>> percent(0.5), percent(None)
+        ('50.00', '-')
+    """
+    return "-" if value is None else f"{100 * value:.2f}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmdetpre.evaluation.run_files import named_files
 from mmdetpre.evaluation.score_files import read_runs_of_kind, write_rows, write_runs
-from mmdetpre.evaluation.text_table import text_table
+from mmdetpre.evaluation.text_table import percent, text_table
 from mmdetpre.evaluation.trimap import TrimapConfusion, region_scores
 
 FORMAT = "mmdetpre scores over trimap width"
@@ -60,8 +60,8 @@ def format_table(run: Mapping[str, Any]) -> str:
     for i, width in enumerate(run["widths"]):
         share = run["trimap"]["pixels"][i] / run["whole"]["pixels"] if run["whole"]["pixels"] else None
         scores = [run[region][score][i] for region in REGIONS for score in ("mIoU", "aAcc")]
-        rows.append([str(width), _cell(share), *map(_cell, scores)])
-    whole = [_cell(run["whole"][score]) for score in ("mIoU", "aAcc")]
+        rows.append([str(width), percent(share), *map(percent, scores)])
+    whole = [percent(run["whole"][score]) for score in ("mIoU", "aAcc")]
     return text_table(head, rows, ["whole image", "100.00", *whole, "-", "-"])
 
 
@@ -72,7 +72,7 @@ def format_classes(run: Mapping[str, Any]) -> str:
     rows = []
     for c, name in enumerate(run["classes"]):
         parts = [run[region]["IoU"][i][c] for i in chosen for region in REGIONS]
-        rows.append([name, _cell(run["whole"]["IoU"][c]), *map(_cell, parts)])
+        rows.append([name, percent(run["whole"]["IoU"][c]), *map(percent, parts)])
     return text_table(head, rows)
 
 
@@ -84,7 +84,7 @@ def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
         rows = []
         for number, run in enumerate(runs):
             values = [run["whole"]["mIoU"], *run[region]["mIoU"]]
-            rows.append([run["label"], *map(_cell, values)])
+            rows.append([run["label"], *map(percent, values)])
             if number:
                 differences = [_difference(a, b) for a, b in zip(values, first, strict=True)]
                 rows.append([f"  minus {runs[0]['label']}", *differences])
@@ -110,13 +110,13 @@ def format_class_differences(run: Mapping[str, Any], first: Mapping[str, Any], w
     ]
     rows = []
     for name, (a, b, c, d) in zip(run["classes"], pairs, strict=True):
-        rows.append([name, _cell(a), _cell(b), _difference(b, a), _cell(c), _cell(d), _difference(d, c)])
+        rows.append([name, percent(a), percent(b), _difference(b, a), percent(c), percent(d), _difference(d, c)])
     rows.sort(key=lambda row: -abs(float(row[3])) if row[3] != "-" else 1)
     names = (first["label"], run["label"], "difference")
     head = [f"IoU (%), width {width}", *(f"{_words(region)}: {name}" for region in REGIONS for name in names)]
     means = [one[region]["mIoU"][i] for region in REGIONS for one in (first, run)]
-    foot = [*map(_cell, means[:2]), _difference(means[1], means[0])]
-    return text_table(head, rows, ["mean", *foot, *map(_cell, means[2:]), _difference(means[3], means[2])])
+    foot = [*map(percent, means[:2]), _difference(means[1], means[0])]
+    return text_table(head, rows, ["mean", *foot, *map(percent, means[2:]), _difference(means[3], means[2])])
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
@@ -193,10 +193,6 @@ def _plain(value: Any) -> Any:
 
 def _words(region: str) -> str:
     return region.replace("_", "-")
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
 
 
 def _difference(value: float | None, first: float | None) -> str:

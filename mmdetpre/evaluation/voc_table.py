@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.evaluation.score_files import write_text
 from mmdetpre.evaluation.text_table import text_table
 from mmdetpre.evaluation.voc_ap import VOCResult
 
@@ -89,7 +90,7 @@ def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
     """Write runs to a file that :func:`read_json` reads."""
-    _write(path, json.dumps({"format": FORMAT, "runs": list(runs)}, indent=1) + "\n", overwrite)
+    write_text(path, json.dumps({"format": FORMAT, "runs": list(runs)}, indent=1) + "\n", overwrite=overwrite)
 
 
 def read_json(path: str | Path) -> list[dict[str, Any]]:
@@ -119,7 +120,7 @@ def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite:
         lines.append([run["label"], "mean", *totals, *run["mean_ap"]])
     rows: list[str] = []
     csv.writer(_Lines(rows), lineterminator="\n").writerows(lines)
-    _write(path, "".join(rows), overwrite)
+    write_text(path, "".join(rows), overwrite=overwrite)
 
 
 class _Lines:
@@ -127,13 +128,6 @@ class _Lines:
 
     def __init__(self, lines: list[str]) -> None:
         self.write = lines.append
-
-
-def _write(path: str | Path, text: str, overwrite: bool) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _cells(values: Sequence[float | None]) -> list[str]:

@@ -10,15 +10,13 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmdetpre.checkpoint_fit import require_fit
+from mmdetpre.models.config_model import build_model
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
-from mmdetpre.transfer.preprocessing import Preprocessing, from_config
-
-_PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bgr", origin="the config has no data_preprocessor")
+from mmdetpre.transfer.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -74,26 +72,20 @@ def open_classifier(
         >>> classifier(images).sum(dim=1)  # doctest: +SKIP
         tensor([1., 1.])
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f"There is no config {config}.")
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
-    scope = cfg.get("default_scope", "mmengine")
-    init_default_scope(scope)
-    with DefaultScope.overwrite_default_scope(scope):
-        model = MODELS.build(cfg.model)
+    built = build_model(config, device, options)
+    model = built.model
+    init_default_scope(built.scope)
     head = getattr(model, "head", None)
     if head is None or not hasattr(head, "predict") or not hasattr(model, "extract_feat"):
         raise ValueError(
-            f"{config} is the config of a {scope}.{type(model).__name__}, which gives no class probabilities: give one"
-            " of an ImageClassifier of mmpretrain."
+            f"{config} is the config of a {built.scope}.{type(model).__name__}, which gives no class probabilities:"
+            " give one of an ImageClassifier of mmpretrain."
         )
-    model = revert_sync_batchnorm(model) if torch.device(device).type == "cpu" else model
     read = read_checkpoint(checkpoint)
     require_fit(model, read.tensors, os.fspath(checkpoint))
     model.load_state_dict({key.removeprefix("module."): value for key, value in read.tensors.items()}, strict=False)
-    model.to(device).eval()
-    return Classifier(model, _class_names(cfg, read, head), from_config(cfg) or _PLAIN, torch.device(device))
+    model.to(device)
+    return Classifier(model, _class_names(built.cfg, read, head), built.preprocessing, torch.device(device))
 
 
 def _class_names(cfg: Config, checkpoint: Checkpoint, head: nn.Module) -> tuple[str, ...]:

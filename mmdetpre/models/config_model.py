@@ -1,0 +1,57 @@
+"""A model of any toolbox from its config, without weights, and how it wants its images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+from mmdetpre.transfer.preprocessing import Preprocessing, from_config
+
+_PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bgr", origin="the config has no data_preprocessor")
+
+
+@dataclass(frozen=True)
+class ConfigModel:
+    """A model that was built from a config.
+
+    Args:
+        cfg: The config.
+        scope: Its default scope.
+        model: In eval mode, on the CPU, with the weights it begins with.
+        preprocessing: How it wants its images.
+    """
+
+    cfg: Config
+    scope: str
+    model: nn.Module
+    preprocessing: Preprocessing
+
+
+def build_model(config: str | Path, device: str = "cpu", options: Mapping[str, Any] | None = None) -> ConfigModel:
+    """Build the model of a config of mmdet, mmsegmentation or mmpretrain.
+
+    Args:
+        config: Path of the config.
+        device: Where the model is to run; on a CPU, normalisation over several GPUs becomes that of one.
+        options: Values of the config to override, by dotted key.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(config).is_file():
+        raise FileNotFoundError(f"There is no config {config}.")
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(options or {}))
+    scope = cfg.get("default_scope", "mmengine")
+    with DefaultScope.overwrite_default_scope(scope):
+        model = MODELS.build(cfg.model)
+    model = revert_sync_batchnorm(model) if torch.device(device).type == "cpu" else model
+    return ConfigModel(cfg, scope, model.eval(), from_config(cfg) or _PLAIN)
