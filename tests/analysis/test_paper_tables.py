@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.analysis.paper_tables import DATA, STARTS, TABLES, key_of, with_figures
+from mmdetpre.analysis.paper_tables import DATA, DATA_SETS, PICTURES, STARTS, TABLES, key_of, with_figures
 
 
-def test_no_figures_ship() -> None:
-    assert all(not table.figures for table in TABLES.values())
+def test_only_the_figure_of_the_abstract_ships() -> None:
+    assert {key: table.figures for key, table in TABLES.items() if table.figures} == {"2": {"openimages": {"ap70": 81.1}}}
+    assert list(TABLES) == ["2", "3", "4", "5", "6", "7"] and list(PICTURES) == list("123456789")
+    assert [key for key, table in TABLES.items() if table.lower_is_better] == ["3"]
+    assert "abstract" in TABLES["2"].note and DATA_SETS["openimages"].train_objects == "14.6M"
 
 
 def test_a_file_fills_in_what_it_knows(tmp_path: Path) -> None:
@@ -22,10 +25,21 @@ def test_a_file_fills_in_what_it_knows(tmp_path: Path) -> None:
     assert tables["6"].figures == {} and not TABLES["5"].figures and tables["5"].rows == STARTS
 
 
+def test_a_file_adds_to_what_ships_and_may_overrule_it(tmp_path: Path) -> None:
+    file = tmp_path / "paper.json"
+    file.write_text('{"2": {"openimages": {"ap50": 50.5}, "coco": {"ap70": 40}}, "3": {"coco": {"occluded": 30.5}}}')
+    tables = with_figures(file)
+    assert tables["2"].figures == {"openimages": {"ap70": 81.1, "ap50": 50.5}, "coco": {"ap70": 40.0}}
+    assert tables["3"].figures == {"coco": {"occluded": 30.5}} and tables["3"].lower_is_better
+    file.write_text('{"2": {"openimages": {"ap70": 81.25}}}')
+    assert with_figures(file)["2"].figures == {"openimages": {"ap70": 81.25}}
+    assert TABLES["2"].figures == {"openimages": {"ap70": 81.1}}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"4": {"coco": {"sun397": 1}}}, "names table 4: there is 5, 6, 7"),
+        ({"8": {"coco": {"sun397": 1}}}, "names table 8: there is 2, 3, 4, 5, 6, 7"),
         ({"5": {"fc1": {"sun397": 1}}}, "names row 'fc1' of table 5: there is imagenet_cls, "),
         ({"5": {"coco": {"voc": 1}}}, "names column 'voc' of table 5: there is caltech256, sun397"),
         ({"5": {"coco": {"sun397": 610}}}, "has 610 in table 5, coco, sun397: give percent"),

@@ -1,0 +1,1 @@
+"""The study: pre-train here, test there, and say what helped."""

@@ -1,0 +1,129 @@
+"""Which table and cell the numbers of the runs belong into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mmdetpre.study.outcome import Cell, Outcome, Run
+
+PRETRAINING, LAYERS_TABLE = "pretraining", "7"
+WHOLE_TASK_TABLES = ("2", "3", "4")
+"""Tables of one data set: another task of the same form gets a table of its own. The others have a column per task."""
+_OF_PAPER = ("voc_detection", "voc_segmentation")
+
+Place = tuple[str, str, str]
+"""Number of a table; its group (the start of a table of layers, else mostly empty); the user's own task, or empty."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What one run says: its id, seed, value, and the interval it has of its own (of the test images), or None."""
+
+    run: str
+    seed: int | None
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass
+class TableValues:
+    """Numbers of one table.
+
+    Attributes:
+        values: (row, column) -> one per seed, in the order of the plan.
+        tasks: Column -> tasks that fill it. The column '' stands for those of the paper, where no run has finished yet.
+    """
+
+    values: dict[tuple[str, str], list[Value]] = field(default_factory=dict)
+    tasks: dict[str, list[str]] = field(default_factory=dict)
+
+    def of(self, row: str, column: str) -> Sequence[Value]:
+        """Values of a cell, maybe none."""
+        return self.values.get((row, column), ())
+
+
+def gather(outcome: Outcome) -> dict[Place, TableValues]:
+    """Sort the cells of all runs into tables, with room for what is planned and has no number yet.
+
+    A second value for one seed of one cell is left out and added to the ``problems`` of the outcome. Where two tasks
+    fill the same column, the second gets a table or column of its own.
+
+    Example:
+        >>> from pathlib import Path
+        >>> run = Run("voc_detection/coco/seed0", "voc_detection", "coco", 0, (), "done")
+        >>> run.cells = (Cell("2", "", "coco", "ap50", 39.7, None, None),)
+        >>> outcome = Outcome(Path("."), {}, {"coco": "COCO"}, {}, {run.id: run}, [], [])
+        >>> gather(outcome)["2", "", ""].of("coco", "ap50")[0].value
+        39.7
+    """
+    tables: dict[Place, TableValues] = {}
+    owners: dict[tuple[str, str, str], str] = {}
+    for run in outcome.runs.values():
+        for cell in run.cells:
+            place, column = _where(cell, run, outcome, owners)
+            table = tables.setdefault(place, TableValues())
+            _append(table.tasks.setdefault(column, []), run.task)
+            if cell.value is None:
+                continue
+            values = table.values.setdefault((cell.row, column), [])
+            twin = next((value.run for value in values if value.seed == run.seed), None)
+            if twin is not None:
+                outcome.problems.append(
+                    f"{twin} and {run.id} both give table {cell.table}, {cell.row}, {column}: the first is shown."
+                )
+                continue
+            values.append(Value(run.id, run.seed, cell.value, cell.low, cell.high))
+    for task, facts in outcome.tasks.items():
+        _make_room(outcome, task, facts, tables)
+    return tables
+
+
+def standard_column(task: str, facts: Mapping[str, object]) -> str:
+    """Column of Tables 5 to 7 that a task fills.
+
+    Example:
+        >>> standard_column("caltech256_linear", {"kind": "linear"})
+        'caltech256'
+    """
+    return str(facts.get("column") or task.removesuffix("_linear").removesuffix("_layers"))
+
+
+def _where(cell: Cell, run: Run, outcome: Outcome, owners: dict[tuple[str, str, str], str]) -> tuple[Place, str]:
+    own, _, column = cell.column.rpartition(".")
+    if own not in outcome.tasks:
+        own, column = "", cell.column
+    if cell.table != PRETRAINING and owners.setdefault((cell.table, own, column), run.task) != run.task:
+        if cell.table in WHOLE_TASK_TABLES:
+            own = run.task
+        else:
+            column = run.task
+    return (cell.table, cell.group, own), column
+
+
+def _make_room(outcome: Outcome, task: str, facts: Mapping[str, object], tables: dict[Place, TableValues]) -> None:
+    number = str(facts.get("table") or "")
+    filled = [place for place in tables if any(task in tasks for tasks in tables[place].tasks.values())]
+    if not number:
+        return
+    if number == LAYERS_TABLE:
+        starts = dict.fromkeys(run.start for run in outcome.runs.values() if run.task == task and run.start)
+        wanted: list[Place] = [(number, start, "") for start in starts]
+    elif any(place[0] == number for place in filled):
+        return
+    else:
+        wanted = [(number, "", task if number in WHOLE_TASK_TABLES and task not in _OF_PAPER else "")]
+    for place in wanted:
+        if place in filled:
+            continue
+        table = tables.setdefault(place, TableValues())
+        if number not in WHOLE_TASK_TABLES:
+            _append(table.tasks.setdefault(standard_column(task, facts), []), task)
+        elif not table.tasks:
+            table.tasks[""] = [task]
+
+
+def _append(tasks: list[str], task: str) -> None:
+    if task not in tasks:
+        tasks.append(task)

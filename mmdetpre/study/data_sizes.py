@@ -1,0 +1,80 @@
+"""Table 1: the data sets that were loaded, counted, beside the sizes that the paper gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmdetpre.analysis.paper_tables import DATA_SETS, PaperData, key_of
+from mmdetpre.study.outcome import Outcome
+
+COLUMNS = {
+    "classes": "classes",
+    "train_images": "images to learn from",
+    "train_objects": "boxes to learn from",
+    "test_images": "images to test on",
+    "test_objects": "boxes to test on",
+}
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """A row of Table 1.
+
+    Attributes:
+        key, title: Of the data set.
+        roles: Tasks and starts that use it.
+        sizes: Column -> number, or None where there is nothing to count; empty where the data set was not loaded.
+        paper: The paper's sizes, or None.
+        root, config: Where it lies, and the config that loads it.
+    """
+
+    key: str
+    title: str
+    roles: tuple[str, ...]
+    sizes: Mapping[str, int | None]
+    paper: PaperData | None
+    root: str = ""
+    config: str = ""
+
+    def of_paper(self, column: str) -> str:
+        """Size in the paper, or empty."""
+        return str(getattr(self.paper, column, ""))
+
+
+def data_sizes(outcome: Outcome) -> list[DataSize]:
+    """The data sets of the study in its order, then those of the paper that it did not load.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rows = data_sizes(Outcome(Path("."), {}, {}, {}, {}, [], []))
+        >>> rows[1].title, dict(rows[1].sizes), rows[1].of_paper("train_objects")
+        ('OpenImagesV4', {}, '14.6M')
+    """
+    rows = [_row(outcome, entry) for entry in outcome.data]
+    shown = {row.paper for row in rows}
+    return rows + [DataSize(key, paper.title, (), {}, paper) for key, paper in DATA_SETS.items() if paper not in shown]
+
+
+def _row(outcome: Outcome, entry: Mapping[str, Any]) -> DataSize:
+    train, test = entry["train"], entry.get("test") or {}
+    sizes = {
+        "classes": entry.get("classes"),
+        "train_images": train.get("images"),
+        "train_objects": train.get("objects"),
+        "test_images": test.get("images"),
+        "test_objects": test.get("objects"),
+    }
+    key, title = str(entry["key"]), str(entry.get("title") or entry["key"])
+    roles = [str(role) for role in entry.get("roles") or ()]
+    names = {name: paper.title for name, paper in DATA_SETS.items()}
+    found = next((key_of(name, names) for name in (key, title, *roles) if key_of(name, names) in names), "")
+    titles = tuple(
+        str(outcome.tasks[role].get("title") or role) if role in outcome.tasks else outcome.title_of_start(role)
+        for role in roles
+    )
+    return DataSize(
+        key, title, tuple(dict.fromkeys(titles)), sizes, DATA_SETS.get(found), str(entry.get("root") or ""),
+        str(entry.get("config") or ""),
+    )  # fmt: skip

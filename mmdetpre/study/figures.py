@@ -1,0 +1,87 @@
+"""Figures 1 to 9 of a study: the pictures that its runs left, and a place for each that is not there."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdetpre.analysis.paper_tables import PICTURES
+from mmdetpre.study.outcome import DONE, Outcome
+from mmdetpre.study.result_tables import NOT_PLANNED
+
+_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, or the place where it is missing.
+
+    Attributes:
+        number: Of the paper's figure.
+        title, caption: To stand below it.
+        run: Id of the run that drew it or should have; empty if none was planned.
+        image: File of the picture, or None.
+        data: File of the numbers behind it, as the run names it; may be empty.
+        state: Why there is no picture; empty where there is one.
+    """
+
+    number: str
+    title: str
+    caption: str
+    run: str
+    image: Path | None
+    data: str
+    state: str
+
+
+def figures(outcome: Outcome) -> list[Figure]:
+    """In the order of their numbers; what is wrong with a picture is added to the ``problems`` of the outcome."""
+    found: dict[str, list[Figure]] = {}
+    for run in outcome.runs.values():
+        told = run.content.get("figure") if run.state == DONE else None
+        if told:
+            picture, state = _picture(outcome, run.id, str(told.get("image") or ""))
+            title = str(told.get("title") or PICTURES.get(told["number"], ""))
+            caption, data = (str(told.get(key) or "") for key in ("caption", "data"))
+            found.setdefault(told["number"], []).append(
+                Figure(told["number"], title, caption, run.id, picture, data, state)
+            )
+        elif run.task == "figures":
+            number = run.id.rsplit("/", 1)[-1]
+            state = "not measured" if run.state == DONE else run.state
+            found.setdefault(number, []).append(Figure(number, PICTURES.get(number, ""), "", run.id, None, "", state))
+    for number, title in PICTURES.items():
+        found.setdefault(number, [Figure(number, title, "", "", None, "", NOT_PLANNED)])
+    return [figure for number in sorted(found, key=_order) for figure in found[number]]
+
+
+def data_uri(path: Path) -> str:
+    """A picture as text that a page can hold.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    return f"data:{_TYPES[path.suffix.lower()]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _picture(outcome: Outcome, run: str, name: str) -> tuple[Path | None, str]:
+    path = outcome.folder / name
+    if not name or not path.is_file():
+        outcome.problems.append(f"{run} names the picture '{name}', which is gone: run it again.")
+        return None, "picture gone"
+    if path.suffix.lower() not in _TYPES:
+        outcome.problems.append(f"{run} names the picture '{name}': a page shows {', '.join(_TYPES)}.")
+        return None, "no picture that a page can show"
+    return path, ""
+
+
+def _order(number: str) -> tuple[int, str]:
+    digits = "".join(c for c in number if c.isdigit())
+    return (int(digits) if digits else 10**6, number)

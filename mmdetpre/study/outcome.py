@@ -1,0 +1,218 @@
+"""What a study left in its folder: the plan, one record or failure per run, and the data that was loaded.
+
+The folder is read as it stands, also while the study is running. What cannot be used is named in ``problems`` and the
+rest is read all the same; only a study without a readable plan is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PLAN_FORMAT = "mmdetpre.study/1"
+DATA_FORMAT = "mmdetpre.study.data/1"
+RUN_FORMAT = "mmdetpre.study.run/1"
+FAILURE_FORMAT = "mmdetpre.study.failure/1"
+
+DONE, FAILED, DAMAGED, NOT_RUN = "done", "failed", "record damaged", "not run"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a run.
+
+    Attributes:
+        table: ``2`` to ``7``, or ``pretraining``.
+        group: Start of Table 7, whose rows are layers; else mostly empty.
+        row, column: Keys.
+        value: Percent; None where there was nothing to measure.
+        low, high: Its own 95 % interval (of the test images), or None.
+    """
+
+    table: str
+    group: str
+    row: str
+    column: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass
+class Run:
+    """A run of the plan and what became of it.
+
+    Attributes:
+        id: Such as ``voc_detection/coco/seed0``.
+        task, start, seed: Of the plan; start and seed may be None.
+        needs: Ids of the runs it builds on.
+        state: ``done``, ``failed``, ``record damaged`` or ``not run``.
+        cells: Its numbers.
+        content: The record or failure as it was read, else empty.
+    """
+
+    id: str
+    task: str
+    start: str | None
+    seed: int | None
+    needs: tuple[str, ...] = ()
+    state: str = NOT_RUN
+    cells: tuple[Cell, ...] = ()
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """A study as its folder tells it.
+
+    Attributes:
+        folder: The folder.
+        plan: ``study.json``.
+        starts: Key -> title, in order.
+        tasks: Key -> ``kind``, ``title``, ... in order.
+        runs: Id -> run, in the order of the plan.
+        data: The data sets that were loaded.
+        problems: What could not be used, a sentence each.
+    """
+
+    folder: Path
+    plan: Mapping[str, Any]
+    starts: dict[str, str]
+    tasks: dict[str, Mapping[str, Any]]
+    runs: dict[str, Run]
+    data: list[Mapping[str, Any]]
+    problems: list[str]
+
+    @property
+    def reference(self) -> str:
+        """Key of the start that differences are to."""
+        return str(self.plan.get("reference") or next(iter(self.starts), ""))
+
+    def title_of_start(self, key: str) -> str:
+        """Its title, or the key of one that is not in the plan."""
+        return self.starts.get(key, key)
+
+    def in_state(self, *states: str) -> list[Run]:
+        """Runs in one of some states, in the order of the plan."""
+        return [run for run in self.runs.values() if run.state in states]
+
+
+def read_outcome(folder: str | Path) -> Outcome:
+    """Read the folder of a study.
+
+    Raises:
+        FileNotFoundError: If there is no ``study.json``.
+        ValueError: If it is damaged.
+
+    Example:
+        >>> read_outcome("work_dirs/study_sample").in_state("failed")  # doctest: +SKIP
+        []
+    """
+    folder = Path(folder)
+    path = folder / "study.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no {path}: give the folder of a study, which `study.py run` makes.")
+    try:
+        plan = _read(path, PLAN_FORMAT)
+        outcome = Outcome(
+            folder,
+            plan,
+            {key: str(start.get("title") or key) for key, start in plan["starts"].items()},
+            {key: dict(task) for key, task in plan["tasks"].items()},
+            {key: _planned(key, run) for key, run in plan["runs"].items()},
+            [],
+            [],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no plan of a study ({_why(error)}): start the study again.") from error
+    _read_data(outcome)
+    _read_records(outcome)
+    _compare_backbones(outcome)
+    return outcome
+
+
+def _planned(key: str, run: Mapping[str, Any]) -> Run:
+    return Run(key, str(run["task"]), run.get("start"), run.get("seed"), tuple(run.get("needs") or ()))
+
+
+def _read_data(outcome: Outcome) -> None:
+    path = outcome.folder / "data.json"
+    if not path.is_file():
+        outcome.problems.append(f"There is no {path.name}: the sizes of the data (Table 1) are not known.")
+        return
+    try:
+        found = [dict(entry) for entry in _read(path, DATA_FORMAT)["data"]]
+        for entry in found:
+            entry["key"], _ = entry["key"], dict(entry["train"])
+        outcome.data = found
+    except (ValueError, KeyError, TypeError) as error:
+        outcome.problems.append(f"{path.name} is damaged ({_why(error)}): Table 1 shows the paper's sizes only.")
+
+
+def _read_records(outcome: Outcome) -> None:
+    for kind, form, state in (("failed", FAILURE_FORMAT, FAILED), ("records", RUN_FORMAT, DONE)):
+        root = outcome.folder / kind
+        for path in sorted(root.rglob("*.json")):
+            name = path.relative_to(root).as_posix().removesuffix(".json")
+            shown = path.relative_to(outcome.folder).as_posix()
+            run = outcome.runs.get(name)
+            if run is None:
+                outcome.problems.append(f"{shown} is of a run that is not in the plan: it is not counted.")
+                continue
+            try:
+                content = _read(path, form)
+                if content.get("run") != name:
+                    raise ValueError(f"it is of the run '{content.get('run')}'")
+                cells = tuple(_cell(cell) for cell in content.get("cells") or ()) if state == DONE else ()
+                if content.get("figure"):
+                    content["figure"] = dict(content["figure"], number=str(content["figure"]["number"]))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                outcome.problems.append(f"{shown} is damaged ({_why(error)}): remove it and run the study again.")
+                run.state, run.cells, run.content = DAMAGED, (), {}
+                continue
+            if state == DONE and run.state == FAILED:
+                outcome.problems.append(f"{name} has a record and a failure: the record is shown.")
+            run.state, run.cells, run.content = state, cells, content
+
+
+def _compare_backbones(outcome: Outcome) -> None:
+    """Seeds of one start on one task must have begun from the same weights."""
+    found: dict[tuple[str, str | None], dict[str, list[str]]] = {}
+    for run in outcome.in_state(DONE):
+        digest = (run.content.get("load") or {}).get("digest")
+        if digest:
+            found.setdefault((run.task, run.start), {}).setdefault(digest, []).append(run.id)
+    for (task, start), digests in found.items():
+        if len(digests) > 1:
+            runs = "; ".join(f"{', '.join(ids)}: {digest[:12]}" for digest, ids in digests.items())
+            outcome.problems.append(f"The runs of {task} from {start} did not start from the same backbone ({runs}).")
+
+
+def _read(path: Path, form: str) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or content.get("format") != form:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"its format is {found!r}, expected {form!r}")
+    return content
+
+
+def _cell(cell: Mapping[str, Any]) -> Cell:
+    value, low, high = (_number(cell.get(key), key) for key in ("value", "low", "high"))
+    where = (str(cell["table"]), str(cell.get("group") or ""), str(cell["row"]), str(cell["column"]))
+    return Cell(*where, value, *((low, high) if None not in (low, high) else (None, None)))
+
+
+def _number(value: Any, key: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"a cell has {key} {value!r}, which is no number")
+    return float(value) if math.isfinite(value) else None
+
+
+def _why(error: Exception) -> str:
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)

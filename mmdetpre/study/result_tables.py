@@ -1,0 +1,222 @@
+"""Tables 2 to 7 of a study: mean and spread over the seeds, the paper's figure, and the difference to the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mmdetpre.analysis.paper_tables import LAYERS, PaperTable
+from mmdetpre.study.cell_values import LAYERS_TABLE, PRETRAINING, Place, TableValues, Value, gather
+from mmdetpre.study.outcome import DAMAGED, DONE, FAILED, NOT_RUN, Outcome
+from mmdetpre.study.seed_statistics import Difference, Spread, difference, spread
+
+NOT_MEASURED, NOT_PLANNED = "not measured", "not in this study"
+NOT_IN_PAPER, NOT_KNOWN = "not in the paper's table", "the paper's figure is not known here"
+OWN_TITLES = {
+    "2": "detection, mAP in %",
+    "3": "objects that the detectors miss, share in %",
+    "4": "segmentation, mIoU in %",
+}
+"""Table of the paper -> what a table of the same form on other data shows."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that belongs into one cell.
+
+    Attributes:
+        start: Key of the start.
+        values: One per seed that finished, in the order of the plan.
+        state: Why there is no value; empty where there is one.
+        missing: Ids of planned runs that gave no value.
+        spread: Over the values, or None.
+        paper: The paper's figure, or None.
+        why_no_paper: Empty where there is one.
+        difference: To the reference of the column; None for the reference itself and where one of both is missing.
+    """
+
+    start: str
+    values: tuple[Value, ...]
+    state: str
+    missing: tuple[str, ...]
+    spread: Spread | None
+    paper: float | None
+    why_no_paper: str
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: key, title, whether the paper has it, key of the reference start ('' for none), tasks that fill it."""
+
+    key: str
+    title: str
+    in_paper: bool
+    reference: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """A table of the report.
+
+    Attributes:
+        number: Of the paper's table, or ``pretraining``.
+        group: Start of a table of layers; else mostly empty.
+        own: Key of the task, if it is a table of the paper's form on other data; else empty.
+        title: Caption.
+        columns: In order.
+        rows: Key -> title, in order.
+        entries: (row, column) -> cell.
+        lower_is_better: Of all columns.
+        notes: Of the paper and of the runs.
+    """
+
+    number: str
+    group: str
+    own: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Mapping[str, str]
+    entries: Mapping[tuple[str, str], Entry]
+    lower_is_better: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def result_tables(outcome: Outcome, papers: Mapping[str, PaperTable]) -> list[ResultTable]:
+    """The tables in the paper's order, and last the pre-training runs' own scores.
+
+    Args:
+        outcome: What the study left; what belongs into no table is added to its ``problems``.
+        papers: Table number -> the paper's table.
+
+    Returns:
+        Of every number at least one table, which has no columns if nothing belongs into it.
+    """
+    found = gather(outcome)
+    own_scores = PaperTable("Scores of the pre-training runs on their own data, in %", {}, {})
+    tables = []
+    for number, paper in {**papers, PRETRAINING: own_scores}.items():
+        places = [place for place in found if place[0] == number] or [(number, "", "")]
+        places.sort(key=lambda place: (place[2] != "", _rank(place[2], outcome.tasks), _rank(place[1], outcome.starts)))
+        tables += [_table(outcome, found, place, paper) for place in places]
+    for number in dict.fromkeys(place[0] for place in found):
+        if number not in papers and number != PRETRAINING:
+            outcome.problems.append(f"Numbers for table '{number}' are not shown: there is {', '.join(papers)}.")
+    return tables
+
+
+def _table(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, paper: PaperTable) -> ResultTable:
+    number, group, own = place
+    here = found.get(place, TableValues())
+    if own:
+        title = f"{outcome.tasks[own].get('title') or own}: {OWN_TITLES.get(number, paper.title)}"
+        paper = PaperTable(title, paper.rows, paper.columns, {}, paper.lower_is_better)
+    else:
+        title = f"{paper.title}: {outcome.title_of_start(group)}" if group else paper.title
+    tasks = here.tasks
+    if "" in tasks:
+        tasks = dict.fromkeys(paper.columns, tasks[""])
+    elif not tasks and any(paper.figures.values()):
+        tasks = {column: [] for column in paper.columns}
+    keys = [key for key in paper.columns if key in tasks] + [key for key in tasks if key not in paper.columns]
+    columns = tuple(
+        Column(
+            key,
+            _title_of_column(key, paper, outcome),
+            key in paper.columns and not own,
+            "" if number == PRETRAINING else _reference(outcome, found, place, key),
+            tuple(tasks[key]),
+        )
+        for key in keys
+    )
+    rows = _rows(outcome, here, paper, number, columns)
+    entries = {(row, c.key): _entry(outcome, found, place, row, c, paper) for row in rows for c in columns}
+    notes = [paper.note] if paper.note else []
+    shown = {value.run for values in here.values.values() for value in values}
+    for run in outcome.runs.values():
+        if run.id in shown:
+            notes += [str(note) for note in run.content.get("notes") or () if note not in notes]
+    return ResultTable(number, group, own, title, columns, rows, entries, paper.lower_is_better, tuple(notes))
+
+
+def _entry(
+    outcome: Outcome, found: Mapping[Place, TableValues], place: Place, row: str, column: Column, paper: PaperTable
+) -> Entry:
+    number, group, own = place
+    start, reference = (group if number == LAYERS_TABLE else row), column.reference
+    values = tuple(found.get(place, TableValues()).of(row, column.key))
+    if number == LAYERS_TABLE:
+        base = found.get((number, reference, own), TableValues()).of(row, column.key)
+    else:
+        base = found.get(place, TableValues()).of(reference, column.key)
+    compared = bool(values and base) and reference not in ("", start)
+    state, missing = _state(outcome, column.tasks, start, values)
+    figure = paper.figures.get(row, {}).get(column.key)
+    why = "" if figure is not None else NOT_KNOWN if column.in_paper and row in paper.rows else NOT_IN_PAPER
+    return Entry(
+        start,
+        values,
+        state,
+        missing,
+        spread(_numbers(values)) if values else None,
+        figure,
+        why,
+        difference(_numbers(values), _numbers(base)) if compared else None,
+    )
+
+
+def _numbers(values: Sequence[Value]) -> list[float]:
+    return [value.value for value in values]
+
+
+def _title_of_column(key: str, paper: PaperTable, outcome: Outcome) -> str:
+    if key in paper.columns:
+        return paper.columns[key]
+    titles = {str(entry["key"]): str(entry.get("title") or entry["key"]) for entry in outcome.data}
+    return str(outcome.tasks.get(key, {}).get("title") or titles.get(key) or key)
+
+
+def _reference(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, column: str) -> str:
+    """The study's reference if it has a value here, else the first start that has one."""
+    number, _, own = place
+    of_layers = number == LAYERS_TABLE
+    having = {
+        other[1] if of_layers else row
+        for other, table in found.items()
+        if other == place or (of_layers and other[0] == number and other[2] == own)
+        for (row, key), values in table.values.items()
+        if key == column and values
+    }
+    return next((start for start in (outcome.reference, *outcome.starts) if start in having), "")
+
+
+def _rows(
+    outcome: Outcome, here: TableValues, paper: PaperTable, number: str, columns: Sequence[Column]
+) -> dict[str, str]:
+    having = {row for row, _ in here.values}
+    if number == LAYERS_TABLE:
+        known = list(LAYERS) if columns else []
+        titles: Mapping[str, str] = LAYERS
+    else:
+        tasks = {PRETRAINING} if number == PRETRAINING else {task for column in columns for task in column.tasks}
+        planned = {run.start for run in outcome.runs.values() if run.task in tasks}
+        known = [start for start in outcome.starts if start in planned | having]
+        known += [row for row in paper.rows if paper.figures.get(row) and row not in known]
+        titles = {**paper.rows, **outcome.starts}
+    return {row: titles.get(row, row) for row in [*known, *sorted(having - set(known))]}
+
+
+def _state(outcome: Outcome, tasks: Sequence[str], start: str, values: Sequence[Value]) -> tuple[str, tuple[str, ...]]:
+    having = {value.run for value in values}
+    planned = [run for run in outcome.runs.values() if run.task in tasks and run.start == start]
+    missing = [run for run in planned if run.id not in having]
+    states = {run.state for run in missing}
+    state = next((state for state in (FAILED, DAMAGED, NOT_RUN) if state in states), "")
+    if not state:
+        state = NOT_MEASURED if DONE in states else NOT_PLANNED
+    return "" if values else state, tuple(run.id for run in missing)
+
+
+def _rank(key: str, order: Mapping[str, object]) -> int:
+    return list(order).index(key) if key in order else len(order)

@@ -1,0 +1,87 @@
+"""How numbers and differences are written in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MINUS, DASH = "−", "—"
+
+
+def plain(value: float) -> str:
+    """One decimal, with a true minus; two where one would hide that it is not zero.
+
+    Example:
+        >>> plain(10.44), plain(-2.06), plain(0.04), plain(-0.001)
+        ('10.4', '−2.1', '0.04', '0.0')
+    """
+    text = f"{value:.1f}" if abs(value) >= 0.05 else f"{value:.2f}"
+    if float(text) == 0:
+        return "0.0"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """The same with a plus.
+
+    Example:
+        >>> signed(3.0), signed(-3.0), signed(0.0)
+        ('+3.0', '−3.0', '0.0')
+    """
+    text = plain(value)
+    return f"+{text}" if value > 0 and text != "0.0" else text
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun.
+
+    Example:
+        >>> counted(1, "seed"), counted(3, "seed")
+        ('1 seed', '3 seeds')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def seeds(counts: tuple[int, int]) -> str:
+    """Seeds of the two sides of a difference.
+
+    Example:
+        >>> seeds((3, 3)), seeds((3, 2))
+        ('3 seeds', '3 and 2 seeds')
+    """
+    return counted(counts[0], "seed") if counts[0] == counts[1] else f"{counts[0]} and {counts[1]} seeds"
+
+
+def points(value: float) -> str:
+    """Size of a difference.
+
+    Example:
+        >>> points(1.0), points(-2.0)
+        ('1.0 point', '2.0 points')
+    """
+    return f"{plain(abs(value))} point{'' if plain(abs(value)) == '1.0' else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Time in the units that one thinks in.
+
+    Example:
+        >>> duration(71.2), duration(4210), duration(200000)
+        ('71 s', '1 h 10 min', '2 d 7 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names as a sentence lists them.
+
+    Example:
+        >>> listed(["a", "b", "c"])
+        'a, b and c'
+    """
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)
