@@ -1,9 +1,9 @@
-"""Features of many images in a folder of memory-mapped columns, one per layer of a network.
+"""Features of many images in a folder of memory-mapped columns, one per layer of a network::
 
-NAME/features.json   format, layers, number of images, classes, metadata; written last: without it, it is not finished
-NAME/images.json     paths of the images, relative to the root of the data where possible, in order
-NAME/labels.npy      (n,) int64 class of each image, -1 where there is none
-NAME/<layer>.npy     (n, *shape of one image) float32
+    NAME/features.json   format, layers, number of images, classes, metadata; written last: not finished without it
+    NAME/images.json     paths of the images, relative to the root of the data where possible, in order
+    NAME/labels.npy      (n,) int64 class of each image, -1 where there is none
+    NAME/<layer>.npy     (n, *shape of one image) float32
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class FeatureFile:
         return len(self.images)
 
     def layer(self, name: str | None = None) -> np.ndarray:
-        """Values (n, *shape) float32 of a layer, memory-mapped and read-only.
+        """Values ``(n, *shape)`` float32 of a layer, memory-mapped and read-only.
 
         Args:
             name: The layer. None: the only one.
@@ -190,7 +190,7 @@ def write_features(
 
     Args:
         path: Folder to write.
-        layers: Name of each layer and its values (n, *shape).
+        layers: Name of each layer and its values ``(n, *shape)``.
         images: n paths.
         labels: (n,) classes, -1 where there is none; None: no image has one.
         classes: Names of the classes.
@@ -306,7 +306,7 @@ class FeatureWriter:
 
         Args:
             rows: (k,) rows of the images.
-            values: Name of each layer and its values (k, *shape).
+            values: Name of each layer and its values ``(k, *shape)``.
 
         Raises:
             ValueError: If a layer is missing, has another shape or is not finite; it names the image.

@@ -26,7 +26,7 @@ class CocoMetric(MMDetCocoMetric):
     crowds and equal scores included; the tests compare them.
 
     Args:
-        *args, **kwargs: See ``mmdet.CocoMetric``.
+        others: See ``mmdet.CocoMetric``.
         backend: "pycocotools", or "hotcoco" for the metrics "bbox" and "proposal".
 
     Raises:
