@@ -16,7 +16,7 @@ demo: setup ## train and test a SNIPER detector on the embedded sample, with pic
 	@$(PY) tools/misc/demo.py
 
 test: setup ## run the whole test suite
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --dist worksteal
 
 lint: setup ## check style and types
 	@.venv/bin/ruff check .
