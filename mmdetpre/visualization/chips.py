@@ -123,7 +123,10 @@ def _draw_legend(figure: Figure, scales: Sequence[int], negative: bool) -> None:
         handles.append(Line2D([], [], color=_INK, lw=3, ls=(0, (2.5, 1.5)), label="negative chip"))
     handles.append(Line2D([], [], label="valid box: learned in this chip", **valid))
     handles.append(Line2D([], [], label="ignored box: neither object nor background here", **ignored))
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=10, frameon=False, handlelength=2.6)
+    size = 10 if len(handles) < 6 else 8.5  # one line within the figure
+    figure.legend(
+        handles=handles, loc="lower center", ncols=len(handles), fontsize=size, frameon=False, handlelength=2.6
+    )
 
 
 def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Sequence[ChipView], title: str) -> None:

@@ -62,7 +62,7 @@ def draw_cluster_agreement(result: Mapping[str, Any], *, title: str = "") -> Fig
     for side in ("left", "bottom"):
         axis.spines[side].set_color(_GREY)
     axis.tick_params(colors=_INK)
-    axis.legend(frameon=False, fontsize=9, loc="best")
+    axis.legend(framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
     axis.set_title(title or "Do two feature spaces cluster alike?", color=_INK, fontsize=12, fontweight="bold")
     return figure
 
