@@ -22,8 +22,8 @@ KINDS = {
 _VERBS = {
     ("3", "visible"): ("misses", "fewer", "of the visible objects"),
     ("3", "occluded"): ("misses", "fewer", "of the occluded objects"),
-    ("5", ""): ("gives", "less", "accuracy"),
-    ("6", ""): ("gives", "less", "accuracy"),
+    ("5", ""): ("gives", "less", "accuracy after fine-tuning"),
+    ("6", ""): ("gives", "less", "accuracy of a linear classifier"),
 }
 """Table and column -> verb, what less of it is called, and what is counted."""
 
@@ -101,7 +101,7 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
     table, column = first
     rows = [row for row in table.rows if row in outcome.starts]
     effects = tuple(Effect(row, e, verdict(e, table, row == column.reference)) for row, e in _of(table, column, rows))
-    return Answer(task, title, kind, tuple(sentences), _words(table, column)[2], column.reference, effects, table)
+    return Answer(task, title, kind, tuple(sentences), _quantity(table, column), column.reference, effects, table)
 
 
 def verdict(entry: Entry, table: ResultTable, is_reference: bool) -> str:
@@ -125,6 +125,11 @@ def _of(table: ResultTable, column: Column, rows: Sequence[str]) -> list[tuple[s
 def _words(table: ResultTable, column: Column) -> tuple[str, str, str]:
     known = _VERBS.get((table.number, column.key)) or _VERBS.get((table.number, ""))
     return known or ("gives", "less", column.title)
+
+
+def _quantity(table: ResultTable, column: Column) -> str:
+    verb, _, noun = _words(table, column)
+    return column.title if verb == "misses" else noun
 
 
 def _nothing(title: str) -> str:

@@ -24,7 +24,7 @@ class DataSize:
 
     Attributes:
         key, title: Of the data set.
-        roles: Tasks and starts that use it.
+        roles: What it is used for: kinds of tasks, or pre-training.
         sizes: Column -> number, or None where there is nothing to count; empty where the data set was not loaded.
         paper: The paper's sizes, or None.
         root, config: Where it lies, and the config that loads it.
@@ -70,11 +70,8 @@ def _row(outcome: Outcome, entry: Mapping[str, Any]) -> DataSize:
     roles = [str(role) for role in entry.get("roles") or ()]
     names = {name: paper.title for name, paper in DATA_SETS.items()}
     found = next((key_of(name, names) for name in (key, title, *roles) if key_of(name, names) in names), "")
-    titles = tuple(
-        str(outcome.tasks[role].get("title") or role) if role in outcome.tasks else outcome.title_of_start(role)
-        for role in roles
-    )
+    kinds = [str(outcome.tasks[role].get("kind") or role) if role in outcome.tasks else "pre-training" for role in roles]
     return DataSize(
-        key, title, tuple(dict.fromkeys(titles)), sizes, DATA_SETS.get(found), str(entry.get("root") or ""),
+        key, title, tuple(dict.fromkeys(kinds)), sizes, DATA_SETS.get(found), str(entry.get("root") or ""),
         str(entry.get("config") or ""),
     )  # fmt: skip

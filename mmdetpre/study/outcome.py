@@ -193,7 +193,7 @@ def _compare_backbones(outcome: Outcome) -> None:
 
 
 def _read(path: Path, form: str) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN is no number
     if not isinstance(content, dict) or content.get("format") != form:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"its format is {found!r}, expected {form!r}")

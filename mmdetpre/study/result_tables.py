@@ -188,6 +188,8 @@ def _reference(outcome: Outcome, found: Mapping[Place, TableValues], place: Plac
         for (row, key), values in table.values.items()
         if key == column and values
     }
+    if of_layers and len(having) < 2:  # the layers of one detector have nothing to be compared with
+        return ""
     return next((start for start in (outcome.reference, *outcome.starts) if start in having), "")
 
 

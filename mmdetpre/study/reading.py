@@ -1,0 +1,12 @@
+"""What a reader of a report must know, once."""
+
+READING = (
+    "Means are over the seeds of the transfer, ± is their standard deviation. An interval of a difference is Welch's"
+    " t-interval of 95 % over these seeds, with one pre-training per start: it says nothing of what another pre-training"
+    " run would give. It is not corrected for the number of comparisons: of twenty without any difference, one is"
+    " expected to look like one.",
+    "Brackets beside a single value of a probe are its 95 % interval over the test images, with one run: they cover"
+    " neither seeds nor another pre-training.",
+    "The paper's figures are of a ResNet-101 on the full data sets. Where this study uses another model or other data,"
+    " compare the order of the starts, not the level.",
+)

@@ -1,0 +1,98 @@
+"""The tables of a report in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdetpre.study.cell_values import PRETRAINING
+from mmdetpre.study.data_sizes import COLUMNS, DataSize
+from mmdetpre.study.report import Report
+from mmdetpre.study.reading import READING
+from mmdetpre.study.result_tables import Column, Entry, ResultTable
+from mmdetpre.study.wording import DASH, counted, plain, signed
+
+SEE_PAPER = "see paper"
+
+
+def markdown(report: Report) -> str:
+    """Answers and tables. A cell without a number is a dash, with its cause in brackets."""
+    outcome = report.outcome
+    parts = [f"# {outcome.plan.get('title') or outcome.plan.get('name') or 'Study'}"]
+    parts.append("\n".join(f"* {sentence}" for answer in report.answers for sentence in answer.sentences))
+    parts.append("\n\n".join(READING))
+    parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
+    for table in report.tables:
+        number = "Pre-training" if table.number == PRETRAINING else f"{'As table' if table.own else 'Table'} {table.number}"
+        body = _table(report, table) if table.columns else "Nothing in this study belongs here."
+        parts.append(f"**{number}**: {table.title}{' (lower is better)' * table.lower_is_better}\n\n{body}")
+        if table.notes:
+            parts.append("\n".join(f"* {note}" for note in table.notes))
+    if outcome.problems:
+        parts.append("**What could not be used**\n\n" + "\n".join(f"* {problem}" for problem in outcome.problems))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _sizes(rows: Sequence[DataSize]) -> str:
+    head = ["data", *(text for title in COLUMNS.values() for text in (title, "paper"))]
+    lines = []
+    for row in rows:
+        line = [row.title]
+        for column in COLUMNS:
+            size = row.sizes.get(column)
+            line += [DASH if size is None else f"{size:,}", row.of_paper(column) or DASH]
+        lines.append(line)
+    return _lines(head, lines)
+
+
+def _table(report: Report, table: ResultTable) -> str:
+    head = [""]
+    for column in table.columns:
+        head += [column.title, *(["paper"] if column.in_paper else [])]
+        head += [f"to {report.outcome.title_of_start(column.reference)}"] if column.reference else []
+    lines = []
+    for row, title in table.rows.items():
+        line = [title]
+        for column in table.columns:
+            line += _cells(table.entries[row, column.key], column)
+        lines.append(line)
+    return _lines(head, lines)
+
+
+def _cells(entry: Entry, column: Column) -> list[str]:
+    cells = [_own(entry)]
+    if column.in_paper:
+        cells.append(plain(entry.paper) if entry.paper is not None else _no_paper(entry))
+    if column.reference:
+        found = entry.difference
+        if entry.values and entry.start == column.reference:
+            cells.append("reference")
+        elif found is None:
+            cells.append(DASH)
+        elif found.low is None or found.high is None:
+            cells.append(f"{signed(found.value)} (no interval)")
+        else:
+            cells.append(f"{signed(found.value)} [{plain(found.low)}, {plain(found.high)}]")
+    return cells
+
+
+def _own(entry: Entry) -> str:
+    if entry.spread is None:
+        return f"{DASH} ({entry.state})"
+    mean = plain(entry.spread.mean)
+    count, planned = entry.spread.count, entry.spread.count + len(entry.missing)
+    seeds = counted(planned, "seed") if count == planned else f"{count} of {counted(planned, 'seed')}"
+    if entry.spread.deviation is not None:
+        return f"{mean} ± {plain(entry.spread.deviation)} ({seeds})"
+    value = entry.values[0]
+    if value.low is not None and value.high is not None:
+        return f"{mean} [{plain(value.low)}, {plain(value.high)}]"
+    return mean if value.seed is None else f"{mean} ({seeds})"
+
+
+def _no_paper(entry: Entry) -> str:
+    return SEE_PAPER if "not known" in entry.why_no_paper else DASH
+
+
+def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

@@ -1,0 +1,250 @@
+"""A study's folder as the workflow leaves it, written by hand: no training is needed to test a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+SEEDS = (0, 1, 2)
+STARTS = {"scratch": "from scratch", "imagenet_cls": "ImageNet-CLS", "coco": "COCO", "openimages": "OpenImagesV4"}
+AP50 = {"scratch": (30.0, 31.0, 32.0), "imagenet_cls": (50.0, 52.0, 54.0), "coco": (62.0, 64.0, 66.0)}
+MISSED = {"scratch": (40.0, 41.0, 42.0), "imagenet_cls": (30.0, 31.0, 32.0), "coco": (20.0, 21.0, 22.0)}
+MIOU = {"scratch": (40.0, 44.0, 42.0), "imagenet_cls": (60.0, 62.0, 64.0), "coco": (61.0, 66.0, 62.0)}
+TASKS: dict[str, dict[str, Any]] = {
+    "voc_detection": {"kind": "detection", "title": "PASCAL VOC", "data": "voc", "table": "2"},
+    "own_det": {"kind": "detection", "title": "Kangaroos", "data": "own", "table": "2"},
+    "voc_segmentation": {"kind": "segmentation", "title": "PASCAL VOC", "data": "voc_seg", "table": "4"},
+    "caltech256": {"kind": "classification", "title": "Caltech-256", "data": "caltech256", "table": "5"},
+    "caltech256_linear": {"kind": "linear", "title": "Caltech-256", "data": "caltech256", "table": "6"},
+    "caltech256_layers": {"kind": "layers", "title": "Caltech-256", "data": "caltech256", "table": "7"},
+}
+
+
+class FakeStudy:
+    """Writes the files of a study; every method overwrites."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.plan: dict[str, Any] = {
+            "format": "mmdetpre.study/1",
+            "name": "fake",
+            "title": "A study that nobody ran",
+            "file": "studies/fake.yaml",
+            "seeds": list(SEEDS),
+            "reference": "imagenet_cls",
+            "starts": {key: {"title": title} for key, title in STARTS.items()},
+            "tasks": TASKS,
+            "runs": {},
+        }
+
+    def put(self, name: str, content: Any) -> Path:
+        path = self.out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    def planned(self, run: str, task: str, start: str | None = None, seed: int | None = None, *needs: str) -> None:
+        self.plan["runs"][run] = {"task": task, "start": start, "seed": seed, "needs": list(needs)}
+        self.put("study.json", self.plan)
+
+    def record(self, run: str, cells: Mapping[tuple[str, ...], Any] = {}, **change: Any) -> None:  # noqa: B006
+        """``cells``: (table, row, column) or (table, row, column, group) -> value or (value, low, high)."""
+        facts = self.plan["runs"].get(run, {"task": "?", "start": None, "seed": None})
+        rows = []
+        for (table, row, column, *group), value in cells.items():
+            value, low, high = value if isinstance(value, tuple) else (value, None, None)
+            rows.append({"table": table, "row": row, "column": column, "value": value, "low": low, "high": high})
+            rows[-1] |= {"group": group[0]} if group else {}
+        start = facts["start"]
+        self.put(
+            f"records/{run}.json",
+            {
+                "format": "mmdetpre.study.run/1",
+                "run": run,
+                "task": facts["task"],
+                "start": start,
+                "seed": facts["seed"],
+                "finished": "2026-11-25T14:02:11",
+                "seconds": 71.2,
+                "commands": [["mim", "train", "mmdet", "a config.py"], ["mim", "test", "mmdet", "a config.py"]],
+                "config": "configs/det/sniper_voc_sample.py",
+                "config_digest": "c0ffee" * 8,
+                "options": {"train_cfg.max_epochs": 2},
+                "checkpoint": {"file": f"{self.out}/runs/{run}/epoch_2.pth", "sha256": "ab" * 32},
+                "load": None
+                if start in (None, "scratch")
+                else {"verdict": "complete", "digest": f"{start}-digest", "source": f"pretraining/{start}/backbone.pth"},
+                "versions": {"mmdetpre": "0.1.0", "torch": "2.11.0"},
+                "device": "CPU, 2 cores",
+                "cells": rows,
+                "figure": None,
+                "notes": [],
+            }
+            | change,
+        )
+
+    def failure(self, run: str, error: str = "RuntimeError: out of memory", **change: Any) -> None:
+        facts = self.plan["runs"].get(run, {"task": "?", "start": None, "seed": None})
+        self.put(
+            f"failed/{run}.json",
+            {
+                "format": "mmdetpre.study.failure/1",
+                "run": run,
+                "task": facts["task"],
+                "start": facts["start"],
+                "seed": facts["seed"],
+                "finished": "2026-11-25T14:03:00",
+                "seconds": 3.0,
+                "commands": [["mim", "train"]],
+                "exit": 1,
+                "error": error,
+                "log": f"{self.out}/logs/{run}.log",
+            }
+            | change,
+        )
+
+    def picture(self, name: str, size: tuple[int, int] = (1200, 400)) -> None:
+        path = self.out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.linear_gradient("L").resize(size).save(path)
+
+
+@pytest.fixture
+def empty_study(tmp_path: Path) -> FakeStudy:
+    """A study whose plan holds starts and tasks, and no run."""
+    study = FakeStudy(tmp_path / "study")
+    study.put("study.json", study.plan)
+    return study
+
+
+@pytest.fixture
+def fake_study(tmp_path: Path) -> FakeStudy:
+    """A whole study: OpenImages could not be pre-trained, a run failed, one is missing."""
+    return fill(FakeStudy(tmp_path / "study"))
+
+
+@pytest.fixture(scope="module")
+def shared_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
+    """The same for tests that only read."""
+    return fill(FakeStudy(tmp_path_factory.mktemp("shared") / "study"))
+
+
+def fill(study: FakeStudy) -> FakeStudy:
+    for start, score in (("imagenet_cls", ("accuracy", 61.0)), ("coco", ("AP50", 44.5)), ("openimages", None)):
+        run = f"pretraining/{start}"
+        study.planned(run, "pretraining", start)
+        if score:
+            study.record(run, {("pretraining", start, score[0]): score[1]}, load=None)
+        else:
+            study.failure(run, "Traceback ...\nFileNotFoundError: data/OpenImages is not there & <empty>")
+    for start in STARTS:
+        needs = () if start == "scratch" else (f"pretraining/{start}",)
+        for seed in SEEDS:
+            for task in ("voc_detection", "own_det", "voc_segmentation", "caltech256"):
+                run = f"{task}/{start}/seed{seed}"
+                study.planned(run, task, start, seed, *needs)
+                if start != "openimages":
+                    _transfer(study, run, task, start, seed)
+        for task in ("caltech256_linear", "caltech256_layers"):
+            if task == "caltech256_layers" and start in ("scratch", "imagenet_cls"):
+                continue
+            run = f"{task.split('_')[1]}/caltech256/{start}"
+            study.planned(run, task, start, None, *needs)
+            if start == "openimages":
+                continue
+            if task == "caltech256_linear":
+                value = {"scratch": (40.0, 35.0, 45.5), "imagenet_cls": (55.0, 49.0, 60.5), "coco": (53.0, 47.0, 58.5)}
+                study.record(run, {("6", start, "caltech256"): value[start]})
+            else:
+                layers = {"conv5_pooled": (53.2, 47.6, 58.8), "fc1": (37.6, 32.3, 43.1), "fc2": (37.3, 32.1, 42.9)}
+                study.record(run, {("7", layer, "caltech256", start): v for layer, v in layers.items()})
+    for number in "14567":
+        study.planned(f"figures/{number}", "figures", None, None, "voc_detection/coco/seed0")
+    for number, title in (("1", "AP over IoU"), ("4", "mIoU near boundaries"), ("6", "Agreement of clusters")):
+        image = f"figures/figure_{number}.png"
+        study.record(
+            f"figures/{number}",
+            figure={
+                "number": number,
+                "title": title,
+                "caption": "Drawn from seed 0.",
+                "image": image,
+                "data": f"figures/figure_{number}.json",
+            },
+        )
+        if number != "6":
+            study.picture(image)
+    study.failure("figures/5", "ValueError: fewer than two images")
+    study.put(
+        "data.json",
+        {
+            "format": "mmdetpre.study.data/1",
+            "data": [
+                {
+                    "key": "voc",
+                    "title": "PASCAL VOC",
+                    "roles": ["voc_detection"],
+                    "classes": 20,
+                    "train": {"images": 16551, "objects": 40058},
+                    "test": {"images": 4952, "objects": 12032},
+                    "root": "data/VOCdevkit",
+                    "config": "configs/det/sniper_voc.py",
+                },
+                {
+                    "key": "caltech256",
+                    "title": "Caltech-256",
+                    "roles": ["caltech256", "caltech256_linear", "caltech256_layers"],
+                    "classes": 257,
+                    "train": {"images": 15420, "objects": None},
+                    "test": {"images": 15187, "objects": None},
+                    "root": "data/caltech256",
+                    "config": "configs/cls/caltech256.py",
+                },
+                {
+                    "key": "openimages",
+                    "title": "OpenImagesV4",
+                    "roles": ["openimages"],
+                    "classes": 500,
+                    "train": {"images": 1743042, "objects": 14610229},
+                    "test": None,
+                    "root": "data/OpenImages",
+                    "config": "configs/det/sniper_openimages.py",
+                },
+            ],
+        },
+    )
+    return study
+
+
+def _transfer(study: FakeStudy, run: str, task: str, start: str, seed: int) -> None:
+    if task == "voc_detection":
+        if (start, seed) == ("scratch", 2):
+            study.failure(run)
+            return
+        ap50, missed = AP50[start][seed], MISSED[start][seed]
+        study.record(
+            run,
+            {
+                ("2", start, "ap50"): ap50,
+                ("2", start, "ap70"): ap50 - 15,
+                ("3", start, "visible"): missed,
+                ("3", start, "occluded"): missed + 20,
+            },
+            notes=["VOC's 11-point metric."],
+        )
+    elif task == "own_det":
+        if seed == 0:  # one seed only
+            study.record(run, {("2", start, "own_det.ap50"): AP50[start][0] - 20})
+    elif task == "voc_segmentation":
+        miou = MIOU[start][seed]
+        cells = {("4", start, "miou"): miou, ("4", start, "trimap"): miou - 12, ("4", start, "anti_trimap"): miou + 6}
+        study.record(run, cells, notes=["The trimap is 10 pixels wide."])
+    elif start != "scratch":
+        study.record(run, {("5", start, "caltech256"): (80.0, 81.0, 82.0)[seed] - (7 if start == "coco" else 0)})
+
+
