@@ -8,7 +8,7 @@ from typing import Any
 
 from mmdet.datasets import CocoDataset
 
-from mmdetpre.datasets.coco_json import read_coco_json
+from mmdetpre.datasets.coco_json import OBJECT_FLAGS, read_coco_json
 from mmdetpre.datasets.image_size import settle_sizes
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
 from mmdetpre.datasets.packed_dataset import PackedDataset
@@ -27,7 +27,9 @@ class PackedCocoDataset(PackedDataset):
 
     Works wherever ``mmdet.CocoDataset`` does for boxes (training and test loops, ``CocoMetric``): same images in the
     same order, same boxes and labels, ``img_id`` the integer of the file. Boxes are clipped to their image; instance
-    masks are not kept. Crowds are ignored in training. Boxes are half-open x1, y1, x2, y2 in pixels.
+    masks are not kept. Crowds are ignored in training, and so are objects with ``difficult: 1``; VOC's flags
+    ``difficult``, ``occluded`` and ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1,
+    x2, y2 in pixels.
 
     Args:
         ann_file: The JSON.
@@ -85,8 +87,12 @@ class PackedCocoDataset(PackedDataset):
             flags=found.flags,
             ids=found.ids,
             notes=found.dropped,
-            extra={"category_ids": found.category_ids},
+            extra={"category_ids": found.category_ids, "flags": found.known_flags},
         )
+
+    def _instance(self, box: list[float], label: int, flags: int) -> dict:
+        known = self._table.extra.get("flags", ())
+        return super()._instance(box, label, flags) | {f"is_{key}": bool(flags & OBJECT_FLAGS[key]) for key in known}
 
     def _image_id(self, row: int) -> int:
         assert self._table.ids is not None

@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
+
+OBJECT_FLAGS = {"difficult": DIFFICULT, "occluded": OCCLUDED, "truncated": TRUNCATED}
+"""Keys of VOC's flags, 0 or 1, that an annotation may carry beyond COCO's own -> bit of the table's flags."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,10 @@ class CocoBoxes:
         image: (M,) int32 index into ``files``.
         boxes: (M, 4) float32 x1, y1, x2, y2 in pixels, half-open.
         labels: (M,) int16.
-        flags: (M,) uint8, ``IGNORE`` for crowds.
+        flags: (M,) uint8, ``IGNORE`` for crowds and difficult objects, and the bits of `OBJECT_FLAGS`.
         category_ids: Category id of each label.
         dropped: How many annotations were left out, by reason.
+        known_flags: Keys of `OBJECT_FLAGS` that any annotation carries; the file says nothing of the others.
     """
 
     files: list[str]
@@ -40,13 +44,15 @@ class CocoBoxes:
     flags: np.ndarray
     category_ids: list[int]
     dropped: dict[str, int]
+    known_flags: list[str]
 
 
 def read_coco_json(path: str | os.PathLike, classes: Sequence[str], max_images: int | None = None) -> CocoBoxes:
     """Read a detection file of COCO (``instances_*.json``, or ``image_info_*.json`` without annotations).
 
     Boxes come as mmdet's reader gives them: ``[x, y, w, h]`` becomes ``[x, y, x + w, y + h]``; annotations marked
-    ``ignore``, without area, with a side below 1 pixel or outside their image are left out, and counted.
+    ``ignore``, without area, with a side below 1 pixel or outside their image are left out, and counted. The keys of
+    `OBJECT_FLAGS` are read where a file has them.
 
     Args:
         path: The JSON.
@@ -76,6 +82,7 @@ def read_coco_json(path: str | os.PathLike, classes: Sequence[str], max_images: 
     labels = {category: label for label, category in enumerate(category_ids)}
     known = {category["id"] for category in content["categories"]}
     dropped: Counter[str] = Counter()
+    known_flags: set[str] = set()
     rows: list[tuple[int, float, float, float, float, int, int]] = []
     annotations = content.get("annotations", [])
     for ann in tqdm(annotations, desc=f"reading {path.name}", unit=" boxes", disable=len(annotations) < 100_000):
@@ -92,7 +99,12 @@ def read_coco_json(path: str | os.PathLike, classes: Sequence[str], max_images: 
             dropped[reason] += 1
             continue
         x, y, w, h = ann["bbox"]
-        rows.append((i, x, y, x + w, y + h, labels[ann["category_id"]], IGNORE if ann.get("iscrowd") else 0))
+        flags = IGNORE if ann.get("iscrowd") or ann.get("difficult") else 0
+        for key, bit in OBJECT_FLAGS.items():
+            if key in ann:
+                known_flags.add(key)
+                flags |= bit if ann[key] else 0
+        rows.append((i, x, y, x + w, y + h, labels[ann["category_id"]], flags))
     table = np.asarray(rows, np.float64).reshape(-1, 7)
     return CocoBoxes(
         files=[image["file_name"] for image in images],
@@ -104,6 +116,7 @@ def read_coco_json(path: str | os.PathLike, classes: Sequence[str], max_images: 
         flags=table[:, 6].astype(np.uint8),
         category_ids=category_ids,
         dropped=dict(dropped),
+        known_flags=sorted(known_flags),
     )
 
 

@@ -1,0 +1,75 @@
+"""The command ``study.py init``: from a user's own data to a study that can be run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from mmdetpre.study.own_models import MODELS
+
+EXAMPLE = (
+    "Example: python tools/study/study.py init --det my_coco.json --det-images photos --cls my_folder"
+    " --start coco=backbone.pth --start imagenet_cls=torchvision://resnet101 --model paper --out my_study"
+)
+
+
+def add_init_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``init`` to its parser."""
+    parser.epilog = EXAMPLE
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    det = parser.add_argument_group("detection")
+    det.add_argument("--det", type=Path, metavar="DATA", help="COCO JSON, or folder of VOC XML files")
+    det.add_argument("--det-images", type=Path, metavar="DIR", help="its images (default: found beside it)")
+    det.add_argument(
+        "--det-test", type=Path, metavar="DATA", help="the same, to test on (default: a fifth is split off)"
+    )
+    det.add_argument("--det-test-images", type=Path, metavar="DIR", help="images of --det-test (default: --det-images)")
+    cls = parser.add_argument_group("classification")
+    cls.add_argument("--cls", type=Path, metavar="DIR", help="folder with one folder of images per class")
+    cls.add_argument(
+        "--cls-per-class",
+        type=int,
+        metavar="N",
+        help="images of each class to train on, the others are to test on (default: two thirds of the smallest class,"
+        " at most 60)",
+    )
+    study = parser.add_argument_group("study")
+    study.add_argument(
+        "--start",
+        dest="starts",
+        action="append",
+        default=[],
+        metavar="KEY=FILE",
+        help="weights that the backbone starts from, path or address; repeat for more. From scratch is always there. A"
+        " checkpoint of a whole SNIPER detector also gives the rows of Table 7",
+    )
+    study.add_argument(
+        "--model",
+        choices=MODELS,
+        default="paper",
+        help="; ".join(f"{name}: {model.title}" for name, model in MODELS.items()) + " (%(default)s)",
+    )
+    study.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; it must not exist")
+    study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each start (%(default)s)")
+    study.add_argument("--epochs", type=int, metavar="N", help="of each run (default: fitted to the size of the data)")
+    study.add_argument("--split-seed", type=int, default=0, metavar="N", help="seed of the splits (%(default)s)")
+    study.add_argument(
+        "--leave-out-bad",
+        action="store_true",
+        help="go on without images that are missing or broken, boxes that are empty or outside of their image, and"
+        " categories without boxes, and count them",
+    )
+
+
+def run_init(args: argparse.Namespace) -> int:
+    """Write the study; 1 after an error, which is one message on stderr."""
+    from mmdetpre.study.own_data import Settings, init_study  # imports torch and mmdet, for which --help need not wait
+
+    try:
+        print(init_study(Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})))
+    except (OSError, ValueError) as error:
+        print(f"study init: {error}", file=sys.stderr)
+        return 1
+    return 0

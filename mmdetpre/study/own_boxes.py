@@ -1,0 +1,236 @@
+"""A user's boxes, from a COCO JSON or a folder of VOC XML: checked, and in one form."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+from tqdm import tqdm
+
+from mmdetpre.datasets.coco_json import OBJECT_FLAGS
+from mmdetpre.datasets.image_size import read_image_size
+from mmdetpre.study.own_box_files import read_annotations
+
+_KEPT = ("image_id", "category_id", "bbox", "iscrowd", *OBJECT_FLAGS)
+_SHOWN = 3
+_OPTION = "--leave-out-bad"
+_MANY = 2000
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class OwnBoxes:
+    """Images and boxes as COCO's JSON holds them, with nothing in them that cannot be used.
+
+    Attributes:
+        source: What they were read from.
+        images_dir: Folder that file names are relative to, absolute.
+        images: ``id``, ``file_name``, ``width`` and ``height`` (pixels) of each image.
+        annotations: ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in pixels), ``area``,
+            ``iscrowd`` and, where the source knows them, the flags of
+            `mmdetpre.datasets.coco_json.OBJECT_FLAGS`.
+        categories: ``id`` and ``name``, in label order.
+        upright: Whether sizes and boxes count pixels of photos turned by their EXIF orientation; None where no photo is
+            turned.
+        left_out: How many things were left out, by what they are.
+    """
+
+    source: Path
+    images_dir: Path
+    images: list[dict[str, Any]]
+    annotations: list[dict[str, Any]]
+    categories: list[dict[str, Any]]
+    upright: bool | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in label order."""
+        return [category["name"] for category in self.categories]
+
+    def paths(self) -> list[Path]:
+        """Paths of the images."""
+        return [self.images_dir / image["file_name"] for image in self.images]
+
+    def part(self, rows: Sequence[int]) -> OwnBoxes:
+        """Some of the images with their boxes; all categories stay."""
+        images = [self.images[row] for row in rows]
+        kept = {image["id"] for image in images}
+        return replace(self, images=images, annotations=[a for a in self.annotations if a["image_id"] in kept])
+
+    def to_coco(self) -> dict[str, list[dict[str, Any]]]:
+        """The content of a COCO JSON file."""
+        return {"images": self.images, "annotations": self.annotations, "categories": self.categories}
+
+
+def read_own_boxes(
+    source: str | os.PathLike,
+    images_dir: str | os.PathLike | None = None,
+    *,
+    leave_out_bad: bool = False,
+    classes: Sequence[str] | None = None,
+) -> OwnBoxes:
+    """Read a COCO JSON or a folder of VOC XML, and check every image and box.
+
+    Args:
+        source: The JSON, or the folder.
+        images_dir: Folder of the images; found by itself beside the annotations where they have a usual name.
+        leave_out_bad: Go on without images that are missing or cannot be read, boxes that are empty or outside of their
+            image, and categories without boxes, and count them. Otherwise these are errors.
+        classes: The classes of the data that are trained on. Others are an error, and so is none of them having a box;
+            categories get the numbers that these classes have, 1, 2, ....
+
+    Raises:
+        FileNotFoundError: If the file, the folder or images are missing.
+        ValueError: Names what is wrong, and what to change.
+
+    Example:
+        >>> read_own_boxes("my_coco.json", "photos").classes  # doctest: +SKIP
+        ['bolt', 'nut']
+    """
+    source = Path(source)
+    raw = read_annotations(source, images_dir)
+    left_out: Counter[str] = Counter(raw.left_out)
+
+    def refuse(what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
+        if bad and not leave_out_bad:
+            raise kind(f"{source}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to go on without.")
+        left_out.update({what: len(bad)} if bad else {})
+
+    images, missing = _parted(raw.images, lambda image: (raw.images_dir / image["file_name"]).is_file())
+    refuse(
+        f"of {len(raw.images)} images are missing in {raw.images_dir}",
+        [image["file_name"] for image in missing],
+        "Set --det-images to the folder of the images",
+        FileNotFoundError,
+    )
+    headers = _headers([raw.images_dir / image["file_name"] for image in images])
+    found = dict(zip((image["id"] for image in images), headers, strict=True))
+    images, broken = _parted(images, lambda image: found[image["id"]] is not None)
+    refuse("images cannot be read", [image["file_name"] for image in broken], "Replace them")
+    images, upright = _settle_sizes(source, images, found)
+
+    files = {image["id"]: image["file_name"] for image in images}
+    sizes = {image["id"]: (image["width"], image["height"]) for image in images}
+    annotations = [a for a in raw.annotations if a["image_id"] in sizes]
+    for problem, is_bad in _BAD_BOXES.items():
+        annotations, bad = _parted(annotations, lambda a: not is_bad(a["bbox"], *sizes[a["image_id"]]))  # noqa: B023
+        refuse(problem, [f"{a['bbox']} in {files[a['image_id']]}" for a in bad], "Correct the boxes")
+    annotations, ignored = _parted(annotations, lambda a: not a.get("ignore"))
+    left_out.update({"boxes marked ignore": len(ignored)} if ignored else {})
+    if not annotations:
+        gone = "".join(f"; left out: {count} {what}" for what, count in left_out.items())
+        raise ValueError(f"{source}: no box is left to learn from or to test on{gone}.")
+
+    used = {a["category_id"] for a in annotations}
+    categories, empty = _parted(raw.categories, lambda category: category["id"] in used)
+    if classes is None:
+        refuse("categories without boxes", [c["name"] for c in empty], "Remove them from the JSON")
+        classes = [category["name"] for category in categories]
+    elif strange := [c["name"] for c in categories if c["name"] not in classes]:
+        raise ValueError(
+            f"{source} has boxes of {_listed(strange)}, which nothing is trained on: the classes are"
+            f" {', '.join(classes)}. Rename the categories, or leave their boxes out."
+        )
+    number = {name: label for label, name in enumerate(classes, start=1)}
+    renumbered = {category["id"]: number[category["name"]] for category in categories}
+    return OwnBoxes(
+        source=source,
+        images_dir=raw.images_dir.resolve(),
+        images=images,
+        annotations=[_clean(i, a, renumbered) for i, a in enumerate(annotations, start=1)],
+        categories=[{"id": label, "name": name} for name, label in number.items()],
+        upright=upright,
+        left_out=dict(left_out),
+    )
+
+
+def _is_empty(box: Sequence[float], width: int, height: int) -> bool:
+    return box[2] < 1 or box[3] < 1
+
+
+def _is_outside(box: Sequence[float], width: int, height: int) -> bool:
+    x, y, w, h = box
+    return min(x + w, width) - max(x, 0) < 1 or min(y + h, height) - max(y, 0) < 1
+
+
+_BAD_BOXES: dict[str, Callable[..., bool]] = {
+    "boxes are empty (a side below 1 pixel)": _is_empty,
+    "boxes lie outside of their image": _is_outside,
+}
+
+
+def _clean(number: int, annotation: dict[str, Any], renumbered: dict[Any, int]) -> dict[str, Any]:
+    kept = {key: annotation[key] for key in _KEPT if key in annotation}
+    x, y, w, h = (float(value) for value in annotation["bbox"])
+    crowd = int(bool(annotation.get("iscrowd") or annotation.get("difficult")))
+    kept |= {"id": number, "category_id": renumbered[annotation["category_id"]], "bbox": [x, y, w, h], "iscrowd": crowd}
+    area = annotation.get("area")
+    return kept | {"area": area if isinstance(area, int | float) and area > 0 and math.isfinite(area) else w * h}
+
+
+Header = tuple[tuple[int, int], tuple[int, int]]
+"""Width and height of an image as it is stored, and turned by its EXIF orientation."""
+
+
+def _headers(paths: Sequence[Path]) -> list[Header | None]:
+    """The headers of images; None where there is no image in the file."""
+
+    def read(path: Path) -> Header | None:
+        try:
+            with Image.open(path) as image:
+                stored = image.size
+            return stored, read_image_size(str(path))
+        except Exception:  # damaged headers make Pillow raise OSError, SyntaxError, ValueError, struct.error ...
+            return None
+
+    with ThreadPoolExecutor(16) as pool:
+        bar = tqdm(pool.map(read, paths), "reading image sizes", len(paths), unit=" images", disable=len(paths) < _MANY)
+        return list(bar)
+
+
+def _settle_sizes(
+    source: Path, images: Iterable[dict[str, Any]], found: dict[Any, Header | None]
+) -> tuple[list[dict[str, Any]], bool | None]:
+    """Images with their sizes, and whether these are of photos turned by their EXIF orientation."""
+    settled, wrong, turned = [], [], {True: [], False: []}  # type: ignore[var-annotated]
+    for image in images:
+        header = found[image["id"]]
+        assert header is not None
+        told = (image.get("width") or 0, image.get("height") or 0)
+        size = told if min(told) > 0 else header[0]
+        if size not in header:
+            wrong.append(f"{image['file_name']} has {header[1][0]} x {header[1][1]} pixels, not {size[0]} x {size[1]}")
+        elif header[0] != header[1]:
+            turned[size == header[1]].append(image["file_name"])
+        settled.append({"id": image["id"], "file_name": image["file_name"], "width": size[0], "height": size[1]})
+    if wrong:
+        raise ValueError(
+            f"{source}: {len(wrong)} images have another size than their annotations say: {_listed(wrong)}. The boxes"
+            " are in pixels of another version of these images: use the images that were annotated."
+        )
+    if turned[True] and turned[False]:
+        raise ValueError(
+            f"{source}: photos with an EXIF orientation are annotated in two ways, turned ({_listed(turned[True])}) and"
+            f" as they are stored ({_listed(turned[False])}). Turn them all, for example with `exiftran -ai`, and correct"
+            " width, height and boxes."
+        )
+    return settled, bool(turned[True]) if turned[True] or turned[False] else None
+
+
+def _parted(items: Iterable[Item], good: Callable[[Item], bool]) -> tuple[list[Item], list[Item]]:
+    parts: tuple[list[Item], list[Item]] = ([], [])
+    for item in items:
+        parts[not good(item)].append(item)
+    return parts
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -1,0 +1,120 @@
+"""A user's folder of images per class: checked, and split with a seed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmdetpre.datasets.class_folders import list_class_folders, split_images
+from mmdetpre.datasets.image_size import read_image_sizes
+from mmdetpre.study.own_split import same_files
+
+MOST_PER_CLASS = 60
+"""Images per class to train on, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""
+_PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class OwnClasses:
+    """Images in one folder per class, split.
+
+    Attributes:
+        root: Folder of the class folders, absolute.
+        counts: Images of each class, both parts together, by folder in label order.
+        train, test: ``folder/file`` of the images of each part.
+        per_class: Images of each class to train on.
+        left_out: How many images were left out, by why.
+    """
+
+    root: Path
+    counts: dict[str, int]
+    train: list[str]
+    test: list[str]
+    per_class: int
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def read_own_classes(
+    root: str | os.PathLike, per_class: int | None = None, seed: int = 0, *, leave_out_bad: bool = False
+) -> OwnClasses:
+    """Read and split a folder that holds one folder of images per class.
+
+    Of copies of one photo in a class, the first stays: so none is trained on and tested on as well.
+
+    Args:
+        root: The folder.
+        per_class: Images of each class to train on; None: two thirds of the smallest class, at most 60.
+        seed: Seed of the split, see `mmdetpre.datasets.class_folders.split_images`.
+        leave_out_bad: Go on without images that cannot be read, and without photos that lie in several classes, and
+            count them. Otherwise these are errors.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no class folder in it.
+        ValueError: If there are fewer than two classes, a class is empty or too small, or an image is bad.
+
+    Example:
+        >>> read_own_classes("my_folder", per_class=20).counts  # doctest: +SKIP
+        {'cat': 40, 'dog': 38}
+    """
+    root = Path(root)
+    if root.is_dir() and (parts := sorted(p.name for p in root.iterdir() if p.is_dir() and p.name.lower() in _PARTS)):
+        raise ValueError(
+            f"{root} holds {', '.join(parts)}, which are parts, not classes: put the images of each class into one"
+            " folder; the split is drawn."
+        )
+    images = list_class_folders(root)
+    if len(images) < 2:
+        raise ValueError(f"{root} holds one class folder, {next(iter(images))}: classification needs two at least.")
+    paths = [f"{folder}/{file}" for folder, files in images.items() for file in files]
+    bad: dict[str, list[str]] = {}
+    sizes = read_image_sizes([str(root / path) for path in paths])
+    bad["images that cannot be read"] = [path for path, size in zip(paths, sizes, strict=True) if size.min() <= 0]
+    broken = set(bad["images that cannot be read"])
+    paths = [path for path in paths if path not in broken]
+
+    copies, twice = [], []
+    for group in same_files([root / path for path in paths]):
+        names = [paths[i] for i in group]
+        if len({name.split("/")[0] for name in names}) > 1:
+            twice += names
+        else:
+            copies += names[1:]
+    bad["images that lie in several classes"] = twice
+    for what, names in bad.items():
+        if names and not leave_out_bad:
+            raise ValueError(
+                f"{root}: {len(names)} {what}: {_listed(names)}. Replace or remove them, or add --leave-out-bad to go"
+                " on without."
+            )
+    gone = {*copies, *twice}
+    kept = {
+        folder: [p.split("/")[1] for p in paths if p.startswith(f"{folder}/") and p not in gone] for folder in images
+    }
+    per_class = _per_class(root, {folder: len(files) for folder, files in kept.items()}, per_class)
+    train, test = split_images(kept, per_class, seed)
+    left_out = {what: len(names) for what, names in bad.items() if names}
+    if copies:
+        left_out["copies of an image of the same class"] = len(copies)
+    return OwnClasses(root.resolve(), {f: len(files) for f, files in kept.items()}, train, test, per_class, left_out)
+
+
+def _per_class(root: Path, counts: Mapping[str, int], per_class: int | None) -> int:
+    smallest = min(counts.values())
+    if per_class is None:
+        per_class = max(1, min(MOST_PER_CLASS, 2 * smallest // 3))
+    if per_class < 1:
+        raise ValueError(f"--cls-per-class is {per_class}: give at least 1 image of each class to train on.")
+    if small := [f"{folder} ({count})" for folder, count in counts.items() if count <= per_class]:
+        raise ValueError(
+            f"{root}: {len(small)} of {len(counts)} classes have fewer than {per_class + 1} different images,"
+            f" {per_class} to train on and at least one to test on: {_listed(small)}. Set --cls-per-class lower, add"
+            " images, or move these folders away."
+        )
+    return per_class
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

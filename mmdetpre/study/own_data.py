@@ -1,0 +1,205 @@
+"""A study of a user's own data: what was found in them, and the folder that runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdetpre.config_files import find_config
+from mmdetpre.datasets.class_folders import write_split
+from mmdetpre.study.own_boxes import OwnBoxes, read_own_boxes
+from mmdetpre.study.own_classes import read_own_classes
+from mmdetpre.study.own_configs import classification_config, detection_config, detection_scratch_config
+from mmdetpre.study.own_models import MODELS
+from mmdetpre.study.own_recipe import detection_recipe
+from mmdetpre.study.own_split import same_files, split_images_by_class
+from mmdetpre.study.own_starts import read_own_starts
+from mmdetpre.study.own_study_file import study_file
+from mmdetpre.study.own_summary import describe_boxes, describe_classes, describe_starts
+
+_GENERAL = re.compile(
+    r"(ann\w*|images?|labels?|xml|coco|train\w*|instances_\w+|result|\d+_ObjectCategories)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user asks for; the arguments of ``study.py init``.
+
+    Attributes:
+        out: Folder to write; it must not exist.
+        det: COCO JSON or folder of VOC XML; None: no detection.
+        det_images: Folder of its images.
+        det_test: The same to test on; None: a part is split off.
+        det_test_images: Folder of the images to test on; None: as ``det_images``.
+        cls: Folder of class folders; None: no classification.
+        cls_per_class: Images of each class to train on.
+        starts: ``KEY=FILE`` of each.
+        model: Key of `mmdetpre.study.own_models.MODELS`.
+        seeds: Number of seeds of the study.
+        epochs: Of both tasks; None: fitted to the data.
+        split_seed: Seed of the splits.
+        leave_out_bad: Go on without what cannot be used.
+    """
+
+    out: Path
+    det: Path | None = None
+    det_images: Path | None = None
+    det_test: Path | None = None
+    det_test_images: Path | None = None
+    cls: Path | None = None
+    cls_per_class: int | None = None
+    starts: Sequence[str] = ()
+    model: str = "paper"
+    seeds: int = 3
+    epochs: int | None = None
+    split_seed: int = 0
+    leave_out_bad: bool = False
+
+
+def init_study(settings: Settings) -> str:
+    """Look at a user's data and write the folder of a study of them: ``study.yaml``, ``configs/`` and ``data/``.
+
+    Nothing is written before everything was checked, and the folder appears at once.
+
+    Returns:
+        What was found, for people.
+
+    Raises:
+        FileExistsError: If the folder exists.
+        FileNotFoundError, ValueError: If something is wrong with the data, the starts or the settings.
+
+    Example:
+        >>> print(init_study(Settings(Path("my_study"), cls=Path("my_folder"), model="sample")))  # doctest: +SKIP
+    """
+    out = settings.out
+    if out.exists():
+        raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
+    _check(settings)
+    choice = MODELS[settings.model]
+    starts = read_own_starts(settings.starts, find_config(choice.reference), published=settings.model != "sample")
+    texts: dict[str, str] = {}
+    found = [f"Model: {choice.title}."]
+    boxes_title = classes_title = None
+    scales, trained = 1, {}
+    if settings.det is not None:
+        boxes_title = _title(settings.det)
+        train, test = _detection_parts(settings)
+        recipe = detection_recipe(train, choice, settings.epochs)
+        scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
+        texts["data/own_det_train.json"] = json.dumps(train.to_coco())
+        texts["data/own_det_test.json"] = json.dumps(test.to_coco())
+        texts["configs/own_det.py"] = detection_config(choice, recipe, train, test, boxes_title)
+        if choice.frozen:
+            texts["configs/own_det_scratch.py"] = detection_scratch_config()
+        found.append(describe_boxes(boxes_title, train, test, recipe, split=settings.det_test is None))
+    if settings.cls is not None:
+        classes_title = _title(settings.cls)
+        classes = read_own_classes(
+            settings.cls, settings.cls_per_class, settings.split_seed, leave_out_bad=settings.leave_out_bad
+        )
+        trained["own_cls"] = epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
+        texts["configs/own_cls.py"] = classification_config(choice, classes, epochs, classes_title)
+        found.append(describe_classes(classes_title, classes, epochs))
+    texts |= {f"configs/start_{start.key}.py": start.detector for start in starts if start.detector}
+    texts["study.yaml"] = study_file(
+        name=out.name,
+        out=Path(os.path.abspath(out), "results"),
+        seeds=settings.seeds,
+        starts=starts,
+        boxes=boxes_title,
+        classes=classes_title,
+        choice=choice,
+        epochs=trained,
+        scales=scales,
+    )
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
+        study = Path(folder, "study")
+        for name, text in texts.items():
+            (study / name).parent.mkdir(parents=True, exist_ok=True)
+            (study / name).write_text(text, encoding="utf-8")
+        if settings.cls is not None:
+            (study / "data").mkdir(exist_ok=True)
+            write_split(study / "data" / "own_cls_train.txt", classes.train)
+            write_split(study / "data" / "own_cls_test.txt", classes.test)
+        os.rename(study, out)
+    found.append(describe_starts(starts))
+    return "\n\n".join([*found, _next_steps(settings, texts)])
+
+
+def _check(settings: Settings) -> None:
+    if settings.det is None and settings.cls is None:
+        raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
+    if settings.model not in MODELS:
+        raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
+    for name in ("seeds", "epochs"):
+        if (value := getattr(settings, name)) is not None and value < 1:
+            raise ValueError(f"--{name} is {value}: give 1 or more.")
+    for name, needed in (("det_images", "det"), ("det_test", "det"), ("cls_per_class", "cls")):
+        if getattr(settings, name) is not None and getattr(settings, needed) is None:
+            raise ValueError(f"--{name.replace('_', '-')} needs --{needed}.")
+    if settings.det_test_images is not None and settings.det_test is None:
+        raise ValueError("--det-test-images needs --det-test.")
+
+
+def _parent(out: Path) -> Path:
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    return out.absolute().parent
+
+
+def _detection_parts(settings: Settings) -> tuple[OwnBoxes, OwnBoxes]:
+    assert settings.det is not None
+    train = read_own_boxes(settings.det, settings.det_images, leave_out_bad=settings.leave_out_bad)
+    if settings.det_test is not None:
+        images = settings.det_test_images or settings.det_images
+        bad = settings.leave_out_bad
+        test = read_own_boxes(settings.det_test, images, leave_out_bad=bad, classes=train.classes)
+        _require_other_images(train, test)
+        return train, test
+    row = {image["id"]: i for i, image in enumerate(train.images)}
+    shown: list[set[int]] = [set() for _ in train.images]
+    for annotation in train.annotations:
+        if not annotation["iscrowd"]:
+            shown[row[annotation["image_id"]]].add(annotation["category_id"])
+    names = [image["file_name"] for image in train.images]
+    try:
+        rows = split_images_by_class(names, same_files(train.paths()), shown, seed=settings.split_seed)
+    except ValueError as error:
+        raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
+    return train.part(rows[0]), train.part(rows[1])
+
+
+def _require_other_images(train: OwnBoxes, test: OwnBoxes) -> None:
+    paths, first = [*train.paths(), *test.paths()], len(train.images)
+    both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
+    if both:
+        pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
+        raise ValueError(
+            f"{len(both)} images are in {train.source} and in {test.source} as well: {pairs}"
+            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them."
+        )
+
+
+def _title(source: Path) -> str:
+    """What the data are called: the nearest name of the path that says more than that here are annotations."""
+    path = Path(os.path.abspath(source))
+    names = [path.stem if path.is_file() else path.name, *(parent.name for parent in path.parents)]
+    return next((name for name in names if name and not _GENERAL.fullmatch(name)), names[0])
+
+
+def _next_steps(settings: Settings, texts: Mapping[str, str]) -> str:
+    out = settings.out
+    look = (
+        f"Look at the chips:  python tools/misc/browse_chips.py {out}/configs/own_det.py --out-dir {out}/chips\n"
+        if settings.det is not None
+        else ""
+    )
+    return (
+        f"Written to {out}: {', '.join(sorted(texts))}\n"
+        f"{look}Run the study:      python tools/study/study.py run {out}/study.yaml"
+    )

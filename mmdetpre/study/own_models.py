@@ -1,0 +1,111 @@
+"""The two sizes of model that a study of a user's own data can have, and how much each is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much a task is trained.
+
+    Attributes:
+        batch: Chips or images per step.
+        steps: Steps to aim at.
+        epochs: The fewest and the most epochs.
+    """
+
+    batch: int
+    steps: int
+    epochs: tuple[int, int]
+
+    def epochs_for(self, items: int) -> int:
+        """Epochs for so many chips or images per epoch: those that come nearest to the steps, within the bounds.
+
+        Example:
+            >>> Amount(64, 5000, (30, 150)).epochs_for(15420), Amount(64, 5000, (30, 150)).epochs_for(2040)
+            (30, 150)
+        """
+        least, most = self.epochs
+        return min(max(round(self.steps / self.steps_per_epoch(items)), least), most)
+
+    def steps_per_epoch(self, items: int) -> int:
+        """Steps of one epoch."""
+        return max(1, -(-items // self.batch))
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A size of model, with the shipped files that make it up.
+
+    Attributes:
+        name: As the command line has it.
+        title: One line for people.
+        reference: Config whose backbone the starts have to fit.
+        detection, classification: Files of ``configs/_base_``.
+        chip_size: Side of a chip in pixels.
+        detection_amount, classification_amount: How much is trained.
+        frozen: Whether the detector freezes its first stages, which a start from scratch must not.
+        probe_crop: Side in pixels of the images of a probe; None: the usual 224.
+    """
+
+    name: str
+    title: str
+    reference: str
+    detection: tuple[str, ...]
+    classification: tuple[str, ...]
+    chip_size: int
+    detection_amount: Amount
+    classification_amount: Amount
+    frozen: bool
+    probe_crop: int | None = None
+
+
+MODELS: Mapping[str, ModelChoice] = {
+    "sample": ModelChoice(
+        name="sample",
+        title="ResNet-18 of quarter width, chips of 128 pixels, for a CPU",
+        reference="det/sniper_voc_sample.py",
+        detection=(
+            "models/sniper_r18_sample.py",
+            "datasets/coco_chips_sample.py",
+            "schedules/sniper_sample.py",
+            "tta/three_scales_sample.py",
+            "runtime.py",
+        ),
+        classification=(
+            "models/resnet18_cls_sample.py",
+            "datasets/caltech256_sample.py",
+            "schedules/cls_sample.py",
+            "runtime_mmpretrain.py",
+        ),
+        chip_size=128,
+        detection_amount=Amount(16, 50, (2, 30)),
+        classification_amount=Amount(20, 50, (3, 30)),
+        frozen=False,
+        probe_crop=96,
+    ),
+    "paper": ModelChoice(
+        name="paper",
+        title="ResNet-101 with deformable conv5, chips of 512 pixels, for GPUs",
+        reference="det/sniper_voc.py",
+        detection=(
+            "models/sniper_r101_dcn.py",
+            "datasets/coco_chips.py",
+            "schedules/sniper_14e_voc.py",
+            "tta/three_scales.py",
+            "runtime.py",
+        ),
+        classification=(
+            "models/resnet101_dcn_cls.py",
+            "datasets/crops_224.py",
+            "schedules/cls_finetune_30e.py",
+            "runtime_mmpretrain.py",
+        ),
+        chip_size=512,
+        detection_amount=Amount(16, 5000, (14, 100)),
+        classification_amount=Amount(64, 5000, (30, 150)),
+        frozen=True,
+    ),
+}

@@ -1,0 +1,92 @@
+"""What a detection config takes from a user's boxes: chips, sizes to keep in the test, epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdetpre.chips.coverage import CoverageReport, coverage_report
+from mmdetpre.chips.proposal import propose_settings
+from mmdetpre.chips.settings import ChipSettings
+from mmdetpre.study.own_boxes import OwnBoxes
+from mmdetpre.study.own_models import ModelChoice
+
+_WIDER_ABOVE, _WIDER_BELOW = 1.15, 0.75  # about as COCO's ranges of the test are wider than those of training
+
+
+@dataclass(frozen=True)
+class DetectionRecipe:
+    """What the detection config takes from the data.
+
+    Attributes:
+        chips: Scales and valid ranges.
+        coverage: What these make of the training part.
+        test_ranges: Sizes that each scale keeps in the test, as ``MultiScaleTTA`` takes them.
+        epochs, steps: Epochs, and steps in all of them.
+    """
+
+    chips: ChipSettings
+    coverage: CoverageReport
+    test_ranges: tuple[tuple[float, float], ...]
+    epochs: int
+    steps: int
+
+    @property
+    def test_side(self) -> int:
+        """Longer image side of the test at one scale: the middle one."""
+        return self.chips.scales[(len(self.chips.scales) - 1) // 2][1]
+
+
+def detection_recipe(boxes: OwnBoxes, choice: ModelChoice, epochs: int | None = None) -> DetectionRecipe:
+    """Fit chips and epochs to the training part.
+
+    Args:
+        boxes: The training part.
+        choice: Size of the model.
+        epochs: Train so many epochs instead.
+
+    Raises:
+        ValueError: If no box can be learned.
+    """
+    sizes, offsets, corners, ignore = _columns(boxes)
+    chips = propose_settings(sizes, offsets, corners, ignore=ignore, chip_size=choice.chip_size)
+    coverage = coverage_report(sizes, offsets, corners, chips, ignore=ignore)
+    amount = choice.detection_amount
+    epochs = epochs or amount.epochs_for(coverage.chips)
+    return DetectionRecipe(
+        chips,
+        coverage,
+        widened([(lo, hi) for lo, hi in chips.valid_ranges]),
+        epochs,
+        epochs * amount.steps_per_epoch(coverage.chips),
+    )
+
+
+def widened(valid_ranges: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Sizes to keep of each scale in a test: somewhat wider than what it learned, open ends stay open.
+
+    Example:
+        >>> widened([(-1, 80), (40, -1)])
+        ((-1, 92.0), (30.0, -1))
+    """
+    return tuple(
+        (lo if lo < 0 else round(_WIDER_BELOW * lo, 1), hi if hi < 0 else round(_WIDER_ABOVE * hi, 1))
+        for lo, hi in valid_ranges
+    )
+
+
+def _columns(boxes: OwnBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sizes, offsets, corners (clipped to the image) and crowds of the boxes, sorted by image."""
+    row = {image["id"]: i for i, image in enumerate(boxes.images)}
+    sizes = np.array([(image["width"], image["height"]) for image in boxes.images], np.int64)
+    owner = np.array([row[a["image_id"]] for a in boxes.annotations], np.int64)
+    order = np.argsort(owner, kind="stable")
+    corners = np.array([a["bbox"] for a in boxes.annotations], np.float64).reshape(-1, 4)[order]
+    corners[:, 2:] += corners[:, :2]
+    limits = np.tile(sizes[owner[order]], 2)
+    corners = np.clip(corners, 0, limits)
+    crowds = np.array([bool(a["iscrowd"]) for a in boxes.annotations], bool)[order]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(sizes)))])
+    return sizes, offsets, corners.astype(np.float32), crowds

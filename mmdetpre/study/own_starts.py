@@ -1,0 +1,138 @@
+"""What a user's study starts from: files of weights, checked to fit the model before anything is written."""
+
+from __future__ import annotations
+
+import os
+import pprint
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdetpre.analysis.feature_extraction import open_feature_source
+from mmdetpre.analysis.layer_probes import TABLE_7
+from mmdetpre.evaluation.run_files import named_files
+from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
+from mmdetpre.transfer.config_text import literal_config
+from mmdetpre.transfer.inspect_backbone import inspect_into
+from mmdetpre.transfer.key_map import KeyMapError
+from mmdetpre.transfer.load_report import BackboneNotLoaded
+
+TITLES = {
+    "imagenet_cls": "ImageNet-CLS",
+    "imagenet_loc": "ImageNet-LOC",
+    "coco": "COCO",
+    "openimages": "OpenImagesV4",
+}
+"""What the tables call the starts of the paper; another one is called by its key."""
+_SCRATCH = "scratch"
+_PUBLISHED = re.compile(r"^(torchvision|open-mmlab|mmcls|jhu|bcls)://")
+
+
+@dataclass(frozen=True)
+class OwnStart:
+    """Weights that a backbone starts from.
+
+    Attributes:
+        key: Name in the study.
+        title: Name in the tables.
+        checkpoint: Absolute path, or address.
+        found: What the check of the file said, one line.
+        detector: Text of a config of the whole detector in the file, whose layers can be probed; None if it holds none.
+    """
+
+    key: str
+    title: str
+    checkpoint: str
+    found: str
+    detector: str | None = None
+
+
+def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool = True) -> list[OwnStart]:
+    """Starts of ``KEY=FILE`` arguments, each checked against the backbone of a config.
+
+    An address (``torchvision://resnet101``) is not fetched, so that it is checked only when the study loads it.
+
+    Args:
+        arguments: One per start.
+        config: The config.
+        published: Whether published weights can fit its backbone.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If an argument has another form, a key is taken or no key, or a file does not fit.
+
+    Example:
+        >>> read_own_starts(["coco=backbone.pth"], find_config("det/sniper_voc.py"))  # doctest: +SKIP
+    """
+    starts = []
+    for argument in arguments:
+        key, _, source = argument.partition("=")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or not source:
+            raise ValueError(
+                f"--start {argument} has another form than KEY=FILE, such as coco=backbone.pth; a key is of small"
+                " letters, digits and underscores."
+            )
+        if key == _SCRATCH:
+            raise ValueError("--start scratch=...: scratch is the start without weights, which every study has.")
+        if "," in source:
+            raise ValueError(
+                f"--start {argument}: a comma in a path makes a list of it on mim's command line; rename it."
+            )
+        if "://" in source:
+            if not published and _PUBLISHED.match(source):
+                raise ValueError(
+                    f"--start {argument} does not fit --model sample: its backbone is a ResNet-18 of quarter width, of"
+                    " which nobody has published weights. Use --model paper, or weights of a *_sample config."
+                )
+            starts.append(OwnStart(key, TITLES.get(key, key), source, "an address; fetched and checked by the study"))
+        else:
+            starts.append(_from_file(argument, key, source, config))
+    named_files(arguments, "coco=backbone.pth")  # no key twice
+    return starts
+
+
+def _from_file(argument: str, key: str, source: str, config: Path) -> OwnStart:
+    if not Path(source).is_file():
+        raise FileNotFoundError(f"--start {argument}: there is no file {source}.")
+    try:
+        checkpoint = read_checkpoint(source)
+        report, _ = inspect_into(checkpoint, config)
+    except (CheckpointError, KeyMapError, OSError) as error:
+        raise ValueError(f"--start {argument} does not fit: {error}") from error
+    if not report.good:
+        reasons = "\n".join(f"    {reason}" for reason in report.reasons)
+        raise ValueError(
+            f"--start {argument} does not fit the backbone of this --model, {report.target}"
+            f"{f'; the file holds {report.source_description}' if report.source_description else ''}:\n{reasons}\n"
+            "  Full report: python tools/model_converters/inspect_backbone.py FILE --into CONFIG"
+        )
+    detector = _detector(checkpoint, Path(source))
+    found = f"{report.verdict}, {len(report.matched)} tensors"
+    found += "; a whole detector, its layers are probed too" if detector else ""
+    return OwnStart(key, TITLES.get(key, key), os.path.abspath(source), found, detector)
+
+
+def _detector(checkpoint: Checkpoint, source: Path) -> str | None:
+    """A config of the model in a checkpoint, if it has the layers of Table 7.
+
+    Of the config that the checkpoint carries, literal values are read and nothing is executed.
+    """
+    model = literal_config(str(checkpoint.meta.get("cfg", ""))).get("model")
+    if not isinstance(model, dict) or "roi_head" not in model:
+        return None
+    text = (
+        f"# The detector in {source.name}, as the checkpoint tells it: for the probes of its layers (Table 7).\n"
+        'default_scope = "mmdet"\n'
+        'custom_imports = dict(imports=["mmdetpre"])\n'
+        f"model = {pprint.pformat(model, width=110, sort_dicts=False)}\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "detector.py")
+        config.write_text(text, encoding="utf-8")
+        try:
+            open_feature_source(config, str(source), TABLE_7)
+        except (ValueError, KeyError, BackboneNotLoaded):
+            return None
+    return text
