@@ -1,4 +1,6 @@
-"""Features of many images in a folder of memory-mapped columns, one per layer of a network::
+"""Features of many images in a folder of memory-mapped columns, one per layer of a network.
+
+The folder NAME holds::
 
     NAME/features.json   format, layers, number of images, classes, metadata; written last: not finished without it
     NAME/images.json     paths of the images, relative to the root of the data where possible, in order
