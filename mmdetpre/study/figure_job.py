@@ -1,0 +1,189 @@
+"""Runs that draw: Figures 1 to 9 of the paper from what the other runs left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mmdetpre.analysis.feature_file import read_features
+from mmdetpre.analysis.feature_spaces import image_root
+from mmdetpre.study.plan import config_path, work_dir
+from mmdetpre.study.training_job import last_checkpoint
+
+if TYPE_CHECKING:
+    from mmdetpre.study.job import Job
+
+IMAGES = 4
+"""Images of Figures 8 and 9, each of another class."""
+
+
+class Drawing(NamedTuple):
+    """How a figure is made.
+
+    Attributes:
+        title: In the report.
+        caption: In the report, after the title of the task.
+        tool: Command line tool.
+        arguments: Gives the tool's arguments, without the files to write.
+        data: Suffix of the numbers that it writes beside the picture, or None.
+    """
+
+    title: str
+    caption: str
+    tool: str
+    arguments: Callable[[Job], list[str | Path]]
+    data: str | None
+
+
+def draw_figure(job: Job) -> dict[str, Any]:
+    """Draw one figure.
+
+    Returns:
+        The figure's files and captions, for the record.
+
+    Raises:
+        RunFailed: If the tool fails.
+    """
+    number = job.settings["number"]
+    drawing = DRAWINGS[number]
+    stem = job.out / "figures" / f"figure_{number}"
+    picture = stem.with_suffix(".png")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    numbers = stem.with_suffix(drawing.data) if drawing.data else None
+    files: list[str | Path] = ["--plot", picture] if drawing.data else ["--out", picture]
+    if numbers is not None:
+        files += ["--out", numbers]
+    job.tool(drawing.tool, *drawing.arguments(job), *files, "--force")
+    caption = f"{job.settings['title']}: {drawing.caption}"
+    figure = {
+        "number": str(number),
+        "title": drawing.title,
+        "caption": caption,
+        "image": picture.relative_to(job.out).as_posix(),
+        "data": numbers.relative_to(job.out).as_posix() if numbers else None,
+    }
+    return {"checkpoint": None, "load": None, "cells": [], "figure": figure, "notes": []}
+
+
+def _named(names: Mapping[str, str | Path], flag: str = "--run") -> list[str | Path]:
+    return [word for name, value in names.items() for word in (flag, f"{name}={value}")]
+
+
+def _results(suffix: str) -> Callable[[Job], list[str | Path]]:
+    """Files that the tests of the runs left."""
+
+    def arguments(job: Job) -> list[str | Path]:
+        tests = {name: work_dir(job.out, run) / "test" for name, run in job.settings["runs"].items()}
+        return _named({name: test / suffix for name, test in tests.items()})
+
+    return arguments
+
+
+def _features(job: Job) -> list[str | Path]:
+    folders = {name: work_dir(job.out, run) / "test" for name, run in job.settings["runs"].items()}
+    return [*_named(folders), "--layer", "conv5_pooled"]
+
+
+def _few_pairs(job: Job) -> list[str | Path]:
+    """With few images the numbers of clusters of the paper would be one image each."""
+    images = len(read_features(Path(job.settings["images"])))
+    close, distant = max(4, min(1001, images // 10)), 4
+    return [*_features(job), *_clusters(job), "--close-k", str(close), "--distant-k", str(distant)]
+
+
+def _agreement(job: Job) -> list[str | Path]:
+    images = len(read_features(Path(job.settings["images"])))
+    steps = np.unique(np.geomspace(2, max(4, min(1000, images // 3)), 12).round().astype(int))
+    return [*_features(job), *_clusters(job), "--k", *map(str, steps)]
+
+
+def _clusters(job: Job) -> list[str | Path]:
+    return ["--clusters", job.out / "clusters", "--threads", str(job.threads)]
+
+
+def _tsne(job: Job) -> list[str | Path]:
+    features = read_features(Path(job.settings["images"]))
+    perplexity = min(30, (len(features) - 1) // 3)
+    return [*_features(job), "--classes", str(min(10, len(features.classes))), "--perplexity", str(perplexity)]
+
+
+def _one_per_class(job: Job) -> list[str | Path]:
+    """The first image of each of some classes."""
+    features = read_features(Path(job.settings["images"]))
+    rows = [int(np.flatnonzero(features.labels == label)[0]) for label in np.unique(features.labels)[:IMAGES]]
+    return [image_root(features) / features.images[row] for row in rows]
+
+
+def _sizes(job: Job) -> list[str | Path]:
+    return ["--resize-edge", str(job.settings["resize_edge"])] if job.settings["resize_edge"] else []
+
+
+def _activations(job: Job) -> list[str | Path]:
+    config = job.settings["data_config"]
+    models = {name: f"{config},{file}" for name, file in job.settings["backbones"].items()}
+    return [*_one_per_class(job), *_named(models, "--model"), *_sizes(job)]
+
+
+def _masked(job: Job) -> list[str | Path]:
+    runs = job.settings["runs"]
+    models = {n: f"{config_path(job.out, run)},{last_checkpoint(work_dir(job.out, run))}" for n, run in runs.items()}
+    crop = ["--crop", str(job.settings["crop"])] if job.settings["crop"] else []
+    return [*_one_per_class(job), *_named(models, "--model"), *_sizes(job), *crop]
+
+
+def _maps(job: Job) -> list[str | Path]:
+    first = next(iter(job.settings["runs"].values()))
+    return [
+        *_results("maps")(job),
+        "--config",
+        config_path(job.out, first),
+        "--largest-difference",
+        str(IMAGES),
+    ]
+
+
+def _boxes(job: Job) -> list[str | Path]:
+    return [*_results("results.npz")(job), "--largest-difference", "6"]
+
+
+DRAWINGS: Mapping[int, Drawing] = {
+    1: Drawing(
+        "mAP over the IoU threshold", "one curve per start, first seed.", "analysis_tools/iou_sweep.py",
+        _results("results.json"), ".json",
+    ),
+    2: Drawing(
+        "Detections of two starts", "images where they differ most, first seed.",
+        "visualizations/compare_detections.py", _boxes, None,
+    ),
+    3: Drawing(
+        "Segmentations of two starts", "images where they differ most, first seed.",
+        "visualizations/compare_segmentations.py", _maps, None,
+    ),
+    4: Drawing(
+        "mIoU near boundaries and away from them", "over the width of the trimap, first seed.",
+        "analysis_tools/trimap_curves.py", _results("results.json"), ".json",
+    ),
+    5: Drawing(
+        "Closest pairs", "pairs of test images closest in either space, and close in one but distant in the other.",
+        "analysis_tools/closest_pairs.py", _few_pairs, ".json",
+    ),
+    6: Drawing(
+        "Cluster agreement", "test images that share a cluster in one space and in the other.",
+        "analysis_tools/cluster_agreement.py", _agreement, ".json",
+    ),
+    7: Drawing(
+        "t-SNE of average-pooled conv5", "test images.", "analysis_tools/tsne.py", _tsne, ".csv",
+    ),
+    8: Drawing(
+        "Activations of conv5", "mean over the channels, before any fine-tuning.",
+        "visualizations/activation_maps.py", _activations, ".csv",
+    ),
+    9: Drawing(
+        "Probability of the correct class under a mask", "fine-tuned classifiers, first seed.",
+        "visualizations/mask_out.py", _masked, ".json",
+    ),
+}  # fmt: skip
+

@@ -1,0 +1,199 @@
+"""One run of a study: do it, then leave a record, or say why it failed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT
+from mmdetpre.study.plan import job_path, work_dir
+
+TOOLS = CONFIG_ROOT.parent / "tools"
+_TAIL = 25  # lines of the log that go into a failure
+
+
+class RunFailed(Exception):
+    """A command of the run failed; the message is what a person needs."""
+
+
+@dataclass
+class Job:
+    """A run at work.
+
+    Attributes:
+        out: Folder of the study.
+        run: Content of its job file.
+        log: Where all output goes.
+        lock: Descriptor that the commands inherit, so that the lock outlives a killed study.
+        threads: Processor threads.
+        launch: Arguments of ``mim train`` and ``mim test``.
+        commands: What was run.
+    """
+
+    out: Path
+    run: Mapping[str, Any]
+    log: Path
+    lock: int
+    threads: int = 1
+    launch: tuple[str, ...] = ()
+    commands: list[list[str]] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """Id of the run."""
+        return str(self.run["id"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the plan says of it."""
+        return dict(self.run["settings"])
+
+    @property
+    def folder(self) -> Path:
+        """Folder that it works in."""
+        return work_dir(self.out, self.id)
+
+    def command(self, *arguments: str | Path) -> None:
+        """Run a command with its output in the log.
+
+        Raises:
+            RunFailed: If it fails; with the last lines of the log.
+        """
+        words = [str(argument) for argument in arguments]
+        self.commands.append(words)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {shlex.join(words)}\n")
+            log.flush()
+            done = subprocess.run(
+                words, stdout=log, stderr=subprocess.STDOUT, env=_environment(self.threads), pass_fds=[self.lock]
+            )
+        if done.returncode:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            raise RunFailed("\n".join([f"$ {shlex.join(words)} (exit {done.returncode})", *_why(lines)]))
+
+    def tool(self, name: str, *arguments: str | Path) -> None:
+        """Run one of the command line tools, such as ``analysis_tools/tsne.py``."""
+        self.command(sys.executable, TOOLS / name, *arguments)
+
+
+def run_job(out: Path, run: str) -> int:
+    """Do one run of a study and write its record, or its failure.
+
+    A run whose folder holds the beginning of the same training goes on from there; a folder of another config is moved
+    aside. A run that is still alive in another process is waited for.
+
+    Args:
+        out: Folder of the study.
+        run: Id of the run.
+
+    Returns:
+        Exit code: 0, or 1 if the run failed.
+
+    Raises:
+        FileNotFoundError: If the plan does not have this run.
+    """
+    path = job_path(out, run)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no run {run} in {out}: `study.py plan` lists those that there are.")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    plan = json.loads((out / "study.json").read_text(encoding="utf-8"))
+    failure, record = out / "failed" / f"{run}.json", out / "records" / f"{run}.json"
+    began = time.monotonic()
+    with _locked(out / "locks" / f"{run}.lock", run) as lock:
+        job = Job(out, content, out / "logs" / f"{run}.log", lock, int(plan["threads"]), tuple(plan["launch"]))
+        base = {"run": run, "task": content["task"], "start": content["start"], "seed": content["seed"]}
+        try:
+            result = _work(job)
+        except (RunFailed, OSError, ValueError, KeyError) as error:
+            text = str(error) if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
+            _write(failure, {"format": FAILURE_FORMAT, **base, **_made(job, began), "exit": 1, "error": text})
+            print(f"study: {run} failed: {text}\nIts log: {job.log}", file=sys.stderr)
+            return 1
+        _write(record, {"format": RUN_FORMAT, **base, **_made(job, began), **result})
+        failure.unlink(missing_ok=True)
+    print(f"study: {run} done in {time.monotonic() - began:.0f} s", flush=True)
+    return 0
+
+
+def _work(job: Job) -> dict[str, Any]:
+    from mmdetpre.study.figure_job import draw_figure
+    from mmdetpre.study.probe_job import probe
+    from mmdetpre.study.training_job import train_and_test
+
+    kind = job.run["kind"]
+    if kind == "figure":
+        return draw_figure(job)
+    return probe(job) if kind in ("linear", "layers") else train_and_test(job)
+
+
+def _made(job: Job, began: float) -> dict[str, Any]:
+    """When and by what a run was made."""
+    import torch
+
+    from mmdetpre.host_versions import installed_versions
+
+    gpus = torch.cuda.device_count()
+    device = f"{gpus} x {torch.cuda.get_device_name()}" if gpus else f"CPU, {os.cpu_count()} cores"
+    settings = job.settings
+    return {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "seconds": round(time.monotonic() - began, 1),
+        "commands": job.commands,
+        "config": settings.get("source") or settings.get("data_config"),
+        "config_digest": settings.get("config_digest"),
+        "options": settings.get("options") or {},
+        "versions": {"python": platform.python_version(), **installed_versions()},
+        "device": device,
+        "log": str(job.log),
+    }
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _why(lines: Sequence[str]) -> list[str]:
+    """The end of a log, from the error on where it can be found."""
+    tail = list(lines[-_TAIL:])
+    errors = [i for i, line in enumerate(tail) if "Error" in line and not line.startswith(" ")]
+    return tail[errors[0] :] if errors else tail
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Threads that wait must not spin: data loading shares the cores with the training."""
+    own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, **own, "PATH": path}
+
+
+@contextmanager
+def _locked(path: Path, run: str) -> Iterator[int]:
+    """Hold a run's lock, which its commands hold too: one that outlived a killed study is waited for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"study: {run} is still running in another process: waiting for it.", file=sys.stderr, flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,306 @@
+"""The runs of a study: what each does, with which config, and what it needs before.
+
+A plan is written into the study's folder as one job file per run, a resolved config per training, and ``study.json``.
+A file is written only where its content changes, so that its time tells the workflow which runs a changed study file
+or config concerns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pprint
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmdetpre.study.outcome import PLAN_FORMAT
+from mmdetpre.study.study_file import SCRATCH, TRAINED, Start, Study, Task
+
+PRETRAINING, FIGURES = "pretraining", "figures"
+TABLE_OF_KIND = {"detection": "2", "segmentation": "4", "classification": "5", "linear": "6", "layers": "7"}
+PAPER_TASKS = ("voc_detection", "voc_segmentation")
+"""Keys of the tasks of Tables 2 to 4; others of these kinds get tables of their own, of the same form."""
+_EVALUATORS = {"detection": "mmdetpre.VOCIoUMetric", "segmentation": "mmdetpre.TrimapIoUMetric"}
+
+
+@dataclass
+class PlannedRun:
+    """One run of a study.
+
+    Attributes:
+        id: Such as ``voc_detection/coco/seed0``.
+        task: Key of the task, ``pretraining`` or ``figures``.
+        kind: Kind of the task, ``pretraining`` or ``figure``.
+        start, seed: If it has one.
+        needs: Ids of runs that come first.
+        settings: What the run has to know, as JSON can hold it.
+        config: Text of the resolved config that is trained, or None.
+    """
+
+    id: str
+    task: str
+    kind: str
+    start: str | None = None
+    seed: int | None = None
+    needs: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    config: str | None = None
+
+
+def make_plan(study: Study) -> dict[str, PlannedRun]:
+    """All runs of a study, by id, each after those that it needs.
+
+    Raises:
+        FileNotFoundError: If a config is not there.
+        ValueError: If a config has not the evaluator that the tables are made from, or a task no start.
+    """
+    runs = [_pretraining(study, start) for start in study.starts.values() if start.pretrained_here]
+    for task in study.tasks.values():
+        of_task = _runs_of_task(study, task)
+        if not of_task:
+            raise ValueError(f"{study.path}: task {task.key} has no run: give it a start that it can be trained from.")
+        runs += of_task
+    plan = {run.id: run for run in runs}
+    for run in _figures(study, plan):
+        plan[run.id] = run
+    return plan
+
+
+def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
+    """Write job files, configs and ``study.json`` into the study's folder, where they are new or changed."""
+    for run in plan.values():
+        if run.config is not None:
+            _write_if_changed(config_path(study.out, run.id), run.config)
+            run.settings["config_digest"] = hashlib.sha256(run.config.encode()).hexdigest()
+        content = {key: value for key, value in asdict(run).items() if key != "config"}
+        _write_if_changed(job_path(study.out, run.id), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    titles = {key: {"title": start.title} for key, start in study.starts.items()}
+    for key, start in study.starts.items():
+        if start.pretrained_here:
+            titles[key]["run"] = f"{PRETRAINING}/{key}"
+        elif start.checkpoint:
+            titles[key]["checkpoint"] = start.checkpoint
+    content = {
+        "format": PLAN_FORMAT,
+        "file": str(study.path),
+        "name": study.name,
+        "title": study.title,
+        "seeds": list(study.seeds),
+        "reference": study.reference,
+        "threads": study.threads,
+        "gpus": study.gpus,
+        "launch": _launch(study),
+        "starts": titles,
+        "tasks": {
+            key: {
+                "kind": task.kind,
+                "title": task.title,
+                "data": key,
+                "table": TABLE_OF_KIND[task.kind],
+                "column": column_of(task),
+            }
+            for key, task in study.tasks.items()
+        },
+        "runs": {
+            run.id: {"task": run.task, "kind": run.kind, "start": run.start, "seed": run.seed, "needs": run.needs}
+            for run in plan.values()
+        },
+    }
+    _write_if_changed(study.out / "study.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def job_path(out: Path, run: str) -> Path:
+    """File that says what a run does."""
+    return out / "jobs" / f"{run}.json"
+
+
+def config_path(out: Path, run: str) -> Path:
+    """Config that a run trains."""
+    return out / "configs" / f"{run}.py"
+
+
+def work_dir(out: Path, run: str) -> Path:
+    """Folder that a run works in."""
+    return out / "runs" / run
+
+
+def column_of(task: Task) -> str:
+    """Column of a task in Tables 5 to 7."""
+    return task.column or task.key
+
+
+def _pretraining(study: Study, start: Start) -> PlannedRun:
+    name = f"{PRETRAINING}/{start.key}"
+    path = study.find(str(start.config))
+    cfg = _load(path)
+    cfg = _changed(cfg, start.options, path)
+    cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=study.seeds[0])
+    settings = {"toolbox": start.toolbox, "source": str(start.config), "options": dict(start.options)}
+    return PlannedRun(name, PRETRAINING, PRETRAINING, start.key, study.seeds[0], [], settings, _text(cfg, name))
+
+
+def _runs_of_task(study: Study, task: Task) -> list[PlannedRun]:
+    runs = []
+    for key in task.starts or study.starts:
+        start = study.starts[key]
+        if task.kind in TRAINED:
+            source = task.scratch_config if key == SCRATCH else task.config
+            if source is not None:
+                runs += [_training(study, task, start, source, seed) for seed in task.seeds or study.seeds]
+        elif key != SCRATCH and (task.kind == "linear" or start.config is not None):
+            runs.append(_probe(study, task, start))
+    return runs
+
+
+def _training(study: Study, task: Task, start: Start, source: str, seed: int) -> PlannedRun:
+    name = f"{task.key}/{start.key}/seed{seed}"
+    path = study.find(source.format(start=start.key))
+    cfg = _changed(_load(path), task.options, path)
+    cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=seed)
+    if start.key != SCRATCH:
+        cfg["backbone_start"] = dict(cfg.get("backbone_start") or {}, checkpoint=backbone_of(study, start))
+    evaluator = _EVALUATORS.get(task.kind)
+    if evaluator:
+        results = str(work_dir(study.out, name) / "test" / "results")
+        _evaluator(cfg, evaluator, path).update(outfile_prefix=results, overwrite=True)
+    settings = {
+        "toolbox": TRAINED[task.kind],
+        "source": source.format(start=start.key),
+        "options": dict(task.options),
+        "tta": task.tta,
+        "column": column_of(task),
+        "own_table": task.kind in _EVALUATORS and task.key not in PAPER_TASKS,
+    }
+    return PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings, _text(cfg, name))
+
+
+def _probe(study: Study, task: Task, start: Start) -> PlannedRun:
+    settings = {
+        "data_config": str(study.find(str(task.data_config))),
+        "backbone": backbone_of(study, start),
+        "model_config": str(study.find(str(start.config))) if start.config else None,
+        "checkpoint": start.checkpoint,
+        "pretraining": f"{PRETRAINING}/{start.key}" if start.pretrained_here else None,
+        "column": column_of(task),
+        "layers": list(task.layers) if task.layers else None,
+        "crop": task.crop,
+        "resize_edge": task.resize_edge,
+        "options": dict(task.options),
+    }
+    return PlannedRun(f"{task.key}/{start.key}", task.key, task.kind, start.key, None, _needs(start), settings)
+
+
+def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
+    """The figures that the study's tasks give: of the first task of their kind, and of its first seed."""
+    kinds = {1: "detection", 2: "detection", 3: "segmentation", 4: "segmentation", 9: "classification"}
+    pair = list(dict.fromkeys([study.reference, study.contrast]))
+    runs = []
+    for number in study.figures:
+        task = _first(study, kinds.get(number, "linear"))
+        if task is None:
+            continue
+        seeds = study.tasks[task].seeds or study.seeds
+        of_task = {run.start: run.id for run in plan.values() if run.task == task and run.seed in (None, seeds[0])}
+        both = number in (2, 3, 5, 6, 9)
+        starts = [key for key in (pair if both else of_task) if key in of_task]
+        if both and len(starts) < 2:
+            continue
+        needs = [of_task[key] for key in starts if key is not None]
+        settings: dict[str, Any] = {"number": number, "task": task, "title": study.tasks[task].title}
+        settings["runs"] = {study.starts[str(key)].title: of_task[key] for key in starts}
+        settings["backbones"] = {
+            study.starts[str(key)].title: backbone_of(study, study.starts[str(key)])
+            for key in starts
+            if key != SCRATCH
+        }
+        linear = _first(study, "linear")
+        if number == 9:
+            if linear is None:
+                continue
+            needs.append(next(run.id for run in plan.values() if run.task == linear))
+        if number >= 5 and linear is not None:
+            features = next(run.id for run in plan.values() if run.task == linear)
+            settings["images"] = str(work_dir(study.out, features) / "test")
+            settings["data_config"] = str(study.find(str(study.tasks[linear].data_config)))
+            settings |= {"crop": study.tasks[linear].crop, "resize_edge": study.tasks[linear].resize_edge}
+        runs.append(PlannedRun(f"{FIGURES}/{number}", FIGURES, "figure", None, None, needs, settings))
+    return runs
+
+
+def backbone_of(study: Study, start: Start) -> str:
+    """File that a start's weights come from."""
+    if start.checkpoint is None:
+        return str(work_dir(study.out, f"{PRETRAINING}/{start.key}") / "backbone_final.pth")
+    beside = study.path.parent / start.checkpoint
+    return str(beside) if beside.is_file() else start.checkpoint
+
+
+def _launch(study: Study) -> list[str]:
+    """Arguments of ``mim train`` and ``mim test``."""
+    launcher = [] if study.launcher == "none" else ["--launcher", study.launcher, "--gpus", str(study.gpus)]
+    return [*launcher, *study.mim_arguments]
+
+
+def _needs(start: Start) -> list[str]:
+    return [f"{PRETRAINING}/{start.key}"] if start.pretrained_here else []
+
+
+def _first(study: Study, kind: str) -> str | None:
+    return next((key for key, task in study.tasks.items() if task.kind == kind), None)
+
+
+@cache
+def _read(path: Path) -> Config:
+    return Config.fromfile(path, import_custom_modules=False)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return dict(_read(path).to_dict())
+
+
+def _changed(values: dict[str, Any], options: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    cfg = Config(values)
+    try:
+        cfg.merge_from_dict(dict(options))
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"The options {dict(options)} do not fit {path}: {error}") from error
+    return dict(cfg.to_dict())
+
+
+def _evaluator(cfg: Mapping[str, Any], kind: str, path: Path) -> dict[str, Any]:
+    """The evaluator of the test that the tables are made from."""
+    given = cfg.get("test_evaluator")
+    for evaluator in given if isinstance(given, list) else [given or {}]:
+        if evaluator.get("type") == kind:
+            return evaluator
+    raise ValueError(f"{path} has no test_evaluator of type {kind}, which the study's tables are made from: add one.")
+
+
+def _text(cfg: Mapping[str, Any], name: str) -> str:
+    """A config as Python, the same for the same values."""
+    lines = [f"# Written by the study: the config of its run {name}, with all bases and options resolved."]
+    lines += [f"{key} = {pprint.pformat(value, width=110, sort_dicts=False)}" for key, value in cfg.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def plan_table(plan: Mapping[str, PlannedRun]) -> str:
+    """The runs in words, a line each."""
+    width = max(map(len, plan), default=0)
+    lines = []
+    for run in plan.values():
+        what = run.settings.get("source") or run.settings.get("data_config") or f"figure {run.settings.get('number')}"
+        after = f"   after {', '.join(run.needs)}" if run.needs and run.kind != "figure" else ""
+        lines.append(f"{run.id:{width}}  {Path(str(what)).name}{after}")
+    return "\n".join([*lines, f"{len(plan)} runs"])

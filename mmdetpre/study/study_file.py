@@ -1,0 +1,291 @@
+"""The file that says what a study compares: starts, tasks, seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mmdetpre.config_files import CONFIG_ROOT
+
+SCRATCH = "scratch"
+TOOLBOXES = ("mmdet", "mmsegmentation", "mmpretrain")
+TRAINED = {"detection": "mmdet", "segmentation": "mmsegmentation", "classification": "mmpretrain"}
+"""Kind of a task that is trained -> toolbox."""
+PROBED = ("linear", "layers")
+FIGURES = tuple(range(1, 10))
+LAUNCHERS = ("none", "pytorch", "slurm")
+_LAUNCH = ("launcher", "gpus", "mim_arguments")
+
+
+@dataclass(frozen=True)
+class Start:
+    """An initialisation of the backbone: a pre-training of the study, a file, or nothing (``scratch``).
+
+    Attributes:
+        key: Its key.
+        title: What the report calls it.
+        toolbox, config, options: The pre-training; ``options`` are config values by dotted key.
+        checkpoint: Path or address of weights instead. A ``config`` beside it is then the model that they are of,
+            which ``layers`` tasks need.
+    """
+
+    key: str
+    title: str
+    toolbox: str | None = None
+    config: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: str | None = None
+
+    @property
+    def pretrained_here(self) -> bool:
+        """Whether the study trains it."""
+        return self.config is not None and self.checkpoint is None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the starts are tested on.
+
+    Attributes:
+        key: Its key.
+        kind: ``detection``, ``segmentation``, ``classification`` (trained once per start and seed), ``linear`` (stored
+            conv5 features) or ``layers`` (every layer of a detector).
+        title: What the report calls it.
+        config: Config of the training; ``{start}`` in it stands for the key of the start.
+        scratch_config: Config for the start ``scratch``; None: not trained from scratch.
+        data_config: Config with the data of a probe.
+        column: Column of Tables 5 to 7; the key if not given.
+        tta: Test at several scales.
+        options: Config values by dotted key.
+        layers: Layers of a ``layers`` task; None: those of Table 7.
+        crop, resize_edge: Pixels of the images of a probe; None: 224 and 256.
+        seeds, starts: Others than the study's, or None.
+    """
+
+    key: str
+    kind: str
+    title: str
+    config: str | None = None
+    scratch_config: str | None = None
+    data_config: str | None = None
+    column: str | None = None
+    tta: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    layers: tuple[str, ...] | None = None
+    crop: int | None = None
+    resize_edge: int | None = None
+    seeds: tuple[int, ...] | None = None
+    starts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Attributes:
+        path: Its file.
+        name, title: What it is called.
+        out: Its folder.
+        seeds: Seeds of the transfer runs.
+        reference: Start that differences are to.
+        contrast: Start that is shown beside it in figures of two.
+        starts, tasks: By key, in order.
+        figures: Figures of the paper to draw.
+        sample_layouts: Layouts of the drawn sample that are made before the study, where they are missing.
+        launcher: Of ``mim train`` and ``mim test``: ``none``, ``pytorch`` or ``slurm``.
+        gpus: GPUs of one training or test; the study uses so many at a time.
+        mim_arguments: Further arguments of ``mim train`` and ``mim test``, such as ``--partition NAME``.
+        threads: Processor threads of one run.
+    """
+
+    path: Path
+    name: str
+    title: str
+    out: Path
+    seeds: tuple[int, ...]
+    reference: str
+    contrast: str
+    starts: Mapping[str, Start]
+    tasks: Mapping[str, Task]
+    figures: tuple[int, ...] = FIGURES
+    sample_layouts: tuple[str, ...] = ()
+    launcher: str = "none"
+    gpus: int = 1
+    mim_arguments: tuple[str, ...] = ()
+    threads: int = 1
+
+    def find(self, path: str) -> Path:
+        """A config by its path: beside the file, below the current folder, or among the shipped ones.
+
+        Raises:
+            FileNotFoundError: If it is in none of these.
+        """
+        shipped = CONFIG_ROOT.parent
+        places = [self.path.parent / path, Path(path), shipped / path]
+        for place in places:
+            if place.is_file():
+                return place.resolve()
+        raise FileNotFoundError(
+            f"{self.path} names the config {path}, which is not there: looked in {self.path.parent}, the current folder"
+            " and the shipped configs (`python -m mmdetpre.config_files` lists them)."
+        )
+
+
+def read_study(path: str | Path) -> Study:
+    """Read the file of a study.
+
+    Paths of configs are looked for beside the file, in the current folder and among the shipped configs.
+
+    Args:
+        path: YAML file, such as ``tools/study/sample.yaml``.
+
+    Raises:
+        FileNotFoundError: If the file, or a config that it names, is not there.
+        ValueError: If it is no such file; the message names the key.
+
+    Example:
+        >>> read_study("tools/study/sample.yaml").name
+        'sample'
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no file {path}: give the file of a study, such as tools/study/sample.yaml, or let"
+            " `study.py init` write one for your data."
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no settings: see tools/study/sample.yaml for its form.")
+    known = {f.name for f in fields(Study)} - {"path", *_LAUNCH} | {"launch"}
+    _require_keys(content, known, ("name", "out", "seeds", "starts", "tasks"), str(path))
+    starts = {key: _start(str(key), value, f"{path}: start {key}") for key, value in _items(content, "starts", path)}
+    tasks = {key: _task(str(key), value, f"{path}: task {key}") for key, value in _items(content, "tasks", path)}
+    launch = content.get("launch", {})
+    _require_keys(launch, set(_LAUNCH), (), f"{path}: launch")
+    if launch.get("launcher", "none") not in LAUNCHERS:
+        raise ValueError(
+            f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}."
+        )
+    others = [key for key in starts if key != SCRATCH]
+    study = Study(
+        path=path,
+        name=str(content["name"]),
+        title=str(content.get("title", content["name"])),
+        out=Path(content["out"]),
+        seeds=_seeds(content["seeds"], f"{path}: seeds"),
+        reference=str(content.get("reference", others[0] if others else SCRATCH)),
+        contrast=str(content.get("contrast", others[-1] if others else SCRATCH)),
+        starts=starts,
+        tasks=tasks,
+        figures=tuple(content.get("figures", FIGURES)),
+        sample_layouts=tuple(content.get("sample_layouts", ())),
+        launcher=str(launch.get("launcher", "none")),
+        gpus=_count(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
+        mim_arguments=tuple(map(str, launch.get("mim_arguments", ()))),
+        threads=_count(content.get("threads", 1), 1, f"{path}: threads"),
+    )
+    _check(study)
+    return study
+
+
+def _start(key: str, value: Any, where: str) -> Start:
+    value = value or {}
+    known = {f.name for f in fields(Start)} - {"key"}
+    _require_keys(value, known, (), where)
+    given = [name for name in ("config", "checkpoint") if value.get(name)]
+    if key == SCRATCH and given:
+        raise ValueError(f"{where} has a {given[0]}: this key means no weights at all, give the start another one.")
+    if key != SCRATCH and not given:
+        raise ValueError(f"{where} has neither a config (a pre-training) nor a checkpoint (a file): give one.")
+    if given == ["config"] and value.get("toolbox") not in TOOLBOXES:
+        raise ValueError(f"{where} has the toolbox {value.get('toolbox')!r}: choose one of {', '.join(TOOLBOXES)}.")
+    return Start(
+        key,
+        str(value.get("title", key)),
+        value.get("toolbox"),
+        Path(value["config"]) if value.get("config") else None,
+        dict(value.get("options") or {}),
+        value.get("checkpoint"),
+    )
+
+
+def _task(key: str, value: Any, where: str) -> Task:
+    known = {f.name for f in fields(Task)} - {"key"}
+    _require_keys(value, known, ("kind",), where)
+    kind = value["kind"]
+    kinds = (*TRAINED, *PROBED)
+    if kind not in kinds:
+        raise ValueError(f"{where} is of kind {kind!r}: choose one of {', '.join(kinds)}.")
+    needed = "config" if kind in TRAINED else "data_config"
+    if not value.get(needed):
+        raise ValueError(f"{where} has no {needed}, which a task of kind {kind} needs.")
+    given = dict(value, title=str(value.get("title", key)), options=dict(value.get("options") or {}))
+    for name in ("layers", "starts"):
+        given[name] = None if value.get(name) is None else tuple(map(str, value[name]))
+    given["seeds"] = None if value.get("seeds") is None else _seeds(value["seeds"], f"{where}: seeds")
+    return Task(key=key, **given)
+
+
+def _check(study: Study) -> None:
+    for name in ("reference", "contrast"):
+        if getattr(study, name) not in study.starts:
+            raise ValueError(
+                f"{study.path}: {name} is '{getattr(study, name)}', which is no start of it:"
+                f" {', '.join(study.starts)}."
+            )
+    if wrong := [number for number in study.figures if number not in FIGURES]:
+        raise ValueError(f"{study.path}: there is no figure {wrong[0]}, choose from 1 to 9.")
+    for start in study.starts.values():
+        if start.config is not None:
+            study.find(str(start.config))
+    for task in study.tasks.values():
+        if unknown := [key for key in task.starts or () if key not in study.starts]:
+            raise ValueError(
+                f"{study.path}: task {task.key} names the start '{unknown[0]}': there is {', '.join(study.starts)}."
+            )
+        if task.data_config:
+            study.find(task.data_config)
+        for key in task.starts or study.starts:
+            if key == SCRATCH and task.scratch_config:
+                study.find(task.scratch_config)
+            elif key != SCRATCH and task.config:
+                study.find(task.config.format(start=key))
+
+
+def _items(content: Mapping[str, Any], name: str, path: Path) -> list[tuple[str, Any]]:
+    value = content[name]
+    if not isinstance(value, dict) or not value:
+        raise ValueError(f"{path}: {name} is {value!r}, expected a key with settings for each of them.")
+    if wrong := [key for key in value if not isinstance(key, str) or not key.isidentifier()]:
+        raise ValueError(f"{path}: {wrong[0]!r} in {name} is no plain name: use letters, digits and _.")
+    return list(value.items())
+
+
+def _require_keys(value: Any, known: set[str], needed: tuple[str, ...], where: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: expected settings, found {value!r}.")
+    if unknown := [key for key in value if key not in known]:
+        raise ValueError(f"{where} has the unknown key '{unknown[0]}': it knows {', '.join(sorted(known))}.")
+    if missing := [key for key in needed if key not in value]:
+        raise ValueError(f"{where} lacks the key '{missing[0]}'.")
+
+
+def _seeds(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value or not all(type(seed) is int and seed >= 0 for seed in value):
+        raise ValueError(f"{where} is {value!r}: give a list of numbers, such as [0, 1, 2].")
+    if len(set(value)) != len(value):
+        raise ValueError(f"{where} is {value!r}: a seed stands there twice.")
+    return tuple(value)
+
+
+def _count(value: Any, least: int, where: str) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{where} is {value!r}: give a number of at least {least}.")
+    return value

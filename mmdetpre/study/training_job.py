@@ -1,0 +1,167 @@
+"""Runs that train: pre-training, and the transfer to detection, segmentation and classification."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdetpre.analysis.run_table import Run, read_run
+from mmdetpre.study.plan import config_path
+
+if TYPE_CHECKING:
+    from mmdetpre.study.job import Job
+
+TRIMAP_WIDTH = 10
+"""Width in pixels of the band of Table 4's trimap columns; the greatest below, where it was not measured."""
+_STATE = "study_run.json"
+
+
+def train_and_test(job: Job) -> dict[str, Any]:
+    """Train the run's config by ``mim train``, go on where an earlier start stopped, test it by ``mim test``.
+
+    Returns:
+        Checkpoint, load of the backbone and cells, for the record.
+
+    Raises:
+        RunFailed: If a command fails.
+    """
+    settings = job.settings
+    toolbox, config = str(settings["toolbox"]), config_path(job.out, job.id)
+    _train(job, toolbox, config)
+    checkpoint = last_checkpoint(job.folder)
+    notes: list[str] = []
+    if job.run["kind"] == "pretraining":
+        run = read_run(job.folder)
+        cells = _own_scores(run, toolbox, str(job.run["start"]))
+    else:
+        test = job.folder / "test"
+        flags = ["--tta"] if settings.get("tta") else []
+        if job.run["kind"] == "segmentation":
+            flags += ["--out", str(test / "maps")]
+        job.command("mim", "test", toolbox, config, "--checkpoint", checkpoint, "--work-dir", test, *flags, *job.launch)
+        run = read_run(job.folder)
+        cells, notes = _cells(job, run)
+    load = {"verdict": run.verdict, "digest": run.digest, "source": run.backbone} if run.verdict else None
+    with checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+    return {
+        "checkpoint": {"file": str(checkpoint), "sha256": digest},
+        "load": load,
+        "cells": cells,
+        "figure": None,
+        "notes": notes,
+    }
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """The newest checkpoint of a work dir.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    pointer = folder / "last_checkpoint"
+    if not pointer.is_file():
+        raise FileNotFoundError(f"{folder} holds no checkpoint: its training wrote none.")
+    named = Path(pointer.read_text(encoding="utf-8").strip())
+    return named if named.is_file() else folder / named.name
+
+
+def _train(job: Job, toolbox: str, config: Path) -> None:
+    digest = job.settings["config_digest"]
+    state_file = job.folder / _STATE
+    state = json.loads(state_file.read_text(encoding="utf-8")) if state_file.is_file() else {}
+    given = _given_backbone(config)
+    same = state.get("config_digest") == digest and state.get("backbone") == given
+    if same and state.get("trained"):
+        return
+    if job.folder.exists() and not same:
+        aside = next(
+            path for k in range(1, 10**6) if not (path := job.folder.with_name(f"{job.folder.name}.old{k}")).exists()
+        )
+        job.folder.rename(aside)
+        print(f"study: {job.id} has another config or backbone than before; the earlier run is kept in {aside}")
+    job.folder.mkdir(parents=True, exist_ok=True)
+    state = {"config_digest": digest, "backbone": given, "trained": False}
+    state_file.write_text(json.dumps(state), encoding="utf-8")
+    resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
+    job.command("mim", "train", toolbox, config, "--work-dir", job.folder, *resume, *job.launch)
+    state_file.write_text(json.dumps(state | {"trained": True}), encoding="utf-8")
+
+
+def _given_backbone(config: Path) -> str | None:
+    """Digest of the weights that a config starts from, or their address; None from scratch."""
+    from mmengine.config import Config
+
+    from mmdetpre.transfer.checkpoint_reader import read_checkpoint
+
+    start = Config.fromfile(config, import_custom_modules=False).get("backbone_start") or {}
+    path = start.get("checkpoint")
+    if not path or not Path(path).is_file():
+        return path
+    metadata = read_checkpoint(path).backbone_metadata
+    if metadata and "digest" in metadata:
+        return str(metadata["digest"])
+    with open(path, "rb") as file:
+        return _sha256(file)
+
+
+def _sha256(file: Any) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _own_scores(run: Run, toolbox: str, start: str) -> list[dict[str, Any]]:
+    """What a pre-training reached on its own data, in its last validation."""
+    factor = 100 if toolbox == "mmdet" else 1
+    return [
+        _cell("pretraining", start, name, factor * kinds["last"])
+        for name, kinds in run.metrics.items()
+        if "last" in kinds and any(word in name for word in ("mAP", "AP50", "mIoU", "top1"))
+    ]
+
+
+def _cells(job: Job, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+    start, settings = str(job.run["start"]), job.settings
+    prefix = f"{job.run['task']}." if settings.get("own_table") else ""
+    results = job.folder / "test" / "results"
+    if job.run["kind"] == "classification":
+        return [_cell("5", start, settings["column"], run.metrics["accuracy/top1"]["test"])], []
+    if job.run["kind"] == "segmentation":
+        return _trimap_cells(run, start, prefix)
+    cells = [_cell("2", start, f"{prefix}ap{iou}", 100 * run.metrics[f"pascal_voc/AP{iou}"]["test"]) for iou in (50, 70)]
+    missed, note = _missed(results.with_suffix(".npz"), start)
+    return cells + [_cell("3", start, f"{prefix}{column}", value) for column, value in missed.items()], [note]
+
+
+def _trimap_cells(run: Run, start: str, prefix: str) -> tuple[list[dict[str, Any]], list[str]]:
+    tested = {name: kinds["test"] for name, kinds in run.metrics.items() if "test" in kinds}
+    widths = sorted(int(name.rsplit("_", 1)[1]) for name in tested if name.startswith("trimap/mIoU_"))
+    width = max((w for w in widths if w <= TRIMAP_WIDTH), default=widths[0])
+    names = {"miou": "whole_mIoU", "trimap": f"mIoU_{width}", "anti_trimap": f"anti_mIoU_{width}"}
+    cells = [_cell("4", start, f"{prefix}{column}", tested[f"trimap/{name}"]) for column, name in names.items()]
+    return cells, [f"Trimap columns: {width} pixels on each side of the boundary."]
+
+
+def _missed(file: Path, start: str) -> tuple[dict[str, float | None], str]:
+    """Share of the missed objects in percent, by occlusion, and where the levels come from."""
+    from mmdetpre.evaluation.detection_errors import detection_errors
+    from mmdetpre.evaluation.detections_file import Detections
+    from mmdetpre.evaluation.error_report import OCCLUSION
+
+    report = detection_errors({start: Detections.load(file)})
+    levels = report.runs[0].levels[OCCLUSION]
+    visible, hidden = levels[:1], levels[1:]
+
+    def share(of: Any) -> float | None:
+        objects = sum(level.objects for level in of)
+        return 100 * sum(level.missed for level in of) / objects if objects else None
+
+    return {"visible": share(visible), "occluded": share(hidden)}, f"Occlusion: {report.occlusion}."
+
+
+def _cell(table: str, row: str, column: str, value: float | None) -> dict[str, Any]:
+    return {"table": table, "row": row, "column": column, "value": value, "low": None, "high": None}

@@ -1,0 +1,125 @@
+"""From the file of a study to its report: data first, then all runs by Snakemake, then the page."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.study.outcome import DONE, Outcome, read_outcome
+from mmdetpre.study.plan import make_plan, write_plan
+from mmdetpre.study.study_file import Study, read_study
+
+SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
+
+
+def run_study(
+    file: str | Path,
+    *,
+    cores: int,
+    dry_run: bool = False,
+    paper: str | Path | None = None,
+    snakemake_arguments: Sequence[str] = (),
+) -> int:
+    """Run what is missing of a study and write its report.
+
+    Finished runs whose study file, configs and earlier runs are unchanged stand; a training that was stopped goes on
+    at its last checkpoint. A failed run leaves the others going.
+
+    Args:
+        file: File of the study.
+        cores: Processor cores to use; runs of one thread each share them.
+        dry_run: List the runs, do nothing, and do not look at the data.
+        paper: JSON file with figures of the paper, for the report.
+        snakemake_arguments: Passed on, such as ``--executor slurm --jobs 20``.
+
+    Returns:
+        Exit code: 0 if all runs are done, else 1.
+
+    Raises:
+        FileNotFoundError: If a config or data are missing; before anything is trained.
+        ValueError: If the file is wrong, or another process runs this study.
+    """
+    _require_snakemake()
+    study = read_study(file)
+    plan = make_plan(study)
+    with _only_one(study.out):
+        write_plan(study, plan)
+        if not dry_run:
+            _prepare(study)
+        code = _snakemake(study, cores, ["--dry-run"] if dry_run else [], snakemake_arguments)
+        if dry_run:
+            return code
+        return _report(study, paper)
+
+
+def _prepare(study: Study) -> None:
+    """Draw the sample where the study uses it, and count the data."""
+    from mmdetpre.sample import make_sample
+    from mmdetpre.study.data_check import check_data, write_data
+
+    for layout in study.sample_layouts:
+        root = Path("data/sample" if layout == "openimages" else f"data/sample_{layout}")
+        if not (root / "sample.json").is_file():
+            make_sample(root, layout=layout)
+    write_data(study.out, check_data(study))
+
+
+def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[str]) -> int:
+    import torch
+
+    one_at_a_time = ["--resources", f"gpu={study.gpus}"] if torch.cuda.is_available() else []
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, "--cores", cores,
+        *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock",
+        "--rerun-triggers", "mtime", "input", "--config", f"root={os.getcwd()}", f"out={study.out}",
+        "--quiet", "host", "rules", "reason", *mode, *further,
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    return subprocess.run([str(word) for word in command], env=environment).returncode
+
+
+def _report(study: Study, paper: str | Path | None) -> int:
+    from mmdetpre.study.report import write_report
+
+    page = write_report(study.out, paper)
+    outcome = read_outcome(study.out)
+    done = outcome.in_state(DONE)
+    print(f"\n{len(done)} of {len(outcome.runs)} runs are done.{_left(outcome)}\nReport: {page}")
+    return 0 if len(done) == len(outcome.runs) else 1
+
+
+def _left(outcome: Outcome) -> str:
+    """Runs that failed or were not made, by name."""
+    left: dict[str, list[str]] = {}
+    for run in outcome.runs.values():
+        if run.state != DONE:
+            left.setdefault(run.state, []).append(run.id)
+    lines = [f"\n{state}: {', '.join(names)}" for state, names in left.items()]
+    return "".join(lines) + ("\nStart the study again to make them." if lines else "")
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    """The system releases this lock whatever ends the process, so a killed study can be started again at once."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "study.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"Another process runs the study in {out}: wait for it, or stop it first.") from None
+        yield
+
+
+def _require_snakemake() -> None:
+    if importlib.util.find_spec("snakemake") is None:
+        if sys.version_info < (3, 11):
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            raise ValueError(f"A study is run by Snakemake 9, which needs Python 3.11 or newer; this is {version}.")
+        raise ValueError("A study is run by Snakemake, which is not installed: pip install 'mmdetpre[study]'.")

@@ -1,0 +1,93 @@
+"""Pre-train here, test there, be told what helped: every table and figure of the paper beside your own numbers.
+
+    init     write a study of your own data: a COCO JSON, a folder per class
+    run      run what is missing of a study, then write the report
+    plan     list the runs of a study, with the data not looked at
+    check    look at the data of a study: what is there, what is missing
+    report   write the report of what stands
+    job      do one run (what Snakemake calls)
+
+Example: python tools/study/study.py run tools/study/sample.yaml            (`make study`)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmdetpre.study.init_command import add_init_arguments, run_init
+
+FILE = "file of the study, such as tools/study/sample.yaml"
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_init_arguments(commands.add_parser("init", help="write a study of your own data"))
+    run = commands.add_parser("run", help="run what is missing, then write the report")
+    run.add_argument("file", type=Path, help=FILE)
+    run.add_argument("--cores", type=int, default=os.cpu_count(), help="processor cores to use (%(default)s)")
+    run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
+    run.add_argument("--paper", type=Path, help="JSON file with figures of the paper, for the report")
+    run.add_argument(
+        "snakemake", nargs="*", metavar="-- ARGUMENTS", help="for Snakemake, such as: -- --executor slurm --jobs 20"
+    )
+    plan = commands.add_parser("plan", help="list the runs")
+    plan.add_argument("file", type=Path, help=FILE)
+    check = commands.add_parser("check", help="look at the data")
+    check.add_argument("file", type=Path, help=FILE)
+    report = commands.add_parser("report", help="write the report of what stands")
+    report.add_argument("out", type=Path, help="folder of the study")
+    report.add_argument("--paper", type=Path, help="JSON file with figures of the paper")
+    job = commands.add_parser("job", help="do one run")
+    job.add_argument("out", type=Path, help="folder of the study")
+    job.add_argument("run", help="name of the run")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    if args.command == "init":
+        return run_init(args)
+    try:
+        return _commands(args)
+    except (OSError, ValueError) as error:
+        print(f"study {args.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _commands(args: argparse.Namespace) -> int:
+    """The commands; each imports what it needs, so that --help need not wait."""
+    if args.command == "run":
+        from mmdetpre.study.workflow import run_study
+
+        return run_study(
+            args.file, cores=args.cores, dry_run=args.dry_run, paper=args.paper, snakemake_arguments=args.snakemake
+        )
+    if args.command == "job":
+        from mmdetpre.study.job import run_job
+
+        return run_job(args.out, args.run)
+    if args.command == "report":
+        from mmdetpre.study.report import write_report
+
+        print(write_report(args.out, args.paper))
+        return 0
+    from mmdetpre.study.study_file import read_study
+
+    study = read_study(args.file)
+    if args.command == "check":
+        from mmdetpre.study.data_check import check_data, data_table
+
+        print(data_table(check_data(study)))
+        return 0
+    from mmdetpre.study.plan import make_plan, plan_table
+
+    print(plan_table(make_plan(study)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
