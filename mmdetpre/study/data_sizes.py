@@ -70,7 +70,9 @@ def _row(outcome: Outcome, entry: Mapping[str, Any]) -> DataSize:
     roles = [str(role) for role in entry.get("roles") or ()]
     names = {name: paper.title for name, paper in DATA_SETS.items()}
     found = next((key_of(name, names) for name in (key, title, *roles) if key_of(name, names) in names), "")
-    kinds = [str(outcome.tasks[role].get("kind") or role) if role in outcome.tasks else "pre-training" for role in roles]
+    kinds = [
+        str(outcome.tasks[role].get("kind") or role) if role in outcome.tasks else "pre-training" for role in roles
+    ]
     return DataSize(
         key, title, tuple(dict.fromkeys(kinds)), sizes, DATA_SETS.get(found), str(entry.get("root") or ""),
         str(entry.get("config") or ""),

@@ -145,9 +145,9 @@ def _read_data(outcome: Outcome) -> None:
         outcome.problems.append(f"There is no {path.name}: the sizes of the data (Table 1) are not known.")
         return
     try:
-        found = [dict(entry) for entry in _read(path, DATA_FORMAT)["data"]]
+        found: list[Mapping[str, Any]] = [dict(entry) for entry in _read(path, DATA_FORMAT)["data"]]
         for entry in found:
-            entry["key"], _ = entry["key"], dict(entry["train"])
+            _ = entry["key"], dict(entry["train"]), dict(entry.get("test") or {})
         outcome.data = found
     except (ValueError, KeyError, TypeError) as error:
         outcome.problems.append(f"{path.name} is damaged ({_why(error)}): Table 1 shows the paper's sizes only.")

@@ -135,9 +135,7 @@ def _table(table: ResultTable) -> dict[str, Any]:
         "lower_is_better": table.lower_is_better,
         "columns": [dict(asdict(column), tasks=list(column.tasks)) for column in table.columns],
         "rows": dict(table.rows),
-        "cells": [
-            {"row": row, "column": column, **_entry(entry)} for (row, column), entry in table.entries.items()
-        ],
+        "cells": [{"row": row, "column": column, **_entry(entry)} for (row, column), entry in table.entries.items()],
         "notes": list(table.notes),
     }
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mmdetpre.study.cell_values import PRETRAINING
 from mmdetpre.study.data_sizes import COLUMNS, DataSize
-from mmdetpre.study.report import Report
 from mmdetpre.study.reading import READING
+from mmdetpre.study.report import Report
 from mmdetpre.study.result_tables import Column, Entry, ResultTable
 from mmdetpre.study.wording import DASH, counted, plain, signed
 
@@ -22,7 +22,9 @@ def markdown(report: Report) -> str:
     parts.append("\n\n".join(READING))
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
     for table in report.tables:
-        number = "Pre-training" if table.number == PRETRAINING else f"{'As table' if table.own else 'Table'} {table.number}"
+        number = (
+            "Pre-training" if table.number == PRETRAINING else f"{'As table' if table.own else 'Table'} {table.number}"
+        )
         body = _table(report, table) if table.columns else "Nothing in this study belongs here."
         parts.append(f"**{number}**: {table.title}{' (lower is better)' * table.lower_is_better}\n\n{body}")
         if table.notes:

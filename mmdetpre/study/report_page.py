@@ -57,8 +57,8 @@ def chart(answer: Answer) -> dict[str, Any]:
     """Where the dots and lines of an answer lie, in percent of the width, on one scale that holds zero.
 
     Returns:
-        ``zero``; ``rows`` by start, each with ``dot`` and, where there is an interval, ``left`` and ``width``; and whether
-        there are ``intervals``. Empty if nothing is compared.
+        ``zero``; ``rows`` by start, each with ``dot`` and, where there is an interval, ``left`` and ``width``; and
+        whether there are ``intervals``. Empty if nothing is compared.
     """
     found = {effect.start: effect.entry.difference for effect in answer.effects if effect.entry.difference}
     if not found:
@@ -158,9 +158,11 @@ def _versions(runs: list[Run]) -> str:
     return found.pop() if len(found) == 1 else f"{len(found)} sets, named at each run" if found else ""
 
 
-def _pairs(values: Any) -> str:
+def _pairs(values: Any, link: str = " ") -> str:
     """A mapping as ``key value, ...``; anything else as it is."""
-    return ", ".join(f"{key} {value}" for key, value in values.items()) if isinstance(values, Mapping) else str(values)
+    if not isinstance(values, Mapping):
+        return str(values)
+    return ", ".join(f"{key}{link}{value}" for key, value in values.items())
 
 
 def _groups(outcome: Outcome) -> list[tuple[str, list[Run]]]:
@@ -168,7 +170,9 @@ def _groups(outcome: Outcome) -> list[tuple[str, list[Run]]]:
     order = dict.fromkeys([PRETRAINING, *outcome.tasks, *(run.task for run in outcome.runs.values())])
     order = dict.fromkeys([*(task for task in order if task != "figures"), "figures"])
     titles = {PRETRAINING: "Pre-training", "figures": "Figures"}
-    titles |= {task: f"{facts.get('title') or task}: {facts.get('kind') or task}" for task, facts in outcome.tasks.items()}
+    titles |= {
+        task: f"{facts.get('title') or task}: {facts.get('kind') or task}" for task, facts in outcome.tasks.items()
+    }
     groups = [(titles.get(task, task), [run for run in outcome.runs.values() if run.task == task]) for task in order]
     return [(title, runs) for title, runs in groups if runs]
 
@@ -189,7 +193,8 @@ def _provenance(outcome: Outcome, run: Run) -> dict[str, Any]:
         "code": {
             "config": str(content.get("config") or ""),
             "config digest": str(content.get("config_digest") or ""),
-            "options": _pairs(content.get("options") or {}),
+            "options": _pairs(content.get("options") or {}, "="),
+            "log": str(content.get("log") or ""),
             "checkpoint": str(checkpoint.get("file") or ""),
             "checkpoint sha256": str(checkpoint.get("sha256") or ""),
             "backbone from": str(load.get("source") or ""),

@@ -11,7 +11,9 @@ from mmdetpre.analysis.paper_tables import DATA, DATA_SETS, PICTURES, STARTS, TA
 
 
 def test_only_the_figure_of_the_abstract_ships() -> None:
-    assert {key: table.figures for key, table in TABLES.items() if table.figures} == {"2": {"openimages": {"ap70": 81.1}}}
+    assert {key: table.figures for key, table in TABLES.items() if table.figures} == {
+        "2": {"openimages": {"ap70": 81.1}}
+    }
     assert list(TABLES) == ["2", "3", "4", "5", "6", "7"] and list(PICTURES) == list("123456789")
     assert [key for key, table in TABLES.items() if table.lower_is_better] == ["3"]
     assert "abstract" in TABLES["2"].note and DATA_SETS["openimages"].train_objects == "14.6M"

@@ -78,7 +78,11 @@ class FakeStudy:
                 "checkpoint": {"file": f"{self.out}/runs/{run}/epoch_2.pth", "sha256": "ab" * 32},
                 "load": None
                 if start in (None, "scratch")
-                else {"verdict": "complete", "digest": f"{start}-digest", "source": f"pretraining/{start}/backbone.pth"},
+                else {
+                    "verdict": "complete",
+                    "digest": f"{start}-digest",
+                    "source": f"pretraining/{start}/backbone.pth",
+                },
                 "versions": {"mmdetpre": "0.1.0", "torch": "2.11.0"},
                 "device": "CPU, 2 cores",
                 "cells": rows,
@@ -246,5 +250,3 @@ def _transfer(study: FakeStudy, run: str, task: str, start: str, seed: int) -> N
         study.record(run, cells, notes=["The trimap is 10 pixels wide."])
     elif start != "scratch":
         study.record(run, {("5", start, "caltech256"): (80.0, 81.0, 82.0)[seed] - (7 if start == "coco" else 0)})
-
-

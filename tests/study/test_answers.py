@@ -1,0 +1,140 @@
+"""Plain sentences: what they say, and what they must not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmdetpre.analysis.paper_tables import TABLES
+from mmdetpre.study.answers import Answer, answers
+from mmdetpre.study.outcome import read_outcome
+from mmdetpre.study.result_tables import result_tables
+
+
+def answers_of(out: Path) -> dict[str, Answer]:
+    outcome = read_outcome(out)
+    return {answer.task: answer for answer in answers(outcome, result_tables(outcome, TABLES))}
+
+
+@pytest.fixture
+def detection(empty_study):
+    """Function that gives the sentences of a study with one task and these values by start."""
+
+    def make(values: dict[str, list[float]], column: str = "ap50", table: str = "2", **plan: Any) -> tuple[str, ...]:
+        empty_study.plan |= plan
+        for start, numbers in values.items():
+            for seed, value in enumerate(numbers):
+                run = f"voc_detection/{start}/seed{seed}"
+                empty_study.planned(run, "voc_detection", start, seed)
+                empty_study.record(run, {(table, start, column): value})
+        return answers_of(empty_study.out)["voc_detection"].sentences
+
+    return make
+
+
+def test_sentences_of_a_whole_study(shared_study) -> None:
+    found = answers_of(shared_study.out)
+    assert list(found) == list(shared_study.plan["tasks"])
+    assert found["voc_detection"].sentences == (
+        "On PASCAL VOC, COCO gives 12.0 points more mAP at IoU 0.5 than ImageNet-CLS (95 % interval 7.5 to 16.5, 3"
+        " seeds): it helps.",
+        "On PASCAL VOC, COCO misses 10.0 points fewer of the visible objects than ImageNet-CLS (95 % interval 7.7 to"
+        " 12.3, 3 seeds): it helps.",
+    )
+    assert found["own_det"].sentences == (
+        "On Kangaroos, COCO gives 12.0 points more mAP at IoU 0.5 than ImageNet-CLS (one seed: no interval).",
+    )
+    assert found["voc_segmentation"].sentences == (
+        "On PASCAL VOC, no difference can be told between COCO and ImageNet-CLS in mIoU (1.0 point more, 95 % interval"
+        " −4.5 to 6.5, 3 seeds).",
+    )
+    assert found["caltech256"].sentences == (
+        "On Caltech-256, COCO gives 7.0 points less accuracy after fine-tuning than ImageNet-CLS (95 % interval 4.7 to"
+        " 9.3, 3 seeds): it hurts.",
+    )
+    assert found["caltech256_linear"].sentences == (
+        "On Caltech-256, COCO gives 2.0 points less accuracy of a linear classifier than ImageNet-CLS (one run each: no"
+        " interval).",
+    )
+    assert found["caltech256_layers"].sentences == (
+        "On Caltech-256, Conv5 (pooled) has the highest accuracy of 3 layers of COCO (53.2 %, 95 % interval over the"
+        " test images 47.6 to 58.8).",
+    )
+
+
+def test_a_word_for_every_start(shared_study) -> None:
+    answer = answers_of(shared_study.out)["voc_detection"]
+    assert {effect.start: effect.verdict for effect in answer.effects} == {
+        "scratch": "hurts",
+        "imagenet_cls": "reference",
+        "coco": "helps",
+        "openimages": "not run",
+    }
+    assert (answer.reference, answer.quantity, answer.kind) == ("imagenet_cls", "mAP at IoU 0.5", "detection")
+    words = {effect.start: effect.verdict for effect in answers_of(shared_study.out)["voc_segmentation"].effects}
+    assert words["coco"] == "cannot be told"
+
+
+def test_less_can_be_better_and_worse(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [30, 31, 32], "coco": [40, 41, 42]}, "occluded", "3")
+    assert sentence == (
+        "On PASCAL VOC, COCO misses 10.0 points more of the occluded objects than ImageNet-CLS (95 % interval 7.7 to"
+        " 12.3, 3 seeds): it hurts."
+    )
+
+
+def test_of_several_starts_the_best_is_named(detection) -> None:
+    values = {"scratch": [20, 21, 22], "imagenet_cls": [50, 51, 52], "coco": [60, 61, 62], "openimages": [70, 71, 72]}
+    (sentence,) = detection(values)
+    assert "OpenImagesV4 gives 20.0 points more" in sentence and sentence.endswith("it helps.")
+
+
+def test_of_several_starts_the_best_is_the_one_that_misses_least(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [50, 51], "coco": [40, 41], "openimages": [45, 46]}, "visible", "3")
+    assert "COCO misses 10.0 points fewer of the visible objects" in sentence
+
+
+def test_no_difference_in_what_is_missed(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [30, 35, 40], "coco": [29, 34, 39]}, "visible", "3")
+    assert sentence.startswith(
+        "On PASCAL VOC, no difference can be told between COCO and ImageNet-CLS in the share of the visible objects"
+        " that are missed (1.0 point fewer, 95 % interval"
+    )
+
+
+def test_seeds_that_agree_and_uneven_seeds(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [50, 50], "coco": [60, 60]})
+    assert sentence.endswith("(2 seeds, the seeds do not differ at all: no interval).") and "helps" not in sentence
+
+
+def test_one_side_with_one_seed(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [50, 51, 52], "coco": [60]})
+    assert sentence.endswith("(1 and 3 seeds, one side has one seed: no interval).")
+
+
+def test_another_reference(detection) -> None:
+    (sentence,) = detection({"scratch": [20, 21, 22], "coco": [60, 61, 62]}, reference="coco")
+    assert "from scratch gives 40.0 points less mAP at IoU 0.5 than COCO" in sentence and sentence.endswith("it hurts.")
+
+
+def test_only_one_start_has_a_result(detection) -> None:
+    (sentence,) = detection({"coco": [60, 61]})
+    assert sentence == "On PASCAL VOC, only COCO has a result for mAP at IoU 0.5: there is nothing to compare."
+
+
+def test_nothing_has_finished(empty_study) -> None:
+    empty_study.planned("voc_detection/coco/seed0", "voc_detection", "coco", 0)
+    empty_study.planned("voc_detection/coco/seed1", "voc_detection", "coco", 1)
+    empty_study.failure("voc_detection/coco/seed0")
+    found = answers_of(empty_study.out)
+    assert found["voc_detection"].sentences == ("On PASCAL VOC, no run has finished (1 failed and 1 not run).",)
+    assert found["own_det"].sentences == ("On Kangaroos, no run has finished (none planned).",)
+
+
+def test_a_run_without_numbers(empty_study) -> None:
+    empty_study.planned("voc_detection/coco/seed0", "voc_detection", "coco", 0)
+    empty_study.record("voc_detection/coco/seed0")
+    (sentence,) = answers_of(empty_study.out)["voc_detection"].sentences
+    assert sentence == "On PASCAL VOC, the runs that finished gave no number."

@@ -1,0 +1,207 @@
+"""The page as a document: well formed, self-contained, every link of it leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mmdetpre.analysis.paper_tables import TABLES
+from mmdetpre.study.answers import answers
+from mmdetpre.study.outcome import read_outcome
+from mmdetpre.study.report import write_report
+from mmdetpre.study.report_page import anchor, chart
+from mmdetpre.study.result_tables import result_tables
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+FLOW_ONLY = {"p", "div", "ul", "table", "pre", "dl", "section", "figure", "details", "h2", "h3"}  # not inside <p>
+
+
+class Document(HTMLParser):
+    """Checks nesting while it reads, and keeps tags, ids, links and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.tables: list[list[list[tuple[str, int]]]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"an attribute twice in <{tag}>"
+        assert not (tag in FLOW_ONLY and "p" in self.open), f"<{tag}> inside <p>"
+        assert not (tag == "a" and "a" in self.open), "a link in a link"
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append((tag, int(dict(attrs).get("colspan") or 1)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def page(shared_study) -> str:
+    return write_report(shared_study.out).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def document(page: str) -> Document:
+    return Document(page)
+
+
+def test_it_is_a_whole_document(page: str, document: Document) -> None:
+    assert page.startswith('<!DOCTYPE html>\n<html lang="en">\n')
+    tags = [tag for tag, _ in document.tags]
+    assert [tags.count(tag) for tag in ("html", "head", "title", "body", "h1", "main", "style", "script")] == [
+        *[1] * 7,
+        0,
+    ]
+    assert [attrs["id"] for tag, attrs in document.tags if tag == "section"] == [
+        "answer",
+        "tables",
+        "figures",
+        "missing",
+        "pretraining",
+        "provenance",
+    ]
+
+
+def test_ids_are_unique_and_every_link_leads_to_one(document: Document) -> None:
+    ids = document.values("id")
+    assert len(ids) == len(set(ids)) and not any(re.search(r"\s", value) for value in ids)
+    links = document.values("href")
+    assert len(links) > 100 and all(link[1:] in ids for link in links if link.startswith("#"))
+    assert {link for link in links if not link.startswith("#")} == {"data:,"}
+    assert set(document.values("aria-labelledby")) <= set(ids)
+    assert sum(value.startswith("run-") for value in ids) == 62
+
+
+def test_it_needs_nothing_from_elsewhere(page: str, document: Document) -> None:
+    assert all(source.startswith("data:image/png;base64,") for source in document.values("src"))
+    assert len(document.values("src")) == 2 and all(document.values("alt"))
+    assert not re.search(r"https?://|@import|url\(|@font-face", page)
+
+
+def test_rows_of_a_table_are_equally_wide(document: Document) -> None:
+    assert len(document.tables) == 9
+    for table in document.tables:
+        body = {sum(span for _, span in row) for row in table if row[0][0] == "th" and any(c == "td" for c, _ in row)}
+        heads = [sum(span for _, span in row) for row in table if all(cell == "th" for cell, _ in row)]
+        (width,) = body
+        assert heads in ([width], [width, width - 1])  # the first head of two reaches over both rows
+
+
+def test_every_number_links_to_its_runs(page: str) -> None:
+    row = page[page.index('id="table-2"') :]
+    row = row[row.index('<tr><th scope="row">COCO') :]
+    cell = row[row.index("<td") : row.index("</td>")]
+    assert "<b>64.0</b>" in cell and "± 2.0" in cell
+    assert re.findall(r'href="#run-([^"]*)"', cell) == [f"voc_detection/coco/seed{seed}" for seed in range(3)]
+
+
+def test_empty_cells_are_dashes_that_say_why(page: str) -> None:
+    of_paper = ("not in the paper&#39;s table", "the paper&#39;s figure is not known here")
+    for why in ("not run", "failed", "not measured", *of_paper):
+        assert f'title="{why}">—' in page
+    assert "<b>0.0</b>" not in page and "nan" not in Document(page).text and ">None<" not in page
+
+
+def test_what_a_run_was_made_of_is_told(document: Document) -> None:
+    text = " ".join("".join(document.text).split())
+    for told in (
+        "configs/det/sniper_voc_sample.py",
+        "c0ffee" * 8,
+        "train_cfg.max_epochs=2",
+        "mim train mmdet 'a config.py'",
+        "ab" * 32,
+        "coco-digest",
+        "backbone verdictcomplete",
+        "mmdetpre 0.1.0, torch 2.11.0",
+        "The trimap is 10 pixels wide.",
+        "Table 2, coco, ap50: 62.0",
+    ):
+        assert told in text
+
+
+def test_what_failed_and_how_to_go_on(document: Document, shared_study) -> None:
+    text = " ".join("".join(document.text).split())
+    out = shared_study.out
+    assert "35 of 62 finished; 3 failed and 24 not run" in text
+    assert "pretraining/openimages failed (exit 1)" in text
+    assert "FileNotFoundError: data/OpenImages is not there & <empty>" in text
+    assert f"{out}/logs/pretraining/openimages.log" in text
+    assert f"python tools/study/study.py job {out} pretraining/openimages" in text
+    assert "python tools/study/study.py run studies/fake.yaml" in text
+    assert "14 runs not made: waiting for pretraining/openimages (failed)" in text
+    assert "10 runs not made: the study was stopped, or is still running" in text
+    assert "figure_6.png', which is gone" in text
+
+
+def test_what_an_interval_covers_is_said_once(document: Document) -> None:
+    text = " ".join("".join(document.text).split())
+    assert text.count("it says nothing of what another pre-training run would give") == 1
+
+
+def test_text_of_users_is_text(empty_study) -> None:
+    evil = '<script>alert("1")</script> & "x"'
+    empty_study.plan |= {"title": evil, "starts": {'a "b"/ü&': {"title": evil}}, "reference": 'a "b"/ü&'}
+    empty_study.plan["tasks"] = {"voc_detection": {"kind": evil, "title": evil, "table": "2"}}
+    run = 'voc_detection/a "b"/ü&/seed0'
+    empty_study.planned(run, "voc_detection", 'a "b"/ü&', 0)
+    empty_study.record(run, {("2", 'a "b"/ü&', evil): 5.0}, notes=[evil], config=evil, commands=[[evil]])
+    page = write_report(empty_study.out).read_text(encoding="utf-8")
+    document = Document(page)
+    assert "<script" not in page and "script" not in {tag for tag, _ in document.tags}
+    assert anchor(run) in document.values("id") and f"#{anchor(run)}" in document.values("href")
+
+
+def test_a_bad_verdict_stands_out(fake_study) -> None:
+    load = {"verdict": "incomplete", "digest": "coco-digest", "source": "b.pth"}
+    fake_study.record("voc_detection/coco/seed0", {("2", "coco", "ap50"): 62.0}, load=load)
+    assert '<dd class="bad">incomplete</dd>' in write_report(fake_study.out).read_text(encoding="utf-8")
+
+
+def test_all_runs_finished(empty_study) -> None:
+    empty_study.planned("voc_detection/coco/seed0", "voc_detection", "coco", 0)
+    empty_study.record("voc_detection/coco/seed0", {("2", "coco", "ap50"): 62.0})
+    page = write_report(empty_study.out).read_text(encoding="utf-8")
+    Document(page)
+    assert "None: every run of the plan has finished (1)." in page and "study.py run" not in page
+
+
+def chart_of(out: Path, task: str) -> dict:
+    outcome = read_outcome(out)
+    found = answers(outcome, result_tables(outcome, TABLES))
+    return chart(next(answer for answer in found if answer.task == task))
+
+
+def test_places_in_the_chart(shared_study) -> None:
+    found = chart_of(shared_study.out, "voc_detection")  # from -25.8 (scratch) to 16.5 (COCO), zero between
+    rows = found["rows"]
+    assert list(rows) == ["scratch", "coco"] and found["intervals"]
+    assert rows["scratch"]["left"] == pytest.approx(100 * 0.04 / 1.08, abs=0.01)
+    assert rows["coco"]["left"] + rows["coco"]["width"] == pytest.approx(100 - 100 * 0.04 / 1.08, abs=0.02)
+    per_point = rows["coco"]["dot"] - found["zero"]
+    assert per_point / 12 == pytest.approx((found["zero"] - rows["scratch"]["dot"]) / 21.5, rel=1e-2)
+    alone = chart_of(shared_study.out, "own_det")
+    assert not alone["intervals"] and all("width" not in row for row in alone["rows"].values())
+    assert chart_of(shared_study.out, "caltech256_layers") == {}

@@ -1,0 +1,186 @@
+"""Tables 2 to 7 from the records: means, spreads, differences, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from scipy.stats import t
+
+from mmdetpre.analysis.paper_tables import TABLES, with_figures
+from mmdetpre.study.outcome import Outcome, read_outcome
+from mmdetpre.study.result_tables import ResultTable, result_tables
+
+
+def tables_of(out: Path) -> dict[tuple[str, str, str], ResultTable]:
+    return {(t.number, t.group, t.own): t for t in result_tables(read_outcome(out), TABLES)}
+
+
+@pytest.fixture(scope="module")
+def tables(shared_study) -> dict[tuple[str, str, str], ResultTable]:
+    return tables_of(shared_study.out)
+
+
+def test_which_tables_there_are(tables) -> None:
+    assert list(tables) == [
+        ("2", "", ""),
+        ("2", "", "own_det"),
+        ("3", "", ""),
+        ("4", "", ""),
+        ("5", "", ""),
+        ("6", "", ""),
+        ("7", "coco", ""),
+        ("7", "openimages", ""),
+        ("pretraining", "", ""),
+    ]
+
+
+def test_mean_spread_and_difference_by_hand(tables) -> None:
+    table = tables["2", "", ""]
+    assert list(table.rows) == ["scratch", "imagenet_cls", "coco", "openimages"]
+    assert [(c.key, c.title, c.in_paper, c.reference) for c in table.columns] == [
+        ("ap50", "mAP at IoU 0.5", True, "imagenet_cls"),
+        ("ap70", "mAP at IoU 0.7", True, "imagenet_cls"),
+    ]
+    coco = table.entries["coco", "ap50"]  # 62, 64, 66 against 50, 52, 54: variances 4 and 4, 4 degrees of freedom
+    assert (coco.spread.mean, coco.spread.deviation, coco.spread.count) == (64, 2, 3)
+    assert [(v.run, v.seed, v.value) for v in coco.values] == [
+        (f"voc_detection/coco/seed{seed}", seed, 62.0 + 2 * seed) for seed in range(3)
+    ]
+    half = t.ppf(0.975, 4) * math.sqrt(8 / 3)
+    assert coco.difference.value == 12
+    assert (coco.difference.low, coco.difference.high) == (pytest.approx(12 - half), pytest.approx(12 + half))
+    assert table.entries["imagenet_cls", "ap50"].difference is None
+    scratch = table.entries["scratch", "ap50"]  # its third seed failed
+    assert (scratch.spread.mean, scratch.spread.count, scratch.missing) == (30.5, 2, ("voc_detection/scratch/seed2",))
+    assert scratch.difference.counts == (2, 3) and scratch.difference.value == -21.5
+
+
+def test_missing_cells_say_why(tables) -> None:
+    gone = tables["2", "", ""].entries["openimages", "ap50"]
+    assert (gone.values, gone.spread, gone.difference, gone.state) == ((), None, None, "not run")
+    assert gone.missing == tuple(f"voc_detection/openimages/seed{seed}" for seed in range(3))
+    assert tables["7", "coco", ""].entries["conv_proj", "caltech256"].state == "not measured"
+    assert tables["pretraining", "", ""].entries["openimages", "AP50"].state == "failed"
+
+
+def test_the_papers_figures(tables) -> None:
+    table = tables["2", "", ""]
+    assert table.entries["openimages", "ap70"].paper == 81.1
+    assert table.entries["coco", "ap70"].why_no_paper == "the paper's figure is not known here"
+    assert table.entries["scratch", "ap70"].why_no_paper == "not in the paper's table"
+    assert table.notes == (TABLES["2"].note, "VOC's 11-point metric.")
+
+
+def test_own_data_gets_a_table_of_the_same_form(tables) -> None:
+    table = tables["2", "", "own_det"]
+    assert table.title == "Kangaroos: detection, mAP in %"
+    assert [(c.key, c.title, c.in_paper) for c in table.columns] == [("ap50", "mAP at IoU 0.5", False)]
+    coco = table.entries["coco", "ap50"]
+    assert (coco.spread.mean, coco.spread.deviation) == (42.0, None)
+    assert (coco.difference.value, coco.difference.low, coco.difference.why_no_interval) == (12.0, None, "one seed")
+    assert all(entry.paper is None for entry in table.entries.values()) and table.notes == ()
+
+
+def test_less_is_better_only_in_table_3(tables) -> None:
+    assert [key[0] for key, table in tables.items() if table.lower_is_better] == ["3"]
+    assert tables["3", "", ""].entries["coco", "visible"].difference.value == -10
+
+
+def test_probes_keep_the_interval_of_their_test_images(tables) -> None:
+    entry = tables["6", "", ""].entries["coco", "caltech256"]
+    assert [(v.seed, v.value, v.low, v.high) for v in entry.values] == [(None, 53.0, 47.0, 58.5)]
+    assert entry.difference.value == -2 and entry.difference.low is None
+
+
+def test_layers_of_one_detector_are_not_compared(tables) -> None:
+    table = tables["7", "coco", ""]
+    assert table.title.endswith(": COCO") and table.columns[0].reference == ""
+    assert list(table.rows)[0] == "conv5_pooled" and list(table.rows)[-1] == "fc2"
+    assert all(entry.difference is None for entry in table.entries.values())
+
+
+def test_layers_of_two_detectors_are_compared_layer_by_layer(fake_study) -> None:
+    fake_study.record("layers/caltech256/openimages", {("7", "fc1", "caltech256", "openimages"): 50.0})
+    tables = tables_of(fake_study.out)
+    assert tables["7", "openimages", ""].columns[0].reference == "coco"
+    assert tables["7", "openimages", ""].entries["fc1", "caltech256"].difference.value == pytest.approx(50 - 37.6)
+    assert tables["7", "coco", ""].entries["fc1", "caltech256"].difference is None
+
+
+def test_figures_of_the_paper_from_a_file(shared_study, tmp_path: Path) -> None:
+    paper = tmp_path / "paper.json"
+    paper.write_text(json.dumps({"2": {"imagenet_loc": {"ap50": 12.5}, "coco": {"ap50": 34.5}}}))
+    table = result_tables(read_outcome(shared_study.out), with_figures(paper))[0]
+    assert table.entries["coco", "ap50"].paper == 34.5
+    other = table.entries["imagenet_loc", "ap50"]  # a row of the paper that the study does not have
+    assert (other.paper, other.state, table.rows["imagenet_loc"]) == (12.5, "not in this study", "ImageNet-LOC")
+    assert table.entries["imagenet_loc", "ap70"].why_no_paper == "the paper's figure is not known here"
+
+
+def test_without_the_reference_the_first_start_that_has_a_value_is_compared_with(fake_study) -> None:
+    for seed in range(3):
+        (fake_study.out / f"records/voc_segmentation/imagenet_cls/seed{seed}.json").unlink()
+    table = tables_of(fake_study.out)["4", "", ""]
+    assert {c.reference for c in table.columns} == {"scratch"}
+    assert table.entries["coco", "miou"].difference.value == 21
+    assert table.entries["imagenet_cls", "miou"].state == "not run"
+
+
+def test_planned_tables_are_there_before_any_run(empty_study) -> None:
+    for task in ("voc_detection", "own_det", "caltech256", "caltech256_layers"):
+        empty_study.planned(f"{task}/coco", task, "coco", 0)
+    tables = tables_of(empty_study.out)
+    assert [c.key for c in tables["2", "", ""].columns] == ["ap50", "ap70"]
+    assert {entry.state for entry in tables["2", "", "own_det"].entries.values()} == {"not run"}
+    assert tables["2", "", "own_det"].columns[0].in_paper is False
+    assert tables["5", "", ""].entries["coco", "caltech256"].state == "not run"
+    assert list(tables["7", "coco", ""].rows)[0] == "conv5_pooled"
+    assert tables["3", "", ""].columns == () and tables["3", "", ""].rows == {}
+    assert tables["2", "", ""].entries["openimages", "ap70"].state == "not in this study"
+
+
+def test_tasks_that_claim_the_same_cells_are_kept_apart(empty_study) -> None:
+    empty_study.plan["tasks"] = {
+        "voc_detection": {"kind": "detection", "title": "VOC", "table": "2"},
+        "voc_again": {"kind": "detection", "title": "VOC again", "table": "2"},
+        "flowers102": {"kind": "classification", "title": "Flowers", "table": "5"},
+        "few_flowers": {"kind": "classification", "title": "few Flowers", "table": "5"},
+    }
+    for number, (task, column) in enumerate(
+        [("voc_detection", "ap50"), ("voc_again", "ap50"), ("flowers102", "flowers102"), ("few_flowers", "flowers102")]
+    ):
+        table = "2" if number < 2 else "5"
+        empty_study.planned(f"{task}/coco/seed0", task, "coco", 0)
+        empty_study.record(f"{task}/coco/seed0", {(table, "coco", column): 10.0 * (number + 1)})
+    tables = tables_of(empty_study.out)
+    assert tables["2", "", ""].entries["coco", "ap50"].spread.mean == 10
+    assert tables["2", "", "voc_again"].entries["coco", "ap50"].spread.mean == 20
+    assert tables["5", "", ""].entries["coco", "flowers102"].spread.mean == 30
+    assert tables["5", "", ""].entries["coco", "few_flowers"].spread.mean == 40
+    assert tables["5", "", ""].columns[1].title == "few Flowers"
+
+
+def problems_after_tables(out: Path) -> tuple[Outcome, list[ResultTable]]:
+    outcome = read_outcome(out)
+    return outcome, result_tables(outcome, TABLES)
+
+
+def test_two_values_for_one_seed_and_unknown_tables_are_named(fake_study) -> None:
+    fake_study.planned("voc_detection/coco/again", "voc_detection", "coco", 0)
+    fake_study.record("voc_detection/coco/again", {("2", "coco", "ap50"): 99.0, ("9", "coco", "x"): 1.0})
+    outcome, tables = problems_after_tables(fake_study.out)
+    assert tables[0].entries["coco", "ap50"].spread.mean == 64
+    assert outcome.problems == [
+        "voc_detection/coco/seed0 and voc_detection/coco/again both give table 2, coco, ap50: the first is shown.",
+        "Numbers for table '9' are not shown: there is 2, 3, 4, 5, 6, 7.",
+    ]
+
+
+def test_user_rows_and_columns_are_shown_under_their_keys(fake_study) -> None:
+    fake_study.record("voc_detection/coco/seed0", {("2", "coco", "ap50"): 62.0, ("2", "coco", "ap90"): 5.0})
+    table = tables_of(fake_study.out)["2", "", ""]
+    assert [(c.key, c.title, c.in_paper) for c in table.columns][-1] == ("ap90", "ap90", False)
+    assert table.entries["imagenet_cls", "ap90"].state == "not measured"
