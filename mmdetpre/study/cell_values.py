@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mmdetpre.study.outcome import Cell, Outcome, Run
+from mmdetpre.study.outcome import DONE, Cell, Outcome, Run
 
-PRETRAINING, LAYERS_TABLE = "pretraining", "7"
+PRETRAINING, LAYERS_TABLE, MISSED_TABLE = "pretraining", "7", "3"
 WHOLE_TASK_TABLES = ("2", "3", "4")
 """Tables of one data set: another task of the same form gets a table of its own. The others have a column per task."""
 _OF_PAPER = ("voc_detection", "voc_segmentation")
@@ -76,7 +76,10 @@ def gather(outcome: Outcome) -> dict[Place, TableValues]:
                 continue
             values.append(Value(run.id, run.seed, cell.value, cell.low, cell.high))
     for task, facts in outcome.tasks.items():
-        _make_room(outcome, task, facts, tables)
+        _make_room(outcome, task, facts, str(facts.get("table") or ""), tables)
+        begun = any(run.task == task and run.state == DONE for run in outcome.runs.values())
+        if facts.get("kind") == "detection" and not begun:  # else its numbers say whether it has this table
+            _make_room(outcome, task, facts, MISSED_TABLE, tables)
     return tables
 
 
@@ -102,8 +105,9 @@ def _where(cell: Cell, run: Run, outcome: Outcome, owners: dict[tuple[str, str, 
     return (cell.table, cell.group, own), column
 
 
-def _make_room(outcome: Outcome, task: str, facts: Mapping[str, object], tables: dict[Place, TableValues]) -> None:
-    number = str(facts.get("table") or "")
+def _make_room(
+    outcome: Outcome, task: str, facts: Mapping[str, object], number: str, tables: dict[Place, TableValues]
+) -> None:
     filled = [place for place in tables if any(task in tasks for tasks in tables[place].tasks.values())]
     if not number:
         return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmdetpre.analysis.paper_tables import DATA_SETS, PaperData, key_of
+from mmdetpre.study.cell_values import standard_column
 from mmdetpre.study.outcome import Outcome
 
 COLUMNS = {
@@ -46,13 +47,21 @@ class DataSize:
 def data_sizes(outcome: Outcome) -> list[DataSize]:
     """The data sets of the study in its order, then those of the paper that it did not load.
 
+    Entries of one folder and the same sizes, as two tasks on the same images give, become one row.
+
     Example:
         >>> from pathlib import Path
         >>> rows = data_sizes(Outcome(Path("."), {}, {}, {}, {}, [], []))
         >>> rows[1].title, dict(rows[1].sizes), rows[1].of_paper("train_objects")
         ('OpenImagesV4', {}, '14.6M')
     """
-    rows = [_row(outcome, entry) for entry in outcome.data]
+    rows: list[DataSize] = []
+    for row in (_row(outcome, entry) for entry in outcome.data):
+        twin = next((i for i, other in enumerate(rows) if (other.root, other.sizes) == (row.root, row.sizes)), None)
+        if twin is None:
+            rows.append(row)
+        else:
+            rows[twin] = replace(rows[twin], roles=tuple(dict.fromkeys([*rows[twin].roles, *row.roles])))
     shown = {row.paper for row in rows}
     return rows + [DataSize(key, paper.title, (), {}, paper) for key, paper in DATA_SETS.items() if paper not in shown]
 
@@ -69,7 +78,9 @@ def _row(outcome: Outcome, entry: Mapping[str, Any]) -> DataSize:
     key, title = str(entry["key"]), str(entry.get("title") or entry["key"])
     roles = [str(role) for role in entry.get("roles") or ()]
     names = {name: paper.title for name, paper in DATA_SETS.items()}
-    found = next((key_of(name, names) for name in (key, title, *roles) if key_of(name, names) in names), "")
+    called = (key.removeprefix("pretraining_"), title.split(" (")[0], *roles)
+    known = (key_of(standard_column(name, {}), names) for name in called)
+    found = next((name for name in known if name in names), "")
     kinds = [
         str(outcome.tasks[role].get("kind") or role) if role in outcome.tasks else "pre-training" for role in roles
     ]

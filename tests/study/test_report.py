@@ -62,6 +62,35 @@ def test_table_1_is_counted_beside_the_papers_sizes(shared_study) -> None:
     assert rows["voc"]["paper"] is None and rows["sun397"]["sizes"] == {}
 
 
+def test_data_of_a_pretraining_and_of_two_tasks_on_the_same_images(empty_study) -> None:
+    def entry(key: str, title: str, role: str, images: int = 100) -> dict:
+        train = {"images": images, "objects": None}
+        return {
+            "key": key,
+            "title": title,
+            "roles": [role],
+            "classes": 5,
+            "train": train,
+            "test": None,
+            "root": "data/c",
+        }
+
+    entries = [
+        entry("pretraining_openimages", "OpenImages (pre-training)", "pretraining", 900),
+        entry("caltech256", "Caltech", "caltech256"),
+        entry("caltech256_linear", "Caltech", "caltech256_linear"),
+        entry("other", "Other", "own_det", 7),
+    ]
+    empty_study.put("data.json", {"format": "mmdetpre.study.data/1", "data": entries})
+    content = json.loads((write_report(empty_study.out).parent / "report.json").read_text(encoding="utf-8"))
+    found = [(row["key"], row["roles"], (row["paper"] or {}).get("title")) for row in content["data"]][:3]
+    assert found == [
+        ("pretraining_openimages", ["pre-training"], "OpenImagesV4"),
+        ("caltech256", ["classification", "linear"], "Caltech-256"),
+        ("other", ["detection"], None),
+    ]
+
+
 def test_tables_in_markdown(shared_study) -> None:
     lines = (write_report(shared_study.out).parent / "tables.md").read_text(encoding="utf-8").splitlines()
     for line in (

@@ -138,7 +138,9 @@ def test_planned_tables_are_there_before_any_run(empty_study) -> None:
     assert tables["2", "", "own_det"].columns[0].in_paper is False
     assert tables["5", "", ""].entries["coco", "caltech256"].state == "not run"
     assert list(tables["7", "coco", ""].rows)[0] == "conv5_pooled"
-    assert tables["3", "", ""].columns == () and tables["3", "", ""].rows == {}
+    assert {entry.state for entry in tables["3", "", ""].entries.values()} == {"not run"}
+    assert [c.key for c in tables["3", "", "own_det"].columns] == ["visible", "occluded"]
+    assert tables["4", "", ""].rows == {}
     assert tables["2", "", ""].entries["openimages", "ap70"].state == "not in this study"
 
 
