@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT
 from mmdetpre.study.plan import job_path, work_dir
 
 TOOLS = CONFIG_ROOT.parent / "tools"
-_TAIL = 25  # lines of the log that go into a failure
+_SEARCHED, _QUOTED = 300, 25  # lines of a log that are looked through for an error, and that go into a failure
 
 
 class RunFailed(Exception):
@@ -170,10 +171,10 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _why(lines: Sequence[str]) -> list[str]:
-    """The end of a log, from the error on where it can be found."""
-    tail = list(lines[-_TAIL:])
-    errors = [i for i, line in enumerate(tail) if "Error" in line and not line.startswith(" ")]
-    return tail[errors[0] :] if errors else tail
+    """What a log says of an error: from the message of the first exception on, or else its end."""
+    tail = list(lines[-_SEARCHED:])
+    first = next((i for i, line in enumerate(tail) if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)), None)
+    return tail[-_QUOTED:] if first is None else tail[first : first + _QUOTED]
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -1,0 +1,129 @@
+"""The runs of a study: all of the paper's tables, and files that change only where something changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmdetpre.study.plan import config_path, job_path, make_plan, plan_table, work_dir, write_plan
+from mmdetpre.study.study_file import read_study
+
+STARTS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
+DATA = ("caltech256", "sun397", "flowers102")
+
+
+@pytest.fixture(scope="module")
+def paper(repository: Path):
+    return make_plan(read_study(repository / "tools" / "study" / "paper.yaml"))
+
+
+def test_the_paper_has_every_run_of_its_tables(paper) -> None:
+    rows = ("scratch", *STARTS)
+    wanted = {f"pretraining/{start}" for start in STARTS[1:]}  # classification: torchvision's weights
+    for task in ("voc_detection", "voc_segmentation", *DATA):  # Tables 2 and 3, 4, 5
+        wanted |= {f"{task}/{start}/seed0" for start in rows}
+    wanted |= {f"{data}_linear/{start}" for data in DATA for start in STARTS}  # Table 6
+    wanted |= {f"{data}_layers/{start}" for data in DATA for start in ("coco", "openimages")}  # Table 7
+    wanted |= {f"figures/{number}" for number in range(1, 10)}
+    assert set(paper) == wanted
+    assert f"{len(wanted)} runs" in plan_table(paper)
+
+
+def test_each_run_comes_after_those_that_it_needs(paper) -> None:
+    seen: set[str] = set()
+    for run in paper.values():
+        assert seen.issuperset(run.needs), run.id
+        seen.add(run.id)
+
+
+def test_a_transfer_starts_from_what_the_pretraining_leaves(repository: Path, tmp_path: Path) -> None:
+    study, plan = planned(repository, tmp_path)
+    write_plan(study, plan)
+    cfg = Config.fromfile(config_path(study.out, "voc_detection/coco/seed1"), import_custom_modules=False)
+    assert cfg.backbone_start.checkpoint == str(work_dir(study.out, "pretraining/coco") / "backbone_final.pth")
+    assert cfg.randomness.seed == 1
+    results = str(work_dir(study.out, "voc_detection/coco/seed1") / "test" / "results")
+    assert (cfg.test_evaluator.outfile_prefix, cfg.test_evaluator.overwrite) == (results, True)
+    assert cfg.train_cfg.val_begin == 1000
+    scratch = Config.fromfile(config_path(study.out, "voc_detection/scratch/seed0"), import_custom_modules=False)
+    assert not (scratch.get("backbone_start") or {}).get("checkpoint")
+
+
+def test_the_resolved_config_is_the_shipped_one(repository: Path, tmp_path: Path) -> None:
+    """Tuples stay tuples, nothing is lost: only what the study sets is different."""
+    study, plan = planned(repository, tmp_path)
+    write_plan(study, plan)
+    written = Config.fromfile(config_path(study.out, "pretraining/openimages"), import_custom_modules=False).to_dict()
+    shipped = Config.fromfile(repository / "configs/det/sniper_openimages_sample.py", import_custom_modules=False)
+    expected = shipped.to_dict() | {"randomness": {"seed": 0}}
+    assert written == expected
+
+
+def test_files_change_only_where_something_changed(repository: Path, tmp_path: Path) -> None:
+    study, plan = planned(repository, tmp_path)
+    write_plan(study, plan)
+    before = times(study.out)
+    write_plan(*planned(repository, tmp_path))
+    assert times(study.out) == before
+
+    write_plan(*planned(repository, tmp_path, ("train_cfg.val_begin: 1000000", "train_cfg.max_iters: 30")))
+    changed = {path for path, time in times(study.out).items() if before.get(path) != time}
+    assert changed == {
+        path
+        for run in plan.values()
+        if run.kind == "segmentation"
+        for path in (job_path(study.out, run.id), config_path(study.out, run.id))
+    }
+
+    write_plan(*planned(repository, tmp_path))
+    before = times(study.out)
+    write_plan(*planned(repository, tmp_path, ("seeds: [0, 1, 2]", "seeds: [0, 1, 2, 3]")))
+    after = times(study.out)
+    assert {path for path in before if after[path] != before[path]} == {study.out / "study.json"}
+    assert {path.stem for path in after.keys() - before.keys()} == {"seed3"}
+
+
+def test_options_that_do_not_fit_are_named(repository: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="train_dataloader.9.*do not fit.*deeplab_voc_sample"):
+        planned(repository, tmp_path, ("train_cfg.val_begin: 1000000", "custom_hooks.9.type: A, train_dataloader.9: 1"))
+
+
+def test_a_detector_without_the_metric_of_the_tables(repository: Path, tmp_path: Path) -> None:
+    text = {
+        "name": "a", "out": str(tmp_path / "out"), "seeds": [0], "starts": {"scratch": None},
+        "tasks": {"det": {"kind": "detection", "config": "x", "scratch_config": "configs/det/sniper_coco_sample.py"}},
+    }  # fmt: skip
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps(text))
+    with pytest.raises(ValueError, match="no test_evaluator of type mmdetpre.VOCIoUMetric"):
+        make_plan(read_study(path))
+
+
+def test_a_task_without_runs(tmp_path: Path) -> None:
+    text = {
+        "name": "a", "out": str(tmp_path / "out"), "seeds": [0], "starts": {"scratch": None},
+        "tasks": {"cls": {"kind": "linear", "data_config": "configs/cls/caltech256_sample.py"}},
+    }  # fmt: skip
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps(text))
+    with pytest.raises(ValueError, match="task cls has no run"):
+        make_plan(read_study(path))
+
+
+def planned(repository: Path, folder: Path, replace: tuple[str, str] | None = None):
+    text = (repository / "tools" / "study" / "sample.yaml").read_text()
+    text = text.replace("work_dirs/study_sample", str(folder / "out"))
+    if replace:
+        assert replace[0] in text
+        text = text.replace(*replace)
+    path = folder / "study.yaml"
+    path.write_text(text)
+    study = read_study(path)
+    return study, make_plan(study)
+
+
+def times(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,112 @@
+"""The file of a study, and each way in which it can be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mmdetpre.study.study_file import read_study
+
+GOOD = {
+    "name": "mine",
+    "out": "work_dirs/mine",
+    "seeds": [0, 1],
+    "starts": {
+        "scratch": {"title": "from scratch"},
+        "coco": {"title": "COCO", "toolbox": "mmdet", "config": "configs/det/sniper_coco_sample.py"},
+        "own": {"checkpoint": "weights/own.pth"},
+    },
+    "tasks": {
+        "voc_detection": {
+            "kind": "detection",
+            "config": "configs/det/sniper_voc_from_{start}_sample.py",
+            "scratch_config": "configs/det/sniper_voc_sample.py",
+            "starts": ["scratch", "coco"],
+        }
+    },
+}
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize("name", ["sample", "paper"])
+def test_the_shipped_studies_are_read(repository: Path, name: str) -> None:
+    study = read_study(repository / "tools" / "study" / f"{name}.yaml")
+    assert list(study.starts) == ["scratch", "imagenet_cls", "imagenet_loc", "coco", "openimages"]
+    assert {task.kind for task in study.tasks.values()} == {
+        "detection", "segmentation", "classification", "linear", "layers"
+    }  # fmt: skip
+    assert (study.reference, study.contrast, study.figures) == ("imagenet_cls", "openimages", tuple(range(1, 10)))
+
+
+def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
+    study = read_study(write(tmp_path / "study.yaml", GOOD))
+    assert (study.title, study.reference, study.contrast, study.threads) == ("mine", "coco", "own", 1)
+    assert (study.launcher, study.gpus, study.mim_arguments) == ("none", 1, ())
+    assert study.starts["coco"].pretrained_here and not study.starts["own"].pretrained_here
+    assert study.starts["own"].title == "own"
+
+
+def test_a_config_beside_the_file_wins(tmp_path: Path) -> None:
+    (tmp_path / "configs" / "det").mkdir(parents=True)
+    own = tmp_path / "configs" / "det" / "sniper_voc_sample.py"
+    own.write_text("model = None\n")
+    study = read_study(write(tmp_path / "study.yaml", GOOD))
+    assert study.find("configs/det/sniper_voc_sample.py") == own
+    assert study.find("configs/det/sniper_coco_sample.py").parts[-3:] == ("configs", "det", "sniper_coco_sample.py")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": []}, "seeds is \\[\\]"),
+        ({"seeds": [0, 0]}, "stands there twice"),
+        ({"seeds": 3}, "seeds is 3: give a list"),
+        ({"sead": 1}, "unknown key 'sead'.*seeds"),
+        ({"reference": "imagenet"}, "reference is 'imagenet', which is no start.*scratch, coco, own"),
+        ({"figures": [1, 12]}, "no figure 12"),
+        ({"threads": 0}, "threads is 0"),
+        ({"launch": {"launcher": "ssh"}}, "launcher is 'ssh': choose one of none, pytorch, slurm"),
+        ({"launch": {"gpu": 2}}, "unknown key 'gpu'"),
+        ({"starts": {}}, "starts is {}"),
+        ({"starts": {"a b": None}}, "no plain name"),
+        ({"starts": {"scratch": {"checkpoint": "a.pth"}}}, "no weights at all"),
+        ({"starts": {"coco": {"title": "COCO"}}}, "neither a config .* nor a checkpoint"),
+        ({"starts": {"coco": {"config": "configs/det/sniper_coco_sample.py"}}}, "toolbox None"),
+        ({"tasks": {"t": {"kind": "pose"}}}, "kind 'pose': choose one of detection, segmentation"),
+        ({"tasks": {"t": {"kind": "detection"}}}, "has no config"),
+        ({"tasks": {"t": {"kind": "linear", "config": "a.py"}}}, "has no data_config"),
+        ({"tasks": {"t": {"config": "a.py"}}}, "lacks the key 'kind'"),
+        (
+            {"tasks": {"t": {"kind": "linear", "data_config": "configs/cls/caltech256.py", "starts": ["x"]}}},
+            "names the start 'x'",
+        ),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_study(write(tmp_path / "study.yaml", GOOD | change))
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no file .*tools/study/sample.yaml"):
+        read_study(tmp_path / "none.yaml")
+    tasks = {"t": {"kind": "linear", "data_config": "configs/none.py"}}
+    with pytest.raises(FileNotFoundError, match="configs/none.py, which is not there"):
+        read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
+    tasks = {"t": {"kind": "detection", "config": "configs/det/sniper_voc_from_{start}_none.py", "starts": ["coco"]}}
+    with pytest.raises(FileNotFoundError, match="sniper_voc_from_coco_none.py"):
+        read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "is no YAML"), ("- 1", "holds no settings"), ("", "no settings")])
+def test_no_yaml(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_study(path)
