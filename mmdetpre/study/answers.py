@@ -85,7 +85,7 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
     if not mine or not any(run.state == DONE for run in runs):
         states = {state: sum(run.state == state for run in runs) for state in dict.fromkeys(run.state for run in runs)}
         what = listed([f"{count} {state}" for state, count in states.items()]) or "none planned"
-        return Answer(task, title, kind, (f"On {title}, no run has finished ({what}).",))
+        return Answer(task, title, kind, (f"On {title} ({kind}), no run has finished: {what}.",))
     if mine[0].number == LAYERS_TABLE:
         return Answer(task, title, kind, tuple(_best_layers(outcome, mine, task, title)) or (_nothing(title),))
     sentences: list[str] = []

@@ -77,12 +77,18 @@ def test_a_word_for_every_start(shared_study) -> None:
     assert words["coco"] == "cannot be told"
 
 
-def test_less_can_be_better_and_worse(detection) -> None:
+def test_less_can_be_better_and_worse(detection, empty_study) -> None:
     (sentence,) = detection({"imagenet_cls": [30, 31, 32], "coco": [40, 41, 42]}, "occluded", "3")
     assert sentence == (
         "On PASCAL VOC, COCO misses 10.0 points more of the occluded objects than ImageNet-CLS (95 % interval 7.7 to"
         " 12.3, 3 seeds): it hurts."
     )
+    answer = answers_of(empty_study.out)["voc_detection"]
+    assert [(effect.start, effect.verdict) for effect in answer.effects] == [
+        ("imagenet_cls", "reference"),
+        ("coco", "hurts"),
+    ]
+    assert answer.quantity == "occluded objects missed"
 
 
 def test_of_several_starts_the_best_is_named(detection) -> None:
@@ -129,8 +135,10 @@ def test_nothing_has_finished(empty_study) -> None:
     empty_study.planned("voc_detection/coco/seed1", "voc_detection", "coco", 1)
     empty_study.failure("voc_detection/coco/seed0")
     found = answers_of(empty_study.out)
-    assert found["voc_detection"].sentences == ("On PASCAL VOC, no run has finished (1 failed and 1 not run).",)
-    assert found["own_det"].sentences == ("On Kangaroos, no run has finished (none planned).",)
+    assert found["voc_detection"].sentences == (
+        "On PASCAL VOC (detection), no run has finished: 1 failed and 1 not run.",
+    )
+    assert found["own_det"].sentences == ("On Kangaroos (detection), no run has finished: none planned.",)
 
 
 def test_a_run_without_numbers(empty_study) -> None:
