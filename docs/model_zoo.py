@@ -25,14 +25,15 @@ Every full-size config: what it starts from, what it learns, which row of the pa
 config has its command and its hardware. **None of them was trained here**: that needs the data sets and GPUs. Cells
 without a result say so, and there is no checkpoint to download.
 
-A twin (`NAME_sample`) learns from drawn data; what the twins give stands in [Detectors](detection.md#compare-runs),
-[Segmentation](segmentation.md#trimaps) and [Classification](classification.md#on-drawn-data). A start that is the name
-of a config is its `work_dirs/NAME/backbone_final.pth`; [a line in `_base_`](moving_a_backbone.md#four-starts-one-line)
-chooses another one. Figures in the column of the paper are the paper's.
+Their twins (`NAME_sample`; not of SUN-397 and Flowers) learn from drawn data; what they give stands in
+[Detectors](detection.md#compare-runs), [Segmentation](segmentation.md#trimaps) and
+[Classification](classification.md#on-drawn-data). A start that is the name of a config is its
+`work_dirs/NAME/backbone_final.pth`; [a line in `_base_`](moving_a_backbone.md#four-starts-one-line) chooses another
+one. Figures in the column of the paper are the paper's.
 
 This page is written by `python docs/model_zoo.py` from `model-index.yml` and the files it lists.
 """
-COLUMNS = ("config", "starts from", "data", "paper", "twin", "result", "checkpoint")
+COLUMNS = ("config", "starts from", "data", "paper", "result")
 
 
 def models(root: Path = ROOT) -> list[dict[str, Any]]:
@@ -62,8 +63,9 @@ def row_of_paper(config: Path) -> str:
 
 
 def results_of(model: dict[str, Any]) -> str:
-    """Metrics of a metafile entry."""
+    """Metrics of a metafile entry, with its checkpoint."""
     values = [f"{key} {value}" for result in model.get("Results", ()) for key, value in result["Metrics"].items()]
+    values += [f"[checkpoint]({model['Weights']})"] if "Weights" in model else []
     return ", ".join(values) or "not trained here"
 
 
@@ -72,11 +74,8 @@ def table(entries: list[dict[str, Any]], root: Path = ROOT) -> str:
     rows = [COLUMNS, ("---",) * len(COLUMNS)]
     for model in entries:
         config = root / model["Config"]
-        twin = config.with_name(f"{config.stem}_sample.py").exists()
-        weights = f"[file]({model['Weights']})" if "Weights" in model else "none"
         data = model["Metadata"]["Training Data"]
-        cells = (f"`{model['Name']}`", start_of(config), data, row_of_paper(config), "yes" if twin else "—")
-        rows.append((*cells, results_of(model), weights))
+        rows.append((f"`{model['Name']}`", start_of(config), data, row_of_paper(config), results_of(model)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
