@@ -83,10 +83,13 @@ def _read_json(source: Path, images_dir: str | os.PathLike | None) -> Annotation
     for key, name in (("images", "id"), ("images", "file_name"), ("categories", "id"), ("categories", "name")):
         _require_different(source, key, name, content[key])
     images, annotations = content["images"], content["annotations"]
+    for image in images:
+        if wrong := [image[side] for side in ("width", "height") if not isinstance(image.get(side) or 0, int | float)]:
+            raise ValueError(f"{source}: {image['file_name']} has the side {wrong[0]!r}, expected pixels.")
     known = {"image_id": {row["id"] for row in images}, "category_id": {row["id"] for row in content["categories"]}}
     for i, annotation in enumerate(annotations):
         for key, ids in known.items():
-            if annotation[key] not in ids:
+            if not isinstance(annotation[key], int | str) or annotation[key] not in ids:
                 listed = "categories" if key == "category_id" else "images"
                 raise ValueError(f"{source}: annotations[{i}] has {key} {annotation[key]!r}, which {listed} lacks.")
         if not _is_box(annotation["bbox"]):

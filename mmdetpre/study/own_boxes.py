@@ -82,8 +82,8 @@ def read_own_boxes(
     Args:
         source: The JSON, or the folder.
         images_dir: Folder of the images; found by itself beside the annotations where they have a usual name.
-        leave_out_bad: Go on without images that are missing or cannot be read, boxes that are empty or outside of their
-            image, and categories without boxes, and count them. Otherwise these are errors.
+        leave_out_bad: Go on without images that are missing, cannot be read or have another size, boxes that are empty
+            or outside of their image, and categories without boxes, and count them. Otherwise these are errors.
         classes: The classes of the data that are trained on. Others are an error, and so is none of them having a box;
             categories get the numbers that these classes have, 1, 2, ....
 
@@ -115,7 +115,8 @@ def read_own_boxes(
     found = dict(zip((image["id"] for image in images), headers, strict=True))
     images, broken = _parted(images, lambda image: found[image["id"]] is not None)
     refuse("images cannot be read", [image["file_name"] for image in broken], "Replace them")
-    images, upright = _settle_sizes(source, images, found)
+    images, wrong, upright = _settle_sizes(source, images, found)
+    refuse("images have another size than is annotated", wrong, "Use those that were annotated")
 
     files = {image["id"]: image["file_name"] for image in images}
     sizes = {image["id"]: (image["width"], image["height"]) for image in images}
@@ -198,8 +199,8 @@ def _headers(paths: Sequence[Path]) -> list[Header | None]:
 
 def _settle_sizes(
     source: Path, images: Iterable[dict[str, Any]], found: dict[Any, Header | None]
-) -> tuple[list[dict[str, Any]], bool | None]:
-    """Images with their sizes, and whether these are of photos turned by their EXIF orientation."""
+) -> tuple[list[dict[str, Any]], list[str], bool | None]:
+    """Images with their sizes, those of another size, and whether sizes are of photos turned by their orientation."""
     settled, wrong, turned = [], [], {True: [], False: []}  # type: ignore[var-annotated]
     for image in images:
         header = found[image["id"]]
@@ -208,21 +209,17 @@ def _settle_sizes(
         size = told if min(told) > 0 else header[0]
         if size not in header:
             wrong.append(f"{image['file_name']} has {header[1][0]} x {header[1][1]} pixels, not {size[0]} x {size[1]}")
-        elif header[0] != header[1]:
+            continue
+        if header[0] != header[1]:
             turned[size == header[1]].append(image["file_name"])
         settled.append({"id": image["id"], "file_name": image["file_name"], "width": size[0], "height": size[1]})
-    if wrong:
-        raise ValueError(
-            f"{source}: {len(wrong)} images have another size than their annotations say: {_listed(wrong)}. The boxes"
-            " are in pixels of another version of these images: use the images that were annotated."
-        )
     if turned[True] and turned[False]:
         raise ValueError(
             f"{source}: photos with an EXIF orientation are annotated in two ways, turned ({_listed(turned[True])}) and"
-            f" as they are stored ({_listed(turned[False])}). Turn them all, for example with `exiftran -ai`, and correct"
-            " width, height and boxes."
+            f" as they are stored ({_listed(turned[False])}). Turn them all, for example with `exiftran -ai`, and"
+            " correct width, height and boxes."
         )
-    return settled, bool(turned[True]) if turned[True] or turned[False] else None
+    return settled, wrong, bool(turned[True]) if turned[True] or turned[False] else None
 
 
 def _parted(items: Iterable[Item], good: Callable[[Item], bool]) -> tuple[list[Item], list[Item]]:

@@ -28,9 +28,9 @@ def detection_config(
     scales = "".join(
         f'                dict(type="Resize", scale=({side}, {side}), keep_ratio=True),\n' for _, side in chips.scales
     )
-    color = "color" if train.upright or test.upright else "color_ignore_orientation"
+    color = "color" if test.upright else "color_ignore_orientation"
     start = "dict(checkpoint=None, reset_offsets=True)" if choice.frozen else "dict(checkpoint=None)"
-    warmup = min(1000, recipe.steps // 10) if choice.frozen else min(50, recipe.steps // 3)
+    warmup = max(1, min(1000, recipe.steps // 10) if choice.frozen else min(50, recipe.steps // 3))
     decay = (
         f'dict(type="MultiStepLR", by_epoch=True, milestones=[{round(recipe.epochs * 10 / 14)}], gamma=0.1)'
         if choice.frozen
@@ -152,8 +152,9 @@ def classification_config(
     """Config of a classifier on the user's images, for every start."""
     count = len(classes.counts)
     start = "dict(checkpoint=None, reset_offsets=True)" if choice.frozen else "dict(checkpoint=None)"
+    milestones = sorted({max(1, epochs // 2), max(1, round(epochs * 25 / 30))})
     decay = (
-        f'dict(type="MultiStepLR", by_epoch=True, milestones=[{epochs // 2}, {round(epochs * 25 / 30)}], gamma=0.1)'
+        f'dict(type="MultiStepLR", by_epoch=True, milestones={milestones}, gamma=0.1)'
         if choice.frozen
         else f'dict(type="CosineAnnealingLR", by_epoch=True, begin=0, end={epochs}, convert_to_iter_based=True)'
     )

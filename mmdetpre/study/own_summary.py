@@ -18,71 +18,85 @@ _SHOWN = 20
 
 
 def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe, *, split: bool) -> str:
-    parts = {"to train on": train, "to test on": test}
-    counts = {
-        head: Counter(a["category_id"] for a in part.annotations if not a["iscrowd"]) for head, part in parts.items()
-    }
-    rows = [[name, *(str(counts[head][label]) for head in parts)] for label, name in enumerate(train.classes, start=1)]
-    more = len(rows) - _SHOWN
-    table = text_table(
-        ["boxes of", *parts], rows[:_SHOWN], ["all", *(str(sum(counts[head].values())) for head in parts)]
-    )
+    """Images, boxes by class, their size, what was left out and why, chips and epochs.
+
+    Args:
+        title: What the data are called.
+        train, test: The two parts.
+        recipe: What the config takes from the first.
+        split: Whether the second was split off.
+    """
+    chips, images = recipe.chips, [*train.images, *test.images]
+    sides = np.array([a["bbox"][2:] for a in (*train.annotations, *test.annotations)], float)
+    left_out = Counter(train.left_out) + (Counter() if split else Counter(test.left_out))
+    names = [image["file_name"] for image in images]
+    copies = [[names[i] for i in group] for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
     lines = [
         f"Detection, {title}: {len(train.images)} images to train on and {len(test.images)} to test on,"
-        f" {len(train.classes)} {'class' if len(train.classes) == 1 else 'classes'}.",
-        table + (f"\n({more} more classes)" if more > 0 else ""),
+        f" {_count(len(train.classes), 'class', 'classes')}.",
+        _boxes_by_class(train, test),
+        f"Median size of a box: {np.median(np.sqrt(sides.prod(axis=1))):.0f} pixels (root of its area).",
+        *_notes("to train on", train),
+        *_notes("to test on", test),
     ]
-    corners = np.array([a["bbox"] for a in (*train.annotations, *test.annotations)], float)
-    lines.append(
-        f"Median size of a box: {np.median(np.sqrt(corners[:, 2] * corners[:, 3])):.0f} pixels (root of its area)."
-    )
-    for head, part in parts.items():
-        if missing := [name for name, _, *_ in rows if not counts[head][train.classes.index(name) + 1]]:
-            lines.append(f"No box {head} of: {', '.join(missing)}. The mean of the test leaves such classes out.")
-        without = len(part.images) - len({a["image_id"] for a in part.annotations})
-        if without:
-            lines.append(f"{without} images {head} show no box.")
-        if crowds := sum(a["iscrowd"] for a in part.annotations):
-            lines.append(f"{crowds} boxes {head} are crowds or difficult: neither learned nor counted.")
-    if split:
-        copies = [group for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
-        if copies:
-            names = [path.name for path in (*train.paths(), *test.paths())]
-            example = " = ".join(names[i] for i in copies[0])
-            photos = "1 photo is" if len(copies) == 1 else f"{len(copies)} photos are"
-            lines.append(f"{photos} there more than once ({example}): all copies are in the same part.")
-    left_out = Counter(train.left_out) + (Counter(test.left_out) if not split else Counter())
-    lines.append(_left_out(left_out))
-    chips = recipe.chips
-    lines.append(
+    if copies:
+        photos = _count(len(copies), "photo is", "photos are")
+        example = " = ".join(copies[0])
+        lines.append(f"{photos} there more than once ({example}): all copies are in the same part.")
+    lines += [
+        _left_out(left_out),
         f"Chips of {chips.chip_size} pixels, longer image side {', '.join(str(side) for _, side in chips.scales)}:"
-        f" {recipe.coverage.chips} an epoch. {recipe.epochs} epochs, {recipe.steps} steps."
-    )
+        f" {recipe.coverage.chips} an epoch. {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+    ]
     if recipe.coverage.valid_nowhere:
-        lines.append(f"{recipe.coverage.valid_nowhere} boxes are learned at no scale.")
+        lines.append(f"{_count(recipe.coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
     return "\n".join([*lines, *(f"Warning: {text}" for text in recipe.coverage.warnings)])
 
 
 def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
+    """Classes, images of each part, what was left out and why, epochs."""
     sizes = sorted(classes.counts.values())
-    return "\n".join(
-        [
-            f"Classification, {title}: {len(classes.counts)} classes of {_range(sizes)} images;"
-            f" {len(classes.train)} to train on, {classes.per_class} of each class, and {len(classes.test)} to test on.",
-            _left_out(classes.left_out),
-            f"{epochs} epochs.",
-        ]
+    images = str(sizes[0]) if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
+    return (
+        f"Classification, {title}: {len(classes.counts)} classes of {images} images; {len(classes.train)} to train on,"
+        f" {classes.per_class} of each class, and {len(classes.test)} to test on.\n"
+        f"{_left_out(classes.left_out)}\n{_count(epochs, 'epoch', 'epochs')}."
     )
 
 
 def describe_starts(starts: Sequence[OwnStart]) -> str:
+    """Each start, and what the check of its file said."""
     lines = ["  scratch: without weights", *(f"  {start.key}: {start.found} ({start.checkpoint})" for start in starts)]
     return "\n".join(["Starts:", *lines])
 
 
-def _range(sizes: Sequence[int]) -> str:
-    return str(sizes[0]) if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
+def _boxes_by_class(train: OwnBoxes, test: OwnBoxes) -> str:
+    counts = [_counts(part) for part in (train, test)]
+    rows = [[name, *(str(part[label]) for part in counts)] for label, name in enumerate(train.classes, start=1)]
+    foot = ["all", *(str(sum(part.values())) for part in counts)]
+    table = text_table(["boxes of", "to train on", "to test on"], rows[:_SHOWN], foot)
+    return table + (f"\n({len(rows) - _SHOWN} more classes)" if len(rows) > _SHOWN else "")
+
+
+def _counts(part: OwnBoxes) -> Counter[int]:
+    return Counter(a["category_id"] for a in part.annotations if not a["iscrowd"])
+
+
+def _notes(where: str, part: OwnBoxes) -> list[str]:
+    counts, lines = _counts(part), []
+    if missing := [name for label, name in enumerate(part.classes, start=1) if not counts[label]]:
+        listed = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        lines.append(f"No box {where} of {listed}: the mean of the test leaves such classes out.")
+    if without := len(part.images) - len({a["image_id"] for a in part.annotations}):
+        lines.append(f"{_count(without, 'image', 'images')} {where} without a box.")
+    if crowds := sum(a["iscrowd"] for a in part.annotations):
+        lines.append(f"{_count(crowds, 'box', 'boxes')} {where} crowd or difficult: neither learned nor counted.")
+    return lines
 
 
 def _left_out(counts: Mapping[str, int]) -> str:
     return f"Left out: {'; '.join(f'{count} {what}' for what, count in counts.items()) or 'nothing'}."
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

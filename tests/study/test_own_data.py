@@ -1,0 +1,393 @@
+"""From a user's own data to a study: what is written, what is refused and how."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from mmengine.config import Config
+from mmengine.runner import Runner
+from PIL import Image
+
+from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.study.init_command import add_init_arguments, run_init
+from mmdetpre.study.own_data import Settings, init_study
+from mmdetpre.study.plan import make_plan
+from mmdetpre.study.study_file import read_study
+
+BOX = {"bbox": [20, 10, 60, 50], "iscrowd": 0}
+
+
+def photo(path: Path, seed: int, size: tuple[int, int] = (160, 120), **options: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    Image.fromarray(pixels).resize(size).save(path, **options)
+
+
+def coco(root: Path, count: int = 10, name: str = "bolts", **changes: Any) -> Path:
+    """A COCO file over ``count`` photos of cats and dogs in turn, one box each; ``changes`` replace its keys."""
+    images = [{"id": 7 + i, "file_name": f"{i}.jpg", "width": 160, "height": 120} for i in range(count)]
+    for i in range(count):
+        photo(root / "images" / f"{i}.jpg", i)
+    content = {
+        "images": images,
+        "annotations": [BOX | {"id": i, "image_id": 7 + i, "category_id": 3 + 2 * (i % 2)} for i in range(count)],
+        "categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}],
+    }
+    file = root / f"{name}.json"
+    file.write_text(json.dumps(content | changes))
+    return file
+
+
+def class_folders(root: Path, **counts: int) -> Path:
+    for label, (name, count) in enumerate(counts.items()):
+        for i in range(count):
+            photo(root / name / f"{i}.jpg", 100 * label + i, (40, 30))
+    return root
+
+
+def init(tmp_path: Path, **settings: Any) -> tuple[Path, str]:
+    out = tmp_path / "study"
+    return out, init_study(Settings(out, **{"model": "sample", **settings}))
+
+
+def refused(tmp_path: Path, kind: type[Exception] = ValueError, **settings: Any) -> str:
+    with pytest.raises(kind) as error:
+        init(tmp_path, **settings)
+    assert not (tmp_path / "study").exists() and not list(tmp_path.glob(".study*"))
+    return str(error.value)
+
+
+def split(out: Path, part: str) -> dict[str, Any]:
+    return json.loads((out / "data" / f"own_det_{part}.json").read_text())
+
+
+def test_the_study_of_both_kinds_of_data_can_be_planned(tmp_path: Path) -> None:
+    out, text = init(tmp_path, det=coco(tmp_path), cls=class_folders(tmp_path / "pets", cat=6, dog=9), seeds=2)
+    study = read_study(out / "study.yaml")
+    assert list(make_plan(study)) == [
+        f"{task}/scratch/seed{seed}" for task in ("own_det", "own_cls") for seed in (0, 1)
+    ] + ["figures/1"]
+    assert study.title == "bolts and pets" and study.out == out / "results"
+    assert "8 images to train on and 2 to test on, 2 classes" in text
+    assert "2 classes of 6 to 9 images; 8 to train on, 4 of each class, and 7 to test on" in text
+    assert f"study.py run {out}/study.yaml" in text
+
+
+def test_the_split_keeps_every_class_in_both_parts_and_the_ids(tmp_path: Path) -> None:
+    out, _ = init(tmp_path, det=coco(tmp_path))
+    parts = {part: split(out, part) for part in ("train", "test")}
+    ids = [{image["id"] for image in part["images"]} for part in parts.values()]
+    assert ids[0] | ids[1] == set(range(7, 17)) and not ids[0] & ids[1]
+    for part in parts.values():
+        assert {a["category_id"] for a in part["annotations"]} == {1, 2}
+        assert {a["image_id"] for a in part["annotations"]} == {image["id"] for image in part["images"]}
+        assert [c["name"] for c in part["categories"]] == ["cat", "dog"]
+
+
+def test_same_data_and_seed_give_the_same_files(tmp_path: Path) -> None:
+    file, folder = coco(tmp_path), class_folders(tmp_path / "pets", cat=6, dog=9)
+    texts = []
+    for seed in (0, 0, 1):
+        out, _ = init(tmp_path, det=file, cls=folder, split_seed=seed)
+        texts.append({path.relative_to(out): path.read_text() for path in sorted(out.rglob("*.*"))})
+        shutil.rmtree(out)
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_copies_of_a_photo_are_in_one_part(tmp_path: Path) -> None:
+    file = coco(tmp_path)
+    for i in range(1, 8):
+        shutil.copy(tmp_path / "images" / "0.jpg", tmp_path / "images" / f"{i}.jpg")
+    out, text = init(tmp_path, det=file)
+    copied = {f"{i}.jpg" for i in range(8)}
+    assert [{i["file_name"] for i in split(out, part)["images"]} & copied for part in ("train", "test")] in (
+        [copied, set()],
+        [set(), copied],
+    )
+    assert "1 photo is there more than once" in text
+
+
+def test_a_test_file_of_other_category_numbers(tmp_path: Path) -> None:
+    photo(tmp_path / "other" / "a.jpg", 99)
+    test = tmp_path / "test.json"
+    test.write_text(
+        json.dumps(
+            {
+                "images": [{"id": "x", "file_name": "a.jpg"}],
+                "annotations": [BOX | {"image_id": "x", "category_id": 1}],
+                "categories": [{"id": 1, "name": "dog"}],
+            }
+        )
+    )
+    out, text = init(tmp_path, det=coco(tmp_path), det_test=test, det_test_images=tmp_path / "other")
+    assert len(split(out, "train")["images"]) == 10
+    (annotation,) = split(out, "test")["annotations"]
+    assert annotation["category_id"] == 2 and annotation["image_id"] == 1 and annotation["area"] == 3000
+    assert split(out, "test")["images"] == [{"id": 1, "file_name": "a.jpg", "width": 160, "height": 120}]
+    assert "No box to test on of cat" in text
+
+
+def test_voc_xml_becomes_coco_json_with_its_flags(tmp_path: Path) -> None:
+    for i in range(6):
+        photo(tmp_path / "images" / f"{i}.png", i)
+        flags = f"<occluded>{int(i == 2)}</occluded><difficult>{int(i == 3)}</difficult>"
+        (tmp_path / "annots").mkdir(exist_ok=True)
+        (tmp_path / "annots" / f"{i}.xml").write_text(
+            f"<annotation><size><width>160</width><height>120</height></size><object><name>cat</name>{flags}<bndbox>"
+            "<xmin>21</xmin><ymin>11</ymin><xmax>80</xmax><ymax>60</ymax></bndbox></object></annotation>"
+        )
+    photo(tmp_path / "images" / "extra.png", 50)
+    out, text = init(tmp_path, det=tmp_path / "annots")
+    found = {}
+    for part in ("train", "test"):
+        content = split(out, part)
+        names = {image["id"]: image["file_name"] for image in content["images"]}
+        found |= {names[a["image_id"]]: a for a in content["annotations"]}
+    assert {tuple(a["bbox"]) for a in found.values()} == {(20, 10, 60, 50)}
+    assert {name for name, a in found.items() if a["occluded"]} == {"2.png"}
+    assert {name for name, a in found.items() if a["difficult"] and a["iscrowd"]} == {"3.png"}
+    assert "truncated" not in found["0.png"]
+    assert "1 photos without an XML file" in text
+    cfg = Config.fromfile(out / "configs" / "own_det.py")
+    assert cfg.train_dataloader.dataset.dataset.ann_file == "own_det_train.json"
+
+
+def test_the_detector_trains_and_leaves_what_the_analyses_read(tmp_path: Path) -> None:
+    out, _ = init(tmp_path, det=coco(tmp_path, 6), epochs=1)
+    cfg = Config.fromfile(out / "configs" / "own_det.py")
+    quick = {f"{part}_dataloader.{key}": value for part in ("train", "val", "test")
+             for key, value in {"num_workers": 0, "persistent_workers": False}.items()}  # fmt: skip
+    cfg.merge_from_dict(quick | {"work_dir": str(tmp_path / "work"), "train_dataloader.batch_size": 4})
+    cfg.test_evaluator.outfile_prefix = str(tmp_path / "results")
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert {"pascal_voc/AP50", "pascal_voc/AP70"} <= set(runner.test())
+    run = Detections.load(tmp_path / "results.npz")
+    assert run.classes == ("cat", "dog") and not run.plus_one
+    assert len(run.ground_truth()) == len(split(out, "test")["annotations"])
+    np.testing.assert_array_equal(run.ground_truth().boxes[0], [20, 10, 80, 60])
+
+
+def test_the_classifier_reads_the_split(tmp_path: Path) -> None:
+    from mmpretrain.registry import DATASETS
+
+    out, _ = init(tmp_path, cls=class_folders(tmp_path / "pets", cat=6, dog=9), cls_per_class=5)
+    cfg = Config.fromfile(out / "configs" / "own_cls.py")
+    train, test = (DATASETS.build(cfg[f"{part}_dataloader"].dataset) for part in ("train", "test"))
+    assert (len(train), len(test)) == (10, 5) and train.metainfo["classes"] == ("cat", "dog")
+    assert cfg.model.head.num_classes == 2 and train[0]["inputs"].shape == (3, 96, 96)
+
+
+@pytest.mark.parametrize("model", ["sample", "paper"])
+def test_models_have_the_classes_and_nothing_frozen_from_scratch(tmp_path: Path, model: str) -> None:
+    out, _ = init(tmp_path, det=coco(tmp_path), cls=class_folders(tmp_path / "pets", cat=6, dog=9), model=model)
+    tasks = yaml.safe_load((out / "study.yaml").read_text())["tasks"]
+    scratch = Config.fromfile(out / tasks["own_det"]["scratch_config"])
+    assert scratch.model.roi_head.bbox_head.num_classes == 2 and scratch.model.backbone.frozen_stages == -1
+    other = Config.fromfile(out / tasks["own_det"]["config"])
+    assert other.model.backbone.frozen_stages == (1 if model == "paper" else -1)
+    for cfg in (scratch, other, Config.fromfile(out / tasks["own_cls"]["config"])):
+        assert cfg.backbone_start.checkpoint is None
+        assert all(scheduler.get("end", 0) <= 1000 for scheduler in cfg.param_scheduler)
+    assert len(other.tta_model.test_ranges) == len(other.train_dataloader.dataset.chips.scales)
+    assert len(other.tta_pipeline[1].transforms[0]) == len(other.tta_model.test_ranges)
+
+
+def test_a_study_can_be_moved(tmp_path: Path) -> None:
+    out, _ = init(tmp_path, det=coco(tmp_path))
+    moved = out.rename(tmp_path / "elsewhere")
+    cfg = Config.fromfile(moved / "configs" / "own_det.py")
+    data = cfg.train_dataloader.dataset.dataset
+    assert Path(data.data_root, data.ann_file).resolve() == moved / "data" / "own_det_train.json"
+
+
+BAD_COCO = {
+    "no annotations": ({"annotations": None}, "its 'annotations' is no list"),
+    "empty images": ({"images": []}, "the list 'images' is empty"),
+    "no box": ({"annotations": [{"id": 0, "image_id": 7, "category_id": 3}]}, r"annotations\[0\] has no 'bbox'"),
+    "no number": (
+        {"annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2, "x", 4]}]},
+        r"annotations\[0\] has bbox",
+    ),
+    "strange image": ({"annotations": [BOX | {"image_id": 1, "category_id": 3}]}, "image_id 1, which images lacks"),
+    "strange class": ({"annotations": [BOX | {"image_id": 7, "category_id": 9}]}, "category_id 9, which categories"),
+    "list as id": ({"annotations": [BOX | {"image_id": [7], "category_id": 3}]}, r"image_id \[7\], which images"),
+    "class twice": (
+        {"categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "cat"}]},
+        "two categories have the name",
+    ),
+    "one class": ({"annotations": [BOX | {"image_id": 7, "category_id": 3}]}, "1 categories without boxes: dog"),
+    "empty box": (
+        {"annotations": [{"image_id": 7, "category_id": 3, "bbox": [5, 5, 0, 9]}]},
+        r"1 boxes are empty .*\[5, 5, 0, 9\] in 0.jpg",
+    ),
+    "outside": (
+        {"annotations": [{"image_id": 7, "category_id": 3, "bbox": [200, 5, 9, 9]}]},
+        r"1 boxes lie outside of their image: \[200, 5, 9, 9\] in 0.jpg",
+    ),
+    "other size": (
+        {"images": [{"id": 7 + i, "file_name": f"{i}.jpg", "width": 120, "height": 160} for i in range(10)]},
+        "10 images have another size than is annotated: 0.jpg has 160 x 120 pixels, not 120 x 160",
+    ),
+    "missing": (
+        {"images": [{"id": 7 + i, "file_name": f"{i * 5}.jpg"} for i in range(10)]},
+        "8 of 10 images are missing in .*: 10.jpg, 15.jpg, 20.jpg, ...*--det-images",
+    ),
+}
+
+
+@pytest.mark.parametrize("changes,message", BAD_COCO.values(), ids=BAD_COCO)
+def test_bad_coco_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    import re
+
+    kind = FileNotFoundError if "missing" in message else ValueError
+    text = refused(tmp_path, kind, det=coco(tmp_path, **changes))
+    assert re.search(message, text.replace("\n", " ")), text
+    assert str(tmp_path / "bolts.json") in text
+
+
+def test_keys_that_are_not_there_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"images": [{"id": 1, "file_name": "a"}]}')
+    assert "has no key 'annotations'" in refused(tmp_path, det=file)
+    file.write_text("[1, 2]")
+    assert "holds a list" in refused(tmp_path, det=file)
+    file.write_text('{"images": [')
+    assert "is no JSON" in refused(tmp_path, det=file)
+    assert "There is no" in refused(tmp_path, FileNotFoundError, det=tmp_path / "none.json")
+    assert "There is no folder" in refused(tmp_path, FileNotFoundError, det=file, det_images=tmp_path / "none")
+
+
+def test_what_is_bad_can_be_left_out_and_is_counted(tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 160, "height": 120} for i in range(12)]
+    boxes = [BOX | {"image_id": i, "category_id": 3} for i in range(12)]
+    boxes += [{"image_id": 0, "category_id": 3, "bbox": box} for box in ([5, 5, 0, 9], [200, 5, 9, 9], [-9, 5, 9, 9])]
+    file = coco(tmp_path, images=images, annotations=boxes)
+    (tmp_path / "images" / "3.jpg").write_bytes(b"no picture")
+    out, text = init(tmp_path, det=file, leave_out_bad=True)
+    (line,) = [line for line in text.splitlines() if line.startswith("Left out: 2 of")]
+    for part in ("of 12 images are missing", "1 images cannot be read", "1 boxes are empty", "2 boxes lie outside"):
+        assert part in line
+    assert "1 categories without boxes" in line
+    assert sum(len(split(out, part)["annotations"]) for part in ("train", "test")) == 9
+    assert [c["name"] for c in split(out, "train")["categories"]] == ["cat"]
+
+
+def test_the_same_image_in_both_parts_is_refused(tmp_path: Path) -> None:
+    train = coco(tmp_path)
+    test = coco(tmp_path / "test")
+    shutil.copy(tmp_path / "images" / "4.jpg", tmp_path / "test" / "images" / "1.jpg")
+    for i in (0, *range(2, 10)):
+        photo(tmp_path / "test" / "images" / f"{i}.jpg", 200 + i)
+    message = refused(tmp_path, det=train, det_test=test)
+    assert "1 images are in" in message and "4.jpg = 1.jpg" in message
+
+
+def test_classes_to_test_on_must_be_trained_on(tmp_path: Path) -> None:
+    test = coco(tmp_path / "test", categories=[{"id": 3, "name": "cat"}, {"id": 5, "name": "horse"}])
+    assert "has boxes of horse" in refused(tmp_path, det=coco(tmp_path), det_test=test)
+
+
+def test_photos_with_an_orientation_are_annotated_in_one_way(tmp_path: Path) -> None:
+    file = coco(tmp_path)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    photo(tmp_path / "images" / "0.jpg", 0, (160, 120), exif=turned)
+    out, _ = init(tmp_path, det=file)
+    cfg = Config.fromfile(out / "configs" / "own_det.py")
+    assert cfg.test_pipeline[0].color_type == "color_ignore_orientation"
+    shutil.rmtree(out)
+    photo(tmp_path / "images" / "1.jpg", 1, (120, 160), exif=turned)
+    assert "annotated in two ways, turned (1.jpg) and as they are stored (0.jpg)" in refused(tmp_path, det=file)
+    photo(tmp_path / "images" / "0.jpg", 0, (120, 160), exif=turned)
+    out, _ = init(tmp_path, det=file)
+    assert Config.fromfile(out / "configs" / "own_det.py").test_pipeline[0].color_type == "color"
+
+
+def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
+    (tmp_path / "annots").mkdir()
+    assert "holds no *.xml file" in refused(tmp_path, det=tmp_path / "annots")
+    (tmp_path / "annots" / "a.xml").write_text("<annotation></annotation>")
+    assert "Set --det-images" in refused(tmp_path, FileNotFoundError, det=tmp_path / "annots")
+    photo(tmp_path / "images" / "a.jpg", 0)
+    assert "none of 1 XML files has an <object>" in refused(tmp_path, det=tmp_path / "annots")
+    (tmp_path / "annots" / "a.xml").write_text("<annotation><obj")
+    assert "is no XML" in refused(tmp_path, det=tmp_path / "annots")
+
+
+def test_too_few_images_for_a_split(tmp_path: Path) -> None:
+    file = coco(tmp_path, 2)
+    assert "Give --det-test, or add images" in refused(tmp_path, det=file)
+
+
+def test_bad_class_folders_are_named(tmp_path: Path) -> None:
+    def message(folder: Path, kind: type[Exception] = ValueError, **settings: Any) -> str:
+        return refused(tmp_path, kind, cls=folder, **settings)
+
+    assert "There is no folder" in message(tmp_path / "none", FileNotFoundError)
+    assert "holds one class folder, cat" in message(class_folders(tmp_path / "one", cat=4))
+    assert "holds test, train, which are parts" in message(class_folders(tmp_path / "parts", train=3, test=3))
+    small = class_folders(tmp_path / "small", cat=9, dog=4)
+    assert "fewer than 6 different images" in message(small, cls_per_class=5) and "dog (4)" in message(
+        small, cls_per_class=5
+    )
+    assert "have fewer than 2" in message(class_folders(tmp_path / "tiny", cat=9, dog=1))
+    shutil.copy(small / "cat" / "0.jpg", small / "dog" / "0.jpg")
+    assert "2 images that lie in several classes: cat/0.jpg, dog/0.jpg" in message(small)
+    (small / "dog" / "0.jpg").write_bytes(b"no picture")
+    assert "1 images that cannot be read: dog/0.jpg" in message(small)
+
+
+def test_copies_in_a_class_are_left_out(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "pets", cat=6, dog=6)
+    for i in range(3):
+        shutil.copy(folder / "cat" / "0.jpg", folder / "cat" / f"copy{i}.jpg")
+    shutil.copy(folder / "cat" / "1.jpg", folder / "dog" / "1.jpg")
+    out, text = init(tmp_path, cls=folder, leave_out_bad=True)
+    assert "Left out: 2 images that lie in several classes; 3 copies of an image of the same class." in text
+    lines = [(out / "data" / f"own_cls_{part}.txt").read_text().split() for part in ("train", "test")]
+    assert len(lines[0]) + len(lines[1]) == 10 and not any("copy" in line for line in lines[0] + lines[1])
+
+
+def test_bad_settings_are_named(tmp_path: Path) -> None:
+    assert "give --det" in refused(tmp_path)
+    folder = class_folders(tmp_path / "pets", cat=6, dog=6)
+    assert "--det-test needs --det" in refused(tmp_path, cls=folder, det_test=tmp_path)
+    assert "--seeds is 0" in refused(tmp_path, cls=folder, seeds=0)
+    assert "--cls-per-class is 0" in refused(tmp_path, cls=folder, cls_per_class=0)
+    (tmp_path / "study").mkdir()
+    with pytest.raises(FileExistsError, match="give another --out"):
+        init(tmp_path, cls=folder)
+    assert not list((tmp_path / "study").iterdir())
+
+
+def test_the_command_prints_one_message_and_returns_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_init_arguments(parser)
+    assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--det", str(tmp_path / "none.json")])) == 1
+    assert capsys.readouterr().err == (
+        f"study init: There is no {tmp_path}/none.json: give a COCO JSON, or a folder of VOC XML files.\n"
+    )
+    folder = class_folders(tmp_path / "pets", cat=6, dog=6)
+    assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--cls", str(folder)])) == 0
+    assert "Run the study:" in capsys.readouterr().out
+    assert "Example: python tools/study/study.py init --det" in parser.format_help()
+
+
+@pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])
+def test_real_voc_xml(shared_data: Path, tmp_path: Path, source: str) -> None:
+    from mmdetpre.study.own_split import same_files
+
+    out, text = init(tmp_path, det=shared_data / source)
+    parts = [split(out, part)["images"] for part in ("train", "test")]
+    folder = (shared_data / source).parent / "images"
+    for group in same_files([folder / image["file_name"] for part in parts for image in part]):
+        assert len({index < len(parts[0]) for index in group}) == 1
+    assert "more than once" in text and abs(len(parts[1]) / (len(parts[0]) + len(parts[1])) - 0.2) < 0.03
