@@ -72,15 +72,18 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
 
     Raises:
         FileNotFoundError: If there is no study in the folder, or no such file.
-        ValueError: If the plan of the study or the file of figures is damaged.
+        ValueError: If the plan of the study or the file of figures is damaged, or Jinja not installed.
 
     Example:
         >>> write_report("work_dirs/study_sample")  # doctest: +SKIP
         PosixPath('work_dirs/study_sample/report/index.html')
     """
     from mmdetpre.study.report_markdown import markdown
-    from mmdetpre.study.report_page import page
 
+    try:
+        from mmdetpre.study.report_page import page
+    except ModuleNotFoundError as error:
+        raise ValueError(f"The page is made with Jinja ({error}): pip install 'mmdetpre[study]'.") from error
     report = read_report(out, paper)
     folder = Path(out) / "report"
     folder.mkdir(parents=True, exist_ok=True)

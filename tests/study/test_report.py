@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,13 @@ def test_no_study_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="study.json"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_jinja_the_package_to_install_is_named(shared_study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "mmdetpre.study.report_page", raising=False)
+    with pytest.raises(ValueError, match=r"pip install 'mmdetpre\[study\]'"):
+        write_report(shared_study.out)
 
 
 def test_a_study_that_has_just_begun(empty_study) -> None:
