@@ -12,12 +12,10 @@ from pathlib import Path
 
 from mmdetpre.analysis.feature_extraction import open_feature_source
 from mmdetpre.analysis.layer_probes import TABLE_7
-from mmdetpre.evaluation.run_files import named_files
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.inspect_backbone import inspect_into
 from mmdetpre.transfer.key_map import KeyMapError
-from mmdetpre.transfer.load_report import BackboneNotLoaded
 
 TITLES = {
     "imagenet_cls": "ImageNet-CLS",
@@ -66,7 +64,7 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
     Example:
         >>> read_own_starts(["coco=backbone.pth"], find_config("det/sniper_voc.py"))  # doctest: +SKIP
     """
-    starts = []
+    starts: list[OwnStart] = []
     for argument in arguments:
         key, _, source = argument.partition("=")
         if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or not source:
@@ -76,6 +74,10 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
             )
         if key == _SCRATCH:
             raise ValueError("--start scratch=...: scratch is the start without weights, which every study has.")
+        if key in [other.key for other in starts]:
+            raise ValueError(
+                f"--start {argument}: another start is called '{key}' already: give each a key of its own."
+            )
         if "," in source:
             raise ValueError(
                 f"--start {argument}: a comma in a path makes a list of it on mim's command line; rename it."
@@ -89,7 +91,6 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
             starts.append(OwnStart(key, TITLES.get(key, key), source, "an address; fetched and checked by the study"))
         else:
             starts.append(_from_file(argument, key, source, config))
-    named_files(arguments, "coco=backbone.pth")  # no key twice
     return starts
 
 
@@ -108,20 +109,19 @@ def _from_file(argument: str, key: str, source: str, config: Path) -> OwnStart:
             f"{f'; the file holds {report.source_description}' if report.source_description else ''}:\n{reasons}\n"
             "  Full report: python tools/model_converters/inspect_backbone.py FILE --into CONFIG"
         )
-    detector = _detector(checkpoint, Path(source))
-    found = f"{report.verdict}, {len(report.matched)} tensors"
-    found += "; a whole detector, its layers are probed too" if detector else ""
+    detector, said = _detector(checkpoint, Path(source))
+    found = f"{report.verdict}, {len(report.matched)} tensors{said}"
     return OwnStart(key, TITLES.get(key, key), os.path.abspath(source), found, detector)
 
 
-def _detector(checkpoint: Checkpoint, source: Path) -> str | None:
-    """A config of the model in a checkpoint, if it has the layers of Table 7.
+def _detector(checkpoint: Checkpoint, source: Path) -> tuple[str | None, str]:
+    """A config of the detector in a checkpoint, if it has the layers of Table 7, and what is to be said of it.
 
     Of the config that the checkpoint carries, literal values are read and nothing is executed.
     """
     model = literal_config(str(checkpoint.meta.get("cfg", ""))).get("model")
     if not isinstance(model, dict) or "roi_head" not in model:
-        return None
+        return None, ""
     text = (
         f"# The detector in {source.name}, as the checkpoint tells it: for the probes of its layers (Table 7).\n"
         'default_scope = "mmdet"\n'
@@ -133,6 +133,6 @@ def _detector(checkpoint: Checkpoint, source: Path) -> str | None:
         config.write_text(text, encoding="utf-8")
         try:
             open_feature_source(config, str(source), TABLE_7)
-        except (ValueError, KeyError, BackboneNotLoaded):
-            return None
-    return text
+        except Exception as error:  # a model of other code or of another version fails in any way
+            return None, f"; a detector, but its layers cannot be probed: {(str(error) or repr(error)).splitlines()[0]}"
+    return text, "; a whole detector, its layers are probed too"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +162,15 @@ def test_voc_xml_becomes_coco_json_with_its_flags(tmp_path: Path) -> None:
     assert cfg.train_dataloader.dataset.dataset.ann_file == "own_det_train.json"
 
 
-def test_the_detector_trains_and_leaves_what_the_analyses_read(tmp_path: Path) -> None:
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """mmengine formats the config of a run with yapf several times, which takes seconds where paths are long."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_the_detector_trains_and_leaves_what_the_analyses_read(short_path: Path) -> None:
+    tmp_path = short_path
     out, _ = init(tmp_path, det=coco(tmp_path, 6), epochs=1)
     cfg = Config.fromfile(out / "configs" / "own_det.py")
     quick = {f"{part}_dataloader.{key}": value for part in ("train", "val", "test")
@@ -245,8 +256,6 @@ BAD_COCO = {
 
 @pytest.mark.parametrize("changes,message", BAD_COCO.values(), ids=BAD_COCO)
 def test_bad_coco_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    import re
-
     kind = FileNotFoundError if "missing" in message else ValueError
     text = refused(tmp_path, kind, det=coco(tmp_path, **changes))
     assert re.search(message, text.replace("\n", " ")), text

@@ -1,0 +1,123 @@
+"""Starts of a user's study: files are checked against the model before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from mmdetpre.config_files import find_config
+from mmdetpre.models.config_model import ConfigModel, build_model
+from mmdetpre.study.own_data import Settings, init_study
+from mmdetpre.study.own_starts import OwnStart, read_own_starts
+from mmdetpre.study.plan import make_plan
+from mmdetpre.study.study_file import read_study
+
+SAMPLE = find_config("det/sniper_voc_sample.py")
+
+
+@pytest.fixture(scope="module")
+def detector() -> ConfigModel:
+    built = build_model(SAMPLE)
+    for name, value in built.model.named_buffers():  # statistics of a network that has seen images
+        if name.endswith("running_mean"):
+            value.normal_(generator=torch.Generator().manual_seed(0))
+    return built
+
+
+@pytest.fixture
+def backbone(detector: ConfigModel, tmp_path: Path) -> Path:
+    torch.save({"state_dict": detector.model.backbone.state_dict()}, tmp_path / "backbone.pth")
+    return tmp_path / "backbone.pth"
+
+
+@pytest.fixture
+def whole(detector: ConfigModel, tmp_path: Path) -> Path:
+    content = {"state_dict": detector.model.state_dict(), "meta": {"cfg": detector.cfg.pretty_text}}
+    torch.save(content, tmp_path / "epoch_2.pth")
+    return tmp_path / "epoch_2.pth"
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    for label, name in enumerate(("cat", "dog")):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(6):
+            Image.new("RGB", (40, 30), (40 * i, 100 * label, 0)).save(tmp_path / "pets" / name / f"{i}.png")
+    return tmp_path / "pets"
+
+
+def start(argument: str, config: Path = SAMPLE, **options: Any) -> OwnStart:
+    (found,) = read_own_starts([argument], config, **options)
+    return found
+
+
+def refused(*arguments: str, kind: type[Exception] = ValueError, **options: Any) -> str:
+    with pytest.raises(kind) as error:
+        read_own_starts(arguments, SAMPLE, **options)
+    return str(error.value)
+
+
+def test_a_backbone_that_fits(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(backbone.parent)
+    found = start("coco=backbone.pth")
+    assert (found.title, found.checkpoint, found.detector) == ("COCO", str(backbone), None)
+    assert start(f"mine={backbone}").title == "mine"
+
+
+def test_a_whole_detector_gives_table_7(whole: Path, pets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    text = init_study(Settings(out, cls=pets, starts=[f"coco={whole}"], model="sample"))
+    assert "a whole detector, its layers are probed too" in text
+    plan = make_plan(read_study(out / "study.yaml"))
+    assert plan["own_cls_layers/coco"].settings["model_config"] == str(out / "configs" / "start_coco.py")
+    assert plan["own_cls_linear/coco"].settings["crop"] == 96
+    model = build_model(out / "configs" / "start_coco.py").model
+    model.load_state_dict(torch.load(whole, weights_only=True)["state_dict"])
+
+
+def test_nothing_of_the_config_in_a_checkpoint_is_executed(detector: ConfigModel, tmp_path: Path) -> None:
+    trap = tmp_path / "executed"
+    text = detector.cfg.pretty_text + f"\nmodel['x'] = open({str(trap)!r}, 'w')\n"
+    torch.save({"state_dict": detector.model.state_dict(), "meta": {"cfg": text}}, tmp_path / "a.pth")
+    assert start(f"coco={tmp_path / 'a.pth'}").detector is not None and not trap.exists()
+
+
+def test_a_detector_without_the_layers_of_table_7_is_a_backbone_only(detector: ConfigModel, tmp_path: Path) -> None:
+    text = detector.cfg.pretty_text.replace("mmdetpre.ChipRoIHead", "StandardRoIHead")
+    torch.save({"state_dict": detector.model.state_dict(), "meta": {"cfg": text}}, tmp_path / "a.pth")
+    found = start(f"coco={tmp_path / 'a.pth'}")
+    assert found.detector is None and "a detector, but its layers cannot be probed: " in found.found
+
+
+def test_files_that_do_not_fit_are_refused_before_anything_is_written(backbone: Path, pets: Path) -> None:
+    out = backbone.parent / "study"
+    with pytest.raises(ValueError, match="does not fit the backbone of this --model, mmdet.ResNet") as error:
+        init_study(Settings(out, cls=pets, starts=[f"coco={backbone}"], model="paper"))
+    assert "wrong depth" in str(error.value) and not out.exists()
+
+
+def test_bad_starts_are_named(backbone: Path, tmp_path: Path) -> None:
+    assert "another form than KEY=FILE" in refused("backbone.pth")
+    assert "another form than KEY=FILE" in refused(f"Big Net={backbone}")
+    assert "every study has" in refused(f"scratch={backbone}")
+    assert "another start is called 'a'" in refused(f"a={backbone}", f"a={backbone}")
+    assert "a comma in a path" in refused("a=x,y.pth")
+    assert "there is no file" in refused(f"a={tmp_path / 'none.pth'}", kind=FileNotFoundError)
+    (tmp_path / "text.pth").write_text("no weights")
+    assert "does not fit" in refused(f"a={tmp_path / 'text.pth'}")
+    torch.save({"state_dict": {"fc.weight": torch.zeros(2, 2)}}, tmp_path / "head.pth")
+    assert "does not fit" in refused(f"a={tmp_path / 'head.pth'}")
+
+
+def test_addresses_are_left_to_the_study(pets: Path, tmp_path: Path) -> None:
+    assert "does not fit --model sample" in refused("imagenet_cls=torchvision://resnet101", published=False)
+    out = tmp_path / "study"
+    init_study(Settings(out, cls=pets, starts=["imagenet_cls=torchvision://resnet101"], model="paper"))
+    content = yaml.safe_load((out / "study.yaml").read_text())
+    assert content["starts"]["imagenet_cls"] == {"title": "ImageNet-CLS", "checkpoint": "torchvision://resnet101"}
+    assert content["reference"] == "imagenet_cls"
