@@ -31,6 +31,7 @@ def test_json_holds_every_cell_with_its_statistics(shared_study) -> None:
     assert cell["difference"]["low"] == pytest.approx(7.466, abs=1e-3)
     gone = next(c for c in table["cells"] if (c["row"], c["column"]) == ("openimages", "ap70"))
     assert (gone["mean"], gone["state"], gone["paper"], gone["difference"]) == (None, "not run", 81.1, None)
+    assert gone["missing_runs"] == [f"voc_detection/openimages/seed{seed}" for seed in range(3)]
     assert content["answers"][0]["verdicts"]["coco"] == "helps"
     run = content["runs"]["voc_detection/coco/seed0"]
     assert run["checkpoint"]["sha256"] == "ab" * 32 and run["load"]["verdict"] == "complete" and run["state"] == "done"
