@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmdetpre.study.cell_values import LAYERS_TABLE, PRETRAINING
 from mmdetpre.study.outcome import DONE, Outcome
-from mmdetpre.study.result_tables import Column, Entry, ResultTable
+from mmdetpre.study.result_tables import NOT_PLANNED, Column, Entry, ResultTable
 from mmdetpre.study.seed_statistics import Difference
 from mmdetpre.study.wording import counted, listed, plain, points, seeds
 
 HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "cannot be told", "no interval", "reference"
+ALONE = "only result"
 KINDS = {
     "detection": "detection",
     "segmentation": "segmentation",
@@ -35,7 +36,8 @@ class Effect:
     Attributes:
         start: Its key.
         entry: Its cell.
-        verdict: ``helps``, ``hurts``, ``cannot be told``, ``no interval``, ``reference``, or why there is no value.
+        verdict: ``helps``, ``hurts``, ``cannot be told``, ``no interval``, ``reference``, ``only result``, or why there
+            is no value.
     """
 
     start: str
@@ -99,9 +101,13 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
     if first is None:
         return Answer(task, title, kind, (_nothing(title),))
     table, column = first
-    rows = [row for row in table.rows if row in outcome.starts]
-    effects = tuple(Effect(row, e, verdict(e, table, row == column.reference)) for row, e in _of(table, column, rows))
-    return Answer(task, title, kind, tuple(sentences), _quantity(table, column), column.reference, effects, table)
+    rows = [row for row in table.rows if table.entries[row, column.key].state != NOT_PLANNED]
+    effects = [Effect(row, e, verdict(e, table, row == column.reference)) for row, e in _of(table, column, rows)]
+    if not any(effect.entry.difference for effect in effects):
+        effects = [replace(e, verdict=ALONE) if e.verdict == REFERENCE else e for e in effects]
+    return Answer(
+        task, title, kind, tuple(sentences), _quantity(table, column), column.reference, tuple(effects), table
+    )
 
 
 def verdict(entry: Entry, table: ResultTable, is_reference: bool) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from mmdetpre.study.answers import HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
+from mmdetpre.study.answers import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
 from mmdetpre.study.cell_values import PRETRAINING
 from mmdetpre.study.data_sizes import COLUMNS
 from mmdetpre.study.figures import data_uri
@@ -22,10 +22,10 @@ from mmdetpre.study.report import Report
 from mmdetpre.study.result_tables import ResultTable
 from mmdetpre.study.wording import counted, duration, listed, plain, signed
 
-VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", REFERENCE: "reference"}
+VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", ALONE: "open", REFERENCE: "reference"}
 """Verdict -> class of the style sheet; causes of a missing value are ``empty``."""
 _GOOD = ("complete", "expected")
-_TIED = re.compile(r"(?<=\d) (?=%|seeds?\b|points?\b)")
+_TIED = re.compile(r"(?<=\d) (?=%|seeds?\b|points?\b|not run\b|failed\b)")
 """Spaces at which a line must not break."""
 
 
@@ -102,10 +102,20 @@ def anchor(run: str) -> str:
 
 
 def why_not_run(outcome: Outcome, run: Run) -> str:
-    """What stopped a run that was not made."""
-    waits = [outcome.runs[need] for need in run.needs if need in outcome.runs and outcome.runs[need].state != DONE]
-    if waits:
-        return f"waiting for {listed([f'{need.id} ({need.state})' for need in waits])}"
+    """What stopped a run that was not made: the failures that it waits for, also through other runs."""
+    failures: dict[str, str] = {}
+    waits, seen = list(run.needs), set()
+    while waits:
+        need = outcome.runs.get(waits.pop(0))
+        if need is None or need.id in seen:
+            continue
+        seen.add(need.id)
+        if need.state in (FAILED, DAMAGED):
+            failures[need.id] = need.state
+        elif need.state == NOT_RUN:
+            waits += need.needs
+    if failures:
+        return f"waiting for {listed([f'{name} ({state})' for name, state in failures.items()])}"
     return "the study was stopped, or is still running"
 
 

@@ -125,9 +125,10 @@ def test_another_reference(detection) -> None:
     assert "from scratch gives 40.0 points less mAP at IoU 0.5 than COCO" in sentence and sentence.endswith("it hurts.")
 
 
-def test_only_one_start_has_a_result(detection) -> None:
+def test_only_one_start_has_a_result(detection, empty_study) -> None:
     (sentence,) = detection({"coco": [60, 61]})
     assert sentence == "On PASCAL VOC, only COCO has a result for mAP at IoU 0.5: there is nothing to compare."
+    assert [effect.verdict for effect in answers_of(empty_study.out)["voc_detection"].effects] == ["only result"]
 
 
 def test_nothing_has_finished(empty_study) -> None:

@@ -12,7 +12,7 @@ from mmdetpre.analysis.paper_tables import TABLES
 from mmdetpre.study.answers import answers
 from mmdetpre.study.outcome import read_outcome
 from mmdetpre.study.report import write_report
-from mmdetpre.study.report_page import anchor, chart
+from mmdetpre.study.report_page import anchor, chart, why_not_run
 from mmdetpre.study.result_tables import result_tables
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -173,6 +173,21 @@ def test_text_of_users_is_text(empty_study) -> None:
     document = Document(page)
     assert "<script" not in page and "script" not in {tag for tag, _ in document.tags}
     assert anchor(run) in document.values("id") and f"#{anchor(run)}" in document.values("href")
+
+
+def test_failures_further_up_are_named(empty_study) -> None:
+    empty_study.planned("pretraining/coco", "pretraining", "coco")
+    empty_study.planned("voc_detection/coco/seed0", "voc_detection", "coco", 0, "pretraining/coco")
+    empty_study.planned("voc_detection/scratch/seed0", "voc_detection", "scratch", 0)
+    empty_study.planned("figures/1", "figures", None, None, "voc_detection/coco/seed0", "voc_detection/scratch/seed0")
+    outcome = read_outcome(empty_study.out)
+    assert {why_not_run(outcome, run) for run in outcome.runs.values()} == {
+        "the study was stopped, or is still running"
+    }
+    empty_study.failure("pretraining/coco")
+    outcome = read_outcome(empty_study.out)
+    assert why_not_run(outcome, outcome.runs["figures/1"]) == "waiting for pretraining/coco (failed)"
+    assert why_not_run(outcome, outcome.runs["voc_detection/scratch/seed0"]).startswith("the study was stopped")
 
 
 def test_a_bad_verdict_stands_out(fake_study) -> None:
