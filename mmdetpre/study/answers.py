@@ -72,7 +72,8 @@ class Answer:
 def answers(outcome: Outcome, tables: Sequence[ResultTable]) -> list[Answer]:
     """One answer per task, in the order of the plan.
 
-    The start with the greatest gain over the reference is named, and every start stands in ``effects``.
+    The start with the greatest gain over the reference is named, of those whose interval is clear of zero if there are
+    any. Every start stands in ``effects``.
     """
     return [_answer(outcome, tables, task) for task in outcome.tasks]
 
@@ -149,7 +150,7 @@ def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str) 
     if not compared:
         return f"On {title}, only {reference} has a result for {noun.removeprefix('of ')}: there is nothing to compare."
     sign = -1 if table.lower_is_better else 1
-    row, best = max(compared, key=lambda pair: sign * pair[1].value)
+    row, best = max(compared, key=lambda pair: (pair[1].direction == sign, sign * pair[1].value))
     start = outcome.title_of_start(row)
     how = f"{points(best.value)} {less if best.value < 0 else 'more'}"
     if best.direction is None:
@@ -157,6 +158,8 @@ def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str) 
             why = "one run each: no interval" if _has_no_seed(table, column, row) else "one seed: no interval"
         else:
             why = f"{seeds(best.counts)}, {best.why_no_interval}: no interval"
+        if plain(best.value) == "0.0":
+            return f"On {title}, {start} and {reference} are level in {_subject(noun, verb)} ({why})."
         return f"On {title}, {start} {verb} {how} {noun} than {reference} ({why})."
     interval = f"95 % interval {_bounds(best)}, {seeds(best.counts)}"
     if best.direction == 0:

@@ -4,7 +4,8 @@ READING = (
     "Means are over the seeds of the transfer, ± is their standard deviation. An interval of a difference is Welch's"
     " t-interval of 95 % over these seeds, with one pre-training per start: it says nothing of what another"
     " pre-training run would give.",
-    "The sentences name the start with the greatest gain, and the choice favours what came out high by chance."
+    "A sentence names the start with the greatest gain, of those whose interval is clear of zero if there are any: a"
+    " choice that favours what came out high by chance."
     " Intervals are not corrected for the number of comparisons: of twenty without any difference, one is"
     " expected to look like one.",
     "Brackets beside a single value of a probe are its 95 % interval over the test images, with one run: they cover"

@@ -102,6 +102,16 @@ def test_of_several_starts_the_best_is_the_one_that_misses_least(detection) -> N
     assert "COCO misses 10.0 points fewer of the visible objects" in sentence
 
 
+def test_a_clear_gain_goes_before_a_greater_one_that_is_not(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [50, 51, 52], "coco": [40, 60, 95], "openimages": [60, 61, 62]})
+    assert "OpenImagesV4 gives 10.0 points more" in sentence and sentence.endswith("it helps.")
+
+
+def test_level_without_an_interval(detection) -> None:
+    (sentence,) = detection({"imagenet_cls": [50], "coco": [50]})
+    assert sentence == "On PASCAL VOC, COCO and ImageNet-CLS are level in mAP at IoU 0.5 (one seed: no interval)."
+
+
 def test_no_difference_in_what_is_missed(detection) -> None:
     (sentence,) = detection({"imagenet_cls": [30, 35, 40], "coco": [29, 34, 39]}, "visible", "3")
     assert sentence.startswith(
