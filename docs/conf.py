@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 
 from sphinx.application import Sphinx
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # of the toolboxes, which autodoc imports
 
@@ -17,10 +20,10 @@ release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["build", "Thumbs.db", ".DS_Store"]
-suppress_warnings = ["toc.empty_glob"]
+highlight_language = "text"  # of literal blocks in docstrings; pages name the language of theirs
+default_role = "code"
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["dollarmath"]
 
 html_theme = "furo"
 html_title = f"mmdetpre {version}"
@@ -62,6 +65,14 @@ def skip_noise(_app: Sphinx, _what: str, _name: str, obj: object, skip: bool, _o
     return True if re.match("Alias for field number", getattr(obj, "__doc__", None) or "") else None
 
 
+def own_sources(module: str, parse: Callable[[str], ModuleAnalyzer] = ModuleAnalyzer.for_module) -> ModuleAnalyzer:
+    """Parse our sources only, not those of the toolboxes and of torch, which autodoc parses for each base class."""
+    if module.split(".")[0] == "mmdetpre":
+        return parse(module)
+    raise PycodeError(f"{module} is not of this project")
+
+
 def setup(app: Sphinx) -> None:
+    ModuleAnalyzer.for_module = staticmethod(own_sources)  # saves a sixth of the time
     app.connect("autodoc-process-docstring", one_source, priority=400)  # before napoleon
     app.connect("autodoc-skip-member", skip_noise)
