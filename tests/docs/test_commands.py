@@ -80,6 +80,8 @@ def configs_of(words: list[str]) -> Iterator[str]:
 
 
 def given_options(words: list[str]) -> set[str]:
+    """Options up to ``--``, behind which stand those of another program."""
+    words = words[: words.index("--")] if "--" in words else words
     return {word.split("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)}
 
 
@@ -131,6 +133,7 @@ def test_commands_are_found_in_the_pages() -> None:
     [
         ("python tools/misc/make_sample.py --layout voc", None),
         ("python tools/misc/make_sample.py --no-such-option", "--no-such-option"),
+        ("python tools/misc/make_sample.py --layout voc -- --option-of-another-program", None),
         ("python tools/misc/no_such_tool.py", "no file tools/misc/no_such_tool.py"),
         ("mim train mmdet configs/det/sniper_coco.py --resume --amp --gpus 8 --launcher pytorch", None),
         ("mim train mmdet configs/det/no_such_config.py", "no config configs/det/no_such_config.py"),
