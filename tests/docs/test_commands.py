@@ -85,9 +85,28 @@ def given_options(words: list[str]) -> set[str]:
     return {word.split("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)}
 
 
+@cache
+def keys_of(config: str) -> frozenset[str]:
+    """First-level keys; a config without a start may be given one."""
+    from mmengine.config import Config
+
+    return frozenset({*Config.fromfile(ROOT / config, import_custom_modules=False), "backbone_start"})
+
+
+def unknown_keys(words: list[str]) -> list[str]:
+    """Keys behind ``--cfg-options`` whose first part the config of the command does not have."""
+    config = next((name for name in configs_of(words) if (ROOT / name).exists()), None)
+    if config is None or "--cfg-options" not in words:
+        return []
+    given = words[words.index("--cfg-options") + 1 :]
+    keys = [word.split("=")[0] for word in given if re.match(r"[\w.]+=", word)]
+    return [f"no key {key} in {config}" for key in keys if key.split(".")[0] not in keys_of(config)]
+
+
 def problems(words: list[str]) -> list[str]:
     """What of a command does not exist."""
     found = [f"no config {name}" for name in configs_of(words) if not (ROOT / name).exists() and "NAME" not in name]
+    found += unknown_keys(words)
     program, rest = words[0], words[1:]
     if program == "make":
         targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -138,6 +157,14 @@ def test_commands_are_found_in_the_pages() -> None:
         ("mim train mmdet configs/det/sniper_coco.py --resume --amp --gpus 8 --launcher pytorch", None),
         ("mim train mmdet configs/det/no_such_config.py", "no config configs/det/no_such_config.py"),
         ("mim test mmdet configs/det/sniper_coco.py --tat", "--tat"),
+        (
+            "mim train mmdet configs/det/rpn_voc.py --cfg-options train_cfg.max_epochs=1 backbone_start.policy=warn",
+            None,
+        ),
+        (
+            "mim train mmdet configs/det/sniper_coco.py --cfg-options trian_cfg.max_epochs=1",
+            "no key trian_cfg.max_epochs in configs/det/sniper_coco.py",
+        ),
         ("mim teach mmdet", "mim teach mmdet"),
         ("make no_such_target", "no target no_such_target"),
         ("GPUS=8 tools/benchmarks/mmdetection/mim_dist_train.sh configs/det/sniper_voc.py a.pth --amp", None),
