@@ -4,7 +4,7 @@ PY := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format transfer bench wheel clean
+.PHONY: help setup demo study test lint format transfer docs bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ setup: ## make .venv with everything in it (once; mmcv is compiled the first tim
 
 demo: setup ## train and test a SNIPER detector on the embedded sample, with pictures
 	@$(PY) tools/misc/demo.py
+
+study: setup ## pre-train, transfer and compare on drawn data: every table and figure of the paper, in one page
+	@$(PY) tools/study/study.py run tools/study/sample.yaml
 
 test: setup ## run the whole test suite
 	@$(PY) -m pytest -n auto --dist worksteal
@@ -29,6 +32,9 @@ format: setup ## rewrite the sources in the house style
 
 transfer: setup ## move a backbone through mmdet, mmsegmentation and mmpretrain, on drawn data
 	@$(PY) tools/misc/move_backbone.py
+
+docs: setup ## build the documentation site into build/docs, strictly
+	@$(PY) -m sphinx -q -W --keep-going -b html docs build/docs && echo "Site: build/docs/index.html"
 
 bench: setup ## run the side-by-side measurements
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done

@@ -186,4 +186,3 @@ DRAWINGS: Mapping[int, Drawing] = {
         "visualizations/mask_out.py", _masked, ".json",
     ),
 }  # fmt: skip
-

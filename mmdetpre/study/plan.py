@@ -214,9 +214,7 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
         settings: dict[str, Any] = {"number": number, "task": task, "title": study.tasks[task].title}
         settings["runs"] = {study.starts[str(key)].title: of_task[key] for key in starts}
         settings["backbones"] = {
-            study.starts[str(key)].title: backbone_of(study, study.starts[str(key)])
-            for key in starts
-            if key != SCRATCH
+            study.starts[str(key)].title: backbone_of(study, study.starts[str(key)]) for key in starts if key != SCRATCH
         }
         linear = _first(study, "linear")
         if number == 9:

@@ -170,9 +170,7 @@ def read_study(path: str | Path) -> Study:
     launch = content.get("launch", {})
     _require_keys(launch, set(_LAUNCH), (), f"{path}: launch")
     if launch.get("launcher", "none") not in LAUNCHERS:
-        raise ValueError(
-            f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}."
-        )
+        raise ValueError(f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}.")
     others = [key for key in starts if key != SCRATCH]
     study = Study(
         path=path,
@@ -237,8 +235,7 @@ def _check(study: Study) -> None:
     for name in ("reference", "contrast"):
         if getattr(study, name) not in study.starts:
             raise ValueError(
-                f"{study.path}: {name} is '{getattr(study, name)}', which is no start of it:"
-                f" {', '.join(study.starts)}."
+                f"{study.path}: {name} is '{getattr(study, name)}', which is no start of it: {', '.join(study.starts)}."
             )
     if wrong := [number for number in study.figures if number not in FIGURES]:
         raise ValueError(f"{study.path}: there is no figure {wrong[0]}, choose from 1 to 9.")

@@ -132,7 +132,9 @@ def _cells(job: Job, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
         return [_cell("5", start, settings["column"], run.metrics["accuracy/top1"]["test"])], []
     if job.run["kind"] == "segmentation":
         return _trimap_cells(run, start, prefix)
-    cells = [_cell("2", start, f"{prefix}ap{iou}", 100 * run.metrics[f"pascal_voc/AP{iou}"]["test"]) for iou in (50, 70)]
+    cells = [
+        _cell("2", start, f"{prefix}ap{iou}", 100 * run.metrics[f"pascal_voc/AP{iou}"]["test"]) for iou in (50, 70)
+    ]
     missed, note = _missed(results.with_suffix(".npz"), start)
     return cells + [_cell("3", start, f"{prefix}{column}", value) for column, value in missed.items()], [note]
 

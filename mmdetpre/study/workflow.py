@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.outcome import DONE, Outcome, read_outcome
-from mmdetpre.study.plan import make_plan, write_plan
+from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.study_file import Study, read_study
 
 SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
@@ -49,6 +49,8 @@ def run_study(
     _require_snakemake()
     study = read_study(file)
     plan = make_plan(study)
+    if dry_run:
+        print(plan_table(plan))
     with _only_one(study.out):
         write_plan(study, plan)
         if not dry_run:
@@ -86,7 +88,7 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
 
 
 def _report(study: Study, paper: str | Path | None) -> int:
-    from mmdetpre.study.report import write_report
+    from mmdetpre.study.report.report import write_report
 
     page = write_report(study.out, paper)
     outcome = read_outcome(study.out)

@@ -13,7 +13,9 @@ from mmdetpre.study.study_file import read_study
 
 def study_of(folder: Path, starts: dict, tasks: dict):
     path = folder / "study.yaml"
-    path.write_text(json.dumps({"name": "a", "out": str(folder / "out"), "seeds": [0], "starts": starts, "tasks": tasks}))
+    path.write_text(
+        json.dumps({"name": "a", "out": str(folder / "out"), "seeds": [0], "starts": starts, "tasks": tasks})
+    )
     return read_study(path)
 
 
@@ -31,15 +33,19 @@ def test_each_data_set_is_looked_at_once(repository: Path) -> None:
     }
 
 
-def test_what_is_missing_is_listed_at_once(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_missing_is_listed_at_once(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError) as error:
         check_data(read_study(repository / "tools/study/paper.yaml"))
     text = str(error.value)
     assert text.startswith("Nothing was trained")
-    for part in ("train-annotations-bbox.csv", "instances_train2017.json", "VOC2007", "256_ObjectCategories", "setid.mat"):
+    for part in (
+        "train-annotations-bbox.csv",
+        "instances_train2017.json",
+        "VOC2007",
+        "256_ObjectCategories",
+        "setid.mat",
+    ):
         assert part in text
 
 

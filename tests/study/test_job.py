@@ -171,4 +171,3 @@ def test_runs_that_there_are_not(out: Path) -> None:
 def test_checkpoints_of_a_folder_that_moved(tmp_path: Path) -> None:
     (tmp_path / "last_checkpoint").write_text("/elsewhere/epoch_2.pth")
     assert last_checkpoint(tmp_path) == tmp_path / "epoch_2.pth"
-

@@ -104,7 +104,9 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [", "is no YAML"), ("- 1", "holds no settings"), ("", "no settings")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "is no YAML"), ("- 1", "holds no settings"), ("", "no settings")]
+)
 def test_no_yaml(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(text)

@@ -71,7 +71,7 @@ def _commands(args: argparse.Namespace) -> int:
 
         return run_job(args.out, args.run)
     if args.command == "report":
-        from mmdetpre.study.report import write_report
+        from mmdetpre.study.report.report import write_report
 
         print(write_report(args.out, args.paper))
         return 0

@@ -11,7 +11,7 @@ from scipy.stats import t
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
 from mmdetpre.study.outcome import Outcome, read_outcome
-from mmdetpre.study.result_tables import ResultTable, result_tables
+from mmdetpre.study.report.result_tables import ResultTable, result_tables
 
 
 def tables_of(out: Path) -> dict[tuple[str, str, str], ResultTable]:

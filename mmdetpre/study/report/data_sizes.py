@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmdetpre.analysis.paper_tables import DATA_SETS, PaperData, key_of
-from mmdetpre.study.cell_values import standard_column
 from mmdetpre.study.outcome import Outcome
+from mmdetpre.study.report.cell_values import standard_column
 
 COLUMNS = {
     "classes": "classes",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t, ttest_ind
 
-from mmdetpre.study.seed_statistics import Difference, difference, spread
+from mmdetpre.study.report.seed_statistics import Difference, difference, spread
 
 VALUES = st.lists(st.floats(0, 100).map(lambda value: round(value, 2)), min_size=2, max_size=6)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmdetpre.analysis.paper_tables import LAYERS, PaperTable
-from mmdetpre.study.cell_values import LAYERS_TABLE, PRETRAINING, Place, TableValues, Value, gather
 from mmdetpre.study.outcome import DAMAGED, DONE, FAILED, NOT_RUN, Outcome
-from mmdetpre.study.seed_statistics import Difference, Spread, difference, spread
+from mmdetpre.study.report.cell_values import LAYERS_TABLE, PRETRAINING, Place, TableValues, Value, gather
+from mmdetpre.study.report.seed_statistics import Difference, Spread, difference, spread
 
 NOT_MEASURED, NOT_PLANNED = "not measured", "not in this study"
 NOT_IN_PAPER, NOT_KNOWN = "not in the paper's table", "the paper's figure is not known here"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.study.report import write_report
+from mmdetpre.study.report.report import write_report
 
 
 def test_three_files(shared_study) -> None:
@@ -137,7 +137,7 @@ def test_no_study_writes_nothing(tmp_path: Path) -> None:
 
 def test_without_jinja_the_package_to_install_is_named(shared_study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    monkeypatch.delitem(sys.modules, "mmdetpre.study.report_page", raising=False)
+    monkeypatch.delitem(sys.modules, "mmdetpre.study.report.page", raising=False)
     with pytest.raises(ValueError, match=r"pip install 'mmdetpre\[study\]'"):
         write_report(shared_study.out)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from mmdetpre.analysis.paper_tables import TABLES
-from mmdetpre.study.answers import answers
 from mmdetpre.study.outcome import read_outcome
-from mmdetpre.study.report import write_report
-from mmdetpre.study.report_page import anchor, chart, why_not_run
-from mmdetpre.study.result_tables import result_tables
+from mmdetpre.study.report.answers import answers
+from mmdetpre.study.report.page import anchor, chart, why_not_run
+from mmdetpre.study.report.report import write_report
+from mmdetpre.study.report.result_tables import result_tables
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 FLOW_ONLY = {"p", "div", "ul", "table", "pre", "dl", "section", "figure", "details", "h2", "h3"}  # not inside <p>

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmdetpre.analysis.paper_tables import PICTURES
 from mmdetpre.study.outcome import DONE, Outcome
-from mmdetpre.study.result_tables import NOT_PLANNED
+from mmdetpre.study.report.result_tables import NOT_PLANNED
 
 _TYPES = {
     ".png": "image/png",

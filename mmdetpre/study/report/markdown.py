@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmdetpre.study.cell_values import PRETRAINING
-from mmdetpre.study.data_sizes import COLUMNS, DataSize
-from mmdetpre.study.reading import READING
-from mmdetpre.study.report import Report
-from mmdetpre.study.result_tables import Column, Entry, ResultTable
-from mmdetpre.study.wording import DASH, counted, plain, signed
+from mmdetpre.study.report.cell_values import PRETRAINING
+from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
+from mmdetpre.study.report.reading import READING
+from mmdetpre.study.report.report import Report
+from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
+from mmdetpre.study.report.wording import DASH, counted, plain, signed
 
 SEE_PAPER = "see paper"
 

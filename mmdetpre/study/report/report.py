@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
-from mmdetpre.study.answers import Answer, answers
-from mmdetpre.study.data_sizes import DataSize, data_sizes
-from mmdetpre.study.figures import Figure, figures
 from mmdetpre.study.outcome import DONE, Outcome, Run, read_outcome
-from mmdetpre.study.result_tables import Entry, ResultTable, result_tables
+from mmdetpre.study.report.answers import Answer, answers
+from mmdetpre.study.report.data_sizes import DataSize, data_sizes
+from mmdetpre.study.report.figures import Figure, figures
+from mmdetpre.study.report.result_tables import Entry, ResultTable, result_tables
 
 FORMAT = "mmdetpre.study.report/1"
 
@@ -78,10 +78,10 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
         >>> write_report("work_dirs/study_sample")  # doctest: +SKIP
         PosixPath('work_dirs/study_sample/report/index.html')
     """
-    from mmdetpre.study.report_markdown import markdown
+    from mmdetpre.study.report.markdown import markdown
 
     try:
-        from mmdetpre.study.report_page import page
+        from mmdetpre.study.report.page import page
     except ModuleNotFoundError as error:
         raise ValueError(f"The page is made with Jinja ({error}): pip install 'mmdetpre[study]'.") from error
     report = read_report(out, paper)

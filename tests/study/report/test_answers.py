@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mmdetpre.analysis.paper_tables import TABLES
-from mmdetpre.study.answers import Answer, answers
 from mmdetpre.study.outcome import read_outcome
-from mmdetpre.study.result_tables import result_tables
+from mmdetpre.study.report.answers import Answer, answers
+from mmdetpre.study.report.result_tables import result_tables
 
 
 def answers_of(out: Path) -> dict[str, Answer]:

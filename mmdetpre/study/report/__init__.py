@@ -1,0 +1,1 @@
+"""The report of a study: page, tables, and where each number comes from."""

@@ -1,0 +1,117 @@
+"""A small study, run whole: data, trainings, tests, a run that fails, the report, and only what changed run again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmdetpre.sample import make_sample
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="Snakemake 9, which runs a study, needs Python 3.11")
+
+
+def start(repository: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, repository / "tools/study/study.py", *arguments]
+    return subprocess.run(list(map(str, command)), cwd=repository, capture_output=True, text=True)
+
+
+def write_study(folder: Path, data: Path, classes_of_bad: int) -> Path:
+    """Two classifiers from scratch, on one CPU core each."""
+    options = {"train_cfg.max_epochs": 1, "train_cfg.val_begin": 9, "param_scheduler": None}
+    for part in ("train", "val", "test"):
+        options[f"{part}_dataloader.dataset.data_root"] = str(data)
+        options[f"{part}_dataloader.dataset.per_class"] = 4
+        options[f"{part}_dataloader.num_workers"] = 0
+    config = "configs/cls/caltech256_sample.py"
+    task = {"kind": "classification", "config": config, "scratch_config": config}
+    bad = options | {"model.head.num_classes": classes_of_bad}
+    content = {
+        "name": "small",
+        "out": str(folder / "out"),
+        "seeds": [0],
+        "starts": {"scratch": {"title": "from scratch"}},
+        "tasks": {"good": task | {"options": options}, "bad": task | {"options": bad}},
+    }
+    path = folder / "study.yaml"
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.slow
+def test_a_study_from_its_file_to_its_report(repository: Path, tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
+    study = write_study(tmp_path, data, classes_of_bad=3)
+    out = tmp_path / "out"
+
+    done = start(repository, "run", study, "--cores", "2")
+    assert done.returncode == 1
+    assert "1 of 2 runs are done.\nfailed: bad/scratch/seed0" in done.stdout
+    assert f"Report: {out}/report/index.html" in done.stdout
+    failure = json.loads((out / "failed/bad/scratch/seed0.json").read_text())
+    assert "ValueError" in failure["error"] and "num_classes" in failure["error"]
+    page = (out / "report/index.html").read_text()
+    assert "bad/scratch/seed0" in page and "num_classes" in page
+    record = out / "records/good/scratch/seed0.json"
+    (cell,) = json.loads(record.read_text())["cells"]
+    assert (cell["table"], cell["row"], cell["column"]) == ("5", "scratch", "good") and 0 <= cell["value"] <= 100
+
+    before = record.stat().st_mtime_ns
+    study = write_study(tmp_path, data, classes_of_bad=5)
+    done = start(repository, "run", study, "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 runs are done.\nReport:" in done.stdout
+    assert record.stat().st_mtime_ns == before, "what did not change is not run again"
+    assert not (out / "failed/bad/scratch/seed0.json").exists()
+
+    done = start(repository, "run", study, "--dry-run")
+    assert done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_the_dry_run_of_the_paper_needs_no_data(repository: Path, tmp_path: Path) -> None:
+    text = (repository / "tools/study/paper.yaml").read_text().replace("work_dirs/study_paper", str(tmp_path / "out"))
+    study = tmp_path / "paper.yaml"
+    study.write_text(text)
+    done = start(repository, "run", study, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    table = dict(
+        line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
+    )
+    assert (
+        table["pretraining"] == "3" and table["transfer"] == "25" and table["probe"] == "18" and table["figure"] == "9"
+    )
+    for name in ("voc_detection/coco/seed0", "flowers102_layers/openimages", "figures/9"):
+        assert name in done.stdout
+    assert not (tmp_path / "out/records").exists()
+
+
+def test_missing_data_end_a_study_before_any_training(repository: Path, tmp_path: Path) -> None:
+    study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
+    done = start(repository, "run", study)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "Nothing was trained" in done.stderr and str(tmp_path / "none") in done.stderr
+    assert not (tmp_path / "out/runs").exists()
+
+
+def test_two_processes_do_not_run_one_study(repository: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out/study.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = start(repository, "run", study)
+    assert done.returncode == 1 and "Another process runs the study" in done.stderr
+
+
+def test_help_and_lists(repository: Path, tmp_path: Path) -> None:
+    study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
+    assert "tools/study/sample.yaml" in start(repository, "--help").stdout
+    assert "2 runs" in start(repository, "plan", study).stdout
+    done = start(repository, "check", study)
+    assert done.returncode == 1 and str(tmp_path / "none") in done.stderr
+    done = start(repository, "plan", tmp_path / "nothing.yaml")
+    assert done.returncode == 1 and done.stderr.startswith("study plan: There is no file")
