@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ PAGES = ROOT / "docs" / "api"
 PACKAGES = ["datasets", "evaluation", "hooks", "models", "transfer"]
 
 
+@cache
 def registered() -> dict[str, str]:
     """Name in configs -> ``module.Class``, from the decorators in the sources."""
     found = {}
