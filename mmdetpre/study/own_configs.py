@@ -15,6 +15,8 @@ from mmdetpre.study.own_recipe import DetectionRecipe
 
 DATA = '"{{ fileDirname }}/../data/"'
 """Folder of the splits as the configs name it: a study can be moved as a whole."""
+_STEPS = 'dict(type="MultiStepLR", by_epoch=True, milestones=[{}], gamma=0.1)'
+_COSINE = 'dict(type="CosineAnnealingLR", by_epoch=True, begin=0, end=max_epochs, convert_to_iter_based=True)'
 
 
 def detection_config(
@@ -31,11 +33,7 @@ def detection_config(
     color = "color" if test.upright else "color_ignore_orientation"
     start = "dict(checkpoint=None, reset_offsets=True)" if choice.frozen else "dict(checkpoint=None)"
     warmup = max(1, min(1000, recipe.steps // 10) if choice.frozen else min(50, recipe.steps // 3))
-    decay = (
-        f'dict(type="MultiStepLR", by_epoch=True, milestones=[{round(recipe.epochs * 10 / 14)}], gamma=0.1)'
-        if choice.frozen
-        else f'dict(type="CosineAnnealingLR", by_epoch=True, begin=0, end={recipe.epochs}, convert_to_iter_based=True)'
-    )
+    decay = _STEPS.format("round(max_epochs * 10 / 14)") if choice.frozen else _COSINE
     optimizer = (
         "# For 1 GPU x 16 chips: 1e-4 * 16 / chips of all GPUs. The learning rate follows by itself (auto_scale_lr).\n"
         "optim_wrapper = dict(optimizer=dict(weight_decay=1e-4))\n"
@@ -152,12 +150,7 @@ def classification_config(
     """Config of a classifier on the user's images, for every start."""
     count = len(classes.counts)
     start = "dict(checkpoint=None, reset_offsets=True)" if choice.frozen else "dict(checkpoint=None)"
-    milestones = sorted({max(1, epochs // 2), max(1, round(epochs * 25 / 30))})
-    decay = (
-        f'dict(type="MultiStepLR", by_epoch=True, milestones={milestones}, gamma=0.1)'
-        if choice.frozen
-        else f'dict(type="CosineAnnealingLR", by_epoch=True, begin=0, end={epochs}, convert_to_iter_based=True)'
-    )
+    decay = _STEPS.format("(max_epochs + 1) // 2, round(max_epochs * 5 / 6)") if choice.frozen else _COSINE
     return f"""\
 # Classification of {title}: {len(classes.train)} images to train on, {len(classes.test)} to test on, {count} classes.
 # {choice.title}.

@@ -81,7 +81,7 @@ MODELS: Mapping[str, ModelChoice] = {
             "runtime_mmpretrain.py",
         ),
         chip_size=128,
-        detection_amount=Amount(16, 50, (2, 30)),
+        detection_amount=Amount(16, 70, (2, 40)),
         classification_amount=Amount(20, 50, (3, 30)),
         frozen=False,
         probe_crop=96,

@@ -66,7 +66,7 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
 
 def describe_starts(starts: Sequence[OwnStart]) -> str:
     """Each start, and what the check of its file said."""
-    lines = ["  scratch: without weights", *(f"  {start.key}: {start.found} ({start.checkpoint})" for start in starts)]
+    lines = ["  scratch: without weights", *(f"  {start.key}: {start.found}" for start in starts)]
     return "\n".join(["Starts:", *lines])
 
 

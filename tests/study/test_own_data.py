@@ -211,6 +211,26 @@ def test_models_have_the_classes_and_nothing_frozen_from_scratch(tmp_path: Path,
     assert len(other.tta_pipeline[1].transforms[0]) == len(other.tta_model.test_ranges)
 
 
+@pytest.mark.parametrize("epochs", [1, 14, 30])
+def test_schedules_follow_the_number_of_epochs(tmp_path: Path, epochs: int) -> None:
+    settings = {"det": coco(tmp_path), "cls": class_folders(tmp_path / "pets", cat=6, dog=9), "epochs": epochs}
+    for model in ("sample", "paper"):
+        out, _ = init(tmp_path, model=model, **settings)
+        schedules = {}
+        for name in ("own_det", "own_cls"):
+            cfg = Config.fromfile(out / "configs" / f"{name}.py")
+            assert cfg.train_cfg.max_epochs == epochs
+            schedules[name] = cfg.param_scheduler[-1]
+        shutil.rmtree(out)
+        if model == "sample":
+            assert {schedule["end"] for schedule in schedules.values()} == {epochs}
+        elif epochs > 1:  # those of the shipped configs
+            det, cls = {14: ([10], [7, 12]), 30: ([21], [15, 25])}[epochs]
+            assert (schedules["own_det"].milestones, schedules["own_cls"].milestones) == (det, cls)
+        else:
+            assert all(min(schedule.milestones) >= 1 for schedule in schedules.values())
+
+
 def test_a_study_can_be_moved(tmp_path: Path) -> None:
     out, _ = init(tmp_path, det=coco(tmp_path))
     moved = out.rename(tmp_path / "elsewhere")
@@ -388,6 +408,26 @@ def test_the_command_prints_one_message_and_returns_1(tmp_path: Path, capsys: py
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--cls", str(folder)])) == 0
     assert "Run the study:" in capsys.readouterr().out
     assert "Example: python tools/study/study.py init --det" in parser.format_help()
+
+
+def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 1600, "height": 1200} for i in range(6)]
+    boxes = [
+        {"image_id": i, "category_id": 3, "bbox": [20, 20, side, side]} for i in range(6) for side in (24, 90, 800)
+    ]
+    file = coco(tmp_path, images=images, annotations=boxes, categories=[{"id": 3, "name": "cat"}])
+    for i in range(6):
+        photo(tmp_path / "images" / f"{i}.jpg", i, (1600, 1200))
+    out, text = init(tmp_path, det=file)
+    cfg = Config.fromfile(out / "configs" / "own_det.py")
+    chips = cfg.train_dataloader.dataset.chips
+    sides = [side for _, side in chips.scales]
+    assert len(sides) == 3 and f"longer image side {sides[0]}, {sides[1]}, 128" in text
+    assert [resize.scale[0] for resize in cfg.tta_pipeline[1].transforms[0]] == sides
+    assert cfg.test_pipeline[1].scale[0] == sides[1]
+    for (lo, hi), (test_lo, test_hi) in zip(chips.valid_ranges, cfg.tta_model.test_ranges, strict=True):
+        assert (test_lo < lo or lo == test_lo == -1) and (test_hi > hi or hi == test_hi == -1)
+    assert yaml.safe_load((out / "study.yaml").read_text())["tasks"]["own_det"]["tta"] is True
 
 
 @pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])
