@@ -39,7 +39,9 @@ class Annotations:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def read_annotations(source: Path, images_dir: str | os.PathLike | None = None) -> Annotations:
+def read_annotations(
+    source: Path, images_dir: str | os.PathLike | None = None, option: str = "--det-images"
+) -> Annotations:
     """Read a COCO JSON or a folder of VOC XML.
 
     Boxes of XML name the first and the last pixel inside, counted from 1; they become x, y, width, height of half-open
@@ -48,15 +50,16 @@ def read_annotations(source: Path, images_dir: str | os.PathLike | None = None) 
     Args:
         source: The JSON, or the folder.
         images_dir: Folder of the images; None: a usual one beside the annotations.
+        option: What the command line calls that folder.
 
     Raises:
         FileNotFoundError: If the source, or the folder of the images, is missing.
         ValueError: Names what is wrong.
     """
     if images_dir is not None and not Path(images_dir).is_dir():
-        raise FileNotFoundError(f"There is no folder {images_dir}: set --det-images to the folder of the images.")
+        raise FileNotFoundError(f"There is no folder {images_dir}: set {option} to the folder of the images.")
     if source.is_dir():
-        return _read_xml(source, images_dir)
+        return _read_xml(source, images_dir, option)
     if not source.is_file():
         raise FileNotFoundError(f"There is no {source}: give a COCO JSON, or a folder of VOC XML files.")
     return _read_json(source, images_dir)
@@ -105,7 +108,7 @@ def _read_json(source: Path, images_dir: str | os.PathLike | None) -> Annotation
     return Annotations(folder, images, _with_flags(annotations), content["categories"])
 
 
-def _read_xml(source: Path, images_dir: str | os.PathLike | None) -> Annotations:
+def _read_xml(source: Path, images_dir: str | os.PathLike | None, option: str) -> Annotations:
     files = sorted(source.glob("*.xml"))
     if not files:
         raise ValueError(f"{source} holds no *.xml file: --det takes a COCO JSON or a folder of VOC XML files.")
@@ -116,7 +119,7 @@ def _read_xml(source: Path, images_dir: str | os.PathLike | None) -> Annotations
         where = images_dir or "the usual folders beside it"
         raise FileNotFoundError(
             f"{source}: none of {len(files)} XML files has a photo of its name in {where}, such as"
-            f" {files[0].stem}.jpg. Set --det-images to the folder of the images."
+            f" {files[0].stem}.jpg. Set {option} to the folder of the images."
         )
     photos = _photos(folder)
     objects = read_xml_files([str(file) for file in files])

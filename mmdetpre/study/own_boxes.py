@@ -96,7 +96,8 @@ def read_own_boxes(
         ['bolt', 'nut']
     """
     source = Path(source)
-    raw = read_annotations(source, images_dir)
+    option = "--det-images" if classes is None else "--det-test-images"
+    raw = read_annotations(source, images_dir, option)
     left_out: Counter[str] = Counter(raw.left_out)
 
     def refuse(what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
@@ -108,7 +109,7 @@ def read_own_boxes(
     refuse(
         f"of {len(raw.images)} images are missing in {raw.images_dir}",
         [image["file_name"] for image in missing],
-        "Set --det-images to the folder of the images",
+        f"Set {option} to the folder of the images",
         FileNotFoundError,
     )
     headers = _headers([raw.images_dir / image["file_name"] for image in images])

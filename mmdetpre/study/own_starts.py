@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmdetpre.analysis.feature_extraction import open_feature_source
 from mmdetpre.analysis.layer_probes import TABLE_7
+from mmdetpre.study.study_file import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.inspect_backbone import inspect_into
@@ -24,7 +25,6 @@ TITLES = {
     "openimages": "OpenImagesV4",
 }
 """What the tables call the starts of the paper; another one is called by its key."""
-_SCRATCH = "scratch"
 _PUBLISHED = re.compile(r"^(torchvision|open-mmlab|mmcls|jhu|bcls)://")
 
 
@@ -72,7 +72,7 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
                 f"--start {argument} has another form than KEY=FILE, such as coco=backbone.pth; a key is of small"
                 " letters, digits and underscores."
             )
-        if key == _SCRATCH:
+        if key == SCRATCH:
             raise ValueError("--start scratch=...: scratch is the start without weights, which every study has.")
         if key in [other.key for other in starts]:
             raise ValueError(

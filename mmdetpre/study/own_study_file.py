@@ -9,6 +9,7 @@ from typing import Any
 
 from mmdetpre.study.own_models import ModelChoice
 from mmdetpre.study.own_starts import OwnStart
+from mmdetpre.study.study_file import SCRATCH
 
 
 def study_file(
@@ -36,6 +37,7 @@ def study_file(
         scales: Scales that the detector is tested at.
     """
     keys = [start.key for start in starts]
+    reference, contrast = _compared(keys)
     lines = [
         f"# A study of your own data, written by `study.py init`. {choice.title}.",
         "# Everything may be changed: starts, seeds, the configs beside this file.",
@@ -43,7 +45,8 @@ def study_file(
         f"title: {json.dumps(' and '.join(filter(None, (boxes, classes))), ensure_ascii=False)}",
         f"out: {json.dumps(str(out), ensure_ascii=False)}",
         f"seeds: {list(range(seeds))}",
-        f"reference: {'imagenet_cls' if 'imagenet_cls' in keys else 'scratch'}  # what the differences are to",
+        f"reference: {reference}  # what the differences are to",
+        f"contrast: {contrast}  # what figures of two starts show beside it",
         "launch: {launcher: none, gpus: 1}  # launcher: pytorch or slurm for several GPUs",
         "starts:",
         "  scratch: {title: from scratch}",
@@ -85,6 +88,14 @@ def study_file(
     figures = ([1, 2] if boxes is not None else []) + ([5, 6, 7, 8, 9] if classes is not None and keys else [])
     lines.append(f"figures: {figures}")
     return "\n".join(lines) + "\n"
+
+
+def _compared(keys: Sequence[str]) -> tuple[str, str]:
+    """The reference, ImageNet classification or the first start, and another; one start is compared with scratch."""
+    if len(keys) < 2:
+        return SCRATCH, (keys or [SCRATCH])[0]
+    reference = "imagenet_cls" if "imagenet_cls" in keys else keys[0]
+    return reference, [key for key in keys if key != reference][-1]
 
 
 def _no_validation(epochs: int) -> dict[str, int]:

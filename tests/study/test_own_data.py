@@ -169,6 +169,16 @@ def short_path() -> Iterator[Path]:
         yield Path(folder)
 
 
+def test_attributes_of_cvat_are_flags(tmp_path: Path) -> None:
+    boxes = [
+        BOX | {"image_id": 7 + i, "category_id": 3 + 2 * (i % 2), "attributes": {"occluded": i == 4}} for i in range(10)
+    ]
+    out, _ = init(tmp_path, det=coco(tmp_path, annotations=boxes))
+    found = {a["image_id"]: a["occluded"] for part in ("train", "test") for a in split(out, part)["annotations"]}
+    assert found == {7 + i: int(i == 4) for i in range(10)}
+    assert "What is hidden: the flag `occluded` tells." in (out / "configs" / "own_det.py").read_text()
+
+
 def test_the_detector_trains_and_leaves_what_the_analyses_read(short_path: Path) -> None:
     tmp_path = short_path
     out, _ = init(tmp_path, det=coco(tmp_path, 6), epochs=1)
@@ -320,6 +330,10 @@ def test_the_same_image_in_both_parts_is_refused(tmp_path: Path) -> None:
 
 
 def test_classes_to_test_on_must_be_trained_on(tmp_path: Path) -> None:
+    message = refused(
+        tmp_path, FileNotFoundError, det=coco(tmp_path), det_test=tmp_path / "bolts.json", det_test_images=tmp_path
+    )
+    assert "Set --det-test-images to the folder" in message
     test = coco(tmp_path / "test", categories=[{"id": 3, "name": "cat"}, {"id": 5, "name": "horse"}])
     assert "has boxes of horse" in refused(tmp_path, det=coco(tmp_path), det_test=test)
 

@@ -114,10 +114,26 @@ def test_bad_starts_are_named(backbone: Path, tmp_path: Path) -> None:
     assert "does not fit" in refused(f"a={tmp_path / 'head.pth'}")
 
 
+@pytest.mark.parametrize(
+    "keys,expected",
+    [
+        ([], ("scratch", "scratch")),
+        (["coco"], ("scratch", "coco")),
+        (["coco", "imagenet_cls"], ("imagenet_cls", "coco")),
+        (["a", "b", "c"], ("a", "c")),
+    ],
+)
+def test_two_different_starts_are_compared(backbone: Path, pets: Path, keys: list[str], expected: tuple) -> None:
+    out = backbone.parent / "study"
+    init_study(Settings(out, cls=pets, starts=[f"{key}={backbone}" for key in keys], model="sample"))
+    study = read_study(out / "study.yaml")
+    assert (study.reference, study.contrast) == expected
+
+
 def test_addresses_are_left_to_the_study(pets: Path, tmp_path: Path) -> None:
     assert "does not fit --model sample" in refused("imagenet_cls=torchvision://resnet101", published=False)
     out = tmp_path / "study"
     init_study(Settings(out, cls=pets, starts=["imagenet_cls=torchvision://resnet101"], model="paper"))
     content = yaml.safe_load((out / "study.yaml").read_text())
     assert content["starts"]["imagenet_cls"] == {"title": "ImageNet-CLS", "checkpoint": "torchvision://resnet101"}
-    assert content["reference"] == "imagenet_cls"
+    assert content["reference"] == "scratch"
