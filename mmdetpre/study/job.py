@@ -21,6 +21,7 @@ from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT
 from mmdetpre.study.plan import job_path, work_dir
 
+_STATE = "study_run.json"
 TOOLS = CONFIG_ROOT.parent / "tools"
 _SEARCHED, _QUOTED = 300, 25  # lines of a log that are looked through for an error, and that go into a failure
 
@@ -65,6 +66,34 @@ class Job:
     def folder(self) -> Path:
         """Folder that it works in."""
         return work_dir(self.out, self.id)
+
+    def claim(self, made_of: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the run's folder; one that was made of something else is moved aside.
+
+        Args:
+            made_of: What the content of the folder follows from.
+
+        Returns:
+            What :meth:`note` has noted in this folder.
+        """
+        file = self.folder / _STATE
+        state = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if self.folder.exists() and state.get("made_of") != made_of:
+            numbered = (self.folder.with_name(f"{self.folder.name}.old{k}") for k in range(1, 10**6))
+            aside = next(path for path in numbered if not path.exists())
+            self.folder.rename(aside)
+            print(f"study: {self.id} has other settings or weights than before; the earlier run is kept in {aside}")
+            state = {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state["made_of"] = dict(made_of)
+        file.write_text(json.dumps(state), encoding="utf-8")
+        return dict(state)
+
+    def note(self, **values: Any) -> None:
+        """Note something in the run's folder."""
+        file = self.folder / _STATE
+        state = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(state | values), encoding="utf-8")
 
     def command(self, *arguments: str | Path) -> None:
         """Run a command with its output in the log.
@@ -172,7 +201,8 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def _why(lines: Sequence[str]) -> list[str]:
     """What a log says of an error: from the message of the first exception on, or else its end."""
-    tail = list(lines[-_SEARCHED:])
+    begun = max((i for i, line in enumerate(lines) if line.startswith("$ ")), default=-1)
+    tail = list(lines[begun + 1 :][-_SEARCHED:])
     first = next((i for i, line in enumerate(tail) if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)), None)
     return tail[-_QUOTED:] if first is None else tail[first : first + _QUOTED]
 

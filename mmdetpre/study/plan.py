@@ -183,7 +183,7 @@ def _probe(study: Study, task: Task, start: Start) -> PlannedRun:
     settings = {
         "data_config": str(study.find(str(task.data_config))),
         "backbone": backbone_of(study, start),
-        "model_config": str(study.find(str(start.config))) if start.config else None,
+        "model_config": _model_config(study, start),
         "checkpoint": start.checkpoint,
         "pretraining": f"{PRETRAINING}/{start.key}" if start.pretrained_here else None,
         "column": column_of(task),
@@ -193,6 +193,13 @@ def _probe(study: Study, task: Task, start: Start) -> PlannedRun:
         "options": dict(task.options),
     }
     return PlannedRun(f"{task.key}/{start.key}", task.key, task.kind, start.key, None, _needs(start), settings)
+
+
+def _model_config(study: Study, start: Start) -> str | None:
+    """Config of the model that a start's checkpoint is of."""
+    if start.pretrained_here:
+        return str(config_path(study.out, f"{PRETRAINING}/{start.key}"))
+    return str(study.find(str(start.config))) if start.config else None
 
 
 def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
 TRIMAP_WIDTH = 10
 """Width in pixels of the band of Table 4's trimap columns; the greatest below, where it was not measured."""
-_STATE = "study_run.json"
 
 
 def train_and_test(job: Job) -> dict[str, Any]:
@@ -44,10 +42,8 @@ def train_and_test(job: Job) -> dict[str, Any]:
         run = read_run(job.folder)
         cells, notes = _cells(job, run)
     load = {"verdict": run.verdict, "digest": run.digest, "source": run.backbone} if run.verdict else None
-    with checkpoint.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
     return {
-        "checkpoint": {"file": str(checkpoint), "sha256": digest},
+        "checkpoint": {"file": str(checkpoint), "sha256": _sha256(checkpoint)},
         "load": load,
         "cells": cells,
         "figure": None,
@@ -69,48 +65,32 @@ def last_checkpoint(folder: Path) -> Path:
 
 
 def _train(job: Job, toolbox: str, config: Path) -> None:
-    digest = job.settings["config_digest"]
-    state_file = job.folder / _STATE
-    state = json.loads(state_file.read_text(encoding="utf-8")) if state_file.is_file() else {}
-    given = _given_backbone(config)
-    same = state.get("config_digest") == digest and state.get("backbone") == given
-    if same and state.get("trained"):
-        return
-    if job.folder.exists() and not same:
-        aside = next(
-            path for k in range(1, 10**6) if not (path := job.folder.with_name(f"{job.folder.name}.old{k}")).exists()
-        )
-        job.folder.rename(aside)
-        print(f"study: {job.id} has another config or backbone than before; the earlier run is kept in {aside}")
-    job.folder.mkdir(parents=True, exist_ok=True)
-    state = {"config_digest": digest, "backbone": given, "trained": False}
-    state_file.write_text(json.dumps(state), encoding="utf-8")
-    resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
-    job.command("mim", "train", toolbox, config, "--work-dir", job.folder, *resume, *job.launch)
-    state_file.write_text(json.dumps(state | {"trained": True}), encoding="utf-8")
-
-
-def _given_backbone(config: Path) -> str | None:
-    """Digest of the weights that a config starts from, or their address; None from scratch."""
     from mmengine.config import Config
 
+    start = Config.fromfile(config, import_custom_modules=False).get("backbone_start") or {}
+    made_of = {"config": job.settings["config_digest"], "backbone": weights_id(start.get("checkpoint"))}
+    if job.claim(made_of).get("trained"):
+        return
+    resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
+    job.command("mim", "train", toolbox, config, "--work-dir", job.folder, *resume, *job.launch)
+    job.note(trained=True)
+
+
+def weights_id(path: str | None) -> str | None:
+    """What tells weights apart: the digest of a backbone in its metadata, else of the file; an address as it is."""
     from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 
-    start = Config.fromfile(config, import_custom_modules=False).get("backbone_start") or {}
-    path = start.get("checkpoint")
     if not path or not Path(path).is_file():
         return path
     metadata = read_checkpoint(path).backbone_metadata
-    if metadata and "digest" in metadata:
-        return str(metadata["digest"])
-    with open(path, "rb") as file:
-        return _sha256(file)
+    return str(metadata["digest"]) if metadata and "digest" in metadata else _sha256(Path(path))
 
 
-def _sha256(file: Any) -> str:
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 
