@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.config_files import find_config
-from mmdetpre.datasets.class_folders import write_split
 from mmdetpre.study.own_boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.own_classes import read_own_classes
 from mmdetpre.study.own_configs import classification_config, detection_config, detection_scratch_config
@@ -104,6 +103,8 @@ def init_study(settings: Settings) -> str:
             settings.cls, settings.cls_per_class, settings.split_seed, leave_out_bad=settings.leave_out_bad
         )
         trained["own_cls"] = epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
+        texts["data/own_cls_train.txt"] = "\n".join([*classes.train, ""])
+        texts["data/own_cls_test.txt"] = "\n".join([*classes.test, ""])
         texts["configs/own_cls.py"] = classification_config(choice, classes, epochs, classes_title)
         found.append(describe_classes(classes_title, classes, epochs))
     texts |= {f"configs/start_{start.key}.py": start.detector for start in starts if start.detector}
@@ -123,10 +124,6 @@ def init_study(settings: Settings) -> str:
         for name, text in texts.items():
             (study / name).parent.mkdir(parents=True, exist_ok=True)
             (study / name).write_text(text, encoding="utf-8")
-        if settings.cls is not None:
-            (study / "data").mkdir(exist_ok=True)
-            write_split(study / "data" / "own_cls_train.txt", classes.train)
-            write_split(study / "data" / "own_cls_test.txt", classes.test)
         os.rename(study, out)
     found.append(describe_starts(starts))
     return "\n\n".join([*found, _next_steps(settings, texts)])
@@ -200,6 +197,7 @@ def _next_steps(settings: Settings, texts: Mapping[str, str]) -> str:
         else ""
     )
     return (
-        f"Written to {out}: {', '.join(sorted(texts))}\n"
-        f"{look}Run the study:      python tools/study/study.py run {out}/study.yaml"
+        f"Written to {out}:\n"
+        + "".join(f"  {name}\n" for name in sorted(texts))
+        + f"{look}Run the study:      python tools/study/study.py run {out}/study.yaml"
     )
