@@ -34,7 +34,7 @@ transfer: setup ## move a backbone through mmdet, mmsegmentation and mmpretrain,
 	@$(PY) tools/misc/move_backbone.py
 
 docs: setup ## build the documentation site into build/docs, strictly
-	@$(PY) -m sphinx -q -W --keep-going -b html docs build/docs && echo "Site: build/docs/index.html"
+	@$(PY) -m sphinx -q -a -W --keep-going -b html docs build/docs && echo "Site: build/docs/index.html"
 
 bench: setup ## run the side-by-side measurements
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done

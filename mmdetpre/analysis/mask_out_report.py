@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def mask_out_images(
     classifiers: Mapping[str, Classifier],
     images: Sequence[str | os.PathLike[str]],
     *,
-    label: str | None = None,
+    labels: Sequence[str] = (),
     mask: int = MASK,
     stride: int = STRIDE,
     grey: float | None = None,
@@ -59,7 +60,8 @@ def mask_out_images(
     Args:
         classifiers: Name and classifier.
         images: Image files.
-        label: Class of all images, by name or number. None: each image's is the name of its folder.
+        labels: Class of all images, or one per image, by name or number. Empty: each image's is the name of its folder,
+            a number before it left out ("001.ak47").
         mask, stride, batch_size: As for :func:`mmdetpre.analysis.mask_out.mask_out`.
         grey: Grey level of the square, 0 to 255. None: the mean colour that each classifier subtracts.
         resize_edge, crop: Length of the short side, and side of the square at the centre that the networks see, in
@@ -75,10 +77,13 @@ def mask_out_images(
         raise ValueError(f"The grey level of the mask is {grey:g}: give one from 0 to 255.")
     positions = len(mask_positions(crop, mask, stride)) ** 2
     photos = [read_photo(path, resize_edge, crop) for path in images]
-    labels = [_labels(classifiers, os.fspath(path), label) for path in images]
+    if len(labels) not in (0, 1, len(images)):
+        raise ValueError(f"There are {len(labels)} labels for {len(images)} images: give one for all, or one per image.")
+    given = list(labels) * (len(images) if len(labels) == 1 else 1) or [None] * len(images)
+    classes = [_classes(classifiers, os.fspath(path), label) for path, label in zip(images, given, strict=True)]
     total, results = positions * len(images) * len(classifiers), []
     with tqdm(total=total, unit="position", desc="mask-out", disable=not progress) as bar:
-        for path, photo, (name, indices) in zip(images, photos, labels, strict=True):
+        for path, photo, (name, indices) in zip(images, photos, classes, strict=True):
             found = {}
             for model, classifier in classifiers.items():
                 try:
@@ -149,10 +154,12 @@ def write_masked(path: Path, images: Sequence[MaskedImage], settings: Mapping[st
     path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _labels(classifiers: Mapping[str, Classifier], path: str, label: str | None) -> tuple[str, dict[str, int]]:
-    wanted = Path(path).absolute().parent.name if label is None else label
+def _classes(classifiers: Mapping[str, Classifier], path: str, label: str | None) -> tuple[str, dict[str, int]]:
+    folder = Path(path).absolute().parent.name
     indices = {}
     for model, classifier in classifiers.items():
+        plain = re.sub(r"^\d+\.", "", folder)
+        wanted = label if label is not None else folder if folder in classifier.classes else plain
         try:
             indices[model] = class_index(wanted, classifier.classes)
         except ValueError as error:
@@ -161,7 +168,7 @@ def _labels(classifiers: Mapping[str, Classifier], path: str, label: str | None)
     names = {classifiers[model].classes[index]: model for model, index in indices.items()}
     if len(names) > 1:
         (first, a), (second, b) = list(names.items())[:2]
-        raise ValueError(f"Class {wanted} is '{first}' for {a} and '{second}' for {b}: give its name (--label).")
+        raise ValueError(f"Class {label or folder} is '{first}' for {a} and '{second}' for {b}: give its name (--label).")
     return next(iter(names)), indices
 
 

@@ -51,8 +51,8 @@ def data_sources(study: Study) -> list[DataSource]:
         elif SCRATCH in starts and task.scratch_config:
             add(task.key, task.title, study.find(task.scratch_config), task.key, task.options)
         else:
-            start = next(key for key in starts if key != SCRATCH)
-            add(task.key, task.title, study.find(str(task.config).format(start=start)), task.key, task.options)
+            first = next(key for key in starts if key != SCRATCH)
+            add(task.key, task.title, study.find(str(task.config).format(start=first)), task.key, task.options)
     return list(found.values())
 
 

@@ -110,11 +110,12 @@ def _tsne(job: Job) -> list[str | Path]:
     return [*_features(job), "--classes", str(min(10, len(features.classes))), "--perplexity", str(perplexity)]
 
 
-def _one_per_class(job: Job) -> list[str | Path]:
-    """The first image of each of some classes."""
+def _one_per_class(job: Job) -> tuple[list[str | Path], list[str | Path]]:
+    """The first image of each of some classes, and their labels."""
     features = read_features(Path(job.settings["images"]))
-    rows = [int(np.flatnonzero(features.labels == label)[0]) for label in np.unique(features.labels)[:IMAGES]]
-    return [image_root(features) / features.images[row] for row in rows]
+    labels = np.unique(features.labels)[:IMAGES]
+    rows = [int(np.flatnonzero(features.labels == label)[0]) for label in labels]
+    return [image_root(features) / features.images[row] for row in rows], [str(label) for label in labels]
 
 
 def _sizes(job: Job) -> list[str | Path]:
@@ -124,14 +125,15 @@ def _sizes(job: Job) -> list[str | Path]:
 def _activations(job: Job) -> list[str | Path]:
     config = job.settings["data_config"]
     models = {name: f"{config},{file}" for name, file in job.settings["backbones"].items()}
-    return [*_one_per_class(job), *_named(models, "--model"), *_sizes(job)]
+    return [*_one_per_class(job)[0], *_named(models, "--model"), *_sizes(job)]
 
 
 def _masked(job: Job) -> list[str | Path]:
     runs = job.settings["runs"]
     models = {n: f"{config_path(job.out, run)},{last_checkpoint(work_dir(job.out, run))}" for n, run in runs.items()}
     crop = ["--crop", str(job.settings["crop"])] if job.settings["crop"] else []
-    return [*_one_per_class(job), *_named(models, "--model"), *_sizes(job), *crop]
+    images, labels = _one_per_class(job)
+    return [*images, "--label", *labels, *_named(models, "--model"), *_sizes(job), *crop]
 
 
 def _maps(job: Job) -> list[str | Path]:

@@ -59,7 +59,7 @@ def test_a_mask_may_have_a_grey_level(photo: Path) -> None:
 
 
 def test_numbers_are_written(photo: Path, tmp_path: Path) -> None:
-    images = mask_out_images({"a": bright(), "b": bright(("day", "night"))}, [photo, photo], label="night", **SIZES)
+    images = mask_out_images({"a": bright(), "b": bright(("day", "night"))}, [photo, photo], labels=["night"], **SIZES)
     assert images[0].found["a"].unmasked == 0 and images[0].found["b"].unmasked == 1
     lines = [line.split() for line in format_masked(images).splitlines()]
     assert ["1.png", "night", "b", "1.0000", "0.5000", "4,", "0", "0.7500"] in lines
@@ -88,8 +88,8 @@ def test_says_what_is_wrong(photo: Path, tmp_path: Path) -> None:
             {},
             "a: There is no class 'dusk': .* or a name: .*name of the image's folder: name .*--label",
         ),
-        ({"a": a}, [photo], dict(label="2"), "no class number 2: give a number from 0 to 1, or a name: night, day.$"),
-        ({"a": a, "b": bright(("day", "night"))}, [photo], dict(label="0"), "Class 0 is 'night' for a and 'day' for b"),
+        ({"a": a}, [photo], dict(labels=["2"]), "no class number 2: give a number from 0 to 1, or a name: night, day.$"),
+        ({"a": a, "b": bright(("day", "night"))}, [photo], dict(labels=["0"]), "Class 0 is 'night' for a and 'day' for b"),
         ({"a": a}, [photo], dict(grey=256), "grey level of the mask is 256"),
         ({"a": a}, [photo], dict(mask=9), "mask of 9 pixels does not fit an image of 8"),
         ({"a": a}, [photo], dict(stride=0), "stride is 0"),
@@ -98,4 +98,4 @@ def test_says_what_is_wrong(photo: Path, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=message):
             mask_out_images(models, images, **(SIZES | options))
     with pytest.raises(FileNotFoundError, match="nowhere.png"):
-        mask_out_images({"a": a}, ["nowhere.png"], label="day", **SIZES)
+        mask_out_images({"a": a}, ["nowhere.png"], labels=["day"], **SIZES)

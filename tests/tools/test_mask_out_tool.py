@@ -79,3 +79,21 @@ def test_says_what_is_wrong(files: tuple[str, Path], tmp_path: Path, run_tool_he
         done = run_tool_here(TOOL, *arguments)
         assert done.returncode == 1 and message in done.stderr and not done.stdout, (arguments, done.stderr)
         assert not (tmp_path / "out.csv").exists()
+
+
+def test_classes_of_numbered_folders_and_one_label_per_image(
+    files: tuple[str, Path], tmp_path: Path, run_tool_here: Callable
+) -> None:
+    model, image = files
+    numbered = tmp_path / "002.dog" / "1.png"
+    numbered.parent.mkdir()
+    numbered.write_bytes(image.read_bytes())
+    out = tmp_path / "mask.json"
+    done = run_tool_here(TOOL, "--model", f"a={model}", image, numbered, *SIZES, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert [entry["class"] for entry in json.loads(out.read_text())["images"]] == ["dog", "dog"]
+    command = ["--model", f"a={model}", image, numbered, *SIZES, "--out", out, "--force", "--label"]
+    assert run_tool_here(TOOL, *command, "cat", "1").returncode == 0
+    assert [entry["class"] for entry in json.loads(out.read_text())["images"]] == ["cat", "dog"]
+    done = run_tool_here(TOOL, *command, "cat", "1", "1")
+    assert done.returncode == 1 and "3 labels for 2 images" in done.stderr

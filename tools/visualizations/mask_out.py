@@ -38,7 +38,13 @@ def parse_args() -> argparse.Namespace:
         metavar="NAME=CONFIG,CHECKPOINT",
         help="a classifier; repeat for more",
     )
-    parser.add_argument("--label", metavar="NAME|INDEX", help="class of all images (the name of each image's folder)")
+    parser.add_argument(
+        "--label",
+        nargs="+",
+        default=[],
+        metavar="NAME|INDEX",
+        help="class of all images, or one per image (the name of each image's folder)",
+    )
     parser.add_argument("--mask", type=int, default=MASK, help="side of the square in pixels (%(default)s)")
     parser.add_argument("--stride", type=int, default=STRIDE, help="pixels between positions (%(default)s)")
     parser.add_argument("--grey", type=float, metavar="LEVEL", help="grey level of the square (the mean colour)")
@@ -70,7 +76,7 @@ def main() -> int:
         classifiers = {
             name: open_classifier(*files, device=device, options=args.cfg_options) for name, files in models.items()
         }
-        found = mask_out_images(classifiers, args.images, label=args.label, **settings, progress=True)
+        found = mask_out_images(classifiers, args.images, labels=args.label, **settings, progress=True)
     except (OSError, ValueError) as error:
         print(f"mask_out: {error}", file=sys.stderr)
         return 1
