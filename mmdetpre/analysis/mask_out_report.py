@@ -78,8 +78,11 @@ def mask_out_images(
     positions = len(mask_positions(crop, mask, stride)) ** 2
     photos = [read_photo(path, resize_edge, crop) for path in images]
     if len(labels) not in (0, 1, len(images)):
-        raise ValueError(f"There are {len(labels)} labels for {len(images)} images: give one for all, or one per image.")
-    given = list(labels) * (len(images) if len(labels) == 1 else 1) or [None] * len(images)
+        raise ValueError(
+            f"There are {len(labels)} labels for {len(images)} images: give one for all, or one per image."
+        )
+    given: Sequence[str | None] = labels or [None]
+    given = [*given] * len(images) if len(given) == 1 else given
     classes = [_classes(classifiers, os.fspath(path), label) for path, label in zip(images, given, strict=True)]
     total, results = positions * len(images) * len(classifiers), []
     with tqdm(total=total, unit="position", desc="mask-out", disable=not progress) as bar:
@@ -168,7 +171,9 @@ def _classes(classifiers: Mapping[str, Classifier], path: str, label: str | None
     names = {classifiers[model].classes[index]: model for model, index in indices.items()}
     if len(names) > 1:
         (first, a), (second, b) = list(names.items())[:2]
-        raise ValueError(f"Class {label or folder} is '{first}' for {a} and '{second}' for {b}: give its name (--label).")
+        raise ValueError(
+            f"Class {label or folder} is '{first}' for {a} and '{second}' for {b}: give its name (--label)."
+        )
     return next(iter(names)), indices
 
 

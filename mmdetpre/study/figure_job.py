@@ -10,6 +10,8 @@ import numpy as np
 
 from mmdetpre.analysis.feature_file import read_features
 from mmdetpre.analysis.feature_spaces import image_root
+from mmdetpre.analysis.mask_out import MASK, STRIDE
+from mmdetpre.analysis.whole_images import CROP
 from mmdetpre.study.plan import config_path, work_dir
 from mmdetpre.study.training_job import last_checkpoint
 
@@ -131,9 +133,10 @@ def _activations(job: Job) -> list[str | Path]:
 def _masked(job: Job) -> list[str | Path]:
     runs = job.settings["runs"]
     models = {n: f"{config_path(job.out, run)},{last_checkpoint(work_dir(job.out, run))}" for n, run in runs.items()}
-    crop = ["--crop", str(job.settings["crop"])] if job.settings["crop"] else []
     images, labels = _one_per_class(job)
-    return [*images, "--label", *labels, *_named(models, "--model"), *_sizes(job), *crop]
+    crop = job.settings["crop"] or CROP
+    square = ["--crop", crop, "--mask", round(MASK * crop / CROP), "--stride", max(4, round(STRIDE * crop / CROP))]
+    return [*images, "--label", *labels, *_named(models, "--model"), *_sizes(job), *map(str, square)]
 
 
 def _maps(job: Job) -> list[str | Path]:

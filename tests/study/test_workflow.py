@@ -107,6 +107,12 @@ def test_two_processes_do_not_run_one_study(repository: Path, tmp_path: Path) ->
     assert done.returncode == 1 and "Another process runs the study" in done.stderr
 
 
+def test_a_run_that_the_plan_does_not_have(repository: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(repository / "tools/study/run_job.py"), str(tmp_path), "cls/none"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("run_job: There is no run cls/none")
+
+
 def test_help_and_lists(repository: Path, tmp_path: Path) -> None:
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
     assert "tools/study/sample.yaml" in start(repository, "--help").stdout

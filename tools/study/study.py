@@ -5,7 +5,6 @@
     plan     list the runs of a study, with the data not looked at
     check    look at the data of a study: what is there, what is missing
     report   write the report of what stands
-    job      do one run (what Snakemake calls)
 
 Example: python tools/study/study.py run tools/study/sample.yaml            (`make study`)
 """
@@ -17,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from mmdetpre.study.init_command import add_init_arguments, run_init
+from mmdetpre.study.own_data.command import add_init_arguments, run_init
 
 FILE = "file of the study, such as tools/study/sample.yaml"
 
@@ -41,9 +40,6 @@ def parse_args() -> argparse.Namespace:
     report = commands.add_parser("report", help="write the report of what stands")
     report.add_argument("out", type=Path, help="folder of the study")
     report.add_argument("--paper", type=Path, help="JSON file with figures of the paper")
-    job = commands.add_parser("job", help="do one run")
-    job.add_argument("out", type=Path, help="folder of the study")
-    job.add_argument("run", help="name of the run")
     return parser.parse_args()
 
 
@@ -66,10 +62,6 @@ def _commands(args: argparse.Namespace) -> int:
         return run_study(
             args.file, cores=args.cores, dry_run=args.dry_run, paper=args.paper, snakemake_arguments=args.snakemake
         )
-    if args.command == "job":
-        from mmdetpre.study.job import run_job
-
-        return run_job(args.out, args.run)
     if args.command == "report":
         from mmdetpre.study.report.report import write_report
 

@@ -88,7 +88,7 @@ def go_on(outcome: Outcome) -> str:
 
 def again(outcome: Outcome, run: Run) -> str:
     """Command that runs one run."""
-    return shlex.join(["python", "tools/study/study.py", "job", str(outcome.folder), run.id])
+    return shlex.join(["python", "tools/study/run_job.py", str(outcome.folder), run.id])
 
 
 def anchor(run: str) -> str:

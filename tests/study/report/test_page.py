@@ -150,7 +150,7 @@ def test_what_failed_and_how_to_go_on(document: Document, shared_study) -> None:
     assert "pretraining/openimages failed (exit 1)" in text
     assert "FileNotFoundError: data/OpenImages is not there & <empty>" in text
     assert f"{out}/logs/pretraining/openimages.log" in text
-    assert f"python tools/study/study.py job {out} pretraining/openimages" in text
+    assert f"python tools/study/run_job.py {out} pretraining/openimages" in text
     assert "python tools/study/study.py run studies/fake.yaml" in text
     assert "14 runs not made: waiting for pretraining/openimages (failed)" in text
     assert "10 runs not made: the study was stopped, or is still running" in text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmdetpre.datasets.class_folders import list_class_folders, split_images
 from mmdetpre.datasets.image_size import read_image_sizes
-from mmdetpre.study.own_split import same_files
+from mmdetpre.study.own_data.split import same_files
 
 MOST_PER_CLASS = 60
 """Images per class to train on, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""

@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from mmdetpre.study.own_models import MODELS
+from mmdetpre.study.own_data.models import MODELS
 
 EXAMPLE = (
     "Example: python tools/study/study.py init --det my_coco.json --det-images photos --cls my_folder"
@@ -65,7 +65,10 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(args: argparse.Namespace) -> int:
     """Write the study; 1 after an error, which is one message on stderr."""
-    from mmdetpre.study.own_data import Settings, init_study  # imports torch and mmdet, for which --help need not wait
+    from mmdetpre.study.own_data.init_study import (  # imports torch and mmdet, for which --help need not wait
+        Settings,
+        init_study,
+    )
 
     try:
         print(init_study(Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})))

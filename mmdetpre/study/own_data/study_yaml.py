@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.study.own_models import ModelChoice
-from mmdetpre.study.own_starts import OwnStart
+from mmdetpre.study.own_data.models import ModelChoice
+from mmdetpre.study.own_data.starts import OwnStart
 from mmdetpre.study.study_file import SCRATCH
 
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.config_files import find_config
-from mmdetpre.study.own_boxes import OwnBoxes, read_own_boxes
-from mmdetpre.study.own_classes import read_own_classes
-from mmdetpre.study.own_configs import classification_config, detection_config, detection_scratch_config
-from mmdetpre.study.own_models import MODELS
-from mmdetpre.study.own_recipe import detection_recipe
-from mmdetpre.study.own_split import same_files, split_images_by_class
-from mmdetpre.study.own_starts import read_own_starts
-from mmdetpre.study.own_study_file import study_file
-from mmdetpre.study.own_summary import describe_boxes, describe_classes, describe_starts
+from mmdetpre.study.own_data.boxes import OwnBoxes, read_own_boxes
+from mmdetpre.study.own_data.classes import read_own_classes
+from mmdetpre.study.own_data.configs import classification_config, detection_config, detection_scratch_config
+from mmdetpre.study.own_data.models import MODELS
+from mmdetpre.study.own_data.recipe import detection_recipe
+from mmdetpre.study.own_data.split import same_files, split_images_by_class
+from mmdetpre.study.own_data.starts import read_own_starts
+from mmdetpre.study.own_data.study_yaml import study_file
+from mmdetpre.study.own_data.summary import describe_boxes, describe_classes, describe_starts
 
 _GENERAL = re.compile(
     r"(ann\w*|images?|labels?|xml|coco|train\w*|instances_\w+|result|\d+_ObjectCategories)", re.IGNORECASE
@@ -39,7 +39,7 @@ class Settings:
         cls: Folder of class folders; None: no classification.
         cls_per_class: Images of each class to train on.
         starts: ``KEY=FILE`` of each.
-        model: Key of `mmdetpre.study.own_models.MODELS`.
+        model: Key of `mmdetpre.study.own_data.models.MODELS`.
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.

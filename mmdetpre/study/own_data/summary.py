@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmdetpre.evaluation.text_table import text_table
-from mmdetpre.study.own_boxes import OwnBoxes
-from mmdetpre.study.own_classes import OwnClasses
-from mmdetpre.study.own_recipe import DetectionRecipe
-from mmdetpre.study.own_split import same_files
-from mmdetpre.study.own_starts import OwnStart
+from mmdetpre.study.own_data.boxes import OwnBoxes
+from mmdetpre.study.own_data.classes import OwnClasses
+from mmdetpre.study.own_data.recipe import DetectionRecipe
+from mmdetpre.study.own_data.split import same_files
+from mmdetpre.study.own_data.starts import OwnStart
 
 _SHOWN = 20
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.study.own_boxes import OwnBoxes
-from mmdetpre.study.own_classes import OwnClasses
-from mmdetpre.study.own_models import ModelChoice
-from mmdetpre.study.own_recipe import DetectionRecipe
+from mmdetpre.study.own_data.boxes import OwnBoxes
+from mmdetpre.study.own_data.classes import OwnClasses
+from mmdetpre.study.own_data.models import ModelChoice
+from mmdetpre.study.own_data.recipe import DetectionRecipe
 
 DATA = '"{{ fileDirname }}/../data/"'
 """Folder of the splits as the configs name it: a study can be moved as a whole."""

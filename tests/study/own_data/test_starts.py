@@ -12,8 +12,8 @@ from PIL import Image
 
 from mmdetpre.config_files import find_config
 from mmdetpre.models.config_model import ConfigModel, build_model
-from mmdetpre.study.own_data import Settings, init_study
-from mmdetpre.study.own_starts import OwnStart, read_own_starts
+from mmdetpre.study.own_data.init_study import Settings, init_study
+from mmdetpre.study.own_data.starts import OwnStart, read_own_starts
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.study_file import read_study
 

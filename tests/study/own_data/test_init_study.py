@@ -19,8 +19,8 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.study.init_command import add_init_arguments, run_init
-from mmdetpre.study.own_data import Settings, init_study
+from mmdetpre.study.own_data.command import add_init_arguments, run_init
+from mmdetpre.study.own_data.init_study import Settings, init_study
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.study_file import read_study
 
@@ -446,7 +446,7 @@ def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])
 def test_real_voc_xml(shared_data: Path, tmp_path: Path, source: str) -> None:
-    from mmdetpre.study.own_split import same_files
+    from mmdetpre.study.own_data.split import same_files
 
     out, text = init(tmp_path, det=shared_data / source)
     parts = [split(out, part)["images"] for part in ("train", "test")]

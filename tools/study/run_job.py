@@ -1,0 +1,32 @@
+"""Do one run of a study, as its plan says; Snakemake calls it.
+
+Example: python tools/study/run_job.py work_dirs/study_sample figures/4
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdetpre.study.job import run_job
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder of the study")
+    parser.add_argument("run", help="name of the run, as `study.py plan` lists it")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        return run_job(args.out, args.run)
+    except OSError as error:
+        print(f"run_job: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
