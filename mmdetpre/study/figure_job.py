@@ -91,13 +91,13 @@ def _features(job: Job) -> list[str | Path]:
 
 def _few_pairs(job: Job) -> list[str | Path]:
     """With few images the numbers of clusters of the paper would be one image each."""
-    images = len(read_features(Path(job.settings["images"])))
+    images = len(read_features(job.root / job.settings["images"]))
     close, distant = max(4, min(1001, images // 10)), 4
     return [*_features(job), *_clusters(job), "--close-k", str(close), "--distant-k", str(distant)]
 
 
 def _agreement(job: Job) -> list[str | Path]:
-    images = len(read_features(Path(job.settings["images"])))
+    images = len(read_features(job.root / job.settings["images"]))
     steps = np.unique(np.geomspace(2, max(4, min(1000, images // 3)), 12).round().astype(int))
     return [*_features(job), *_clusters(job), "--k", *map(str, steps)]
 
@@ -107,14 +107,14 @@ def _clusters(job: Job) -> list[str | Path]:
 
 
 def _tsne(job: Job) -> list[str | Path]:
-    features = read_features(Path(job.settings["images"]))
+    features = read_features(job.root / job.settings["images"])
     perplexity = min(30, (len(features) - 1) // 3)
     return [*_features(job), "--classes", str(min(10, len(features.classes))), "--perplexity", str(perplexity)]
 
 
 def _one_per_class(job: Job) -> tuple[list[str | Path], list[str | Path]]:
     """The first image of each of some classes, and their labels."""
-    features = read_features(Path(job.settings["images"]))
+    features = read_features(job.root / job.settings["images"])
     labels = np.unique(features.labels)[:IMAGES]
     rows = [int(np.flatnonzero(features.labels == label)[0]) for label in labels]
     return [image_root(features) / features.images[row] for row in rows], [str(label) for label in labels]

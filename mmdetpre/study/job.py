@@ -35,6 +35,7 @@ class Job:
     """A run at work.
 
     Attributes:
+        root: Folder that the study was started in, which relative paths of its plan and configs are of.
         out: Folder of the study.
         run: Content of its job file.
         log: Where all output goes.
@@ -44,6 +45,7 @@ class Job:
         commands: What was run.
     """
 
+    root: Path
     out: Path
     run: Mapping[str, Any]
     log: Path
@@ -108,8 +110,9 @@ class Job:
             log.write(f"$ {shlex.join(words)}\n")
             log.flush()
             done = subprocess.run(
-                words, stdout=log, stderr=subprocess.STDOUT, env=_environment(self.threads), pass_fds=[self.lock]
-            )
+                words, cwd=self.root, stdout=log, stderr=subprocess.STDOUT, env=_environment(self.threads),
+                pass_fds=[self.lock],
+            )  # fmt: skip
         if done.returncode:
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
             raise RunFailed("\n".join([f"$ {shlex.join(words)} (exit {done.returncode})", *_why(lines)]))
@@ -119,7 +122,7 @@ class Job:
         self.command(sys.executable, TOOLS / name, *arguments)
 
 
-def run_job(out: Path, run: str) -> int:
+def run_job(out: Path, run: str, root: Path | None = None) -> int:
     """Do one run of a study and write its record, or its failure.
 
     A run whose folder holds the beginning of the same training goes on from there; a folder of another config is moved
@@ -128,6 +131,7 @@ def run_job(out: Path, run: str) -> int:
     Args:
         out: Folder of the study.
         run: Id of the run.
+        root: Folder that the study was started in; the current one if not given. The process may be elsewhere.
 
     Returns:
         Exit code: 0, or 1 if the run failed.
@@ -135,6 +139,8 @@ def run_job(out: Path, run: str) -> int:
     Raises:
         FileNotFoundError: If the plan does not have this run.
     """
+    root = Path.cwd() if root is None else root
+    out = root / out
     path = job_path(out, run)
     if not path.is_file():
         raise FileNotFoundError(f"There is no run {run} in {out}: `study.py plan` lists those that there are.")
@@ -143,7 +149,7 @@ def run_job(out: Path, run: str) -> int:
     failure, record = out / "failed" / f"{run}.json", out / "records" / f"{run}.json"
     began = time.monotonic()
     with _locked(out / "locks" / f"{run}.lock", run) as lock:
-        job = Job(out, content, out / "logs" / f"{run}.log", lock, int(plan["threads"]), tuple(plan["launch"]))
+        job = Job(root, out, content, out / "logs" / f"{run}.log", lock, int(plan["threads"]), tuple(plan["launch"]))
         base = {"run": run, "task": content["task"], "start": content["start"], "seed": content["seed"]}
         try:
             result = _work(job)

@@ -35,7 +35,7 @@ def probe(job: Job) -> dict[str, Any]:
         model, weights, layers = settings["data_config"], settings["backbone"], ["conv5_pooled"]
     else:
         model, weights, layers = settings["model_config"], _detector(job), settings["layers"] or []
-    job.claim({"settings": settings, "weights": weights_id(str(weights))})
+    job.claim({"settings": settings, "weights": weights_id(str(weights), job.root)})
     chosen = ["--layers", *layers] if layers else []
     job.tool("analysis_tools/layer_probes.py", model, weights, *images, *chosen, "--out", job.folder)
     table, group = TABLE_OF_PROBE[job.run["kind"]]

@@ -68,7 +68,7 @@ def _train(job: Job, toolbox: str, config: Path) -> None:
     from mmengine.config import Config
 
     start = Config.fromfile(config, import_custom_modules=False).get("backbone_start") or {}
-    made_of = {"config": job.settings["config_digest"], "backbone": weights_id(start.get("checkpoint"))}
+    made_of = {"config": job.settings["config_digest"], "backbone": weights_id(start.get("checkpoint"), job.root)}
     if job.claim(made_of).get("trained"):
         return
     resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
@@ -76,14 +76,14 @@ def _train(job: Job, toolbox: str, config: Path) -> None:
     job.note(trained=True)
 
 
-def weights_id(path: str | None) -> str | None:
+def weights_id(name: str | None, root: Path) -> str | None:
     """What tells weights apart: the digest of a backbone in its metadata, else of the file; an address as it is."""
     from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 
-    if not path or not Path(path).is_file():
-        return path
+    if not name or not (path := root / name).is_file():
+        return name
     metadata = read_checkpoint(path).backbone_metadata
-    return str(metadata["digest"]) if metadata and "digest" in metadata else _sha256(Path(path))
+    return str(metadata["digest"]) if metadata and "digest" in metadata else _sha256(path)
 
 
 def _sha256(path: Path) -> str:

@@ -79,7 +79,7 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
     one_at_a_time = ["--resources", f"gpu={study.gpus}"] if torch.cuda.is_available() else []
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, "--cores", cores,
-        *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock",
+        *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",
         "--rerun-triggers", "mtime", "input", "--config", f"root={os.getcwd()}", f"out={study.out}",
         "--quiet", "host", "rules", "reason", *mode, *further,
     ]  # fmt: skip

@@ -136,7 +136,7 @@ def test_a_run_of_another_backbone_is_moved_aside(out: Path, tmp_path: Path, mon
 
 def test_a_command_that_fails_is_quoted_from_its_error_on(tmp_path: Path) -> None:
     lock = (tmp_path / "lock").open("w")
-    job = Job(tmp_path, {"id": "a", "settings": {}}, tmp_path / "logs" / "a.log", lock.fileno())
+    job = Job(tmp_path, tmp_path, {"id": "a", "settings": {}}, tmp_path / "logs" / "a.log", lock.fileno())
     code = "print('fine'); raise ValueError('the numbers do not fit')"
     with pytest.raises(job_module.RunFailed, match=r"(?s)^\$ .*exit 1\)\nValueError: the numbers do not fit$"):
         job.command(sys.executable, "-c", code)
