@@ -84,7 +84,11 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
         "--quiet", "host", "rules", "reason", *mode, *further,
     ]  # fmt: skip
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    return subprocess.run([str(word) for word in command], env=environment).returncode
+    process = subprocess.Popen([str(word) for word in command], env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # Snakemake was interrupted too: let it end its runs
+        return process.wait() or 130
 
 
 def _report(study: Study, paper: str | Path | None) -> int:

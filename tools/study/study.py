@@ -49,6 +49,9 @@ def main() -> int:
         return run_init(args)
     try:
         return _commands(args)
+    except KeyboardInterrupt:
+        print(f"study {args.command}: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     except (OSError, ValueError) as error:
         print(f"study {args.command}: {error}", file=sys.stderr)
         return 1
