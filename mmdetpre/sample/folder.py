@@ -52,6 +52,17 @@ LAYOUTS: dict[str, Layout] = {
 STAMP = "sample.json"
 """Name of the file that marks a complete sample."""
 
+
+def default_folder(layout: str) -> Path:
+    """Where the sample configs look for a sample, relative to the folder they are started in.
+
+    Example:
+        >>> default_folder("openimages").name, default_folder("voc").name
+        ('sample', 'sample_voc')
+    """
+    return Path("data") / ("sample" if layout == "openimages" else f"sample_{layout}")
+
+
 _REVISION = 1  # of the drawing: raise it when the same parameters give other files
 
 

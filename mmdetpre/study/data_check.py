@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmdetpre.analysis.image_set import dataset_of_config
 from mmdetpre.study.outcome import DATA_FORMAT
+from mmdetpre.study.plan import write_if_changed
 from mmdetpre.study.study_file import SCRATCH, Study
 
 
@@ -68,7 +71,9 @@ def check_data(study: Study) -> dict[str, Any]:
     entries, missing = [], []
     for source in data_sources(study):
         try:
-            parts = {part: _count(source, part) for part in ("train", "test")}
+            cfg = Config.fromfile(source.config)
+            cfg.merge_from_dict(dict(source.options))
+            parts = {part: _count(cfg, part, source.config) for part in ("train", "test")}
         except (OSError, ValueError) as error:
             missing.append(f"* {source.title} ({source.config.name}): {error}")
             continue
@@ -94,21 +99,13 @@ def check_data(study: Study) -> dict[str, Any]:
 
 def write_data(out: Path, content: Mapping[str, Any]) -> None:
     """Write ``data.json``, if it changed."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    path = out / "data.json"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_if_changed(out / "data.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def _count(source: DataSource, part: str) -> dict[str, Any] | None:
-    from mmengine.config import Config
-
-    cfg = Config.fromfile(source.config)
-    cfg.merge_from_dict(dict(source.options))
+def _count(cfg: Config, part: str, config: Path) -> dict[str, Any] | None:
     if not cfg.get(f"{part}_dataloader"):
         return None
-    dataset = dataset_of_config(cfg, part, str(source.config))
+    dataset = dataset_of_config(cfg, part, str(config))
     table = getattr(dataset, "packed", None)
     classes = (getattr(dataset, "metainfo", None) or {}).get("classes") or ()
     return {

@@ -75,10 +75,10 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
     """Write job files, configs and ``study.json`` into the study's folder, where they are new or changed."""
     for run in plan.values():
         if run.config is not None:
-            _write_if_changed(config_path(study.out, run.id), run.config)
+            write_if_changed(config_path(study.out, run.id), run.config)
             run.settings["config_digest"] = hashlib.sha256(run.config.encode()).hexdigest()
         content = {key: value for key, value in asdict(run).items() if key != "config"}
-        _write_if_changed(job_path(study.out, run.id), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_if_changed(job_path(study.out, run.id), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     titles = {key: {"title": start.title} for key, start in study.starts.items()}
     for key, start in study.starts.items():
         if start.pretrained_here:
@@ -111,7 +111,7 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
             for run in plan.values()
         },
     }
-    _write_if_changed(study.out / "study.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_if_changed(study.out / "study.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def job_path(out: Path, run: str) -> Path:
@@ -223,14 +223,13 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
         settings["backbones"] = {
             study.starts[str(key)].title: backbone_of(study, study.starts[str(key)]) for key in starts if key != SCRATCH
         }
-        linear = _first(study, "linear")
-        if number == 9:
+        if number >= 5:  # of images whose features are stored
+            linear = _first(study, "linear")
             if linear is None:
                 continue
-            needs.append(next(run.id for run in plan.values() if run.task == linear))
-        if number >= 5 and linear is not None:
-            features = next(run.id for run in plan.values() if run.task == linear)
-            settings["images"] = str(work_dir(study.out, features) / "test")
+            if task != linear:
+                needs.append(next(run.id for run in plan.values() if run.task == linear))
+            settings["images"] = str(work_dir(study.out, needs[-1]) / "test")  # a run that this one waits for
             settings["data_config"] = str(study.find(str(study.tasks[linear].data_config)))
             settings |= {"crop": study.tasks[linear].crop, "resize_edge": study.tasks[linear].resize_edge}
         runs.append(PlannedRun(f"{FIGURES}/{number}", FIGURES, "figure", None, None, needs, settings))
@@ -293,7 +292,8 @@ def _text(cfg: Mapping[str, Any], name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_if_changed(path: Path, text: str) -> None:
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a file whose time is to tell when its content changed."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -64,10 +64,11 @@ def run_study(
 def _prepare(study: Study) -> None:
     """Draw the sample where the study uses it, and count the data."""
     from mmdetpre.sample import make_sample
+    from mmdetpre.sample.folder import default_folder
     from mmdetpre.study.data_check import check_data, write_data
 
     for layout in study.sample_layouts:
-        root = Path("data/sample" if layout == "openimages" else f"data/sample_{layout}")
+        root = default_folder(layout)
         if not (root / "sample.json").is_file():
             make_sample(root, layout=layout)
     write_data(study.out, check_data(study))

@@ -127,3 +127,11 @@ def planned(repository: Path, folder: Path, replace: tuple[str, str] | None = No
 
 def times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_figure_waits_for_the_features_whose_images_it_shows(repository: Path, tmp_path: Path) -> None:
+    """Also where the first start is not one of the two that are compared."""
+    study, plan = planned(repository, tmp_path, ("reference: imagenet_cls", "reference: coco"))
+    for number in range(5, 10):
+        run = plan[f"figures/{number}"]
+        assert run.settings["images"] in {str(work_dir(study.out, need) / "test") for need in run.needs}

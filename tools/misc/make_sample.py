@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mmdetpre.sample import LAYOUTS, make_sample
+from mmdetpre.sample.folder import default_folder
 
 DATA = Path("data")
 
@@ -51,7 +52,7 @@ def main() -> int:
     every = args.layout == "all"
     try:
         for layout in LAYOUTS if every else [args.layout]:
-            name = "sample" if layout == "openimages" else f"sample_{layout}"
+            name = default_folder(layout).name
             root = make_sample(
                 args.out if args.out and not every else (args.out or DATA) / name,
                 args.which,
