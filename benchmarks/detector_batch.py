@@ -1,0 +1,120 @@
+"""A detector of the configs with random weights, and batches of chips as the data loader gives them.
+
+Annotations are drawn with the statistics of COCO; the chips are mined, shuffled, flipped and packed by the classes of
+a training run (:class:`ChipDataset`, :class:`ChipMiningSampler`, the config's pipeline). Only pixels are drawn instead
+of decoded. Nothing here waits for a device.
+
+    model = build_detector(depth=50, device="cuda")
+    batch = chip_batch(16)
+    optim_wrapper = build_optim_wrapper(model)
+    log_vars = training_step(model, batch, optim_wrapper)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from coco_like import coco_like
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, build_optim_wrapper as build_wrapper
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mmdetpre.datasets import ChipDataset, ChipMiningSampler
+from mmdetpre.datasets.packed_annotations import PackedAnnotations
+from mmdetpre.datasets.transforms import LoadChip
+
+CONFIG = Path(__file__).resolve().parents[1] / "configs" / "det" / "sniper_coco.py"
+
+
+def read_config(path: Path = CONFIG, options: Mapping[str, Any] | None = None) -> Config:
+    """A config with the values of dotted keys replaced, as ``--cfg-options`` does."""
+    config = Config.fromfile(path)
+    config.merge_from_dict(dict(options or {}))
+    return config
+
+
+def build_detector(
+    depth: int | None = None,
+    device: torch.device | str = "cpu",
+    config: Path = CONFIG,
+    options: Mapping[str, Any] | None = None,
+) -> BaseModel:
+    """The model of a config in training mode, with seeded random weights.
+
+    Args:
+        depth: Of the ResNet; the config's if not given.
+        device: Where the parameters go.
+        config: A config of the project or of mmdet.
+        options: Values to replace, by dotted key: ``{"model.train_cfg.rcnn.num_rois": 100}``.
+    """
+    register_all_modules(init_default_scope=True)
+    model = read_config(config, options).model
+    model.backbone.init_cfg = None
+    if depth is not None:
+        model.backbone.depth = depth
+    torch.manual_seed(0)
+    MMLogger.get_current_instance().setLevel(logging.ERROR)  # it tells of every layer
+    detector = MODELS.build(model)
+    detector.init_weights()
+    return detector.to(device).train()
+
+
+def build_optim_wrapper(model: BaseModel, config: Path = CONFIG, **changes: Any) -> OptimWrapper:
+    """The optimizer of a config, by ``changes`` of the wrapper also ``type="AmpOptimWrapper"`` for mixed precision."""
+    return build_wrapper(model, dict(read_config(config).optim_wrapper, **changes))
+
+
+def training_step(model: BaseModel, batch: dict, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+    """One step as mmengine's loop makes it: preprocessing, losses, gradients, new weights. The losses stay tensors."""
+    return model.train_step(batch, optim_wrapper)
+
+
+class DrawnImages(Dataset):
+    """Annotations without images, for :class:`ChipDataset`."""
+
+    def __init__(self, packed: PackedAnnotations) -> None:
+        self.packed = packed
+        self.metainfo = dict(classes=packed.classes)
+
+    def full_init(self) -> None:
+        """Nothing is to be read."""
+
+
+class DrawnChip(LoadChip):
+    """Boxes of a chip as ``LoadChip`` carries them, on smooth random pixels that follow NumPy's seed."""
+
+    def transform(self, results: dict) -> dict:
+        width, height = results["chip"][2:]
+        coarse = np.random.randint(0, 256, (16, 16, 3), np.uint8)
+        results["img"] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        results["img_shape"] = (height, width)
+        results["ori_shape"] = (results["height"], results["width"])
+        results["scale_factor"] = (results["chip_scale"],) * 2
+        self._carry_boxes(results)
+        return results
+
+
+def chip_dataset(packed: PackedAnnotations, config: Path = CONFIG) -> ChipDataset:
+    """Chips of a table with the chip settings and the pipeline of a config, decoding aside."""
+    register_all_modules(init_default_scope=True)
+    data = read_config(config).train_dataloader.dataset
+    return ChipDataset(DrawnImages(packed), data.chips, [DrawnChip(), *data.pipeline[1:]])
+
+
+def chip_batch(count: int, seed: int = 0, config: Path = CONFIG) -> dict:
+    """``inputs`` (uint8 images, 512 x 512 or what an image has) and ``data_samples`` of ``count`` chips, on the CPU."""
+    dataset = chip_dataset(coco_like(max(4 * count, 64), seed), config)
+    records = iter(ChipMiningSampler(dataset, seed=seed))
+    return pseudo_collate([dataset[next(records)] for _ in range(count)])
