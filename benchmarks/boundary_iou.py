@@ -4,19 +4,19 @@
     python benchmarks/boundary_iou.py --voc ../shared/data/voc2012       # real label maps
 
 Erosion of each mask with OpenCV is how the code of the paper finds its boundary region; here for the classes that occur
-in an image, and for all 21. Pixel counts are compared, and the median of --repeats runs is printed.
+in an image, and for all 21. Pixel counts are compared.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
-from trimap import CLASSES, VOID, drawn, median, real
+from side_by_side import Row, in_turn, run
+from trimap import CLASSES, VOID, arguments, label_maps
 
 from mmdetpre.evaluation.boundary_iou import boundary_width, measure_image
 
@@ -43,29 +43,27 @@ def eroded_maps(maps: list[tuple[np.ndarray, np.ndarray]], labels: Sequence[Iter
     return sum((eroded_masks(*both, k) for both, k in zip(maps, labels, strict=True)), np.zeros((3, CLASSES), np.int64))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--voc", type=Path, help="folder of VOC 2012")
-    args = parser.parse_args()
+def rows(args: argparse.Namespace) -> Iterator[Row]:
     cv2.setNumThreads(1)
-    maps = [(a.astype(np.int64), b.astype(np.int64)) for a, b in (real(args.voc) if args.voc else drawn(args.images))]
+    maps = label_maps(args)
     present = [np.setdiff1d(np.union1d(truth, found), [VOID]).tolist() for truth, found in maps]
-    print(f"{len(maps)} label maps, {sum(map(len, present)) / len(maps):.1f} of {CLASSES} classes in each")
-    measure_image(*maps[0], classes=CLASSES)  # compile
-    ours, counts = median(lambda: sum(measure_image(*both, classes=CLASSES).boundary for both in maps), args.repeats)
-    rows = [("ours", ours)]
-    for what, labels in (("those that occur", present), ("all", [range(CLASSES)] * len(maps))):
-        work = partial(eroded_maps, maps, labels)
-        seconds, areas = median(work, args.repeats)
-        if not np.array_equal(counts, areas):
-            raise RuntimeError("The boundary regions differ from eroded masks")
-        rows.append((f"masks eroded one by one, {what}", seconds))
-    for what, seconds in rows:
-        print(f"{what:44} {1000 * seconds / len(maps):8.2f} ms/image   {seconds / ours:6.2f} times ours")
-    print("counts equal")
+
+    def ours() -> np.ndarray:
+        return sum((measure_image(*both, classes=CLASSES).boundary for both in maps), np.zeros((3, CLASSES), np.int64))
+
+    every = [range(CLASSES)] * len(maps)
+    times = in_turn(
+        {"ours": ours, "present": partial(eroded_maps, maps, present), "every": partial(eroded_maps, maps, every)},
+        args.repeats,
+    )
+    if not all(np.array_equal(times["ours"].result, times[name].result) for name in ("present", "every")):
+        raise RuntimeError("The boundary regions differ from eroded masks")
+    ms = {name: 1e3 * timing.median / len(maps) for name, timing in times.items()}
+    what = f"Boundary IoU, label maps of {maps[0][0].shape[1]}x{maps[0][0].shape[0]}"
+    for name, against in (("present", "the classes of an image"), ("every", f"all {CLASSES} classes")):
+        against = f"OpenCV, one mask after the other, {against} (equal counts)"
+        yield Row(what=what, unit="ms", ours=ms["ours"], theirs=ms[name], against=against)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(__doc__, rows, arguments))

@@ -1,27 +1,24 @@
 """What merging the scales costs per image: our suppression beside mmcv's and torchvision's.
 
-    python benchmarks/multi_scale_merge.py                   # all rows, about two minutes on one core
+    python benchmarks/multi_scale_merge.py                   # all rows, about a minute on one core
     python benchmarks/multi_scale_merge.py --classes 20 80   # a part
 
 Boxes are those of 3 scales x 300 regions around a few dozen objects; a region has a score above 0.001 for its object's
-class and for some others. Prints the boxes per image, the median CPU milliseconds of each way to keep the best 200, how
-many times slower than ours the others are, and how far their scores are from ours.
+class and for some others: a trained detector's, and at worst every class. Each way keeps the best 200; their scores
+are compared. Times are of one core.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import time
-from collections.abc import Callable
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
 import torchvision
 from mmcv.ops import batched_nms
+from side_by_side import Row, in_turn, run
 
 from mmdetpre.models.suppression import hard_nms, soft_nms
 
@@ -70,12 +67,12 @@ def by_torchvision(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) ->
 
 
 WAYS: dict[str, dict[str, Callable]] = {
-    "soft": {
+    "soft-NMS": {
         "ours": lambda b, s, c: soft_nms(b, s, c, min_score=MIN_SCORE, max_per_img=LIMIT)[1],
-        "ours, all boxes": lambda b, s, c: soft_nms(b, s, c, min_score=MIN_SCORE, max_per_img=None)[1],
         "mmcv": by_mmcv(SOFT),
+        "ours, all boxes kept": lambda b, s, c: soft_nms(b, s, c, min_score=MIN_SCORE, max_per_img=None)[1],
     },
-    "hard": {
+    "NMS": {
         "ours": lambda b, s, c: hard_nms(b, s, c, max_per_img=LIMIT)[1],
         "mmcv": by_mmcv(HARD),
         "torchvision": by_torchvision,
@@ -83,48 +80,37 @@ WAYS: dict[str, dict[str, Callable]] = {
 }
 
 
-def measure(way: Callable, images: list, seconds: float) -> float:
-    """Median CPU milliseconds per image; one call may take longer than ``seconds``."""
-    way(*images[0])
-    times: list[float] = []
-    began = time.process_time()
-    while len(times) < 3 or (time.process_time() - began < seconds and len(times) < 200):
-        start = time.process_time()
-        way(*images[len(times) % len(images)])
-        times.append(1e3 * (time.process_time() - start))
-    return statistics.median(times)
-
-
-def difference(way: Callable, ours: Callable, image: tuple) -> float:
+def difference(found: np.ndarray, expected: np.ndarray) -> float:
     """Largest difference between the k-th best scores. mmcv and torchvision shift the boxes of each class apart, which
     costs the coordinates of late classes their last digits."""
-    expected, found = ours(*image)[:LIMIT], way(*image)[:LIMIT]
     if len(expected) != len(found) or abs(expected - found).max() > 0.1:
-        raise SystemExit("The ways keep other detections: the comparison would mean nothing.")
+        raise RuntimeError("The ways keep other detections: the comparison would mean nothing.")
     return float(abs(expected - found).max())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--classes", type=int, nargs="+", choices=list(CASES), default=list(CASES), metavar="N")
-    parser.add_argument("--seconds", type=float, default=3, help="time per cell of the table (%(default)s)")
-    args = parser.parse_args()
+def rows(args: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(1)
-    print("Merging 3 scales x 300 regions into the best 200; median CPU milliseconds per image")
-    print(f"{'classes':>8} {'boxes':>8}  {'NMS':<5} {'way':<16} {'ms':>9} {'x ours':>8} {'scores off':>10}")
     for classes in args.classes:
         for per_region in CASES[classes]:
-            rng = np.random.default_rng(classes + per_region)
-            images = [detections(rng, classes, per_region) for _ in range(5)]
+            image = detections(np.random.default_rng(classes + per_region), classes, per_region)
             for kind, ways in WAYS.items():
-                ours = 0.0
-                for name, way in ways.items():
-                    taken = measure(way, images, args.seconds)
-                    ours = ours or taken
-                    off = difference(way, ways["ours"], images[0])
-                    row = f"{classes:8d} {len(images[0][0]):8,d}  {kind:<5} {name:<16} {taken:9.2f} {taken / ours:8.1f}"
-                    print(f"{row} {off:9.5f}", flush=True)
+                times = in_turn(
+                    {name: partial(way, *image) for name, way in ways.items()}, args.repeats, clock="cpu"
+                )  # fmt: skip
+                what = f"merge 3 scales x 300 regions, {classes} classes, {len(image[0]):,} boxes, {kind}"
+                ours = times.pop("ours")
+                for name, timing in times.items():
+                    off = difference(timing.result[:LIMIT], ours.result[:LIMIT])
+                    against = f"{name} (scores differ by {off:.1g})" if off else name
+                    yield Row(
+                        what=what, unit="ms", ours=1e3 * ours.median, theirs=1e3 * timing.median, against=against
+                    )  # fmt: skip
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--classes", type=int, nargs="+", choices=list(CASES), default=list(CASES), metavar="N")
+    parser.add_argument("--repeats", type=int, default=5, help="runs, of which the median counts (%(default)s)")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(__doc__, rows, arguments))

@@ -12,7 +12,6 @@ import gc
 import json
 import math
 import os
-import resource
 import statistics
 import sys
 import time
@@ -74,7 +73,7 @@ class Row:
         if other is None:
             return None
         better, worse = (self.ours, other) if self.is_rate else (other, self.ours)
-        return better / worse if worse else math.inf
+        return better / worse if worse else None
 
     @property
     def ratio(self) -> float | None:
@@ -103,7 +102,7 @@ class Row:
         if self.gain is not None:
             parts.append(f"{self.gain:g} x")
         if self.bound is not None:
-            parts.append(f"{'>=' if self.is_rate else '<='} {self.bound:,g}")
+            parts.append(f"{'>=' if self.is_rate else '<='} {self.bound:,.3g}")
         return ", ".join(parts)
 
 
@@ -152,14 +151,14 @@ def in_turn(
     return {name: Timing(tuple(values), results[name]) for name, values in times.items()}
 
 
-def peak_megabytes() -> float:
-    """Largest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+def status_megabytes(field: str) -> float:
+    """A figure of this process in megabytes (Linux): ``VmRSS``, memory now, or ``VmHWM``, its peak."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines[field].split()[0]) / 1024
 
 
 def private_megabytes() -> float:
-    """Memory that only this process has written to (Linux: Private_Dirty)."""
+    """Memory that only this process has written to (Linux)."""
     lines = dict(line.split()[:2] for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
     return int(lines["Private_Dirty:"]) / 1024
 
@@ -171,13 +170,17 @@ def alone(work: Callable[..., T], *args: Any) -> T:
 
 
 def memory_of(work: Callable[[], T]) -> tuple[T, float, float]:
-    """Result, megabytes kept and megabytes at the peak that ``work`` adds to this process; for use inside `alone`."""
+    """Result, megabytes kept and megabytes at the peak that ``work`` adds to this process (Linux).
+
+    Call it in a process of its own (:func:`alone`), or what was freed before is used again and not counted.
+    """
     gc.collect()
-    kept, peak = private_megabytes(), peak_megabytes()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    kept, before = private_megabytes(), status_megabytes("VmRSS")
     result = work()
-    top = peak_megabytes()
+    peak = status_megabytes("VmHWM") - before
     gc.collect()
-    return result, max(private_megabytes() - kept, 0.0), max(top - peak, 0.0)
+    return result, max(private_megabytes() - kept, 0.0), max(peak, 0.0)
 
 
 def number(value: float | None) -> str:

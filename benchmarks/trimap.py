@@ -4,23 +4,22 @@
     python benchmarks/trimap.py --voc ../shared/data/voc2012       # real label maps
 
 Every program counts the same maps; the masked passes dilate the void pixels to each width and count inside and outside
-the band. Confusions and mmseg's areas are compared, and the median of --repeats runs is printed.
+the band. Confusions and mmseg's areas are compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from mmseg.evaluation import IoUMetric
 from PIL import Image
+from side_by_side import Row, in_turn, run
 
 from mmdetpre.evaluation.trimap import WIDTHS, TrimapConfusion, count_image
 
@@ -92,52 +91,52 @@ def mmseg_masked_passes(maps: list[tuple[torch.Tensor, torch.Tensor]], voids: li
             )
 
 
-def median(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Median seconds, and the last result."""
-    seconds, result = [], None
-    for _ in range(repeats):
-        began = time.perf_counter()
-        result = work()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds), result
+def label_maps(args: argparse.Namespace) -> _Maps:
+    """Drawn or real ones, of 64 bits, as mmseg hands both to its metrics."""
+    maps = real(args.voc) if args.voc else drawn(args.images)
+    return [(truth.astype(np.int64), prediction.astype(np.int64)) for truth, prediction in maps]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--voc", type=Path, help="folder of VOC 2012")
-    args = parser.parse_args()
+def rows(args: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    # 64 bits, as mmseg hands both to its metrics
-    maps = [(a.astype(np.int64), b.astype(np.int64)) for a, b in (real(args.voc) if args.voc else drawn(args.images))]
+    maps = label_maps(args)
     tensors = [(torch.from_numpy(truth), torch.from_numpy(prediction)) for truth, prediction in maps]
     voids = [(truth == VOID).view(np.uint8) for truth, _ in maps]
-    print(f"{len(maps)} label maps, {sum(len(a.ravel()) for a, _ in maps) / 1e6:.1f} million pixels, {CLASSES} classes")
-    one_pass(maps[:1], "void")  # compile
-    ours, counts = median(lambda: one_pass(maps, "void"), args.repeats)
-    label, _ = median(lambda: one_pass(maps, "label"), args.repeats)
-    mmseg, areas = median(lambda: mmseg_pass(tensors), args.repeats)
-    masked, confusions = median(lambda: masked_passes(maps), args.repeats)
-    mmseg_masked, _ = median(lambda: mmseg_masked_passes(tensors, voids), 1)
-    if not np.array_equal(np.stack([counts.inside(), counts.outside()]), confusions):
+    times = in_turn(
+        {
+            "void": partial(one_pass, maps, "void"),
+            "label": partial(one_pass, maps, "label"),
+            "mmseg": partial(mmseg_pass, tensors),
+            "masked": partial(masked_passes, maps),
+        },
+        args.repeats,
+    )
+    times |= in_turn({"mmseg masked": partial(mmseg_masked_passes, tensors, voids)}, 1, warm_up=False)
+    counts, areas = times["void"].result, times["mmseg"].result
+    if not np.array_equal(np.stack([counts.inside(), counts.outside()]), times["masked"].result):
         raise RuntimeError("The confusions of the bands differ from those of the masked passes")
     whole = counts.whole()
     exact = (whole.diagonal(), None, whole.sum(axis=0), whole.sum(axis=1))
     if not all(np.array_equal(a, b.numpy()) for a, b in zip(exact, areas, strict=True) if a is not None):
         raise RuntimeError("The areas of whole images differ from mmseg's")
-    rows = (
-        (f"ours, {len(WIDTHS)} widths, boundary='void'", ours),
-        (f"ours, {len(WIDTHS)} widths, boundary='label'", label),
-        ("mmseg IoUMetric, whole images", mmseg),
-        (f"{len(WIDTHS)} masked passes in numpy", masked),
-        (f"{len(WIDTHS)} masked passes of IoUMetric (one run)", mmseg_masked),
-    )
-    for what, seconds in rows:
-        print(f"{what:44} {1000 * seconds / len(maps):8.2f} ms/image   {seconds / ours:6.2f} times ours")
-    print("counts equal")
+    ms = {name: 1e3 * timing.median / len(maps) for name, timing in times.items()}
+    size = f"mIoU in {len(WIDTHS)} trimaps, label maps of {maps[0][0].shape[1]}x{maps[0][0].shape[0]}"
+    for boundary, other, against in (
+        ("void", "mmseg masked", f"mmseg's IoUMetric, {2 * len(WIDTHS)} masked passes, one run"),
+        ("void", "masked", f"NumPy, {2 * len(WIDTHS)} masked passes (equal counts)"),
+        ("void", "mmseg", "mmseg's IoUMetric, one pass over whole images"),
+        ("label", "mmseg", "mmseg's IoUMetric, one pass over whole images"),
+    ):
+        what = f"{size}, boundary='{boundary}'"
+        yield Row(what=what, unit="ms", ours=ms[boundary], theirs=ms[other], against=against)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
+    parser.add_argument("--voc", type=Path, help="folder of VOC 2012")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(__doc__, rows, arguments))

@@ -1,10 +1,10 @@
 """mAP at nine IoU thresholds, and COCO's metric: ours against mmdet's and pycocotools', in one run.
 
-    python benchmarks/voc_ap.py                     # 5,000 images, 20 classes, about 200,000 detections
+    python benchmarks/voc_ap.py                     # 1,000 images, 20 classes, about 40,000 detections
     python benchmarks/voc_ap.py --voc ../shared/data/voc2012     # a real detector's boxes, repeated to as many images
 
-Every program gets the same detections, its results are compared, and the median of --repeats runs is printed. mmdet's
-``eval_map`` runs as its metric calls it: once per threshold, in four processes.
+Every program gets the same detections, and the results are compared. mmdet's ``eval_map`` runs as its metric calls it:
+once per threshold, in four processes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import argparse
 import contextlib
 import importlib.util
 import io
-import statistics
-import time
+import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 from mmdet.evaluation.functional import eval_map
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from side_by_side import Row, in_turn, run
 
 from mmdetpre.evaluation.coco_metric import HotCOCOeval
 from mmdetpre.evaluation.detections_file import Detections, GroundTruth
@@ -115,16 +116,6 @@ def for_coco(run: Detections) -> tuple[COCO, COCO]:
     return coco, coco.loadRes(results)
 
 
-def median(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Median seconds, and the last result."""
-    seconds, result = [], None
-    for _ in range(repeats):
-        began = time.perf_counter()
-        result = work()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds), result
-
-
 def coco_stats(evaluator: type, truth: COCO, found: COCO) -> Any:
     one = evaluator(truth, found, "bbox")
     one.evaluate()
@@ -133,45 +124,48 @@ def coco_stats(evaluator: type, truth: COCO, found: COCO) -> Any:
     return one
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--voc", type=Path, help="folder of VOC 2012 with detections_abs_xyx2y2")
-    parser.add_argument("--no-coco", action="store_true", help="measure VOC's metric alone")
-    args = parser.parse_args()
-    run = repeated(args.voc, args.images) if args.voc else drawn(args.images)
-    print(
-        f"{len(run)} detections and {len(run.ground_truth())} boxes in {args.images} images, {len(run.classes)} classes"
-    )
-    found, annotations = for_mmdet(run)
+def rows(args: argparse.Namespace) -> Iterator[Row]:
+    data = repeated(args.voc, args.images) if args.voc else drawn(args.images)
+    size = f"{args.images:,} images, {len(data):,} detections, {len(data.classes)} classes"
+    found, annotations = for_mmdet(data)
+    options: dict[str, Any] = {"logger": "silent", "use_legacy_coordinate": True}
+
+    def nine(mode: str) -> list[float]:
+        return [eval_map(found, annotations, iou_thr=iou, eval_mode=mode, **options)[0] for iou in FIGURE_1_IOUS]
+
     for mode in ("11points", "area"):
-        ours, result = median(lambda mode=mode: voc_average_precision(run, mode=mode, plus_one=True), args.repeats)  # type: ignore[misc]
-
-        def nine(mode: str = mode) -> list[float]:
-            options: dict[str, Any] = {"logger": "silent", "use_legacy_coordinate": True, "eval_mode": mode}
-            return [eval_map(found, annotations, iou_thr=iou, **options)[0] for iou in FIGURE_1_IOUS]
-
-        theirs, means = median(nine, args.repeats)
-        if result.mean_ap.tolist() != means:
-            raise RuntimeError(f"The mAPs differ: {result.mean_ap.tolist()} and {means}")
-        line = f"VOC, {mode:9} 9 IoUs  ours {ours:8.2f} s   mmdet {theirs:8.2f} s   {theirs / ours:6.1f} times"
-        print(f"{line}   mAPs equal", flush=True)
-    if args.no_coco:
-        return
+        ways = {
+            "ours": partial(voc_average_precision, data, mode=mode, plus_one=True),
+            "mmdet": partial(nine, mode),
+        }
+        times = in_turn(ways, args.repeats)
+        if times["ours"].result.mean_ap.tolist() != times["mmdet"].result:
+            raise RuntimeError(f"The mAPs differ: {times['ours'].result.mean_ap.tolist()} and {times['mmdet'].result}")
+        yield Row(
+            what=f"VOC AP at 9 IoUs, {mode}, {size}", unit="s", ours=times["ours"].median,
+            theirs=times["mmdet"].median, against="mmdet's eval_map nine times, 4 processes (equal mAPs)",
+        )  # fmt: skip
     if importlib.util.find_spec("hotcoco") is None:
-        print("COCO: hotcoco is not installed")
+        print("COCO's metric is not measured: hotcoco is not installed (mmdetpre[fast_eval])", file=sys.stderr)
         return
     with contextlib.redirect_stdout(io.StringIO()):
-        tables = for_coco(run)
-        fast, a = median(lambda: coco_stats(HotCOCOeval, *tables), args.repeats)
-        slow, b = median(lambda: coco_stats(COCOeval, *tables), args.repeats)
-    if not all(np.array_equal(a.eval[name], b.eval[name]) for name in ("precision", "recall", "scores")):
+        tables = for_coco(data)
+        ways = {name: partial(coco_stats, kind, *tables) for name, kind in (("a", HotCOCOeval), ("b", COCOeval))}
+        times = in_turn(ways, args.repeats)
+    one, other = (times[name].result.eval for name in ways)
+    if not all(np.array_equal(one[name], other[name]) for name in ("precision", "recall", "scores")):
         raise RuntimeError("hotcoco and pycocotools differ")
-    print(
-        f"COCO, bbox        hotcoco {fast:8.2f} s   pycocotools {slow:8.2f} s   {slow / fast:6.1f} times   arrays equal"
-    )
+    yield Row(
+        what=f"COCO AP, {size}", unit="s", ours=times["a"].median, theirs=times["b"].median,
+        against="pycocotools (equal arrays); ours matches by hotcoco",
+    )  # fmt: skip
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
+    parser.add_argument("--voc", type=Path, help="folder of VOC 2012 with detections_abs_xyx2y2")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(__doc__, rows, arguments))
