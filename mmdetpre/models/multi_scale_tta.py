@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox_flip, get_box_tensor
@@ -94,32 +95,40 @@ class MultiScaleTTA(BaseTTAModel):
         """
         return [self._merge_views(views) for views in data_samples_list]
 
-    def suppress(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> InstanceData:
-        """Detections (N, 4), (N,), (N,) of one image after suppression, on the device of the boxes, best first."""
+    def suppress(
+        self, boxes: Tensor, scores: Tensor, labels: Tensor, in_range: Tensor | None = None
+    ) -> InstanceData:
+        """Detections (N, 4), (N,), (N,) of one image after suppression, on the device of the boxes, best first.
+
+        Only those of the mask ``in_range`` (N,) take part; it is applied on the host, where it makes no GPU wait.
+        """
         settings = dict(self.merge)
         function, _ = _MERGES[settings.pop("type")]
-        arrays = (values.detach().cpu().numpy() for values in (boxes.float(), scores.float(), labels))
-        keep, kept = function(*arrays, **settings, **self.limits)
+        arrays = [values.detach().cpu().numpy() for values in (boxes.float(), scores.float(), labels)]
+        if in_range is None:
+            keep, kept = function(*arrays, **settings, **self.limits)
+        else:
+            candidates = np.flatnonzero(in_range.cpu().numpy())
+            keep, kept = function(*(values[candidates] for values in arrays), **settings, **self.limits)
+            keep = candidates[keep]
         index = torch.from_numpy(keep).to(boxes.device)
         return InstanceData(bboxes=boxes[index], scores=torch.from_numpy(kept).to(scores), labels=labels[index])
 
     def _merge_views(self, views: Sequence[DetDataSample]) -> DetDataSample:
         ranges = self._range_of_each(views)
-        boxes, scores, labels = [], [], []
+        boxes, masks = [], []
         for view, size_range in zip(views, ranges, strict=True):
-            found, shape = view.pred_instances, view.metainfo["ori_shape"][:2]
-            here = get_box_tensor(found.bboxes)
+            shape = view.metainfo["ori_shape"][:2]
+            here = get_box_tensor(view.pred_instances.bboxes)
             if view.metainfo.get("flip", False):
                 here = bbox_flip(here, shape, view.metainfo["flip_direction"])
+            boxes.append(here)
             if size_range is not None:
                 factor = 1.0 if self.range_reference is None else max(shape) / self.range_reference
-                keep = in_size_range(here, size_range, factor)
-                here, found = here[keep], found[keep]
-            boxes.append(here)
-            scores.append(found.scores)
-            labels.append(found.labels)
+                masks.append(in_size_range(here, size_range, factor))
+        scores, labels = (torch.cat([view.pred_instances[key] for view in views]) for key in ("scores", "labels"))
         result = next((view for view in views if not view.metainfo.get("flip", False)), views[0]).clone()
-        result.pred_instances = self.suppress(torch.cat(boxes), torch.cat(scores), torch.cat(labels))
+        result.pred_instances = self.suppress(torch.cat(boxes), scores, labels, torch.cat(masks) if masks else None)
         return result
 
     def _range_of_each(self, views: Sequence[DetDataSample]) -> list[tuple[float, float] | None]:
