@@ -27,7 +27,8 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper, build_optim_wrapper as build_wrapper
+from mmengine.optim import OptimWrapper
+from mmengine.optim import build_optim_wrapper as build_wrapper
 from torch import Tensor
 from torch.utils.data import Dataset
 
