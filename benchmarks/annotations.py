@@ -1,12 +1,13 @@
-"""Annotations of OpenImages: our packed table against mmdet's reader, on a generated CSV.
+"""Annotations of OpenImages: our packed table against mmdet's reader, on generated CSV files.
 
-    python benchmarks/annotations.py                    # 1 million boxes, both readers
-    python benchmarks/annotations.py --rows 14600000    # full size, ours only unless --mmdet
+    python benchmarks/annotations.py                      # 1 million boxes, both readers; 14.6 million, ours
+    python benchmarks/annotations.py --rows 14600000 --mmdet-rows 14600000   # both at full size: 20 GB, ten minutes
 
-Prints the time to build and to open, the memory of a process that has opened the annotations (each rank of a
-distributed run does), its peak on the way, and what each of four forked workers adds by reading random images. Figures
-are from /proc/self/smaps_rollup: Private_Dirty is memory that only this process has; Private_Clean are pages of a file
-that no other process happens to have touched: the system takes them back when memory gets short.
+Time to build the table and to open it, the memory of a process that has opened the annotations (each rank of a
+distributed run does) and its peak on the way, and what each of four forked workers adds by reading random images. The
+files are those of mmdet's own config, with the sizes of all images at hand for both: reading them from the headers of
+1.7 million images depends on the disk alone. The limit of the first time is pandas reading the columns, without
+keeping anything. Worker memory is what only this process has written to; pages of the table's file are shared.
 """
 
 from __future__ import annotations
@@ -14,35 +15,64 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import multiprocessing
-import os
 import pickle
-import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from statistics import median
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
 import pandas as pd
+from side_by_side import Row, alone, memory_of, private_megabytes, run
 
 if TYPE_CHECKING:  # imported inside functions: imports are not what is measured
-    from mmdetpre.datasets.pack_dataset import DetectionDataset
-
-T = TypeVar("T")
+    from mmdetpre.datasets.packing import DetectionDataset
 
 CLASSES = 601
 BOXES_PER_IMAGE = 8.4
-TOUCHED = 20_000
-WORKERS = 4
+OPENIMAGES_ROWS = 14_600_000
+TOUCHED, WORKERS = 20_000, 4
+COLUMNS = ("LabelName", "XMin", "XMax", "YMin", "YMax", "IsOccluded", "IsTruncated", "IsGroupOf")
+HEADER = (
+    "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside\n"
+)
+_ROW = b"0000000000000000,xclick,/m/00000,1,0.000000,0.000000,0.000000,0.000000,0,0,0,0,0\n"
+_NUMBERS, _FLAGS = (35, 44, 53, 62), (71, 73, 75)  # where coordinates and flags begin
+
+
+def write_csv(path: Path, owner: np.ndarray) -> None:
+    """One row per entry of ``owner``, the number of its image; all rows have the same width, so it takes seconds."""
+    rng = np.random.default_rng(0)
+    with open(path, "wb") as file:
+        file.write(HEADER.encode())
+        for part in np.array_split(owner, max(len(owner) // 500_000, 1)):
+            text = np.tile(np.frombuffer(_ROW, np.uint8), (len(part), 1))
+            _write_digits(text, 0, part, 16, 16)
+            _write_digits(text, 27, rng.integers(0, CLASSES, len(part)), 5, 10)
+            low = rng.integers(0, 980_000, (2, len(part)))
+            high = low + rng.integers(10_000, 1_000_000 - low)
+            for start, values in zip(_NUMBERS, (low[0], high[0], low[1], high[1]), strict=True):
+                _write_digits(text, start + 2, values, 6, 10)
+            for start, share in zip(_FLAGS, (0.1, 0.1, 0.05), strict=True):
+                text[:, start] += rng.random(len(part)) < share
+            file.write(text.tobytes())
+
+
+def _write_digits(text: np.ndarray, start: int, values: np.ndarray, digits: int, base: int) -> None:
+    values = values.astype(np.int64)
+    letters = np.frombuffer(b"0123456789abcdef", np.uint8)
+    for place in range(start + digits - 1, start - 1, -1):
+        values, digit = np.divmod(values, base)
+        text[:, place] = letters[digit]
 
 
 def write_data(root: Path, rows: int) -> int:
     """Write CSV, classes, hierarchy and mmdet's file of image sizes; returns the number of images."""
-    generator = np.random.default_rng(0)
     images = max(int(rows / BOXES_PER_IMAGE), 1)
     mids = [f"/m/{i:05d}" for i in range(CLASSES)]
     (root / "images").mkdir()
@@ -50,35 +80,13 @@ def write_data(root: Path, rows: int) -> int:
     tree = {"LabelName": "/m/root", "Subcategory": [{"LabelName": mid} for mid in mids]}
     (root / "hierarchy.json").write_text(json.dumps(tree))
     # every image has a box, and the last one two: mmdet's reader mixes up the path of a last image with one row
-    owner = np.sort(np.concatenate([np.arange(images), generator.integers(0, images, rows - images)]))
+    further = np.random.default_rng(0).integers(0, images, rows - images)
+    owner = np.sort(np.concatenate([np.arange(images), further]))
     owner[-2:] = images - 1
-    first = True
-    for part in np.array_split(owner, max(rows // 1_000_000, 1)):
-        low = (generator.random((len(part), 2)) * 0.98).round(6)
-        high = (low + 0.01 + generator.random((len(part), 2)) * (0.99 - low)).round(6)
-        flags = {name: (generator.random(len(part)) < 0.1).astype(int) for name in ("IsOccluded", "IsTruncated")}
-        frame = pd.DataFrame(
-            {
-                "ImageID": [f"{i:016x}" for i in part],
-                "Source": "xclick",
-                "LabelName": np.array(mids)[generator.integers(0, CLASSES, len(part))],
-                "Confidence": 1,
-                "XMin": low[:, 0],
-                "XMax": high[:, 0],
-                "YMin": low[:, 1],
-                "YMax": high[:, 1],
-                **flags,
-                "IsGroupOf": (generator.random(len(part)) < 0.05).astype(int),
-                "IsDepiction": 0,
-                "IsInside": 0,
-            }
-        )
-        frame.to_csv(root / "boxes.csv", mode="a", header=first, index=False)
-        first = False
-    used = np.unique(owner)
-    metas = [{"filename": f"{i:016x}.jpg", "ori_shape": (768, 1024, 3)} for i in used]
+    write_csv(root / "boxes.csv", owner)
+    metas = [{"filename": f"{i:016x}.jpg", "ori_shape": (768, 1024, 3)} for i in np.unique(owner)]
     (root / "metas.pkl").write_bytes(pickle.dumps(metas))
-    return len(used)
+    return len(metas)
 
 
 def config(root: Path, **extra: object) -> dict:
@@ -94,7 +102,6 @@ def config(root: Path, **extra: object) -> dict:
 
 
 def ours(root: Path) -> DetectionDataset:
-    """Our data set; sizes are given, as reading them from headers depends on the disk alone."""
     from mmdetpre.datasets import openimages
 
     def sizes(paths: list[str], backend_args: dict | None) -> np.ndarray:
@@ -110,97 +117,90 @@ def theirs(root: Path) -> DetectionDataset:
     return OpenImagesDataset(**config(root, meta_file="metas.pkl"))
 
 
-def private_megabytes() -> np.ndarray:
-    """(dirty, clean) private memory of this process."""
-    lines = dict(line.split()[:2] for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
-    return np.array([int(lines["Private_Dirty:"]), int(lines["Private_Clean:"])]) / 1024
+def worker_megabytes(dataset: DetectionDataset) -> float:
+    """Private memory that forked workers gain on average by reading random images side by side."""
+    context = get_context("fork")
+    barrier = context.Barrier(WORKERS)
 
+    def work(seed: int) -> float:
+        receiver, sender = context.Pipe(duplex=False)
 
-def in_process(work: Callable[[], T]) -> T:
-    """The result of a function that runs in a forked process of its own."""
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=lambda: sender.send(work()))
-    process.start()
-    sender.close()
-    result = receiver.recv()
-    process.join()
-    return result
+        def read() -> None:
+            gc.collect()
+            before = private_megabytes()
+            for i in np.random.default_rng(seed).integers(0, len(dataset), TOUCHED):
+                dataset.get_data_info(int(i))
+            barrier.wait()
+            sender.send(private_megabytes() - before)
+            barrier.wait()
 
-
-def worker_megabytes(dataset: DetectionDataset) -> np.ndarray:
-    """(dirty, clean) private memory that forked workers gain on average by reading random images side by side."""
-    barrier = multiprocessing.get_context("fork").Barrier(WORKERS)
-
-    def work(seed: int) -> np.ndarray:
-        gc.collect()
-        before = private_megabytes()
-        for i in np.random.default_rng(seed).integers(0, len(dataset), TOUCHED):
-            dataset.get_data_info(int(i))
-        barrier.wait()
-        gained = private_megabytes() - before
-        barrier.wait()
-        return gained
+        process = context.Process(target=read)
+        process.start()
+        gained = receiver.recv()
+        process.join()
+        return max(gained, 0.0)
 
     with ThreadPoolExecutor(WORKERS) as threads:
-        return np.mean(list(threads.map(lambda seed: in_process(lambda: work(seed)), range(WORKERS))), axis=0)
+        return float(np.mean(list(threads.map(work, range(WORKERS)))))
 
 
-def measure(open_dataset: Callable[[Path], DetectionDataset], root: Path) -> dict[str, float]:
-    """Time and memory of opening, and memory of the workers, in a process of its own."""
+def opened(reader: str, root: Path) -> dict[str, float]:
+    """Seconds to open the annotations, memory kept, at the peak and added per worker, boxes of the first 100 images."""
+    import mmdet.datasets  # noqa: F401
 
-    def work() -> dict[str, float]:
-        import mmdet.datasets  # noqa: F401
+    import mmdetpre.datasets.openimages  # noqa: F401
 
-        import mmdetpre.datasets  # noqa: F401
+    def open_timed() -> tuple[DetectionDataset, float]:
+        began = time.perf_counter()
+        dataset = {"ours": ours, "mmdet": theirs}[reader](root)
+        return dataset, time.perf_counter() - began
 
-        gc.collect()
-        before, began = private_megabytes(), time.perf_counter()
-        peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        dataset = open_dataset(root)
-        seconds = time.perf_counter() - began
-        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_before) / 1024
-        gc.collect()
-        memory = (private_megabytes() - before)[0]
-        boxes = sum(len(dataset.get_data_info(i)["instances"]) for i in range(100))
-        dirty, clean = worker_megabytes(dataset)
-        return {"open": seconds, "memory": memory, "peak": peak, "dirty": dirty, "clean": clean, "check": boxes}
-
-    return in_process(work)
+    (dataset, seconds), kept, peak = memory_of(open_timed)
+    boxes = sum(len(dataset.get_data_info(i)["instances"]) for i in range(min(100, len(dataset))))
+    worker = worker_megabytes(dataset)
+    return {"seconds": seconds, "kept": kept, "peak": peak, "worker": worker, "boxes": boxes}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="boxes in the CSV (OpenImagesV4 has 14.6 million)")
-    parser.add_argument("--mmdet", action=argparse.BooleanOptionalAction, help="measure mmdet's reader too")
-    arguments = parser.parse_args()
-    with_mmdet = arguments.rows <= 2_000_000 if arguments.mmdet is None else arguments.mmdet
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        print(f"writing a CSV of {arguments.rows} boxes ...", flush=True)
-        images = write_data(root, arguments.rows)
-        size = os.path.getsize(root / "boxes.csv") / 1e6
-        build = measure(ours, root)
-        result = {"ours": measure(ours, root)}
-        if with_mmdet:
-            print("mmdet's reader ...", flush=True)
-            result["mmdet"] = measure(theirs, root)
-            if result["mmdet"]["check"] != build["check"]:
-                raise RuntimeError(f"The readers find different boxes in the first 100 images: {result}")
-    print(f"\n{arguments.rows} boxes in {images} images, CSV of {size:.0f} MB; {TOUCHED} random images per worker\n")
-    print(f"{'':38}{'ours':>12}{'mmdet':>12}{'mmdet / ours':>14}")
-    print(f"{'first time: build the table, s':38}{build['open']:>12.1f}{'-':>12}{'-':>14}")
-    print(f"{'first time: peak memory, MB':38}{build['peak']:>12.0f}{'-':>12}{'-':>14}")
-    for key, title in (
-        ("open", "open, s"),
-        ("peak", "peak memory while opening, MB"),
-        ("memory", "memory after opening, MB"),
-        ("dirty", "added per worker, dirty, MB"),
-        ("clean", "added per worker, file pages, MB"),
-    ):
-        a, b = result["ours"][key], result.get("mmdet", {}).get(key)
-        shown = ("-", "-") if b is None else (f"{b:.2f}", f"{b / max(a, 0.01):.1f}")
-        print(f"{title:38}{a:>12.2f}{shown[0]:>12}{shown[1]:>14}")
+def parse_seconds(path: Path) -> float:
+    began = time.perf_counter()
+    for _ in pd.read_csv(path, usecols=["ImageID", *COLUMNS], chunksize=500_000):
+        pass
+    return time.perf_counter() - began
+
+
+def rows(args: argparse.Namespace) -> Iterator[Row]:
+    for count in sorted({args.rows, args.mmdet_rows} - {0}):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            images = write_data(root, count)
+            built = alone(opened, "ours", root)
+            parsing = parse_seconds(root / "boxes.csv")
+            runs = [alone(opened, "ours", root) for _ in range(args.repeats)]
+            found = {key: median(one[key] for one in runs) for key in runs[0]}
+            other = alone(opened, "mmdet", root) if count <= args.mmdet_rows else {}
+        if other and other["boxes"] != found["boxes"]:
+            raise RuntimeError(f"The readers find different boxes in the first 100 images: {found} and {other}")
+        what = f"annotations, {count:,} boxes in {images:,} images"
+        yield Row(
+            what=f"{what}: build the table, once", unit="s", ours=built["seconds"], limit=parsing,
+            limit_is="pandas reading the columns",
+        )  # fmt: skip
+        yield Row(what=f"{what}: peak memory of building", unit="MB", ours=built["peak"])
+        for key, unit, name in (
+            ("seconds", "s", "open"),
+            ("peak", "MB", "peak memory of opening"),
+            ("kept", "MB", "memory of each rank"),
+            ("worker", "MB", f"memory that each of {WORKERS} workers adds"),
+        ):
+            against = "mmdet's OpenImagesDataset" if other else ""
+            yield Row(what=f"{what}: {name}", unit=unit, ours=found[key], theirs=other.get(key), against=against)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=OPENIMAGES_ROWS, help="boxes for our reader; 0 skips it")
+    parser.add_argument("--mmdet-rows", type=int, default=1_000_000, help="boxes for both readers; 0 skips it")
+    parser.add_argument("--repeats", type=int, default=3, help="openings by ours, of which the median counts")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(__doc__, rows, arguments))

@@ -3,24 +3,22 @@
     python benchmarks/pair_search.py                                   # 6,000 images x 2,048
     python benchmarks/pair_search.py --images 10000 --metric l2
 
-Every program finds the same pairs in a memory-mapped file and runs in a process of its own, so that peak memory is its
-own too, the program's start left out. scikit-learn takes the nearest neighbours of every image, which hold the closest
-pairs only if no image is in more of them than neighbours are asked for; here in no more than 20.
+Every program finds the same pairs in a memory-mapped file. Memory is what the search adds at its peak in a process of
+its own. scikit-learn takes the nearest neighbours of every image, which hold the closest pairs only if no image is in
+more of them than neighbours are asked for; here in no more than 20. The limit is half of one product of all rows with
+all rows: every pair once.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from side_by_side import Row, alone, in_turn, memory_of, run
 
 from mmdetpre.analysis.closest_pairs import METRICS, closest_pairs
 
@@ -72,51 +70,57 @@ def neighbours(features: np.ndarray, count: int, metric: str) -> _Found:
     return first[kept][order], other.ravel()[kept][order]
 
 
-def measure(work: Callable[[np.ndarray, int, str], _Found], path: str, count: int, metric: str, repeats: int) -> tuple:
-    """Median seconds, megabytes at the peak beyond those at the start, and the pairs."""
+PROGRAMS: dict[str, Callable[[np.ndarray, int, str], _Found]] = {
+    "ours": ours,
+    "the whole matrix in NumPy": whole_matrix,
+    f"{NEIGHBOURS} neighbours by scikit-learn": neighbours,
+}
+
+
+def added_megabytes(name: str, path: str, count: int, metric: str) -> float:
+    """MB at the peak of a search, pages of the file included."""
     features = np.load(path, mmap_mode="r").view(np.ndarray)
-    work(features[:200], count, metric)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        found = work(features, count, metric)
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, found
+    PROGRAMS[name](features[:200], count, metric)
+    return memory_of(lambda: PROGRAMS[name](features, count, metric))[2]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def product(path: str) -> None:
+    values = np.load(path)
+    for start in range(0, len(values), 1000):
+        values[start : start + 1000] @ values.T
+
+
+def rows(args: argparse.Namespace) -> Iterator[Row]:
+    names = [name for name in PROGRAMS if args.metric != "inner" or "scikit-learn" not in name]
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "features.npy")
+        np.save(path, drawn(args.images, args.dims))
+        features = np.load(path, mmap_mode="r").view(np.ndarray)
+        ways = {name: partial(PROGRAMS[name], features, args.pairs, args.metric) for name in names}
+        times = in_turn({**ways, "product": partial(product, path)}, args.repeats)
+        memory = {name: alone(added_megabytes, name, path, args.pairs, args.metric) for name in names}
+    pairs = {name: set(zip(*(part.tolist() for part in times[name].result), strict=True)) for name in names}
+    what = f"{args.pairs} closest pairs of {args.images:,} x {args.dims:,}, {args.metric}"
+    for name in names[1:]:
+        same = len(pairs["ours"] & pairs[name])
+        if same < 0.99 * args.pairs:
+            raise RuntimeError(f"{name} finds {same} of the {args.pairs} pairs only")
+        against = f"{name} ({same} of {args.pairs} pairs are ours)"
+        yield Row(
+            what=what, unit="s", ours=times["ours"].median, theirs=times[name].median, against=against,
+            limit=times["product"].median / 2, limit_is="half of one product of all rows",
+        )  # fmt: skip
+        memory_is = f"{what}: memory added"
+        yield Row(what=memory_is, unit="MB", ours=memory["ours"], theirs=memory[name], against=name)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=6000)
     parser.add_argument("--dims", type=int, default=2048)
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--metric", choices=METRICS, default="correlation")
-    parser.add_argument("--repeats", type=int, default=3)
-    args = parser.parse_args()
-    programs: dict[str, Callable[[np.ndarray, int, str], _Found]] = {
-        "ours": ours,
-        "whole matrix in NumPy": whole_matrix,
-    }
-    if args.metric != "inner":  # scikit-learn knows no neighbours by inner product
-        programs[f"{NEIGHBOURS} neighbours by scikit-learn"] = neighbours
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "features.npy")
-        np.save(path, drawn(args.images, args.dims))
-        size = os.path.getsize(path) / 2**20
-        print(f"{args.pairs} closest pairs of {args.images:,} x {args.dims} features ({size:.0f} MB), {args.metric}")
-        print(f"{'':32}{'seconds':>9}{'x ours':>8}{'MB':>8}   pairs that are ours")
-        results = {}
-        for name, work in programs.items():
-            pool = get_context("spawn").Pool(1)
-            results[name] = pool.apply(measure, (work, path, args.pairs, args.metric, args.repeats))
-            pool.close()
-            pool.join()
-            seconds, memory, found = results[name]
-            reference = {*zip(*(part.tolist() for part in results["ours"][2]), strict=True)}
-            equal = len(reference & {*zip(*(part.tolist() for part in found), strict=True)})
-            ratio = seconds / results["ours"][0]
-            print(f"{name:32}{seconds:9.2f}{ratio:8.2f}{memory:8.0f}   {equal} of {args.pairs}")
+    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(__doc__, rows, arguments))

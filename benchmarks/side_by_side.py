@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -100,7 +101,7 @@ class Row:
         """The target in words."""
         parts = []
         if self.gain is not None:
-            parts.append(f"{self.gain:g} x")
+            parts.append(f"{self.gain:.3g} x")
         if self.bound is not None:
             parts.append(f"{'>=' if self.is_rate else '<='} {self.bound:,.3g}")
         return ", ".join(parts)
@@ -165,8 +166,8 @@ def private_megabytes() -> float:
 
 def alone(work: Callable[..., T], *args: Any) -> T:
     """The result of a function of a module, run in a new process, so that its memory and threads are its own."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, args)
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(work, *args).result()
 
 
 def memory_of(work: Callable[[], T]) -> tuple[T, float, float]:
