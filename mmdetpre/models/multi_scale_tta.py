@@ -95,9 +95,7 @@ class MultiScaleTTA(BaseTTAModel):
         """
         return [self._merge_views(views) for views in data_samples_list]
 
-    def suppress(
-        self, boxes: Tensor, scores: Tensor, labels: Tensor, in_range: Tensor | None = None
-    ) -> InstanceData:
+    def suppress(self, boxes: Tensor, scores: Tensor, labels: Tensor, in_range: Tensor | None = None) -> InstanceData:
         """Detections (N, 4), (N,), (N,) of one image after suppression, on the device of the boxes, best first.
 
         Only those of the mask ``in_range`` (N,) take part; it is applied on the host, where it makes no GPU wait.

@@ -266,3 +266,16 @@ def test_test_cfg_of_the_detector_can_be_changed():
     tta = built(model, module_test_cfg=dict(score_thr=0.7, nms=dict(iou_threshold=0.9)))
     assert (tta.module.test_cfg.score_thr, tta.module.test_cfg.nms.iou_threshold) == (0.7, 0.9)
     assert tta.module.test_cfg.nms_pre == 300 and model.test_cfg.score_thr == 0.3
+
+
+@pytest.mark.parametrize("merge", [dict(type="soft_nms"), dict(type="nms", iou_threshold=0.45)])
+def test_boxes_out_of_range_neither_count_nor_suppress(merge):
+    generator = torch.Generator().manual_seed(0)
+    corners = 100 * torch.rand(60, 2, generator=generator)
+    boxes = torch.cat([corners, corners + 5 + 50 * torch.rand(60, 2, generator=generator)], dim=1)
+    scores, labels = torch.rand(60, generator=generator), torch.randint(0, 3, (60,), generator=generator)
+    mask = torch.rand(60, generator=generator) > 0.4
+    tta = MultiScaleTTA(Recorded(None), merge=merge, max_per_img=20)
+    found, expected = tta.suppress(boxes, scores, labels, mask), tta.suppress(boxes[mask], scores[mask], labels[mask])
+    assert 0 < len(found) <= 20
+    assert all(torch.equal(found[key], expected[key]) for key in ("bboxes", "scores", "labels"))
