@@ -9,7 +9,7 @@ One line in a config does all of it::
 ``mmdetpre.MultiScaleDetector`` detects in images; it and what it needs are imported when it is first named.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mmdetpre.host_versions import check_host_versions
 from mmdetpre.version import __version__
@@ -18,15 +18,12 @@ check_host_versions()
 
 from mmdetpre import registry  # noqa: E402
 from mmdetpre.checkpoint_safety import allow_mmengine_checkpoints  # noqa: E402
+from mmdetpre.on_demand import on_demand  # noqa: E402
 
 allow_mmengine_checkpoints()
 
+if TYPE_CHECKING:
+    from mmdetpre.inference import MultiScaleDetector
+
 __all__ = ["MultiScaleDetector", "__version__", "registry"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "MultiScaleDetector":
-        from mmdetpre.inference import MultiScaleDetector
-
-        return MultiScaleDetector
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = on_demand(__name__)

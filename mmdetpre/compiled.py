@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import numba
+from functools import update_wrapper
+from threading import Lock
+from typing import Any
 
 
 def compiled(function: Callable) -> Callable:
-    """A function compiled by numba at its first call, without the GIL.
+    """A function compiled by numba at its first call, without the GIL; numba too is imported then, which takes 0.3 s.
 
     numba checks its cache against the file of the outermost function only: all compiled functions that call each other
     belong into one file.
@@ -20,6 +21,33 @@ def compiled(function: Callable) -> Callable:
         >>> twice(21)
         42
     """
+    return _Uncompiled(function)
+
+
+class _Uncompiled:
+    """Stands for a compiled function until one of its file is called, then makes place for all of them."""
+
+    _lock = Lock()
+
+    def __init__(self, function: Callable) -> None:
+        update_wrapper(self, function)
+        self._names = function.__globals__
+        self._function, self._compiled = function, None
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._compiled or self._compile())(*args)
+
+    def _compile(self) -> Callable:
+        with self._lock:  # threads may mine the first ranges at once
+            for name, other in list(self._names.items()):
+                if isinstance(other, _Uncompiled):
+                    self._names[name] = other._compiled = _njit(other._function)
+        return self._compiled
+
+
+def _njit(function: Callable) -> Callable:
+    import numba
+
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)

@@ -3,9 +3,7 @@
 Types in configs read ``type='mmdetpre.ChipMiningSampler'`` in any of mmdet, mmsegmentation and mmpretrain.
 """
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from mmengine.registry import DATA_SAMPLERS as ROOT_DATA_SAMPLERS
 from mmengine.registry import DATASETS as ROOT_DATASETS
@@ -19,51 +17,29 @@ from mmengine.registry import Registry
 
 
 class OnDemandRegistry(Registry):
-    """Registry with types that are imported when they are first asked for, besides those of its ``locations``.
+    """Registry that imports a type when it is first asked for: its ``locations`` are packages that offer it by name.
 
-    These build on mmsegmentation or mmpretrain, and a detector should not wait for the import of either.
-
-    Args:
-        on_demand: Name of a type -> module that registers it.
-        **kwargs: See ``mmengine.Registry``.
+    So a run waits for the types that its config names only, and for no toolbox that these do not build on.
     """
-
-    def __init__(self, name: str, *, on_demand: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(name, **kwargs)
-        self.on_demand = dict(on_demand)
 
     def get(self, key: str) -> type | None:
         """The type, or ``None``."""
-        if module := self.on_demand.get(key.removeprefix(f"{self.scope}.")):
-            import_module(module)
+        name = key.removeprefix(f"{self.scope}.")
+        for package in map(import_module, self._locations):
+            if name in package.__all__:
+                getattr(package, name)
         return super().get(key)
 
 
-DATASETS = OnDemandRegistry(
-    "dataset",
-    parent=ROOT_DATASETS,
-    scope="mmdetpre",
-    locations=["mmdetpre.datasets"],
-    on_demand={
-        "Caltech256": "mmdetpre.datasets.caltech256",
-        "ClassFolders": "mmdetpre.datasets.class_folder_dataset",
-        "Flowers102": "mmdetpre.datasets.flowers102",
-        "SUN397": "mmdetpre.datasets.sun397",
-        "VOCSegmentationDataset": "mmdetpre.datasets.voc_segmentation",
-    },
-)
-DATA_SAMPLERS = Registry("data sampler", parent=ROOT_DATA_SAMPLERS, scope="mmdetpre", locations=["mmdetpre.datasets"])
-TRANSFORMS = OnDemandRegistry(
-    "transform",
-    parent=ROOT_TRANSFORMS,
-    scope="mmdetpre",
-    locations=["mmdetpre.datasets"],
-    on_demand={"LoadLabelMap": "mmdetpre.datasets.transforms.load_label_map"},
-)
-MODELS = Registry("model", parent=ROOT_MODELS, scope="mmdetpre", locations=["mmdetpre.models"])
-TASK_UTILS = Registry("task util", parent=ROOT_TASK_UTILS, scope="mmdetpre", locations=["mmdetpre.models"])
-HOOKS = Registry("hook", parent=ROOT_HOOKS, scope="mmdetpre", locations=["mmdetpre.hooks"])
-METRICS = Registry("metric", parent=ROOT_METRICS, scope="mmdetpre", locations=["mmdetpre.evaluation"])
-WEIGHT_INITIALIZERS = Registry(
-    "weight initializer", parent=ROOT_WEIGHT_INITIALIZERS, scope="mmdetpre", locations=["mmdetpre.transfer"]
-)
+def _registry(name: str, parent: Registry, location: str) -> OnDemandRegistry:
+    return OnDemandRegistry(name, parent=parent, scope="mmdetpre", locations=[location])
+
+
+DATASETS = _registry("dataset", ROOT_DATASETS, "mmdetpre.datasets")
+DATA_SAMPLERS = _registry("data sampler", ROOT_DATA_SAMPLERS, "mmdetpre.datasets")
+TRANSFORMS = _registry("transform", ROOT_TRANSFORMS, "mmdetpre.datasets")
+MODELS = _registry("model", ROOT_MODELS, "mmdetpre.models")
+TASK_UTILS = _registry("task util", ROOT_TASK_UTILS, "mmdetpre.models")
+HOOKS = _registry("hook", ROOT_HOOKS, "mmdetpre.hooks")
+METRICS = _registry("metric", ROOT_METRICS, "mmdetpre.evaluation")
+WEIGHT_INITIALIZERS = _registry("weight initializer", ROOT_WEIGHT_INITIALIZERS, "mmdetpre.transfer")

@@ -1,20 +1,38 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
-from importlib import import_module
+from functools import cache
+from pathlib import Path
 
 import pytest
 from mmengine.registry import Registry
 
 from mmdetpre import registry
 
+PACKAGE = Path(registry.__file__).parent
 REGISTRIES = {name: value for name, value in vars(registry).items() if isinstance(value, Registry)}
 OWN = {name: value for name, value in REGISTRIES.items() if not name.startswith("ROOT_")}
 
 
-def on_demand(name: str) -> dict[str, str]:
-    return getattr(OWN[name], "on_demand", {})
+@cache
+def registered() -> list[tuple[str, str, str]]:
+    """Registry, name in configs and module of every type, from the decorators in the sources."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body if ".mim" not in path.parts else ():
+            for one in getattr(node, "decorator_list", ()):
+                if isinstance(one, ast.Call) and getattr(one.func, "attr", "") == "register_module":
+                    found.append((one.func.value.id, one.args[0].value if one.args else node.name, module))
+    return found
+
+
+def in_a_new_process(script: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", f"import sys\nimport mmdetpre\n{script}"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -24,42 +42,55 @@ def test_registry_is_a_child_of_mmengines_root(name: str) -> None:
     assert OWN[name].parent.scope == "mmengine"
 
 
-@pytest.mark.parametrize("name", OWN)
-def test_every_location_imports_and_registers(name: str) -> None:
-    for location in OWN[name]._locations:
-        import_module(location)
-    for type_name, module in on_demand(name).items():
-        assert OWN[name].get(type_name).__module__ == module
-    modules = OWN[name].module_dict
-    assert modules, f"nothing is registered in {name}"
-    for module in modules.values():
-        assert any(module.__module__.startswith(location) for location in OWN[name]._locations)
+def test_every_registry_has_a_type_and_every_type_a_registry() -> None:
+    assert {where for where, _, _ in registered()} == set(OWN)
+
+
+@pytest.mark.parametrize(("where", "name", "module"), registered())
+def test_registry_finds_its_types(where: str, name: str, module: str) -> None:
+    found = OWN[where].get(name)
+    assert found is not None and found.__module__ == module
+    assert OWN[where].get(f"mmdetpre.{name}") is found
+
+
+def test_registry_does_not_know_other_names() -> None:
+    assert registry.MODELS.get("mmdetpre.Sniper") is None
+    assert registry.DATASETS.get("packing") is None
+    assert registry.MODELS.get("BaseDataPreprocessor").__module__.startswith("mmengine"), (
+        "as from any child of the root"
+    )
 
 
 def test_types_resolve_by_scope_with_nothing_but_the_package_imported() -> None:
     """As in a config with ``custom_imports = dict(imports=["mmdetpre"])`` and any default scope."""
-    types = {}
-    later = [type_name for name in OWN for type_name in on_demand(name)]
-    for name, own in OWN.items():
-        own.import_from_location()
-        types[name] = sorted({*own.module_dict, *on_demand(name)})
-    script = f"""
-import sys
-import mmdetpre
+    in_a_new_process(f"""
 from mmengine import registry as roots
 from mmengine.registry import init_default_scope
-assert not any(name.startswith("mmdetpre.datasets") for name in sys.modules), "registered modules are imported lazily"
 init_default_scope("mmdet")
-for name, types in {types!r}.items():
-    getattr(roots, name).get("mmdetpre." + next(type_name for type_name in types if type_name not in {later!r}))
-assert not {{"mmseg.datasets", "mmpretrain.datasets"}} & set(sys.modules), "no detector waits for other toolboxes"
-for name, types in {types!r}.items():
-    for type_name in types:
-        found = getattr(roots, name).get("mmdetpre." + type_name)
-        assert found is not None and found.__module__.startswith("mmdetpre."), (name, type_name, found)
-"""
-    result = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+for where, name, module in {registered()!r}:
+    found = getattr(roots, where).get("mmdetpre." + name)
+    assert found is not None and found.__module__ == module, (where, name, found)
+""")
+
+
+def test_a_run_waits_for_the_types_it_names_only() -> None:
+    in_a_new_process("""
+from mmengine.registry import DATA_SAMPLERS, HOOKS, METRICS, MODELS
+
+def loaded(*names):
+    return [name for name in sys.modules if name.startswith(names)]
+
+assert not loaded("mmdetpre.datasets", "mmdetpre.models", "mmdetpre.evaluation", "mmdetpre.hooks", "mmdetpre.transfer")
+assert not loaded("mmdet.", "mmseg.", "mmpretrain.", "numba", "scipy", "sklearn", "pandas", "matplotlib")
+HOOKS.get("mmdetpre.LoadBackboneHook"), HOOKS.get("mmdetpre.ExactResumeHook")
+METRICS.get("mmdetpre.TrimapIoUMetric")
+assert not loaded("mmdet.", "mmpretrain."), "hooks and metrics of segmentation do not wait for detectors"
+before = set(loaded("mmdetpre."))
+MODELS.get("mmdetpre.SNIPER"), DATA_SAMPLERS.get("mmdetpre.ChipMiningSampler")
+assert not loaded("mmdetpre.models.rfcn3000_roi_head", "mmdetpre.datasets.voc", "mmdetpre.datasets.caltech256")
+assert not loaded("mmseg.datasets", "mmpretrain.datasets"), "detectors do not wait for other toolboxes"
+assert not loaded("numba"), "numba is for the first call of a compiled function"
+""")
 
 
 def test_hosts_build_our_types_by_scope() -> None:

@@ -23,8 +23,8 @@ from mmdetpre.chips.valid_range import chip_valid_range, valid_ranges
 from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.image_decoding import BrokenImageError
-from mmdetpre.datasets.pack_dataset import pack_dataset
 from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.packing import pack_dataset
 from mmdetpre.datasets.proposals import COMMAND, Proposals
 from mmdetpre.registry import DATASETS
 

@@ -1,9 +1,15 @@
 """Hooks of mmdetpre."""
 
-from mmdetpre.hooks.broken_image_hook import BrokenImageHook
-from mmdetpre.hooks.checkpoint_fit_hook import CheckpointFitHook
-from mmdetpre.hooks.exact_resume_hook import ExactResumeHook
-from mmdetpre.hooks.export_backbone_hook import ExportBackboneHook
-from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
+from typing import TYPE_CHECKING
+
+from mmdetpre.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from mmdetpre.hooks.broken_image_hook import BrokenImageHook
+    from mmdetpre.hooks.checkpoint_fit_hook import CheckpointFitHook
+    from mmdetpre.hooks.exact_resume_hook import ExactResumeHook
+    from mmdetpre.hooks.export_backbone_hook import ExportBackboneHook
+    from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
 
 __all__ = ["BrokenImageHook", "CheckpointFitHook", "ExactResumeHook", "ExportBackboneHook", "LoadBackboneHook"]
+__getattr__, __dir__ = on_demand(__name__)

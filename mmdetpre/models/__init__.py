@@ -1,18 +1,24 @@
 """Detectors, necks and heads of mmdetpre."""
 
-from mmdetpre.models.chip_assigner import ChipAssigner
-from mmdetpre.models.chip_roi_head import ChipRoIHead
-from mmdetpre.models.chip_rpn_head import ChipRPNHead
-from mmdetpre.models.concat_neck import ConcatNeck
-from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
-from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
-from mmdetpre.models.multi_scale_tta import MultiScaleTTA
-from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
-from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
-from mmdetpre.models.preact_resnet import PreActResNet
-from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
-from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
-from mmdetpre.models.sniper import SNIPER
+from typing import TYPE_CHECKING
+
+from mmdetpre.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from mmdetpre.models.chip_assigner import ChipAssigner
+    from mmdetpre.models.chip_roi_head import ChipRoIHead
+    from mmdetpre.models.chip_rpn_head import ChipRPNHead
+    from mmdetpre.models.concat_neck import ConcatNeck
+    from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
+    from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
+    from mmdetpre.models.multi_scale_tta import MultiScaleTTA
+    from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
+    from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv as MXNetDCN
+    from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
+    from mmdetpre.models.preact_resnet import PreActResNet
+    from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
+    from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
+    from mmdetpre.models.sniper import SNIPER
 
 __all__ = [
     "SNIPER",
@@ -20,8 +26,9 @@ __all__ = [
     "ChipRPNHead",
     "ChipRoIHead",
     "ConcatNeck",
-    "DenseClassifier",
     "DeformRoIExtractor",
+    "DenseClassifier",
+    "MXNetDCN",
     "MXNetDeformConv",
     "MultiScaleTTA",
     "PoolFirstClassifier",
@@ -31,3 +38,4 @@ __all__ = [
     "RoundedAnchorGenerator",
     "TwoStepDeformRoIPool",
 ]
+__getattr__, __dir__ = on_demand(__name__)

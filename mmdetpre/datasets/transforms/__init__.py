@@ -1,6 +1,13 @@
 """Transforms that load, flag and pack chips."""
 
-from mmdetpre.datasets.transforms.load_chip import LoadChip
-from mmdetpre.datasets.transforms.pack_chip_inputs import PackChipInputs
+from typing import TYPE_CHECKING
 
-__all__ = ["LoadChip", "PackChipInputs"]
+from mmdetpre.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from mmdetpre.datasets.transforms.load_chip import LoadChip
+    from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
+    from mmdetpre.datasets.transforms.pack_chip_inputs import PackChipInputs
+
+__all__ = ["LoadChip", "LoadLabelMap", "PackChipInputs"]
+__getattr__, __dir__ = on_demand(__name__)
