@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.analysis.cka import LayerSimilarity
-from mmdetpre.evaluation.text_table import text_table
+from mmdetpre.text_table import text_table
 
 FORMAT = "mmdetpre layer similarity"
 

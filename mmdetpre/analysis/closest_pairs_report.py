@@ -9,7 +9,7 @@ import numpy as np
 
 from mmdetpre.analysis.closest_pairs import Pairs, check_features, closest_pairs, pair_ranks, pair_values
 from mmdetpre.analysis.feature_spaces import FeatureSpace
-from mmdetpre.evaluation.text_table import text_table
+from mmdetpre.text_table import text_table
 
 FORMAT = "mmdetpre closest pairs"
 CLASSES = ("all", "same", "different")

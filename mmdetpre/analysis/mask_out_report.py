@@ -19,8 +19,8 @@ from mmdetpre.analysis.class_choice import class_index
 from mmdetpre.analysis.mask_out import BATCH, MASK, STRIDE, MaskOut, mask_out, mask_positions
 from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, normalise
-from mmdetpre.evaluation.text_table import text_table
 from mmdetpre.models.classifier import Classifier
+from mmdetpre.text_table import text_table
 
 FORMAT = "mmdetpre mask-out"
 

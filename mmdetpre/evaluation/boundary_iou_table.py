@@ -10,7 +10,7 @@ from typing import Any
 from mmdetpre.evaluation.boundary_iou import BoundaryAreas
 from mmdetpre.evaluation.class_scores import class_mean
 from mmdetpre.evaluation.score_files import read_runs_of_kind, write_rows, write_runs
-from mmdetpre.evaluation.text_table import percent, text_table
+from mmdetpre.text_table import percent, text_table
 
 FORMAT = "mmdetpre Boundary IoU"
 

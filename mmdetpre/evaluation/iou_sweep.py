@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.run_files import named_files
 from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, voc_average_precision
 from mmdetpre.evaluation.voc_table import check_comparable, read_json, to_dict
+from mmdetpre.file_arguments import named_files
 
 
 def sweep_runs(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.evaluation.score_files import write_text
-from mmdetpre.evaluation.text_table import text_table
 from mmdetpre.evaluation.voc_ap import VOCResult
+from mmdetpre.text_table import text_table
 
 FORMAT = "mmdetpre AP over IoU"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from mmdetpre.analysis.cka import layer_cka
 from mmdetpre.analysis.cka_table import format_cka, to_dict, write_csv, write_json
 from mmdetpre.analysis.feature_spaces import open_layers
-from mmdetpre.evaluation.run_files import named_files, require_new_files
+from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.cka import draw_layer_similarity
 
 

@@ -30,7 +30,7 @@ from mmdetpre.analysis.closest_pairs_report import (
 )
 from mmdetpre.analysis.clusters import kmeans_sweep
 from mmdetpre.analysis.feature_spaces import image_root, open_spaces
-from mmdetpre.evaluation.run_files import named_files, require_new_files
+from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.closest_pairs import draw_pairs, find_photos, read_photos
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from mmdetpre.analysis.cluster_agreement import compare_clusters, format_agreement
 from mmdetpre.analysis.clusters import DEFAULT_KS, check_ks, kmeans_sweep
 from mmdetpre.analysis.feature_spaces import open_spaces
-from mmdetpre.evaluation.run_files import named_files, require_new_files
+from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.cluster_agreement import draw_cluster_agreement
 
 

@@ -18,7 +18,8 @@ from mmengine.config import DictAction
 from mmdetpre.evaluation.class_groups import class_groups
 from mmdetpre.evaluation.detection_errors import detection_errors
 from mmdetpre.evaluation.error_report import ErrorSettings
-from mmdetpre.evaluation.run_files import load_runs, require_new_files
+from mmdetpre.evaluation.run_files import load_runs
+from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.error_plot import draw_errors
 
 

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from mmdetpre.evaluation.iou_sweep import sweep_runs
-from mmdetpre.evaluation.run_files import require_new_files
 from mmdetpre.evaluation.voc_ap import MODES
 from mmdetpre.evaluation.voc_table import format_comparison, write_csv, write_json
+from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.iou_sweep import draw_iou_sweep
 
 

@@ -17,7 +17,7 @@ from mmdetpre.analysis.feature_file import read_features
 from mmdetpre.analysis.knn_probe import METRICS, NEIGHBOURS, knn_probe
 from mmdetpre.analysis.probe_data import probe_data
 from mmdetpre.analysis.probe_scores import result_head, result_line, write_result
-from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.file_arguments import require_new_files
 
 
 def parse_args() -> argparse.Namespace:

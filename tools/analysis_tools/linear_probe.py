@@ -18,7 +18,7 @@ from mmdetpre.analysis.linear_probe import linear_probe
 from mmdetpre.analysis.probe_data import probe_data
 from mmdetpre.analysis.probe_scores import result_head, result_line, write_result
 from mmdetpre.analysis.softmax_regression import STRENGTHS
-from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.file_arguments import require_new_files
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
 from mmdetpre.analysis.transfer_tables import METRICS, markdown, read_cells, write_tables
-from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.file_arguments import require_new_files
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,7 +14,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.evaluation.run_files import require_new_files
 from mmdetpre.evaluation.trimap_table import (
     format_class_differences,
     format_comparison,
@@ -22,6 +21,7 @@ from mmdetpre.evaluation.trimap_table import (
     write_csv,
     write_json,
 )
+from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.trimap_curves import draw_trimap_curves
 
 

@@ -17,7 +17,7 @@ from mmdetpre.analysis.class_choice import choose_classes
 from mmdetpre.analysis.feature_file import read_features, require_finite, require_same_images
 from mmdetpre.analysis.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings, tsne_maps
 from mmdetpre.analysis.tsne_table import write_maps
-from mmdetpre.evaluation.run_files import named_files, require_new_files
+from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.tsne import check_shown, draw_tsne_maps
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mmdetpre.datasets.caltech256 import Caltech256
 from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, list_class_folders, split_images, write_split
-from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.file_arguments import require_new_files
 
 
 def parse_args() -> argparse.Namespace:

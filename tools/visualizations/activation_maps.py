@@ -23,8 +23,8 @@ from mmdetpre.analysis.activation_map_report import activations_of_images, write
 from mmdetpre.analysis.feature_extraction import open_feature_source
 from mmdetpre.analysis.named_models import named_models
 from mmdetpre.analysis.whole_images import RESIZE_EDGE
-from mmdetpre.evaluation.run_files import require_new_files
-from mmdetpre.evaluation.text_table import text_table
+from mmdetpre.file_arguments import require_new_files
+from mmdetpre.text_table import text_table
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.visualization.activation_maps import check_overlay, draw_activation_maps
 

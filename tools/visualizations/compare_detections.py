@@ -14,7 +14,8 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.evaluation.run_files import load_runs, require_new_files
+from mmdetpre.evaluation.run_files import load_runs
+from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
 

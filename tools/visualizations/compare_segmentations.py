@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmdetpre.class_list import read_class_list
-from mmdetpre.evaluation.run_files import named_files, require_new_files
+from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
 from mmdetpre.visualization.segmentation_runs import compare_segmentations

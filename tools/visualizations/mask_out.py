@@ -21,7 +21,7 @@ from mmdetpre.analysis.mask_out import BATCH, MASK, STRIDE
 from mmdetpre.analysis.mask_out_report import format_masked, mask_out_images, write_masked
 from mmdetpre.analysis.named_models import named_models
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
-from mmdetpre.evaluation.run_files import require_new_files
+from mmdetpre.file_arguments import require_new_files
 from mmdetpre.models.classifier import open_classifier
 from mmdetpre.visualization.mask_out import draw_masked_images
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmdetpre.evaluation.text_table import text_table
 from mmdetpre.study.own_data.boxes import OwnBoxes
 from mmdetpre.study.own_data.classes import OwnClasses
 from mmdetpre.study.own_data.recipe import DetectionRecipe
 from mmdetpre.study.own_data.split import same_files
 from mmdetpre.study.own_data.starts import OwnStart
+from mmdetpre.text_table import text_table
 
 _SHOWN = 20
 
