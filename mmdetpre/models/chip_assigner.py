@@ -9,6 +9,7 @@ from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdetpre.models.instances import group_of
 from mmdetpre.registry import TASK_UTILS
 
 
@@ -57,10 +58,9 @@ class ChipAssigner(MaxIoUAssigner):
 
     def on_ignored(self, priors: Tensor, ignored: InstanceData) -> Tensor:
         """Mask (n,) of the priors (n, 4) that lie on an ignored object (xyxy)."""
-        boxes = ignored.bboxes
-        group = ignored.get("group_of", torch.zeros(len(boxes), dtype=torch.bool)).to(boxes.device)
+        boxes, group = ignored.bboxes, group_of(ignored)
         mask = torch.zeros(len(priors), dtype=torch.bool, device=boxes.device)
         for chosen, mode, threshold in ((~group, "iou", self.ignore_iou_thr), (group, "iof", self.ignore_iof_thr)):
-            if threshold >= 0 and chosen.any():
-                mask |= (self.iou_calculator(priors, boxes[chosen], mode=mode) > threshold).any(dim=1)
+            if threshold >= 0:
+                mask |= ((self.iou_calculator(priors, boxes, mode=mode) > threshold) & chosen).any(dim=1)
         return mask

@@ -9,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmdetpre.models.roi_targets import RoITargets, chip_targets
+from mmdetpre.models.roi_targets import batch_targets
 from mmdetpre.registry import MODELS
 
 
@@ -72,27 +71,17 @@ class ChipRoIHead(StandardRoIHead):
         self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
     ) -> dict[str, Tensor]:
         """Losses ``loss_cls`` and ``loss_bbox`` of a batch of chips, and the number of positive regions per chip."""
-        proposals, targets = zip(
-            *(self.targets(r.bboxes, s) for r, s in zip(rpn_results_list, batch_data_samples, strict=True)), strict=True
-        )
-        rois = bbox2roi(list(proposals))
-        labels, weights, gt_boxes = (torch.cat(parts) for parts in zip(*targets, strict=True))
-        if not len(rois):  # one region of weight 0: distributed training waits for the gradient of every parameter
-            rois = rois.new_tensor([[0.0, 0.0, 0.0, 16.0, 16.0]])
-            labels, weights, gt_boxes = labels.new_tensor([self.bbox_head.num_classes]), rois.new_zeros(1), rois[:, 1:]
+        batch, cfg, classes = len(batch_data_samples), self.train_cfg, self.bbox_head.num_classes
+        proposals = [r.bboxes for r in rpn_results_list]
+        rois, (labels, weights, gt_boxes) = batch_targets(proposals, batch_data_samples, classes, cfg)
         outputs = self._bbox_forward(x, rois)
         cls_score, bbox_pred = outputs["cls_score"].float(), outputs["bbox_pred"].float()
-        batch, cfg = len(proposals), self.train_cfg
-        positive = (labels != self.bbox_head.num_classes).float() * (weights > 0)
+        positive = (labels != classes) & (weights > 0)
         box_targets = self.bbox_head.bbox_coder.encode(rois[:, 1:], gt_boxes)
+        # Background is given its target: with weights the loss would ask the device if any is not 0.
+        bbox_pred = torch.where(positive[:, None], bbox_pred, box_targets)
         return dict(
             loss_cls=self.bbox_head.loss_cls(cls_score, labels, weights, avg_factor=cfg.num_rois * batch),
-            loss_bbox=self.bbox_head.loss_bbox(
-                bbox_pred, box_targets, positive[:, None].expand(-1, 4), avg_factor=cfg.box_divisor * batch
-            ),
+            loss_bbox=self.bbox_head.loss_bbox(bbox_pred, box_targets, avg_factor=cfg.box_divisor * batch),
             positive_rois=positive.sum() / batch,
         )
-
-    def targets(self, proposals: Tensor, sample: DetDataSample) -> tuple[Tensor, RoITargets]:
-        """Regions (R, 4) of one chip and what they are to learn."""
-        return chip_targets(proposals, sample, self.bbox_head.num_classes, self.train_cfg)

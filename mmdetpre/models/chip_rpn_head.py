@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmcv.ops import nms
@@ -12,7 +14,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmdetpre.models.instances import boxes_of, large_enough, pad_boxes
+from mmdetpre.models.instances import area_range, boxes_of, large_enough, on_device, pad
 from mmdetpre.models.rpn_targets import label_anchors, sample_anchors
 from mmdetpre.registry import MODELS
 
@@ -52,11 +54,8 @@ class ChipRPNHead(RPNHead):
         batch_gt_instances_ignore: list[InstanceData] | None = None,
     ) -> dict[str, Tensor]:
         """Losses ``loss_rpn_cls`` and ``loss_rpn_bbox`` of maps (N, A*2, H, W) and (N, A*4, H, W), one level each."""
-        (scores,), (deltas,) = cls_scores, bbox_preds
-        batch, device = len(scores), scores.device
-        scores = scores.permute(0, 2, 3, 1).reshape(batch, -1, 2).float()
-        deltas = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4).float()
-        anchors = self.prior_generator.grid_priors([cls_scores[0].shape[-2:]], device=device)[0]
+        scores, deltas, anchors = self._per_anchor(cls_scores, bbox_preds)
+        batch = len(scores)
         labels, matched, gt = self.anchor_labels(
             anchors, batch_gt_instances, batch_gt_instances_ignore, batch_img_metas[0]["batch_input_shape"]
         )
@@ -73,17 +72,12 @@ class ChipRPNHead(RPNHead):
         )
         pos_anchors = anchors[pos_index]
         pos_deltas = deltas.gather(1, pos_index[..., None].expand(-1, -1, 4))
-        pos_gt = pos_anchors
-        if gt.shape[1]:
-            pos_gt = gt.gather(1, matched.gather(1, pos_index)[..., None].expand(-1, -1, 4))
+        pos_gt = gt.gather(1, matched.gather(1, pos_index)[..., None].expand(-1, -1, 4))
         pos_gt = torch.where(pos_mask[..., None], pos_gt, pos_anchors)
-        targets = self.bbox_coder.encode(pos_anchors.flatten(0, 1), pos_gt.flatten(0, 1))
-        loss_bbox = self.loss_bbox(
-            pos_deltas.flatten(0, 1),
-            targets,
-            pos_mask.float().flatten()[:, None].expand(-1, 4),
-            avg_factor=batch * cfg.num_samples,
-        )
+        targets = self.bbox_coder.encode(pos_anchors.flatten(0, 1), pos_gt.flatten(0, 1)).view_as(pos_deltas)
+        # Places without a positive are given their target: with weights the loss would ask the device if any is not 0.
+        pos_deltas = torch.where(pos_mask[..., None], pos_deltas, targets)
+        loss_bbox = self.loss_bbox(pos_deltas, targets, avg_factor=batch * cfg.num_samples)
         return dict(loss_rpn_cls=loss_cls, loss_rpn_bbox=loss_bbox)
 
     def anchor_labels(
@@ -93,67 +87,75 @@ class ChipRPNHead(RPNHead):
         ignored_instances: list[InstanceData] | None,
         input_shape: tuple[int, int],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Labels (B, A) before sampling, matched valid boxes (B, A), and these boxes (B, G, 4), padded.
+        """Labels (B, A) before sampling, matched valid boxes (B, A), and these boxes (B, G, 4), padded with zeros.
 
         Anchors within ``allowed_border`` pixels of the input tensor (height, width) are considered, also for chips that
         fill only a part of it.
         """
         cfg = self.train_cfg
-        valid = [boxes_of(g) for g in gt_instances]
-        out_of_range = [boxes_of(g) for g in ignored_instances] if ignored_instances else [b[:0] for b in valid]
-        gt, gt_mask = pad_boxes([b[large_enough(b, cfg.min_gt_side)] for b in valid])
-        ignored, ignored_mask = pad_boxes([b[large_enough(b, cfg.min_gt_side)] for b in out_of_range])
-        height, width = input_shape
-        border = cfg.allowed_border
-        limit = anchors.new_tensor([width + border, height + border])
-        considered = (anchors[:, :2] >= -border).all(dim=1) & (anchors[:, 2:] <= limit).all(dim=1)
+        gt = pad([boxes_of(g) for g in gt_instances])
+        ignored = pad([boxes_of(g) for g in ignored_instances]) if ignored_instances else torch.zeros_like(gt)
+        gt, ignored = (boxes * large_enough(boxes, cfg.min_gt_side)[..., None] for boxes in (gt, ignored))
+        (height, width), border = input_shape, cfg.allowed_border
+        considered = (anchors[:, :2] >= -border).all(dim=1)
+        considered &= (anchors[:, 2] <= width + border) & (anchors[:, 3] <= height + border)
         thresholds = (cfg.pos_iou_thr, cfg.neg_iou_thr, cfg.ignore_iou_thr)
-        labels, matched = label_anchors(anchors, considered, gt, gt_mask, ignored, ignored_mask, *thresholds)
+        labels, matched = label_anchors(anchors, considered, gt, ignored, *thresholds)
         return labels, matched, gt
 
-    def predict_by_feat(
-        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], *args: Any, **kwargs: Any
-    ) -> list[InstanceData]:
-        """Proposals of each image, in float32 also under mixed precision: mmdet makes anchors in the scores' type."""
-        return super().predict_by_feat(
-            [s.float() for s in cls_scores], [d.float() for d in bbox_preds], *args, **kwargs
+    def _per_anchor(self, cls_scores: Sequence[Tensor], bbox_preds: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores (N, A, 2), deltas (N, A, 4) and anchors (A, 4), in float32 also under mixed precision."""
+        (scores,), (deltas,) = cls_scores, bbox_preds
+        anchors = self.prior_generator.grid_priors([scores.shape[-2:]], device=scores.device)[0]
+        scores, deltas = (
+            maps.permute(0, 2, 3, 1).reshape(len(maps), -1, width).float() for maps, width in ((scores, 2), (deltas, 4))
         )
+        return scores, deltas, anchors
 
-    def _predict_by_feat_single(
+    @torch.no_grad()
+    def predict_by_feat(
         self,
-        cls_score_list: list[Tensor],
-        bbox_pred_list: list[Tensor],
-        score_factor_list: list[Tensor],
-        mlvl_priors: list[Tensor],
-        img_meta: dict,
-        cfg: ConfigDict,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        score_factors: None = None,
+        batch_img_metas: Sequence[dict] = (),
+        cfg: ConfigDict | None = None,
         rescale: bool = False,
         with_nms: bool = True,
-    ) -> InstanceData:
+    ) -> list[InstanceData]:
+        """Proposals of each image, best first: ``bboxes`` (n, 4), ``scores`` (n,) and ``labels`` (n,), all 0.
+
+        All images are treated at once up to NMS: that compares each box with all others it is given, so it is called
+        per image. The host waits for the device to count the boxes of all images, and in each NMS.
+        """
         cfg = self.test_cfg if cfg is None else cfg
         if cfg.nms.type != "nms":
             raise ValueError(
                 f"nms of the proposals is {cfg.nms.type!r}: ChipRPNHead knows dict(type='nms', iou_threshold=...)."
             )
-        scores = cls_score_list[0].permute(1, 2, 0).reshape(-1, 2)
-        deltas = bbox_pred_list[0].permute(1, 2, 0).reshape(-1, 4)
-        scores = F.softmax(scores, dim=1)[:, 0]
-        boxes = self.bbox_coder.decode(mlvl_priors[0], deltas, max_shape=img_meta["img_shape"])
-        sides = boxes[:, 2:] - boxes[:, :2]
-        large = sides >= cfg.min_bbox_size
-        if self.training:  # the original tests one side in training and both at test time
-            low, high = img_meta.get("valid_range", (0.0, float("inf")))
-            area = sides.prod(dim=1)
-            keep = large.any(dim=1) & (sides > 0).all(dim=1) & (area >= low**2) & (area <= high**2)
-        else:
-            keep = large.all(dim=1)
-        boxes, scores = boxes[keep], scores[keep]
-        scores, order = scores.topk(min(cfg.nms_pre, len(scores)))
-        boxes = boxes[order]
-        if len(boxes):
-            kept, index = nms(boxes, scores, iou_threshold=cfg.nms.iou_threshold)
-            index = index[: cfg.max_per_img]
-            boxes, scores = boxes[index], kept[: cfg.max_per_img, 4]
-        if rescale:
-            boxes = boxes / boxes.new_tensor(img_meta["scale_factor"]).repeat(2)
-        return InstanceData(bboxes=boxes, scores=scores, labels=scores.new_zeros(len(scores), dtype=torch.long))
+        scores, deltas, anchors = self._per_anchor(cls_scores, bbox_preds)
+        scores = F.softmax(scores, dim=2)[..., 0]
+        boxes = self.bbox_coder.decode(anchors.repeat(len(deltas), 1), deltas.flatten(0, 1)).view_as(deltas)
+        limits = np.array([meta["img_shape"][::-1] * 2 for meta in batch_img_metas], dtype=np.float32)
+        boxes = torch.minimum(boxes.clamp(min=0), on_device(limits, boxes.device)[:, None])
+        scores = scores.masked_fill(~self._is_candidate(boxes, batch_img_metas, cfg.min_bbox_size), -1.0)
+        scores, order = scores.topk(min(cfg.nms_pre, len(anchors)), dim=1)
+        boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
+        results = []
+        for i, count in enumerate((scores >= 0).sum(dim=1).tolist()):
+            best = nms(boxes[i, :count], scores[i, :count], iou_threshold=cfg.nms.iou_threshold)[0][: cfg.max_per_img]
+            result = InstanceData(bboxes=best[:, :4], scores=best[:, 4], labels=order.new_zeros(len(best)))
+            if rescale:
+                result.bboxes = result.bboxes / boxes.new_tensor(batch_img_metas[i]["scale_factor"]).repeat(2)
+            results.append(result)
+        return results
+
+    def _is_candidate(self, boxes: Tensor, metas: Sequence[dict], min_side: float) -> Tensor:
+        """Mask (N, A) of the boxes (N, A, 4) that have the size of a proposal."""
+        if not self.training:
+            return large_enough(boxes, min_side)
+        # The original tests one side in training and both at test time.
+        low, high = area_range(metas, boxes.device)
+        sides = boxes[..., 2:] - boxes[..., :2]
+        area = sides.prod(dim=2)
+        return (sides >= min_side).any(dim=2) & (sides > 0).all(dim=2) & (area >= low) & (area <= high)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from mmcv.ops import DeformConv2dPack, deform_conv2d
 from torch import Tensor
 
+from mmdetpre.models.instances import on_device
 from mmdetpre.registry import MODELS
 
 _OUTSIDE = -2.0  # where mmcv reads 0
@@ -58,7 +60,7 @@ class MXNetDeformConv(DeformConv2dPack):
         y = start(rows, 0).view(1, -1, 1) + (tap // columns_of_kernel * self.dilation[0]).view(-1, 1, 1)
         x = start(columns, 1).view(1, 1, -1) + (tap % columns_of_kernel * self.dilation[1]).view(-1, 1, 1)
         base = torch.stack(torch.broadcast_tensors(y, x), dim=1).to(offset.dtype)  # (taps, 2, rows, columns)
-        size = offset.new_tensor([height, width]).view(2, 1, 1)
+        size = on_device(np.array([height, width]), device).to(offset).view(2, 1, 1)
         offset = offset.view(n, self.deform_groups, len(tap), 2, rows, columns)
         place = base + offset
         inside = ((place >= 0) & (place < size)).all(dim=3, keepdim=True)

@@ -16,7 +16,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdetpre.models.fine_detections import fine_detections
-from mmdetpre.models.roi_targets import chip_targets
+from mmdetpre.models.roi_targets import batch_targets
 from mmdetpre.models.super_classes import SuperClasses, read_super_classes
 from mmdetpre.registry import MODELS
 
@@ -91,38 +91,24 @@ class RFCN3000RoIHead(BaseRoIHead):
     ) -> dict[str, Tensor]:
         """Losses ``loss_cls`` (super-classes), ``loss_fine``, ``loss_bbox`` and positive regions per chip."""
         cfg, batch = self.train_cfg, len(batch_data_samples)
-        proposals, targets = zip(
-            *(
-                chip_targets(r.bboxes, s, self.num_classes, cfg)
-                for r, s in zip(rpn_results_list, batch_data_samples, strict=True)
-            ),
-            strict=True,
-        )
-        rois = bbox2roi(list(proposals))
-        labels, weights, gt_boxes = (torch.cat(parts) for parts in zip(*targets, strict=True))
-        if not len(rois):  # one region of weight 0: distributed training waits for the gradient of every parameter
-            rois = rois.new_tensor([[0.0, 0.0, 0.0, 16.0, 16.0]])
-            labels, weights, gt_boxes = labels.new_tensor([self.num_classes]), rois.new_zeros(1), rois[:, 1:]
+        proposals = [r.bboxes for r in rpn_results_list]
+        rois, (labels, weights, gt_boxes) = batch_targets(proposals, batch_data_samples, self.num_classes, cfg)
         scores, deltas = self.bbox_head(x[0], rois)
         positive = (labels != self.num_classes) & (weights > 0)
-        super_labels = torch.cat([self.super_of, self.super_of.new_tensor([self.num_super])])[labels]
+        super_labels = F.pad(self.super_of, (0, 1), value=self.num_super)[labels]
 
-        fine = positive.nonzero().flatten()[: cfg.fine_rois * batch]
-        fine_weights = rois.new_ones(len(fine))
-        if not len(fine):  # as above
-            fine, fine_weights = labels.new_zeros(1), rois.new_zeros(1)
+        # Positives first, in their order; how many there are is not asked, as the host would have to wait.
+        fine = positive.byte().argsort(descending=True, stable=True)[: cfg.fine_rois * batch]
         fine_labels = labels[fine].clamp(max=self.num_classes - 1)
+        box_targets = self.bbox_coder.encode(rois[:, 1:], gt_boxes)
+        # Background is given its target: with weights the loss would ask the device if any is not 0.
+        deltas = torch.where(positive[:, None], deltas, box_targets)
         return dict(
             loss_cls=self.loss_cls(scores, super_labels, weights, avg_factor=cfg.num_rois * batch),
             loss_fine=self.loss_fine(
-                self.fine_head(x[0], rois[fine]), fine_labels, fine_weights, avg_factor=cfg.fine_divisor * batch
+                self.fine_head(x[0], rois[fine]), fine_labels, positive[fine], avg_factor=cfg.fine_divisor * batch
             ),
-            loss_bbox=self.loss_bbox(
-                deltas,
-                self.bbox_coder.encode(rois[:, 1:], gt_boxes),
-                positive.float()[:, None].expand(-1, 4),
-                avg_factor=cfg.box_divisor * batch,
-            ),
+            loss_bbox=self.loss_bbox(deltas, box_targets, avg_factor=cfg.box_divisor * batch),
             positive_rois=positive.sum() / batch,
         )
 

@@ -36,3 +36,8 @@ class RoundedAnchorGenerator(AnchorGenerator):
         centre = torch.tensor(center or (self.center_offset * base_size,) * 2, dtype=torch.float64)
         half = sides.reshape(-1, 2) / 2
         return torch.cat([centre - half, centre + half], dim=1).float()
+
+    def single_level_grid_priors(self, featmap_size: tuple[int, int], level_idx: int, **kwargs: Any) -> Tensor:
+        """Anchors (A, 4) of a map; those of one cell stay on the device that first asked for them."""
+        self.base_anchors[level_idx] = self.base_anchors[level_idx].to(kwargs["device"])
+        return super().single_level_grid_priors(featmap_size, level_idx, **kwargs)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
+
+from mmdetpre.models.overlaps import iou
 
 _BOXES_AT_ONCE = 64
 """Bounds the memory of a crowded chip: overlaps are computed for so many boxes of each chip at a time."""
@@ -14,9 +15,7 @@ def label_anchors(
     anchors: Tensor,
     considered: Tensor,
     gt: Tensor,
-    gt_mask: Tensor,
     ignored: Tensor,
-    ignored_mask: Tensor,
     pos_iou_thr: float = 0.5,
     neg_iou_thr: float = 0.4,
     ignore_iou_thr: float = 0.3,
@@ -30,8 +29,8 @@ def label_anchors(
     Args:
         anchors: (A, 4) xyxy in chip pixels, half-open.
         considered: (A,) bool; others are unlabelled.
-        gt: (B, G, 4) valid boxes, padded; ``gt_mask`` (B, G) bool tells the real ones.
-        ignored: (B, K, 4) boxes to ignore, padded; ``ignored_mask`` (B, K) bool.
+        gt: (B, G, 4) valid boxes, padded with zeros (:func:`mmdetpre.models.instances.pad`).
+        ignored: (B, K, 4) boxes to ignore, padded likewise.
 
     Returns:
         Labels (B, A) int8: 1 positive, 0 negative, -1 unlabelled; and the index (B, A) of the best valid box.
@@ -39,30 +38,23 @@ def label_anchors(
     Source: SNIP/SNIPER's label rule, used in section 3.1 of the paper.
     """
     batch, num = gt.shape[0], len(anchors)
-    labels = anchors.new_full((batch, num), -1, dtype=torch.int8)
+    anchors = anchors * considered[:, None]  # a box of zeros overlaps nothing
     best = anchors.new_full((batch, num), -1.0)
-    best_of_a_box = torch.zeros_like(labels, dtype=torch.bool)
+    best_of_a_box = torch.zeros((batch, num), dtype=torch.bool, device=anchors.device)
+    on_ignored = torch.zeros_like(best_of_a_box)
     matched = torch.zeros((batch, num), dtype=torch.long, device=anchors.device)
     for start in range(0, gt.shape[1], _BOXES_AT_ONCE):
-        iou = _masked_iou(anchors, gt, gt_mask, start).masked_fill(~considered[None, :, None], -1.0)
-        highest, index = iou.max(dim=2)
+        overlap = iou(gt[:, start : start + _BOXES_AT_ONCE], anchors)
+        highest, index = overlap.max(dim=1)
         matched = torch.where(highest > best, index + start, matched)
         best = torch.maximum(best, highest)
-        of_box = iou.amax(dim=1, keepdim=True)
-        best_of_a_box |= ((iou == of_box) & (of_box > 0)).any(dim=2)
-    labels[best < neg_iou_thr] = 0
-    labels[best_of_a_box | (best >= pos_iou_thr)] = 1
+        of_box = overlap.amax(dim=2, keepdim=True)
+        best_of_a_box |= ((overlap == of_box) & (of_box > 0)).any(dim=1)
     for start in range(0, ignored.shape[1], _BOXES_AT_ONCE):
-        labels[(_masked_iou(anchors, ignored, ignored_mask, start) > ignore_iou_thr).any(dim=2)] = -1
-    labels[:, ~considered] = -1
-    return labels, matched
-
-
-def _masked_iou(anchors: Tensor, boxes: Tensor, mask: Tensor, start: int) -> Tensor:
-    """IoU (B, A, at most _BOXES_AT_ONCE) of the anchors with some boxes of each chip, -1 for padding."""
-    part = slice(start, start + _BOXES_AT_ONCE)
-    iou = bbox_overlaps(anchors[None].expand(len(boxes), -1, -1), boxes[:, part])
-    return iou.masked_fill(~mask[:, None, part], -1.0)
+        on_ignored |= (iou(ignored[:, start : start + _BOXES_AT_ONCE], anchors) > ignore_iou_thr).any(dim=1)
+    positive = best_of_a_box | (best >= pos_iou_thr)
+    unlabelled = on_ignored | ~considered | ~(positive | (best < neg_iou_thr))
+    return positive.to(torch.int8).masked_fill_(unlabelled, -1), matched
 
 
 def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,7 +8,7 @@ from mmdetpre.models.roi_targets import add_gt_to_proposals, assign_rois
 
 CODER = DeltaXYWHBBoxCoder(target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2])
 G = torch.tensor([[100.0, 100.0, 164.0, 164.0]])
-NONE = G[:0]
+NONE = torch.zeros(1, 4)
 
 
 def assign(rois, gt=G, label=3, invalid=False, groups=NONE, **kwargs):
@@ -72,8 +72,11 @@ def test_soft_sampling_weights_of_the_original():
 def test_gt_in_range_joins_the_proposals():
     proposals = torch.arange(300.0)[:, None] + torch.tensor([0.0, 0.0, 20.0, 20.0])
     gt = torch.tensor([[0.0, 0.0, 64.0, 64.0], [0.0, 0.0, 30.0, 30.0], [0.0, 0.0, 300.0, 300.0]])
-    rois = add_gt_to_proposals(proposals, gt, (53.333, 250.0), 300)
-    assert len(rois) == 300
-    assert torch.equal(rois[-1], gt[0])
-    assert torch.equal(rois[:299], proposals[:299])
-    assert len(add_gt_to_proposals(proposals[:5], gt, (53.333, 250.0), 300)) == 6
+    area_range = torch.tensor([[53.333**2]]), torch.tensor([[250.0**2]])
+    rois, taken = add_gt_to_proposals(proposals[None], gt[None], area_range, 300)
+    assert taken.all()
+    assert torch.equal(rois[0, -1], gt[0])
+    assert torch.equal(rois[0, :299], proposals[:299])
+    rois, taken = add_gt_to_proposals(proposals[None, :5], gt[None], area_range, 300)
+    assert taken.tolist() == [[True] * 6 + [False] * 2]
+    assert torch.equal(rois[0, :6], torch.cat([proposals[:5], gt[:1]]))

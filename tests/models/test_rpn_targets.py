@@ -5,7 +5,7 @@ import torch
 from mmdet.models.task_modules import DeltaXYWHBBoxCoder
 from mmdet.structures.bbox import bbox_overlaps
 
-from mmdetpre.models.instances import large_enough, pad_boxes
+from mmdetpre.models.instances import large_enough, pad
 from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
 from mmdetpre.models.rpn_targets import label_anchors, sample_anchors
 
@@ -30,9 +30,8 @@ def half_open(*boxes):
 
 def labels_of(anchors, considered, valid, ignored):
     valid, ignored = (half_open(*boxes) for boxes in (valid, ignored))
-    gt, gt_mask = pad_boxes([valid[large_enough(valid, 10)]])
-    ign, ign_mask = pad_boxes([ignored[large_enough(ignored, 10)]])
-    return label_anchors(anchors, considered, gt, gt_mask, ign, ign_mask)
+    gt, ign = (pad([boxes[large_enough(boxes, 10)]]) for boxes in (valid, ignored))
+    return label_anchors(anchors, considered, gt, ign)
 
 
 def counts(labels):
@@ -130,7 +129,7 @@ def test_a_crowd_is_labelled_like_box_by_box():
         [(32, 32)], device="cpu"
     )[0]
     everywhere = torch.ones(len(anchors), dtype=torch.bool)
-    labels, matched = label_anchors(anchors, everywhere, *pad_boxes([gt]), *pad_boxes([ignored]))
+    labels, matched = label_anchors(anchors, everywhere, pad([gt]), pad([ignored]))
     iou, lost = bbox_overlaps(anchors, gt), bbox_overlaps(anchors, ignored).amax(1) > 0.3
     positive = (iou.amax(1) >= 0.5) | ((iou == iou.amax(0)) & (iou.amax(0) > 0)).any(1)
     expected = torch.where(positive, 1, torch.where(iou.amax(1) < 0.4, 0, -1)).masked_fill(lost, -1)

@@ -144,9 +144,10 @@ def test_a_proposal_of_the_whole_chip_is_in_an_open_range(sample_config):
     cfg = sample_config()
     model = build(cfg.model).train()
     anchor = torch.tensor([[0.0, 0.0, 128.0, 128.0]])
+    model.rpn_head.prior_generator.grid_priors = lambda *args, **kwargs: [anchor]
     meta = dict(img_shape=(128, 128), valid_range=(60.0, 128.0))
-    maps = [torch.zeros(2, 1, 1)], [torch.zeros(4, 1, 1)]
-    proposals = model.rpn_head._predict_by_feat_single(*maps, [None], [anchor], meta, cfg.model.train_cfg.rpn_proposal)
+    maps = [torch.zeros(1, 2, 1, 1)], [torch.zeros(1, 4, 1, 1)]
+    (proposals,) = model.rpn_head.predict_by_feat(*maps, batch_img_metas=[meta], cfg=cfg.model.train_cfg.rpn_proposal)
     assert proposals.bboxes.tolist() == anchor.tolist()
 
 
