@@ -3,14 +3,14 @@
     python benchmarks/chip_loader.py                                  # generated photos
     python benchmarks/chip_loader.py --photos DIR --images 80         # real ones: every *.jpg below DIR
 
-Ours is ``mmdetpre.ChipDataset`` with the chips and the training pipeline of ``configs/_base_/datasets``; the alternative
+Ours is ``mmdetpre.ChipDataset`` with the chips and training pipeline of ``configs/_base_/datasets``; the alternative
 is ``mmdet.CocoDataset`` with LoadImageFromFile, LoadAnnotations, Resize to the scale (the whole image, as multi-scale
 training does), RandomFlip and PackDetInputs. Both read the same files, through their data sets, with one thread.
 
 A sample is a chip for us and a whole image for mmdet, each loaded from its file anew; the images of the chips are those
 that mmdet loads. An image gives several chips at a fine scale, so the row "epoch" counts images instead: all chips that
-the sampler mined against the image at every scale. The limit is OpenCV decoding the same bytes, from memory, at the size
-that the scale allows. Pixels of both are compared.
+the sampler mined against the image at every scale. The limit is OpenCV decoding the same bytes, from memory, as small
+as the scale allows. Pixels of both are compared.
 
 Generated photos are opaque ellipses under 1/f noise (the spectrum of natural images), with the JPEG settings and about
 the bits per pixel of the data set they stand for; boxes are drawn at random, about COCO's number and sizes.
@@ -33,8 +33,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from side_by_side import Row, in_turn, run
-
 import cv2  # after side_by_side, which settles the number of threads
 import numpy as np
 import torch
@@ -42,12 +40,13 @@ from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
+from side_by_side import Row, in_turn, run
 from torch.utils.data import DataLoader
 
 import mmdetpre  # noqa: F401  (registers its types)
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler, ChipRecord
-from mmdetpre.datasets.image_decoding import decode_image, jpeg_reduction
+from mmdetpre.datasets.image_decoding import jpeg_reduction
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "_base_" / "datasets"
 FLAGS = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
@@ -10,46 +9,8 @@ from mmengine import fileio
 
 from mmdetpre.datasets.image_decoding import BrokenImageError, decode_image, jpeg_reduction
 from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.datasets.transforms.cut_chip import cut_chip
 from mmdetpre.registry import TRANSFORMS
-
-
-def cut_chip(image: np.ndarray, chip: tuple[int, int, int, int], scale_factor: float, reduction: int = 1) -> np.ndarray:
-    """One chip of an image as if the whole image had been resized first.
-
-    Only the source rectangle is touched. Bilinear with exact sub-pixel positions: pixel centres lie at +0.5, a point
-    ``p`` of the original lies at ``p * scale_factor``; beyond the border the edge repeats.
-
-    Args:
-        image: (h, w, 3) uint8, the original or its reduced decode.
-        chip: x, y, width, height in pixels of the scaled image.
-        scale_factor: Scaled over original size.
-        reduction: How many times smaller ``image`` was decoded.
-
-    Returns:
-        (height, width, 3) uint8.
-
-    Example:
-        >>> image = np.arange(64, dtype=np.uint8).reshape(8, 8)
-        >>> bool((cut_chip(image, (2, 1, 4, 3), 1.0) == image[1:4, 2:6]).all())
-        True
-    """
-    x, y, width, height = chip
-    height_in, width_in = image.shape[:2]
-    step = 1 / (scale_factor * reduction)  # pixels of `image` per chip pixel
-    if step == 1 and x + width <= width_in and y + height <= height_in:
-        return np.ascontiguousarray(image[y : y + height, x : x + width])
-    left, top = max(int(x * step) - 2, 0), max(int(y * step) - 2, 0)
-    right, bottom = min(int((x + width) * step) + 3, width_in), min(int((y + height) * step) + 3, height_in)
-    # chip pixel u -> source pixel (x + u + 0.5) * step - 0.5 - left
-    shift = 0.5 * step - 0.5
-    matrix = np.array([[step, 0, x * step + shift - left], [0, step, y * step + shift - top]])
-    return cv2.warpAffine(
-        image[top:bottom, left:right],
-        matrix,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
 
 
 @TRANSFORMS.register_module()
