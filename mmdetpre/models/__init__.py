@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from mmdetpre.models.chip_roi_head import ChipRoIHead
     from mmdetpre.models.chip_rpn_head import ChipRPNHead
     from mmdetpre.models.concat_neck import ConcatNeck
+    from mmdetpre.models.deform_conv import DeformConv
+    from mmdetpre.models.deform_conv import DeformConv as DCN
     from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
     from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
     from mmdetpre.models.multi_scale_tta import MultiScaleTTA
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from mmdetpre.models.sniper import SNIPER
 
 __all__ = [
+    "DCN",
     "SNIPER",
     "ChipAssigner",
     "ChipRPNHead",
     "ChipRoIHead",
     "ConcatNeck",
+    "DeformConv",
     "DeformRoIExtractor",
     "DenseClassifier",
     "MXNetDCN",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from mmcv.ops import DeformConv2dPack, deform_conv2d
 from torch import Tensor
 
+from mmdetpre.models.deform_conv import DeformConv
 from mmdetpre.models.instances import on_device
 from mmdetpre.registry import MODELS
 
@@ -14,7 +14,7 @@ _OUTSIDE = -2.0  # where mmcv reads 0
 
 
 @MODELS.register_module("MXNetDCN")
-class MXNetDeformConv(DeformConv2dPack):
+class MXNetDeformConv(DeformConv):
     """mmcv's ``DCN`` with MXNet's rule for samples near the border; parameters and their names are the same.
 
     Inside the map both interpolate alike. A sample up to one pixel left of or above the map is 0 in MXNet, and fades
@@ -31,23 +31,7 @@ class MXNetDeformConv(DeformConv2dPack):
         torch.Size([1, 3, 8, 8])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
-        offset = self._at_border(self.conv_offset(x), x.shape[2], x.shape[3])
-        return deform_conv2d(
-            x,
-            offset,
-            self.weight,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            self.deform_groups,
-            False,
-            self.im2col_step,
-        )
-
-    def _at_border(self, offset: Tensor, height: int, width: int) -> Tensor:
+    def adjusted(self, offset: Tensor, height: int, width: int) -> Tensor:
         """Moves samples so that mmcv reads what MXNet would: onto the last pixels, or far outside."""
         n, channels, rows, columns = offset.shape
         rows_of_kernel, columns_of_kernel = self.kernel_size

@@ -18,7 +18,7 @@ model = dict(
         out_indices=(3,),
         strides=(1, 2, 2, 1),
         dilations=(1, 1, 1, 2),
-        dcn=dict(type="DCN", deform_groups=4),
+        dcn=dict(type="mmdetpre.DCN", deform_groups=4),
         stage_with_dcn=(False, False, False, True),
         frozen_stages=1,
         norm_cfg=dict(type="BN", requires_grad=True),

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from mmcv.cnn import build_conv_layer
+from mmcv.ops import DeformConv2dPack
+from mmengine.registry import init_default_scope
+
+from mmdetpre.models.deform_conv import DeformConv
+
+
+def layers() -> tuple[DeformConv, DeformConv2dPack]:
+    torch.manual_seed(0)
+    ours = DeformConv(8, 6, 3, padding=2, dilation=2, deform_groups=2)
+    torch.nn.init.normal_(ours.conv_offset.weight, std=0.1)
+    theirs = DeformConv2dPack(8, 6, 3, padding=2, dilation=2, deform_groups=2)
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+def test_it_is_mmcvs_layer_bit_for_bit() -> None:
+    ours, theirs = layers()
+    x = torch.randn(2, 8, 9, 7)
+    outputs = [layer(x) for layer in (ours, theirs)]
+    assert torch.equal(*outputs)
+    for output in outputs:
+        output.square().sum().backward()
+    for (name, ours_p), theirs_p in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(ours_p.grad, theirs_p.grad), name
+
+
+def test_bfloat16_is_near_float32_and_gives_gradients() -> None:
+    ours, theirs = layers()
+    x = torch.randn(2, 8, 9, 7)
+    expected = copy.deepcopy(ours)(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = ours(x)
+    assert found.dtype == torch.bfloat16
+    assert (found.float() - expected).norm() < 0.02 * expected.norm()
+    found.float().square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in ours.parameters())
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(RuntimeError, match="BFloat16"):
+        theirs(x)  # the day this passes, the layer is not needed any more
+
+
+def test_a_config_of_any_toolbox_finds_it() -> None:
+    for scope in ("mmdet", "mmseg", "mmpretrain"):
+        init_default_scope(scope)
+        assert type(build_conv_layer(dict(type="mmdetpre.DCN"), 2, 2, 3)) is DeformConv
