@@ -3,8 +3,11 @@
 import pytest
 import torch
 from mmdet.models.task_modules import DeltaXYWHBBoxCoder
+from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
 
-from mmdetpre.models.roi_targets import add_gt_to_proposals, assign_rois
+from mmdetpre.models.roi_targets import add_gt_to_proposals, assign_rois, batch_targets
 
 CODER = DeltaXYWHBBoxCoder(target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2])
 G = torch.tensor([[100.0, 100.0, 164.0, 164.0]])
@@ -80,3 +83,50 @@ def test_gt_in_range_joins_the_proposals():
     rois, taken = add_gt_to_proposals(proposals[None, :5], gt[None], area_range, 300)
     assert taken.tolist() == [[True] * 6 + [False] * 2]
     assert torch.equal(rois[0, :6], torch.cat([proposals[:5], gt[:1]]))
+
+
+def random_chip(generator, valid, ignored, proposals):
+    corner = torch.rand(valid + ignored + proposals, 2, generator=generator) * 100
+    boxes = torch.cat([corner, corner + 1 + 60 * torch.rand(corner.shape, generator=generator)], dim=1)
+    labels = torch.randint(5, (valid + ignored,), generator=generator)
+    sample = DetDataSample(metainfo=dict(valid_range=(15.0, 45.0)))
+    sample.gt_instances = InstanceData(bboxes=boxes[:valid], labels=labels[:valid])
+    sample.ignored_instances = InstanceData(
+        bboxes=boxes[valid : valid + ignored],
+        labels=labels[valid:],
+        group_of=torch.rand(ignored, generator=generator) < 0.3,
+    )
+    return boxes[valid + ignored :], sample
+
+
+SETTINGS = ConfigDict(
+    num_rois=20, min_gt_side=4, pos_iou_thr=0.3, group_iof_thr=0.9, ignore_invalid_gt=True, soft_sampling=True
+)
+
+
+def test_a_batch_is_treated_as_its_chips_alone():
+    generator = torch.Generator().manual_seed(0)
+    counts = [(3, 4, 30), (0, 9, 12), (30, 2, 5), (0, 0, 7), (5, 0, 0), (0, 0, 0)]
+    chips = [random_chip(generator, *count) for count in counts]
+    rois, targets = batch_targets(*zip(*chips, strict=True), 5, SETTINGS)
+    assert rois[:, 0].int().bincount().tolist() == [min(20, sum(count)) or 1 for count in counts]
+    alone = [batch_targets([proposals], [sample], 5, SETTINGS) for proposals, sample in chips]
+    used = targets.weights > 0
+    assert torch.equal(targets.weights, torch.cat([target.weights for _, target in alone]))
+    assert torch.equal(rois[used, 1:], torch.cat([roi[:, 1:] for roi, _ in alone])[used])
+    for name in ("labels", "gt_boxes"):
+        assert torch.equal(getattr(targets, name)[used], torch.cat([getattr(t, name) for _, t in alone])[used]), name
+    assert (targets.labels[used] < 5).any() and used[rois[:, 0] == 1].any()
+    assert not used[rois[:, 0] == 5].any()
+    assert torch.isfinite(CODER.encode(rois[:, 1:], targets.gt_boxes)).all()
+
+
+def test_ground_truth_of_the_range_is_learned_and_takes_a_place():
+    proposals, sample = random_chip(torch.Generator().manual_seed(1), 6, 3, 40)
+    rois, targets = batch_targets([proposals], [sample], 5, SETTINGS)
+    boxes = torch.cat([sample.gt_instances.bboxes, sample.ignored_instances.bboxes[~sample.ignored_instances.group_of]])
+    size = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).sqrt()
+    joined = boxes[(size >= 15) & (size <= 45) & ((boxes[:, 2:] - boxes[:, :2]) >= 4).all(dim=1)]
+    assert 0 < len(joined) < len(boxes)
+    assert torch.equal(rois[:, 1:], torch.cat([proposals[: 20 - len(joined)], joined]))
+    assert (targets.gt_boxes[-len(joined) :] == joined).all()
