@@ -109,7 +109,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         name = f"negative chips of {args.images:,} images x {args.proposals} proposals"
         yield Row(
             what=f"{name}, 1 thread", unit="s", ours=seconds["one"], theirs=plain,
-            against="NumPy: only which proposals no positive chip holds",
+            against="NumPy, the first step only",
         )  # fmt: skip
         yield Row(
             what=f"{name}, {args.cores} threads", unit="s", ours=seconds["all"], theirs=seconds["one"],
