@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from coco_like import coco_like
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -29,11 +30,13 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.optim import build_optim_wrapper as build_wrapper
+from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mmdetpre.chips.scale import scale_factor, scaled_size
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
-from mmdetpre.datasets.packed_annotations import PackedAnnotations
+from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.transforms import LoadChip
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "det" / "sniper_coco.py"
@@ -112,6 +115,30 @@ def chip_dataset(packed: PackedAnnotations, config: Path = CONFIG) -> ChipDatase
     register_all_modules(init_default_scope=True)
     data = read_config(config).train_dataloader.dataset
     return ChipDataset(DrawnImages(packed), data.chips, [DrawnChip(), *data.pipeline[1:]])
+
+
+def image_batch(count: int, seed: int = 0, scale: tuple[int, int] = (800, 1333)) -> dict:
+    """``inputs`` and ``data_samples`` of whole images of 640 x 480 pixels, scaled as mmdet's configs do."""
+    packed = coco_like(max(16 * count, 64), seed)
+    chosen = np.flatnonzero((packed.sizes == (640, 480)).all(axis=1))[:count]
+    s = scale_factor(640, 480, scale)
+    width, height = scaled_size(640, 480, s)
+    samples = []
+    for i in chosen:
+        rows = packed.slice_of(i)
+        crowd = (packed.flags[rows] & IGNORE).astype(bool)
+        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(480, 640), scale_factor=(s, s)))
+        sample.gt_instances, sample.ignored_instances = (
+            InstanceData(
+                bboxes=torch.from_numpy(packed.boxes[rows][part] * np.float32(s)),
+                labels=torch.from_numpy(packed.labels[rows][part].astype(np.int64)),
+            )
+            for part in (~crowd, crowd)
+        )
+        samples.append(sample)
+    coarse = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
+    image = torch.from_numpy(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)).permute(2, 0, 1)
+    return dict(inputs=[image.contiguous()] * count, data_samples=samples)
 
 
 def chip_batch(count: int, seed: int = 0, config: Path = CONFIG) -> dict:
