@@ -285,7 +285,7 @@ def custom_rows(args: argparse.Namespace) -> Iterator[Row]:
 def annotations(args: argparse.Namespace) -> PackedAnnotations:
     if args.annotations is None:
         return coco_like(args.drawn_images)
-    return pack_dataset(CocoDataset(ann_file=str(args.annotations), test_mode=True))
+    return pack_dataset(CocoDataset(ann_file=str(args.annotations), data_prefix=dict(img=""), test_mode=True))
 
 
 def pixel_rows(packed: PackedAnnotations, settings: ChipSettings, source: str) -> tuple[float, list[Row]]:
