@@ -270,7 +270,7 @@ def custom_rows(args: argparse.Namespace) -> Iterator[Row]:
     ours, theirs = (custom_code(config, args.device, args.batch) for config in (args.config, THEIRS))
     for name in ours:
         ways: Mapping[str, Callable[[], Any]] = {"ours": ours[name], "theirs": theirs[name]}
-        times = in_turn(ways, 5, clock="wall" if args.device != "cpu" else "cpu")
+        times = in_turn(ways, args.repeats, clock="wall" if args.device != "cpu" else "cpu")
         operations = {}
         for way, work in ways.items():
             with Operations() as counted:
@@ -344,6 +344,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=2, help="steps of each depth; on a GPU one more, untimed")
     parser.add_argument("--their-rounds", type=int, default=1, help="steps of the alternative")
     parser.add_argument("--batch", type=int, default=16, help="chips for the code between the convolutions")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of the code between the convolutions")
     parser.add_argument("--drawn-images", type=int, default=20_000, help="images of the drawn annotations")
     parser.add_argument("--annotations", type=Path, metavar="JSON", help="annotations of COCO instead of drawn ones")
 
