@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmdet.models.dense_heads import RPNHead
 from torch import Tensor, nn
 
 TRAINING_ONLY = ("auxiliary_head.",)
@@ -97,7 +96,8 @@ def _class_head(model: nn.Module) -> tuple[str, int] | None:
             continue
         head = head[0] if isinstance(head, nn.ModuleList) else head  # a cascade
         count = getattr(head, "num_classes", None)
-        if isinstance(count, int) and not isinstance(head, RPNHead):
+        proposes = "RPNHead" in (kind.__name__ for kind in type(head).__mro__)  # other toolboxes do without mmdet
+        if isinstance(count, int) and not proposes:
             return name, count
     return None
 
