@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from mmcv import imflip
+from mmdet.datasets.transforms import PackDetInputs
 from mmdet.structures.bbox import HorizontalBoxes
 
 from mmdetpre.datasets.transforms import PackChipInputs
@@ -37,3 +39,15 @@ def test_no_ignored_box():
 def test_a_transform_that_drops_boxes_is_named():
     with pytest.raises(ValueError, match="dropped boxes without their flags"):
         PackChipInputs().transform(results(gt_group_flags=np.zeros(5, bool)))
+
+
+@pytest.mark.parametrize("direction", [None, "horizontal", "vertical", "diagonal"])
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 3), (np.float32, 3), (np.uint8, 1), (np.float64, 4)])
+def test_pixels_are_those_of_mmdet(direction, dtype, channels):
+    image = np.random.default_rng(0).integers(0, 256, (31, 45, channels)).astype(dtype)
+    flipped = image if direction is None else imflip(image, direction)
+    packed = PackChipInputs().transform(results(img=flipped))["inputs"]
+    expected = PackDetInputs().transform({"img": flipped})["inputs"].clone()
+    assert packed.is_contiguous() and packed.dtype == expected.dtype and torch.equal(packed, expected)
+    image[:] = 0
+    assert torch.equal(packed, expected)  # memory of its own
