@@ -61,8 +61,12 @@ class ChipRoIHead(StandardRoIHead):
         """All regions are learned: neither assigner nor sampler is built."""
 
     def project(self, x: Sequence[Tensor]) -> Tensor:
-        """The map (N, proj_channels, H, W) that regions are pooled from, in float32 also under mixed precision."""
-        return F.relu(self.conv_proj(x[0])).float()
+        """The map (N, proj_channels, H, W) that regions are pooled from.
+
+        In float32 also under mixed precision, and with channels first also in ``torch.channels_last``: mmcv's pooling
+        would take the one for an error, and read wrong places of the other.
+        """
+        return F.relu(self.conv_proj(x[0])).float().contiguous()
 
     def _bbox_forward(self, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         return super()._bbox_forward((self.project(x),), rois)

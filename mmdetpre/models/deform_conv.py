@@ -1,4 +1,4 @@
-"""Deformable convolution that also works in bfloat16."""
+"""Deformable convolution that also works in bfloat16 and with channels last."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from mmdetpre.registry import MODELS
 class DeformConv(DeformConv2dPack):
     """mmcv's ``DCN``, whose operator knows float16 but not bfloat16: such maps are sampled and convolved in float32.
 
-    Parameters, their names and all results in other types are those of ``DCN``. So ``AmpOptimWrapper`` with
-    ``dtype="bfloat16"`` trains deformable backbones. Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
+    The operator also refuses ``torch.channels_last``: maps and weights are copied. Parameters, their names and all
+    other results are those of ``DCN``. So ``AmpOptimWrapper`` with ``dtype="bfloat16"`` trains deformable backbones.
+    Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
 
     Example:
         >>> layer = DeformConv(2, 3, 3, padding=1)
@@ -30,9 +31,9 @@ class DeformConv(DeformConv2dPack):
         if kind == torch.bfloat16:
             x, offset = x.float(), offset.float()
         return deform_conv2d(
-            x,
-            self.adjusted(offset, x.shape[2], x.shape[3]),
-            self.weight,
+            x.contiguous(),
+            self.adjusted(offset.contiguous(), x.shape[2], x.shape[3]),
+            self.weight.contiguous(),
             self.stride,
             self.padding,
             self.dilation,

@@ -45,6 +45,16 @@ def test_bfloat16_is_near_float32_and_gives_gradients() -> None:
         theirs(x)  # the day this passes, the layer is not needed any more
 
 
+def test_channels_last_gives_the_same() -> None:
+    ours, _ = layers()
+    x = torch.randn(2, 8, 9, 7)
+    expected = copy.deepcopy(ours)(x)
+    found = ours.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(found, expected)
+    found.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in ours.parameters())
+
+
 def test_a_config_of_any_toolbox_finds_it() -> None:
     for scope in ("mmdet", "mmseg", "mmpretrain"):
         init_default_scope(scope)
