@@ -244,8 +244,8 @@ def sample_rows(
             limit=rate["limit"],
             limit_is=limit_is,
             gain={0: FINEST, len(scales) - 1: COARSEST}.get(k),
-            reason=f"{limit_is} takes {rate['ours'] / rate['limit']:.0%} of our time, and mmdet decodes too: with all else"
-            f" free the ratio would be {rate['limit'] / rate['theirs']:.2f}.",
+            reason=f"{limit_is} takes {rate['ours'] / rate['limit']:.0%} of our time, and mmdet decodes too: with all"
+            f" else free the ratio would be {rate['limit'] / rate['theirs']:.2f}.",
         )
 
 
