@@ -32,7 +32,8 @@ class _Uncompiled:
     def __init__(self, function: Callable) -> None:
         update_wrapper(self, function)
         self._names = function.__globals__
-        self._function, self._compiled = function, None
+        self._function = function
+        self._compiled: Callable | None = None
 
     def __call__(self, *args: Any) -> Any:
         return (self._compiled or self._compile())(*args)
@@ -42,7 +43,9 @@ class _Uncompiled:
             for name, other in list(self._names.items()):
                 if isinstance(other, _Uncompiled):
                     self._names[name] = other._compiled = _njit(other._function)
-        return self._compiled
+            if self._compiled is None:  # defined inside a function
+                self._compiled = _njit(self._function)
+            return self._compiled
 
 
 def _njit(function: Callable) -> Callable:

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from mmdetpre.compiled import compiled
+
 KERNELS = '''
 from mmdetpre.compiled import compiled
 
@@ -49,6 +51,14 @@ def test_functions_are_compiled_together_at_the_first_call(kernels: ModuleType) 
     assert "numba" in type(kernels.sum_of_squares).__module__ and kernels.sum_of_squares.nopython_signatures
     assert "numba" in type(kernels.square).__module__
     assert kernels.square(3) == 9
+
+
+def test_a_function_inside_a_function() -> None:
+    @compiled
+    def twice(x):
+        return 2 * x
+
+    assert twice(21) == twice(21.0) == 42
 
 
 def test_first_calls_of_several_threads(kernels: ModuleType) -> None:
