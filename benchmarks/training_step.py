@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -140,7 +140,7 @@ class StepParts:
         """Seconds of each part since the last call; the pass back belongs to the part that it goes through."""
         if self.cuda:
             torch.cuda.synchronize()
-        spent: Counter[str] = Counter()
+        spent: defaultdict[str, float] = defaultdict(float)
         for part, began, ended, parent in self.spans:
             took = self._between(began, ended)
             if part == "backward":
@@ -277,12 +277,12 @@ def custom_rows(args: argparse.Namespace) -> Iterator[Row]:
                 work()
             operations[way] = counted.count
         what, against = f"{name}, {args.batch} chips", "mmdet's of Faster R-CNN DC5"
-        milliseconds = {way: 1000 * timing.median for way, timing in times.items()}
-        yield Row(what=what, unit=f"ms on {args.device}", **milliseconds, against=against)
-        yield Row(what=what, unit="operations", **operations, against=against)
+        seconds, counts = [times[way].median for way in ways], [operations[way] for way in ways]
+        for unit, (our, their) in ((f"ms on {args.device}", [1000 * s for s in seconds]), ("operations", counts)):
+            yield Row(what=what, unit=unit, ours=our, theirs=their, against=against)
 
 
-def annotations(args: argparse.Namespace) -> PackedAnnotations:
+def read_annotations(args: argparse.Namespace) -> PackedAnnotations:
     if args.annotations is None:
         return coco_like(args.drawn_images)
     return pack_dataset(CocoDataset(ann_file=str(args.annotations), data_prefix=dict(img=""), test_mode=True))
@@ -327,7 +327,7 @@ def pixel_rows(packed: PackedAnnotations, settings: ChipSettings, source: str) -
 
 def rows(args: argparse.Namespace) -> Iterator[Row]:
     settings = ChipSettings(**read_config(args.config).train_dataloader.dataset.chips)
-    packed = annotations(args)
+    packed = read_annotations(args)
     source = f"{len(packed):,} {'drawn' if args.annotations is None else 'annotated'} images"
     chips_per_image, pixels = pixel_rows(packed, settings, source)
     yield from pixels
