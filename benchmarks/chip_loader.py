@@ -26,7 +26,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
@@ -50,7 +50,12 @@ from mmdetpre.datasets import ChipDataset, ChipMiningSampler, ChipRecord
 from mmdetpre.datasets.image_decoding import jpeg_reduction
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "_base_" / "datasets"
-FLAGS = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
+FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 BOXES = 7  # per image: COCO's mean
 BATCH = 8
 FINEST, COARSEST = 2.0, 3.0  # times as fast as mmdet
@@ -101,7 +106,10 @@ def write_data(root: Path, photos: Mapping[str, bytes], seed: int) -> None:
     (root / "annotations").mkdir()
     for i, (name, data) in enumerate(photos.items()):
         (root / "train2017" / name).write_bytes(data)
-        height, width = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f"Photo {i} cannot be decoded: name another folder with --photos.")
+        height, width = image.shape[:2]
         images.append({"id": i, "file_name": name, "width": width, "height": height})
         for _ in range(max(1, rng.poisson(BOXES))):
             size = np.exp(rng.uniform(np.log(8), np.log(0.9 * min(width, height))))  # log-uniform, as COCO's nearly is
@@ -189,9 +197,10 @@ def limit_of(dataset: ChipDataset, records: Sequence[ChipRecord]) -> tuple[Calla
     """Decoding the images of the records, and its name."""
     files = {i: np.fromfile(dataset.packed.path(i), np.uint8) for i in {record.image for record in records}}
     reductions = [reduction(dataset, record) for record in records]
-    reduced = sum(r > 1 for r in reductions)
-    name = "decoding the JPEG" if not reduced else "decoding the JPEG at 1/2"
-    name += f", {reduced} of {len(records)} times" if 0 < reduced < len(records) else ""
+    sizes, reduced = set(reductions), sum(r > 1 for r in reductions)
+    name = "decoding the JPEG"
+    if reduced:
+        name += f" at 1/{sizes.pop()}" if len(sizes) == 1 else f", reduced {reduced} of {len(records)} times"
     return partial(decode, [files[r.image] for r in records], [FLAGS[r] for r in reductions]), name
 
 
@@ -231,8 +240,9 @@ def sample_rows(
         whole = whole_images(root, [scale])
         compare(chips, whole, chosen[:4])
         limit, limit_is = limit_of(chips, chosen)
-        ways = {"ours": partial(load, chips, chosen), "limit": limit}
-        ways["theirs"] = partial(load, whole, [record.image for record in chosen])
+        images = [record.image for record in chosen]
+        ways: dict[str, Callable[[], None]] = {"ours": partial(load, chips, chosen), "limit": limit}
+        ways["theirs"] = partial(load, whole, images)
         times = in_turn(ways, args.repeats, seconds=args.seconds, clock="cpu")
         rate = {way: len(chosen) / timing.median for way, timing in times.items()}
         yield Row(
@@ -261,7 +271,7 @@ def epoch_row(
         for whole in everywhere:
             load(whole, images)
 
-    ways = {"ours": partial(load, chips, records), "limit": limit, "theirs": theirs}
+    ways: dict[str, Callable[[], None]] = {"ours": partial(load, chips, records), "theirs": theirs, "limit": limit}
     times = in_turn(ways, args.repeats, clock="cpu")
     rate = {way: len(images) / timing.median for way, timing in times.items()}
     return Row(
@@ -279,44 +289,41 @@ def loader_rows(
     name: str, chips: ChipDataset, root: Path, records: Sequence[ChipRecord], args: argparse.Namespace
 ) -> Iterator[Row]:
     """Batches from worker processes: samples/s of all workers together."""
-    records = list(itertools.islice(itertools.cycle(records), args.loader_samples))
     whole = whole_images(root, chips.chip_settings.scales)
+    against = "mmdet, RandomChoiceResize among the scales"
+    count = max(args.loader_samples, BATCH * (max(args.workers, default=0) + 1))
+    samples = list(itertools.islice(itertools.cycle(records), count))
+    sides: list[tuple[Any, list[Any]]] = [(chips, samples), (whole, [record.image for record in samples])]
     for workers in args.workers:
-        ways = {
-            "ours": partial(batches_per_second, chips, records, workers),
-            "theirs": partial(batches_per_second, whole, [record.image for record in records], workers),
-        }
-        times = in_turn(ways, args.repeats, warm_up=False)
-        rate = {way: BATCH * timing.result for way, timing in times.items()}
-        yield Row(
-            what=f"{name}, all scales, batches of {BATCH} by {workers} worker{'s' * (workers > 1)}",
-            unit="samples/s",
-            ours=rate["ours"],
-            theirs=rate["theirs"],
-            against="mmdet, RandomChoiceResize among the scales",
-        )
-    sizes = [
-        statistics.mean(dataset[item]["inputs"].nbytes / 1e6 for item in items[:64])
-        for dataset, items in ((chips, records), (whole, [record.image for record in records]))
-    ]
-    yield Row(
-        what=f"{name}, all scales, pixels of a sample from worker to model",
-        unit="MB",
-        ours=sizes[0],
-        theirs=sizes[1],
-        against="mmdet, RandomChoiceResize among the scales",
-    )
+        rounds = [[rate_of_loader(*side, workers) for side in sides] for _ in range(args.repeats)]
+        ours, theirs = map(statistics.median, zip(*rounds, strict=True))
+        what = f"{name}, all scales, batches of {BATCH} by {workers} worker{'s' * (workers > 1)}"
+        yield Row(what=what, unit="samples/s", ours=ours, theirs=theirs, against=against)
+    ours, theirs = (statistics.mean(dataset[item]["inputs"].nbytes for item in items[:64]) for dataset, items in sides)
+    what = f"{name}, all scales, pixels of a sample from worker to model"
+    yield Row(what=what, unit="MB", ours=ours / 1e6, theirs=theirs / 1e6, against=against)
 
 
-def batches_per_second(dataset: Any, items: Sequence, workers: int) -> float:
-    """Rate of a data loader once its workers run."""
-    loader = DataLoader(dataset, BATCH, sampler=items, num_workers=workers, collate_fn=pseudo_collate, drop_last=True)
+def rate_of_loader(dataset: Any, items: Sequence, workers: int) -> float:
+    """Samples/s of a data loader once its workers run."""
+    loader = DataLoader(dataset, BATCH, sampler=items, num_workers=workers, collate_fn=pseudo_collate)
     batches = iter(loader)
     for _ in range(workers):  # while they start
         next(batches)
     began = time.perf_counter()
-    count = sum(1 for _ in batches)
+    count = sum(len(batch["inputs"]) for batch in batches)
     return count / (time.perf_counter() - began)
+
+
+@contextmanager
+def no_messages() -> Iterator[None]:
+    """Data sets and sampler stay silent."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -333,10 +340,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def rows(args: argparse.Namespace) -> Iterator[Row]:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    logging.disable(logging.INFO)
     for data in args.data:
         look, config = LOOKS[data], Config.fromfile(CONFIGS / LOOKS[data].config)
-        with TemporaryDirectory() as folder, DefaultScope.overwrite_default_scope("mmdet"):
+        with TemporaryDirectory() as folder, DefaultScope.overwrite_default_scope("mmdet"), no_messages():
             root, count, seed = Path(folder), args.images, args.seed
             write_data(root, real(args.photos, count, seed) if args.photos else generated(look, count, seed), seed)
             chips = chip_dataset(config, root)
