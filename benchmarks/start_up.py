@@ -9,8 +9,9 @@ Processor time of new processes, with their files in the disk cache, so that oth
   SNIPER detector names, one package of mmdetpre after another; numba is not among them, for it is imported when a
   kernel is called.
 * `mim train` of the sample's SNIPER detector against mmdet's own Faster R-CNN and CocoDataset, with the same ResNet-18
-  of quarter width, images, batch size and regions per image, and without worker processes. mim starts the training script twice, once with
-  `-h` to see what options it has. A hook of the benchmark notes the processor time at each step of the run and ends it.
+  of quarter width, images, batch size and regions per image, and without worker processes. mim starts the training
+  script twice, once with `-h` to see what options it has. A hook of the benchmark notes the processor time at each step
+  of the run and ends it. First steps are not alike: Faster R-CNN keeps its wide pyramid and head.
 """
 
 from __future__ import annotations
