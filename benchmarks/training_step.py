@@ -51,6 +51,7 @@ from mmengine.optim import OptimWrapper
 from side_by_side import Row, in_turn, run
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmdetpre.chips.mining import mine_chips
 from mmdetpre.chips.scale import scale_factors, scaled_sizes
@@ -68,6 +69,11 @@ PARTS = ("backbone", "RPN", "RoI head", "targets", "proposals", "NMS", "preproce
 CUSTOM = ("targets", "proposals")
 VIEWS = {"alias", "as_strided", "detach", "expand", "lift_fresh", "permute", "select", "slice", "split", "squeeze", "t"}
 VIEWS |= {"split_with_sizes", "transpose", "unbind", "unsqueeze", "view", "_unsafe_view"}
+
+
+def clock_of(device: str) -> Literal["wall", "cpu"]:
+    """The processor's own time on one thread, which others on the machine change little; of a GPU, the clock's."""
+    return "cpu" if device == "cpu" else "wall"
 
 
 class StepParts:
@@ -180,10 +186,23 @@ def loading_seconds(config: Path, photos: int = 16) -> float:
         return in_turn({"load": partial(load, dataset, records)}, 3, clock="cpu")["load"].median / len(records)
 
 
+def products_per_second(device: str) -> float:
+    """Floating-point operations of a product of square matrices, as the settings of PyTorch have it."""
+    side = 1024 if device == "cpu" else 8192
+    matrix = torch.rand(side, side, device=device)
+
+    def product() -> None:
+        matrix @ matrix
+        if matrix.is_cuda:
+            torch.cuda.synchronize()
+
+    return 2 * side**3 / min(in_turn({"product": product}, 10, clock=clock_of(device))["product"].seconds)
+
+
 def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]:
     """Speed of whole steps, and their shares."""
     gpu = args.device != "cpu"
-    clock: Literal["wall", "cpu"] = "wall" if gpu else "cpu"
+    clock = clock_of(args.device)
     loading = loading_seconds(args.config) if args.depths else 0.0
     for depth in args.depths:
         where = f"R-{depth}, {args.device}"
@@ -191,11 +210,20 @@ def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]
         ours = build_detector(depth, args.device, args.config)
         wrapper = build_optim_wrapper(ours, args.config)
         step = partial(whole_step, ours, chip_batch(args.chips, config=args.config), wrapper)
+        with FlopCounterMode(display=False) as products:  # this step is the warm-up, too
+            step()
+        limit = args.chips * products_per_second(args.device) / products.get_total_flops()
         step = partial(watched, StepParts(ours, wrapper), shares, step)
-        seconds = in_turn({"ours": step}, args.rounds, clock=clock, warm_up=gpu)["ours"].median
+        seconds = in_turn({"ours": step}, args.rounds, clock=clock, warm_up=False)["ours"].median
         del ours, wrapper, step
         rate = args.chips / seconds
-        yield Row(what=f"training step of {args.chips} chips of 512 x 512, {where}", unit="chips/s", ours=rate)
+        yield Row(
+            what=f"training step of {args.chips} chips of 512 x 512, {where}",
+            unit="chips/s",
+            ours=rate,
+            limit=limit,
+            limit_is="its products of convolutions and layers, as one square product",
+        )
 
         theirs = build_detector(depth, args.device, THEIRS)
         wrapper = build_optim_wrapper(theirs, THEIRS)
@@ -210,7 +238,7 @@ def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]
             against=f"mmdet's Faster R-CNN R-{depth} DC5 on 1067 x 800, {args.images} a step",
         )
 
-        spent = {part: statistics.median(share[part] for share in shares[gpu:]) for part in shares[0]}
+        spent = {part: statistics.median(share[part] for share in shares) for part in shares[0]}
         for part in PARTS:
             share = 100 * spent[part] / sum(spent.values())
             bound = MOST_SHARE if part in CUSTOM else None
@@ -270,7 +298,7 @@ def custom_rows(args: argparse.Namespace) -> Iterator[Row]:
     ours, theirs = (custom_code(config, args.device, args.batch) for config in (args.config, THEIRS))
     for name in ours:
         ways: Mapping[str, Callable[[], Any]] = {"ours": ours[name], "theirs": theirs[name]}
-        times = in_turn(ways, args.repeats, clock="wall" if args.device != "cpu" else "cpu")
+        times = in_turn(ways, args.repeats, clock=clock_of(args.device))
         operations = {}
         for way, work in ways.items():
             with Operations() as counted:
@@ -341,8 +369,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depths", type=int, nargs="*", default=[50, 101], help="of the ResNet; none: no whole steps")
     parser.add_argument("--chips", type=int, default=1, help="chips of a step")
     parser.add_argument("--images", type=int, default=1, help="images of a step of the alternative")
-    parser.add_argument("--rounds", type=int, default=2, help="steps of each depth; on a GPU one more, untimed")
-    parser.add_argument("--their-rounds", type=int, default=1, help="steps of the alternative")
+    parser.add_argument("--rounds", type=int, default=2, help="steps of each depth, after an untimed one")
+    parser.add_argument("--their-rounds", type=int, default=1, help="steps of the alternative; on a GPU, one more")
     parser.add_argument("--batch", type=int, default=16, help="chips for the code between the convolutions")
     parser.add_argument("--repeats", type=int, default=5, help="runs of the code between the convolutions")
     parser.add_argument("--drawn-images", type=int, default=20_000, help="images of the drawn annotations")
