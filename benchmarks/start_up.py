@@ -1,7 +1,7 @@
 """Start-up: what importing mmdetpre adds, and what a run takes from `mim train` to the end of its first iteration.
 
     python benchmarks/start_up.py
-    python benchmarks/start_up.py --repeats 1 --no-training      # imports only
+    python benchmarks/start_up.py --parts import types --repeats 1      # without training
 
 Processor time of new processes, with their files in the disk cache, so that other work on the machine counts little.
 
@@ -23,7 +23,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -43,7 +43,7 @@ import json, sys, time
 {first}
 began = time.process_time()
 {then}
-print(json.dumps(time.process_time() - began))
+print(json.dumps({{"all": time.process_time() - began}}))
 """
 
 ADDED = """
@@ -60,7 +60,14 @@ for package in ("mmdetpre", *(f"mmdetpre.{package}" for package in packages)):
             getattr(module, name)
     added[package] = (now := time.process_time()) - began
     began = now
-print(json.dumps(added))
+print(json.dumps(added | {"all": sum(added.values())}))
+"""
+
+EVERY = """
+from mmdetpre import datasets, evaluation, hooks, models, transfer
+for package in (datasets, evaluation, hooks, models, transfer):
+    for name in package.__all__:
+        getattr(package, name)
 """
 
 HOOK = """
@@ -108,7 +115,7 @@ class StartUpMarks(Hook):
 STEPS = ("imports and config", "model and hooks", "data and loops", "first batch", "first step")
 
 
-def in_new_process(script: str, *arguments: str) -> Any:
+def in_new_process(script: str, *arguments: str) -> dict[str, float]:
     """What a script prints as JSON in its last line."""
     command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -134,42 +141,47 @@ def types_named(config: Any) -> set[str]:
     return set().union(*map(types_named, config)) if isinstance(config, list | tuple) else set()
 
 
-def import_rows(repeats: int) -> Iterator[Row]:
-    from mmengine.config import Config
+def medians(ways: dict[str, Callable[[], dict[str, float]]], repeats: int) -> dict[str, dict[str, float]]:
+    """Median of each of the times that each way returns."""
+    values: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    runs = {name: lambda name=name, way=way: values[name].append(way()) for name, way in ways.items()}
+    in_turn(runs, repeats, warm_up=False)
+    return {name: {key: median(one[key] for one in found) for key in found[0]} for name, found in values.items()}
 
+
+def import_rows(repeats: int) -> Iterator[Row]:
     hosts = "import mmcv, mmengine"
     ways = {
         "hosts": partial(in_new_process, IMPORT.format(first="", then=hosts)),
         "ours": partial(in_new_process, IMPORT.format(first=f"{hosts}, mmcv.ops", then="import mmdetpre")),
     }
-    names = sorted(types_named(Config.fromfile(OURS, import_custom_modules=False).to_dict()))
-    every = [
-        "from mmdetpre import datasets, evaluation, hooks, models, transfer",
-        "for package in (datasets, evaluation, hooks, models, transfer):",
-        "    [getattr(package, name) for name in package.__all__]",
-    ]
-    toolboxes = "import mmdet.models, mmdet.datasets, mmdet.evaluation, mmseg.datasets, mmpretrain.datasets"
-    ways["added"] = partial(in_new_process, ADDED, json.dumps([names, PACKAGES]))
-    ways["every"] = partial(in_new_process, IMPORT.format(first=toolboxes, then="\n".join(every)))
-    values: dict[str, list[Any]] = {name: [] for name in ways}
-    runs = {name: lambda name=name, way=way: values[name].append(way()) for name, way in ways.items()}
-    in_turn(runs, repeats, warm_up=False)
-    added = {package: median(one[package] for one in values["added"]) for package in values["added"][0]}
+    seconds = medians(ways, repeats)
     yield Row(
         what="import mmdetpre, added to mmengine and mmcv",
         unit="s (CPU)",
-        ours=median(values["ours"]),
-        theirs=median(values["hosts"]),
+        ours=seconds["ours"]["all"],
+        theirs=seconds["hosts"]["all"],
         against="import mmengine, mmcv (torch above all)",
         bound=0.5,
     )
-    for package, seconds in added.items():
-        yield Row(what=f"{package}: what a SNIPER config needs, beside mmdet", unit="s (CPU)", ours=seconds)
-    total = median(sum(one.values()) for one in values["added"])
+
+
+def type_rows(repeats: int) -> Iterator[Row]:
+    from mmengine.config import Config
+
+    names = sorted(types_named(Config.fromfile(OURS, import_custom_modules=False).to_dict()))
+    toolboxes = "import mmdet.models, mmdet.datasets, mmdet.evaluation, mmseg.datasets, mmpretrain.datasets"
+    ways = {
+        "named": partial(in_new_process, ADDED, json.dumps([names, PACKAGES])),
+        "every": partial(in_new_process, IMPORT.format(first=toolboxes, then=EVERY)),
+    }
+    seconds = medians(ways, repeats)
+    total = seconds["named"].pop("all")
+    for package, added in seconds["named"].items():
+        yield Row(what=f"{package}: what a SNIPER config needs, beside mmdet", unit="s (CPU)", ours=added)
     yield Row(what=f"all of these: {len(names)} types added to mmdet's", unit="s (CPU)", ours=total, bound=0.5)
-    yield Row(
-        what="every type of every package, beside the three toolboxes", unit="s (CPU)", ours=median(values["every"])
-    )
+    what = "every type of every package, beside the three toolboxes"
+    yield Row(what=what, unit="s (CPU)", ours=seconds["every"]["all"])
 
 
 def configs_of_both(folder: Path) -> tuple[Config, Config]:
@@ -247,15 +259,21 @@ def training_rows(repeats: int) -> Iterator[Row]:
         yield Row(what=what, unit="s (CPU)", ours=times["ours"][step], theirs=pair[0], against=pair[1])
 
 
+PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "import": import_rows,
+    "types": type_rows,
+    "training": training_rows,
+}
+
+
 def rows(args: argparse.Namespace) -> Iterator[Row]:
-    yield from import_rows(args.repeats)
-    if args.training:
-        yield from training_rows(args.repeats)
+    for part in args.parts:
+        yield from PARTS[part](args.repeats)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
     parser.add_argument("--repeats", type=int, default=3, help="of each process (default: 3)")
-    parser.add_argument("--no-training", dest="training", action="store_false", help="leave `mim train` out")
 
 
 if __name__ == "__main__":
