@@ -12,8 +12,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Threads that wait must not spin: on shared cores they take the time of those that work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # The suite runs on the CPU everywhere: mmengine would move models to any GPU that torch sees, where mmcv may have no
-# operators and results differ in the last digits. MMDETPRE_TEST_GPU=1 leaves the GPU visible. torch looks once, so this
-# stands before its import; the tools that tests start inherit it.
+# operators and results differ in the last digits. MMDETPRE_TEST_GPU=1 leaves the GPU visible, and the tests that take
+# `device` run there. torch looks once, so this stands before its import; the tools that tests start inherit it.
 if os.environ.get("MMDETPRE_TEST_GPU") != "1":
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
@@ -39,6 +39,12 @@ def _default_scope() -> Iterator[None]:
     yield
     DefaultScope._instance_dict.clear()
     DefaultScope._instance_dict.update(before)
+
+
+@pytest.fixture(scope="session")
+def device() -> str:
+    """Where detectors are tested: on the GPU with MMDETPRE_TEST_GPU=1, else on the CPU."""
+    return "cuda" if os.environ.get("MMDETPRE_TEST_GPU") == "1" else "cpu"
 
 
 @pytest.fixture(scope="session")

@@ -43,8 +43,8 @@ def checkpoint(config, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def detector(config, checkpoint) -> MultiScaleDetector:
-    return MultiScaleDetector(config, checkpoint, device="cpu")
+def detector(config, checkpoint, device) -> MultiScaleDetector:
+    return MultiScaleDetector(config, checkpoint, device=device)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_it_is_the_config_of_tta(detector, config):
     assert "module" not in config.tta_model  # the config is left as it was
 
 
-def test_scales_serve_a_config_without_tta(config, checkpoint, photos, detector):
+def test_scales_serve_a_config_without_tta(config, checkpoint, photos, detector, device):
     plain = config.copy()
     for key in ("tta_model", "tta_pipeline"):
         plain._cfg_dict.pop(key)
@@ -87,7 +87,7 @@ def test_scales_serve_a_config_without_tta(config, checkpoint, photos, detector)
         MultiScaleDetector(plain, checkpoint, device="cpu")
     ranges = config.tta_model.test_ranges
     same_scales = MultiScaleDetector(
-        plain, checkpoint, scales=[(192, 256), (120, 128)], test_ranges=ranges, device="cpu"
+        plain, checkpoint, scales=[(192, 256), (120, 128)], test_ranges=ranges, device=device
     )
     same(same_scales.detect(photos[0]), detector.detect(photos[0]))
 

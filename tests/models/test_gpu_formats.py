@@ -16,12 +16,12 @@ from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 
 @pytest.fixture
 def amp_without_gpu(monkeypatch) -> None:
-    """``AmpOptimWrapper`` wants a GPU; without one its autocast works on the CPU, and its scaling of losses rests."""
+    """``AmpOptimWrapper`` wants a GPU, but its autocast works on the CPU too, where its scaling of losses rests."""
     monkeypatch.setattr("mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available", lambda: True)
 
 
 @pytest.fixture
-def model_and_batch(sample_config):
+def model_and_batch(sample_config, device):
     """The detector with a narrow ResNet-50, and two chips."""
     dcn = dict(type="mmdetpre.DCN", deform_groups=2)
     cfg = sample_config(model__train_cfg__rpn_proposal__max_per_img=8, model__train_cfg__rcnn__num_rois=8)
@@ -33,7 +33,9 @@ def model_and_batch(sample_config):
     model.init_weights()
     data = cfg.train_dataloader.dataset
     dataset = ChipDataset(data.dataset, data.chips, data.pipeline)
-    return model.train(), pseudo_collate([dataset[record] for record in list(ChipMiningSampler(dataset, seed=0))[:2]])
+    return model.to(device).train(), pseudo_collate(
+        [dataset[record] for record in list(ChipMiningSampler(dataset, seed=0))[:2]]
+    )
 
 
 def test_channels_last_gives_the_same_losses(model_and_batch):

@@ -64,12 +64,12 @@ def sniper(sample_config):
     return cfg
 
 
-def built(model, **options):
+def built(model, device, **options):
     init_default_scope("mmdet")
     torch.manual_seed(0)
     tta = MultiScaleTTA(model, **options).eval()
     tta.module.init_weights()
-    return tta
+    return tta.to(device)
 
 
 def pipeline(flips=()):
@@ -94,14 +94,14 @@ def views_of(photos, flips=()):
 
 def detected(tta, data):
     with torch.no_grad():
-        return tta.test_step(copy.deepcopy(data))
+        return [sample.cpu() for sample in tta.test_step(copy.deepcopy(data))]
 
 
 def alone(model, data, view):
     """Detections of one view by the detector itself."""
     batch = dict(inputs=data["inputs"][view], data_samples=data["data_samples"][view])
     with torch.no_grad():
-        return [sample.pred_instances for sample in model.test_step(copy.deepcopy(batch))]
+        return [sample.pred_instances.cpu() for sample in model.test_step(copy.deepcopy(batch))]
 
 
 def merged_by_hand(parts, ranges, limit):
@@ -134,8 +134,8 @@ def assert_same_rows(found, expected):
     np.testing.assert_allclose(np.sort(found[:, 4]), np.sort(expected[:, 4]), atol=1e-5)
 
 
-def test_sniper_equals_the_steps_by_hand(sample_config, photos):
-    tta = built(sniper(sample_config), test_ranges=RANGES)
+def test_sniper_equals_the_steps_by_hand(sample_config, photos, device):
+    tta = built(sniper(sample_config), device, test_ranges=RANGES)
     data = views_of(photos[:1])
     parts = [alone(tta.module, data, view)[0] for view in range(2)]
     regions = 100  # of the RPN; nothing is suppressed inside a scale, and every class of a region may count
@@ -146,8 +146,10 @@ def test_sniper_equals_the_steps_by_hand(sample_config, photos):
 
 
 @pytest.mark.parametrize("reference", [None, 128])
-def test_retinanet_equals_the_steps_by_hand(photos, reference):
-    tta = built(ConfigDict(copy.deepcopy(RETINANET)), test_ranges=RANGES, max_per_img=40, range_reference=reference)
+def test_retinanet_equals_the_steps_by_hand(photos, reference, device):
+    tta = built(
+        ConfigDict(copy.deepcopy(RETINANET)), device, test_ranges=RANGES, max_per_img=40, range_reference=reference
+    )
     data = views_of(photos[:1])
     parts = [alone(tta.module, data, view)[0] for view in range(2)]
     assert all(0 < len(part) <= 50 for part in parts)  # its own suppression stays
@@ -157,8 +159,8 @@ def test_retinanet_equals_the_steps_by_hand(photos, reference):
     assert_same_rows(rows_of(sample), merged_by_hand(parts, ranges, 40))
 
 
-def test_proposals_are_merged_by_hard_nms(photos):
-    tta = built(ConfigDict(copy.deepcopy(RPN)), merge=dict(type="nms", iou_threshold=0.7), max_per_img=900)
+def test_proposals_are_merged_by_hard_nms(photos, device):
+    tta = built(ConfigDict(copy.deepcopy(RPN)), device, merge=dict(type="nms", iou_threshold=0.7), max_per_img=900)
     data = views_of(photos[:1])
     found = InstanceData.cat([alone(tta.module, data, view)[0] for view in range(2)])
     _, keep = nms(found.bboxes, found.scores, iou_threshold=0.7)
@@ -171,8 +173,10 @@ def test_proposals_are_merged_by_hard_nms(photos):
 
 
 @pytest.mark.parametrize("name", ["sniper", "retinanet"])
-def test_a_batch_is_its_images_one_by_one(sample_config, photos, name):
-    tta = built(sniper(sample_config) if name == "sniper" else ConfigDict(copy.deepcopy(RETINANET)), test_ranges=RANGES)
+def test_a_batch_is_its_images_one_by_one(sample_config, photos, name, device):
+    tta = built(
+        sniper(sample_config) if name == "sniper" else ConfigDict(copy.deepcopy(RETINANET)), device, test_ranges=RANGES
+    )
     batches = []
     step = tta.module.test_step
     tta.module.test_step = lambda data: (batches.append(len(data["inputs"])), step(data))[1]
@@ -261,9 +265,9 @@ def test_settings_out_of_range(options, message):
         MultiScaleTTA(Recorded(None), **options)
 
 
-def test_test_cfg_of_the_detector_can_be_changed():
+def test_test_cfg_of_the_detector_can_be_changed(device):
     model = ConfigDict(copy.deepcopy(RETINANET))
-    tta = built(model, module_test_cfg=dict(score_thr=0.7, nms=dict(iou_threshold=0.9)))
+    tta = built(model, device, module_test_cfg=dict(score_thr=0.7, nms=dict(iou_threshold=0.9)))
     assert (tta.module.test_cfg.score_thr, tta.module.test_cfg.nms.iou_threshold) == (0.7, 0.9)
     assert tta.module.test_cfg.nms_pre == 300 and model.test_cfg.score_thr == 0.3
 

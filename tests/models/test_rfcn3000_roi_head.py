@@ -29,12 +29,12 @@ def model_config(repository):
     return make
 
 
-def build(model_cfg):
+def build(model_cfg, device="cpu"):
     init_default_scope("mmdet")
     torch.manual_seed(0)
     model = MODELS.build(model_cfg)
     model.init_weights()
-    return model
+    return model.to(device)
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def total(losses):
 
 @pytest.mark.parametrize("fine_head", [None, DENSE], ids=["pool_first", "dense"])
 @pytest.mark.parametrize("super_classes", [None, THREE], ids=["K=1", "K=3"])
-def test_every_parameter_learns(model_config, chips, super_classes, fine_head):
+def test_every_parameter_learns(model_config, chips, super_classes, fine_head, device):
     options = dict(super_classes=super_classes) | (dict(fine_head=fine_head) if fine_head else {})
-    model = build(model_config(**options)).train()
+    model = build(model_config(**options), device).train()
     data = chips(model, 8)
     for block in model.backbone.modules():  # a zero-initialised residual branch passes no gradient on
         if getattr(block, "norm2_name", None):
@@ -79,8 +79,8 @@ def test_every_parameter_learns(model_config, chips, super_classes, fine_head):
 
 
 @pytest.mark.parametrize("fine_head", [None, DENSE], ids=["pool_first", "dense"])
-def test_chips_without_objects_still_give_every_parameter_a_gradient(model_config, chips, fine_head):
-    model = build(model_config(**(dict(fine_head=fine_head) if fine_head else {}))).train()
+def test_chips_without_objects_still_give_every_parameter_a_gradient(model_config, chips, fine_head, device):
+    model = build(model_config(**(dict(fine_head=fine_head) if fine_head else {})), device).train()
     data = chips(model, 2)
     for sample in data["data_samples"]:
         sample.gt_instances = sample.gt_instances[:0]
@@ -92,8 +92,8 @@ def test_chips_without_objects_still_give_every_parameter_a_gradient(model_confi
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
 
 
-def test_range_that_no_proposal_meets_gives_every_parameter_a_gradient(model_config, chips):
-    model = build(model_config()).train()
+def test_range_that_no_proposal_meets_gives_every_parameter_a_gradient(model_config, chips, device):
+    model = build(model_config(), device).train()
     data = chips(model, 2)
     for sample in data["data_samples"]:
         sample.set_metainfo(dict(valid_range=(5000.0, 6000.0)))
@@ -206,8 +206,8 @@ def test_another_nms_is_refused(model_config):
 
 
 @pytest.mark.slow
-def test_eight_chips_can_be_learned_by_heart(model_config, chips):
-    model = build(model_config(super_classes=THREE)).train()
+def test_eight_chips_can_be_learned_by_heart(model_config, chips, device):
+    model = build(model_config(super_classes=THREE), device).train()
     data = chips(model, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     history = []
@@ -223,17 +223,17 @@ def test_eight_chips_can_be_learned_by_heart(model_config, chips):
     assert history[-1]["loss_fine"] < 0.3 * max(h["loss_fine"] for h in history)
 
 
-def test_mixed_precision_gives_float32_losses(model_config, chips):
-    model = build(model_config()).train()
+def test_mixed_precision_gives_float32_losses(model_config, chips, device):
+    model = build(model_config(), device).train()
     data = chips(model, 2)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device, dtype=torch.bfloat16):
         losses = model.loss(data["inputs"], data["data_samples"])
     total(losses).backward()
     assert all(value.dtype == torch.float32 and torch.isfinite(value) for value in losses.values())
 
 
-def test_whole_detector_predicts(model_config, chips):
-    model = build(model_config(super_classes=THREE)).eval()
+def test_whole_detector_predicts(model_config, chips, device):
+    model = build(model_config(super_classes=THREE), device).eval()
     data = chips(model, 2)
     with torch.no_grad():
         results = model.predict(data["inputs"], data["data_samples"], rescale=False)

@@ -10,12 +10,12 @@ from mmengine.registry import init_default_scope
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 
 
-def build(model_cfg):
+def build(model_cfg, device="cpu"):
     init_default_scope("mmdet")
     torch.manual_seed(0)
     model = MODELS.build(model_cfg)
     model.init_weights()
-    return model
+    return model.to(device)
 
 
 def chips(cfg, count):
@@ -30,9 +30,9 @@ def total(losses):
     return sum(value for name, value in losses.items() if "loss" in name)
 
 
-def test_every_trainable_parameter_learns(sample_config):
+def test_every_trainable_parameter_learns(sample_config, device):
     cfg = sample_config(model__backbone__frozen_stages=1)
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 8), True)
     for block in model.backbone.modules():  # a zero-initialised residual branch passes no gradient on
         if getattr(block, "norm2_name", None):
@@ -49,9 +49,9 @@ def test_every_trainable_parameter_learns(sample_config):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-def test_frozen_stages_keep_their_statistics_and_others_move(sample_config):
+def test_frozen_stages_keep_their_statistics_and_others_move(sample_config, device):
     cfg = sample_config(model__backbone__frozen_stages=1)
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     before = {name: b.clone() for name, b in model.named_buffers() if name.endswith("running_mean")}
     with torch.no_grad():
         model.loss(*model.data_preprocessor(chips(cfg, 4), True).values())
@@ -62,9 +62,9 @@ def test_frozen_stages_keep_their_statistics_and_others_move(sample_config):
 
 
 @pytest.mark.slow
-def test_eight_chips_can_be_learned_by_heart(sample_config):
+def test_eight_chips_can_be_learned_by_heart(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 8), True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     history = []
@@ -79,9 +79,9 @@ def test_eight_chips_can_be_learned_by_heart(sample_config):
     assert history[-1]["loss_cls"] < 0.35 * history[0]["loss_cls"]
 
 
-def test_chips_without_boxes_give_finite_losses(sample_config):
+def test_chips_without_boxes_give_finite_losses(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 2), True)
     for sample in data["data_samples"]:
         sample.gt_instances = sample.gt_instances[:0]
@@ -92,9 +92,9 @@ def test_chips_without_boxes_give_finite_losses(sample_config):
     total(losses).backward()
 
 
-def test_range_that_no_proposal_meets_gives_finite_losses(sample_config):
+def test_range_that_no_proposal_meets_gives_finite_losses(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 2), True)
     for sample in data["data_samples"]:
         sample.set_metainfo(dict(valid_range=(5000.0, 6000.0)))
@@ -105,14 +105,14 @@ def test_range_that_no_proposal_meets_gives_finite_losses(sample_config):
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
 
-def test_mixed_precision_gives_nearly_the_same_rpn_loss(sample_config):
+def test_mixed_precision_gives_nearly_the_same_rpn_loss(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 4), True)
     losses = []
     for enabled in (False, True):
         torch.manual_seed(0)  # the same anchors are sampled
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=enabled):
             losses.append(model.loss(data["inputs"], data["data_samples"]))
     full, mixed = losses
     total(mixed).backward()
@@ -120,9 +120,9 @@ def test_mixed_precision_gives_nearly_the_same_rpn_loss(sample_config):
     assert all(value.dtype == torch.float32 and torch.isfinite(value) for value in mixed.values())
 
 
-def test_proposals_obey_the_valid_range_only_in_training(sample_config):
+def test_proposals_obey_the_valid_range_only_in_training(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model)
+    model = build(cfg.model, device)
     data = model.data_preprocessor(chips(cfg, 2), True)
     for sample in data["data_samples"]:
         sample.set_metainfo(dict(valid_range=(20.0, 40.0)))
@@ -140,10 +140,10 @@ def test_proposals_obey_the_valid_range_only_in_training(sample_config):
     assert not ((sides() >= 20) & (sides() < 40)).all()
 
 
-def test_a_proposal_of_the_whole_chip_is_in_an_open_range(sample_config):
+def test_a_proposal_of_the_whole_chip_is_in_an_open_range(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model).train()
-    anchor = torch.tensor([[0.0, 0.0, 128.0, 128.0]])
+    model = build(cfg.model, device).train()
+    anchor = torch.tensor([[0.0, 0.0, 128.0, 128.0]], device=device)
     model.rpn_head.prior_generator.grid_priors = lambda *args, **kwargs: [anchor]
     meta = dict(img_shape=(128, 128), valid_range=(60.0, 128.0))
     maps = [torch.zeros(1, 2, 1, 1)], [torch.zeros(1, 4, 1, 1)]
@@ -151,17 +151,17 @@ def test_a_proposal_of_the_whole_chip_is_in_an_open_range(sample_config):
     assert proposals.bboxes.tolist() == anchor.tolist()
 
 
-def test_another_nms_of_proposals_is_refused(sample_config):
+def test_another_nms_of_proposals_is_refused(sample_config, device):
     cfg = sample_config(model__train_cfg__rpn_proposal__nms__type="soft_nms")
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 1), True)
     with pytest.raises(ValueError, match="soft_nms"):
         model.loss(data["inputs"], data["data_samples"])
 
 
-def test_whole_images_as_training_samples_are_refused(sample_config):
+def test_whole_images_as_training_samples_are_refused(sample_config, device):
     cfg = sample_config()
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(cfg, 1), True)
     data["data_samples"][0].pop("valid_range")
     with pytest.raises(KeyError, match="mmdetpre.ChipDataset"):
@@ -194,12 +194,12 @@ def test_fine_tuning_takes_the_backbone_and_begins_the_heads_anew(sample_config,
 
 
 @pytest.mark.slow
-def test_deformable_resnet_runs_forward_and_backward(repository, sample_config):
+def test_deformable_resnet_runs_forward_and_backward(repository, sample_config, device):
     cfg = Config.fromfile(repository / "configs" / "det" / "sniper_openimages.py")
     cfg.model.backbone.update(depth=50, init_cfg=None)
     cfg.model.roi_head.bbox_head.update(num_classes=8, fc_out_channels=64)
     cfg.model.data_preprocessor.batch_augments[0].size = (128, 128)
-    model = build(cfg.model).train()
+    model = build(cfg.model, device).train()
     data = model.data_preprocessor(chips(sample_config(), 2), True)
     total(model.loss(data["inputs"], data["data_samples"])).backward()
     offsets = [p for name, p in model.named_parameters() if "conv_offset" in name]
