@@ -333,7 +333,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="least number of rounds; the median counts")
     parser.add_argument("--seconds", type=float, default=1.0, help="least time in all of each way of a scale")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="workers of the data loader rows")
-    parser.add_argument("--loader-samples", type=int, default=192, help="samples per run of the data loader rows")
+    parser.add_argument("--loader-samples", type=int, default=128, help="samples per run of the data loader rows")
     parser.add_argument("--seed", type=int, default=0)
 
 
