@@ -23,7 +23,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -141,7 +141,7 @@ def types_named(config: Any) -> set[str]:
     return set().union(*map(types_named, config)) if isinstance(config, list | tuple) else set()
 
 
-def medians(ways: dict[str, Callable[[], dict[str, float]]], repeats: int) -> dict[str, dict[str, float]]:
+def medians(ways: Mapping[str, Callable[[], dict[str, float]]], repeats: int) -> dict[str, dict[str, float]]:
     """Median of each of the times that each way returns."""
     values: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     runs = {name: lambda name=name, way=way: values[name].append(way()) for name, way in ways.items()}
