@@ -60,16 +60,17 @@ class ChipRPNHead(RPNHead):
             anchors, batch_gt_instances, batch_gt_instances_ignore, batch_img_metas[0]["batch_input_shape"]
         )
         cfg = self.train_cfg
-        labels, pos_index, pos_mask = sample_anchors(labels, cfg.num_samples, cfg.pos_fraction)
+        index, labels, positives = sample_anchors(labels, cfg.num_samples, cfg.pos_fraction)
 
         # Class 0 is foreground, class 1 background: mmdet's order.
         weights = (labels >= 0).float()
         loss_cls = self.loss_cls(
-            scores.flatten(0, 1),
+            scores.gather(1, index[..., None].expand(-1, -1, 2)).flatten(0, 1),
             (labels != 1).long().flatten(),
             weights.flatten(),
             avg_factor=weights.sum().clamp(min=1.0),
         )
+        pos_index, pos_mask = index[:, :positives], labels[:, :positives] == 1
         pos_anchors = anchors[pos_index]
         pos_deltas = deltas.gather(1, pos_index[..., None].expand(-1, -1, 4))
         pos_gt = gt.gather(1, matched.gather(1, pos_index)[..., None].expand(-1, -1, 4))

@@ -57,15 +57,15 @@ def label_anchors(
     return positive.to(torch.int8).masked_fill_(unlabelled, -1), matched
 
 
-def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
+def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) -> tuple[Tensor, Tensor, int]:
     """Draws up to ``num`` labelled anchors per chip, positives first but at most ``pos_fraction`` of them.
 
     Args:
         labels: (B, A) int8 of :func:`label_anchors`.
 
     Returns:
-        Sampled labels (B, A), -1 where not drawn; indices (B, P) of the drawn positives, padded; their mask (B, P).
-        Uses torch's global generator and no host synchronisation.
+        Indices (B, P + N) of anchors, their labels (B, P + N) int8, -1 where none was drawn, and P: the first P are
+        positives. Uses torch's global generator and no host synchronisation.
     """
     keys = torch.rand(labels.shape, device=labels.device)
     max_pos = min(int(num * pos_fraction), labels.shape[1])
@@ -74,8 +74,5 @@ def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) ->
     neg_key, neg_index = keys.masked_fill(labels != 0, -1.0).topk(min(num, labels.shape[1]), dim=1)
     quota = num - pos_mask.sum(dim=1, keepdim=True)
     neg_mask = (neg_key >= 0) & (torch.arange(neg_index.shape[1], device=labels.device) < quota)
-    sampled = torch.full_like(labels, -1)
-    sampled.scatter_(1, neg_index, torch.where(neg_mask, 0, -1).to(labels.dtype))
-    # Negatives beyond the quota wrote -1 only over -1; positives are other anchors, except for padding entries.
-    drawn = torch.zeros_like(labels, dtype=torch.bool).scatter_(1, pos_index, pos_mask)
-    return torch.where(drawn, torch.ones_like(sampled), sampled), pos_index, pos_mask
+    index, drawn = torch.cat([pos_index, neg_index], dim=1), torch.cat([pos_mask, neg_mask], dim=1)
+    return index, labels.gather(1, index).masked_fill_(~drawn, -1), max_pos
