@@ -52,7 +52,7 @@ print("mmcv", mmcv.__version__, "for CUDA", version(), "on", torch.cuda.get_devi
 }
 
 prepare() {
-    "$PYTHON" benchmarks/gpu_wheels.py ${HAVE:+--have "$HAVE"}
+    "$PYTHON" benchmarks/gpu_packages.py ${HAVE:+--have "$HAVE"}
 }
 
 # Wheels of gpu_wheels/ whose package the machine lacks; setuptools always, for mmcv's build needs an older one.

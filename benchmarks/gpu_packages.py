@@ -1,7 +1,7 @@
 """Fetches what a GPU machine without network lacks: wheels of the locked versions, and mmcv's source to build there.
 
-    python benchmarks/gpu_wheels.py                        # all but torch, torchvision and NumPy
-    python benchmarks/gpu_wheels.py --have pip_list.txt    # all but what `pip list --format=freeze` printed there
+    python benchmarks/gpu_packages.py                        # all but torch, torchvision and NumPy
+    python benchmarks/gpu_packages.py --have pip_list.txt    # all but what `pip list --format=freeze` printed there
 
 The packages are those that the tests of the detectors and ``gpu.py`` import, directly or not, as this environment
 declares them; OpenCV is the one without windows. Says how large each file is.
