@@ -40,10 +40,10 @@ def test_anchors(device):
     labels = found[0].cpu()
     assert (labels != expected[0]).float().mean() < 1e-3 and set(labels.unique().tolist()) == {-1, 0, 1}
     assert (found[1].cpu() != expected[1])[labels == 1].float().mean() < 1e-2
-    sampled, index, mask = sample_anchors(found[0], 256, 0.5)
-    assert sampled.device.type == index.device.type == mask.device.type == torch.device(device).type
-    assert ((sampled >= 0).sum(dim=1) == 256).all()
-    assert (found[0].gather(1, index)[mask] == 1).all()
+    index, drawn, _ = sample_anchors(found[0], 256, 0.5)
+    assert index.device.type == drawn.device.type == torch.device(device).type
+    assert ((drawn >= 0).sum(dim=1) == 256).all()
+    assert (found[0].gather(1, index) == drawn)[drawn >= 0].all()
 
 
 def test_regions(device):
