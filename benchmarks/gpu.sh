@@ -29,6 +29,7 @@ MMCV=mmcv-2.1.0
 mkdir -p "$OUT" "$WORK"
 OUT="$(cd "$OUT" && pwd)"
 export PYTHONPATH="$SITE:$ROOT${PYTHONPATH:+:$PYTHONPATH}" # our packages before the machine's own
+export PATH="$SITE/bin:$PATH" # ninja
 
 fail() { printf 'gpu.sh: %s\n' "$1" >&2; exit 1; }
 

@@ -80,7 +80,7 @@ def ways(config: Path, depth: int, shrink: float, device: str) -> dict[str, Way]
     loading, views = cfg.tta_pipeline
     for resize in views.transforms[0]:
         resize.scale = shrunk(resize.scale, shrink)
-    detector = build_detector(depth, config=config)
+    detector = build_detector(depth, device, config)
     ours = MODELS.build(ConfigDict(cfg.tta_model, module=cfg.model))
     ours.module.load_state_dict(detector.state_dict(), assign=True)
     theirs = MODELS.build(ConfigDict(type="DetTTAModel", tta_cfg=MMDET_MERGE, module=detector))
