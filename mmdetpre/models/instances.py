@@ -21,8 +21,9 @@ def boxes_of(instances: InstanceData) -> Tensor:
 
 def group_of(instances: InstanceData) -> Tensor:
     """Mask (n,) of the instances that are crowds; none is where the data set does not tell."""
-    groups = instances.get("group_of")
-    return instances.bboxes.new_zeros(len(instances), dtype=torch.bool) if groups is None else groups
+    if (groups := instances.get("group_of")) is not None:
+        return groups
+    return torch.zeros(len(instances), dtype=torch.bool, device=instances.bboxes.device)
 
 
 def large_enough(boxes: Tensor, min_side: float) -> Tensor:

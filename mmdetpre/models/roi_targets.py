@@ -29,7 +29,7 @@ class RoITargets(NamedTuple):
 
 
 def add_gt_to_proposals(
-    proposals: Tensor, gt: Tensor, area_range: tuple[Tensor, Tensor], num_rois: int
+    proposals: Tensor, gt: Tensor, area_limits: tuple[Tensor, Tensor], num_rois: int
 ) -> tuple[Tensor, Tensor]:
     """Proposals plus the ground truth whose area lies in the chip's valid range, ground truth last.
 
@@ -38,13 +38,13 @@ def add_gt_to_proposals(
     Args:
         proposals: (B, P, 4) xyxy in chip pixels, best first; zeros are none.
         gt: (B, G, 4); zeros are none.
-        area_range: Smallest and largest area, each (B, 1), in square pixels of the chip.
+        area_limits: Smallest and largest area, each (B, 1), in square pixels of the chip.
         num_rois: Places R of each chip; all P + G if these are fewer.
 
     Returns:
         Regions (B, R, 4), and a mask (B, R) of the places that are taken: the first ones.
     """
-    area, (low, high) = areas(gt), area_range
+    area, (low, high) = areas(gt), area_limits
     taken = (area >= low) & (area <= high) & (area > 0)
     taken &= taken.cumsum(dim=1) <= num_rois
     rank = torch.arange(proposals.shape[1], device=gt.device)
@@ -127,8 +127,8 @@ def batch_targets(
     invalid = (torch.arange(labels.shape[1], device=labels.device) >= gt.shape[1]).expand_as(labels)
     gt, groups = torch.cat([gt, out_of_range * ~group], dim=1), out_of_range * group
     gt = gt * large_enough(gt, cfg.min_gt_side)[..., None]
-    areas_to_learn = area_range([s.metainfo for s in samples], gt.device)
-    rois, taken = add_gt_to_proposals(pad(proposals), gt, areas_to_learn, cfg.num_rois)
+    area_limits = area_range([s.metainfo for s in samples], gt.device)
+    rois, taken = add_gt_to_proposals(pad(proposals), gt, area_limits, cfg.num_rois)
     rois[..., 2:] += _FILLER * ~taken[..., None]  # no side of 0: its logarithm is a target, of weight 0
     targets = assign_rois(
         rois,
