@@ -86,16 +86,14 @@ build() {
     [ "$PYTHON" != "$ROOT/.venv/bin/python" ] || fail "in .venv: $(tail -n 1 "$WORK/missing.txt"). Run FORCE_CUDA=1 make setup"
     "$PYTHON" -c 'import torch; assert torch.cuda.is_available()' || fail "torch sees no GPU with $PYTHON"
     [ -d gpu_wheels ] || fail "there is no gpu_wheels/: run 'benchmarks/gpu.sh prepare' where there is network"
-    local wheels tag ready
+    local wheels ready
     mapfile -t wheels < <(missing_wheels)
     echo "Installing ${#wheels[@]} packages into $SITE"
     [ "${#wheels[@]}" = 0 ] || install "${wheels[@]}"
-    tag="$("$PYTHON" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
-    for ready in gpu_wheels/"$MMCV"-"$tag"-*.whl "$WORK/$MMCV"/dist/*.whl; do
+    for ready in gpu_wheels/"$MMCV"-*.whl "$WORK/$MMCV"/dist/*.whl; do
         [ -f "$ready" ] || continue
-        install "$ready"
-        if operators_for_gpu; then return; fi
-        echo "$ready was built for another torch or GPU"
+        if install "$ready" && operators_for_gpu; then return; fi
+        echo "$ready does not fit: it was built for another Python, torch or GPU"
     done
     [ -d "$WORK/$MMCV" ] || tar -xzf "gpu_wheels/$MMCV.tar.gz" -C "$WORK"
     echo "Compiling mmcv's operators: about five minutes on 16 cores"
