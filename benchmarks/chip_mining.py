@@ -71,7 +71,7 @@ def calls(images: int, repeats: int) -> Iterator[Row]:
         }
         times = in_turn(ways, repeats)
         chips, expected = len(times["kernel"].result), times["numpy"].result
-        if chips != sum(map(len, times["call"].result)) or abs(chips - expected) > 0.02 * expected:
+        if chips != sum(map(len, times["call"].result)) or abs(chips - expected) > 3 + 0.02 * expected:
             raise RuntimeError(f"{count} boxes: {chips} chips in all, the cover in NumPy takes {expected}")
         kernel, call, numpy = (1e6 * times[name].median / images for name in ways)
         what, against = (

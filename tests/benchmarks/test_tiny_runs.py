@@ -1,0 +1,44 @@
+"""Every benchmark runs through, on tiny inputs, and its comparisons of results hold."""
+
+import argparse
+import importlib
+
+import bench
+import pytest
+
+TINY = {
+    "chip_mining": "--images 300 --calls 3 --repeats 1 --cores 2",
+    "negative_mining": "--images 20 --proposals 50 --repeats 1",
+    "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1 --loader-samples 16",
+    "training_step": "--depths --batch 1 --drawn-images 100 --repeats 1",
+    "inference": "--config configs/det/sniper_openimages_sample.py --depth 18 --shrink 1 --repeats 1",
+    "annotations": "--rows 0 --mmdet-rows 1000 --repeats 1",
+    "multi_scale_merge": "--classes 20 --repeats 1",
+    "voc_ap": "--images 20 --repeats 1",
+    "trimap": "--images 1 --repeats 1",
+    "boundary_iou": "--images 1 --repeats 1",
+    "regularisation_sweep": "--sizes 100x16x3 --repeats 1",
+    "nearest_neighbours": "--images 200 --dims 32 --repeats 1",
+    "pair_search": "--images 300 --dims 32 --pairs 20 --repeats 1",
+    "kmeans_sweep": "--images 200 --dims 16 --k 5 10 --repeats 1 --threads 1",
+    "tsne_map": "--images 60 --dims 64 --repeats 1 --cores 1",
+    "mask_out_batches": "--depth 18 --size 96 --stride 36 --batch-sizes 2 --repeats 1 --threads 1",
+    "backbone_loading": "--depth 18 --repeats 1",
+    "start_up": "--parts import --repeats 1",
+}
+
+
+def test_all_are_tried():
+    assert set(TINY) == set(bench.BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_runs_on_tiny_input(name, monkeypatch, repository):
+    monkeypatch.chdir(repository)
+    module = importlib.import_module(name)
+    if hasattr(module, "alone"):  # a new process would import everything again
+        monkeypatch.setattr(module, "alone", lambda work, *args: work(*args))
+    parser = argparse.ArgumentParser()
+    module.arguments(parser)
+    rows = list(module.rows(parser.parse_args(TINY[name].split())))
+    assert rows and all(row.ours >= 0 for row in rows)
