@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         report = load_backbone(module, exported)
         if report.verdict != "complete":
             raise RuntimeError(f"The backbone is not loaded whole: {report.verdict}")
-        ways = {
+        ways: dict[str, Callable] = {
             "mmengine": partial(load_checkpoint, module, str(exported), map_location="cpu", logger="current"),
             "exported file": partial(load_backbone, module, exported),
             "other file": partial(load_backbone, module, plain),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -64,7 +64,7 @@ def calls(images: int, repeats: int) -> Iterator[Row]:
         drawn = [random_boxes(rng, count, *CALL_SIZE, longest=450) for _ in range(images)]
         sizes = np.tile(np.array(CALL_SIZE, dtype=np.int32), (images, 1))
         offsets = np.arange(images + 1, dtype=np.int64) * count
-        ways = {
+        ways: dict[str, Callable] = {
             "kernel": partial(mine_chips, sizes, offsets, np.concatenate(drawn), CALL_SETTINGS, threads=1),
             "call": lambda drawn=drawn: [mine_image(CALL_SIZE, b, CALL_SETTINGS, image=i) for i, b in enumerate(drawn)],
             "numpy": lambda drawn=drawn: sum(map(chips_by_numpy, drawn)),

@@ -63,13 +63,12 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         label = int(classify(image[None]).argmax())
     positions = len(mask_positions(args.size, MASK, args.stride)) ** 2
     what = f"mask-out, ResNet-{args.depth}, {args.size} pixels, {positions} positions, {args.device}"
-    ways = {"naive": partial(one_by_one, classify, image, label, args.stride)}
-    for size in args.batch_sizes:
-        ways[f"batches of {size}"] = lambda size=size: (
-            mask_out(  # type: ignore[misc]
-                classify, image, label, stride=args.stride, batch_size=size
-            ).probability
-        )
+
+    def batched(size: int) -> np.ndarray:
+        return mask_out(classify, image, label, stride=args.stride, batch_size=size).probability
+
+    ways: dict[str, Callable] = {"naive": partial(one_by_one, classify, image, label, args.stride)}
+    ways |= {f"batches of {size}": partial(batched, size) for size in args.batch_sizes}
     times = in_turn(ways, args.repeats)
     naive = times.pop("naive")
     for name, timing in times.items():

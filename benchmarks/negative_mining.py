@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         def positives() -> ChipTable:
             return mine_chips(data.sizes, data.offsets, data.boxes, SETTINGS, threads=1)
 
-        ways = {
+        ways: dict[str, Callable] = {
             "one": partial(data.negatives, 1),
             "all": partial(data.negatives, args.cores),
             "clear": partial(data.negatives, 1, exclude=True),

@@ -15,7 +15,7 @@ import importlib.util
 import io
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         return [eval_map(found, annotations, iou_thr=iou, eval_mode=mode, **options)[0] for iou in FIGURE_1_IOUS]
 
     for mode in ("11points", "area"):
-        ways = {
+        ways: dict[str, Callable] = {
             "ours": partial(voc_average_precision, data, mode=mode, plus_one=True),
             "mmdet": partial(nine, mode),
         }
@@ -150,14 +150,14 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         return
     with contextlib.redirect_stdout(io.StringIO()):
         tables = for_coco(data)
-        ways = {name: partial(coco_stats, kind, *tables) for name, kind in (("a", HotCOCOeval), ("b", COCOeval))}
-        times = in_turn(ways, args.repeats)
-    one, other = (times[name].result.eval for name in ways)
+        programs = {"hotcoco": HotCOCOeval, "pycocotools": COCOeval}
+        times = in_turn({name: partial(coco_stats, kind, *tables) for name, kind in programs.items()}, args.repeats)
+    one, other = (times[name].result.eval for name in programs)
     if not all(np.array_equal(one[name], other[name]) for name in ("precision", "recall", "scores")):
         raise RuntimeError("hotcoco and pycocotools differ")
     yield Row(
-        what=f"COCO AP, {size}", unit="s", ours=times["a"].median, theirs=times["b"].median,
-        against="pycocotools (equal arrays); ours matches by hotcoco",
+        what=f"COCO AP, {size}", unit="s", ours=times["hotcoco"].median,
+        theirs=times["pycocotools"].median, against="pycocotools (equal arrays); ours matches by hotcoco",
     )  # fmt: skip
 
 
