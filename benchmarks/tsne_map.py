@@ -1,6 +1,6 @@
 """t-SNE: ours, after principal components, against scikit-learn's on the features as they are.
 
-    python benchmarks/tsne_map.py                       # 1,000 images x 2,048, two spaces
+    python benchmarks/tsne_map.py                       # 600 images x 2,048, two spaces
     python benchmarks/tsne_map.py --images 10000
 
 Both are scikit-learn's Barnes-Hut at the paper's perplexity and theta. Ours keeps one thread, so that a seed gives the
@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from mmdetpre.analysis.tsne import PERPLEXITY, THETA, tsne_maps
 
-NEAR = 4  # of the 5 images of a group
+NEAR = 2  # of the 3 images of a group
 
 
 def kept_neighbours(features: np.ndarray, points: np.ndarray) -> float:
@@ -57,7 +57,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--dims", type=int, default=2048)
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
