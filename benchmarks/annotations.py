@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # imported inside functions: imports are not what is measured
 CLASSES = 601
 BOXES_PER_IMAGE = 8.4
 OPENIMAGES_ROWS = 14_600_000
-TOUCHED, WORKERS = 20_000, 4
+TOUCHED, WORKERS = 5_000, 4
 COLUMNS = ("LabelName", "XMin", "XMax", "YMin", "YMax", "IsOccluded", "IsTruncated", "IsGroupOf")
 HEADER = (
     "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside\n"

@@ -1,6 +1,6 @@
 """Boundary IoU of label maps: one dilation and erosion per map against erosions of one mask after the other.
 
-    python benchmarks/boundary_iou.py                                    # 40 drawn label maps of VOC's size
+    python benchmarks/boundary_iou.py                                    # 20 drawn label maps of VOC's size
     python benchmarks/boundary_iou.py --voc ../shared/data/voc2012       # real label maps
 
 Erosion of each mask with OpenCV is how the code of the paper finds its boundary region; here for the classes that occur

@@ -1,6 +1,6 @@
 """Mask-out of a classifier: our batches against one forward per position, in one run.
 
-    python benchmarks/mask_out_batches.py                          # ResNet-50, 224 pixels, mask 60, 36 positions
+    python benchmarks/mask_out_batches.py                          # ResNet-50, 224 pixels, mask 60, 25 positions
     python benchmarks/mask_out_batches.py --device cuda:0 --stride 8
 
 Weights are random, for time does not depend on them. The probabilities of all programs are compared to 1e-5.
@@ -84,8 +84,8 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", type=int, default=50, choices=[18, 34, 50, 101, 152])
     parser.add_argument("--size", type=int, default=224, help="side of the image in pixels")
-    parser.add_argument("--stride", type=int, default=33)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[2, 8, 32])
+    parser.add_argument("--stride", type=int, default=41)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 25])
     parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--device", default="cpu")

@@ -1,6 +1,6 @@
 """Nearest neighbours of the k-NN probe: ours, block by block, against scikit-learn's, on the same features.
 
-    python benchmarks/nearest_neighbours.py                     # 3,000 queries in 6,000 images x 2,048
+    python benchmarks/nearest_neighbours.py                     # 2,000 queries in 4,000 images x 2,048
 
 Both find 50 neighbours by cosine with one thread, and the neighbours are compared. Memory is what the search adds at
 its peak in a process of its own. The limit is the product of all queries with all images.
@@ -58,7 +58,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=6000)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--dims", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
 

@@ -1,6 +1,6 @@
 """Closest pairs of a feature space: ours, block by block, against the whole matrix in NumPy and scikit-learn.
 
-    python benchmarks/pair_search.py                                   # 6,000 images x 2,048
+    python benchmarks/pair_search.py                                   # 4,000 images x 2,048
     python benchmarks/pair_search.py --images 10000 --metric l2
 
 Every program finds the same pairs in a memory-mapped file. Memory is what the search adds at its peak in a process of
@@ -115,7 +115,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=6000)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--dims", type=int, default=2048)
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--metric", choices=METRICS, default="correlation")

@@ -1,6 +1,6 @@
 """Linear probes: our sweep of twelve regularisations against one fit of ours, and against scikit-learn's.
 
-    python benchmarks/regularisation_sweep.py             # 2,000 x 512, 20 classes; 1,000 x 12,544, 50
+    python benchmarks/regularisation_sweep.py             # 2,000 x 512 and 500 x 12,544, 20 classes
     python benchmarks/regularisation_sweep.py --sizes 2000x512x20 5000x2048x257
     python benchmarks/regularisation_sweep.py --features work_dirs/features/train work_dirs/features/test --layer fc1
 
@@ -117,7 +117,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sizes", nargs="+", default=["2000x512x20", "1000x12544x50"], metavar="IMAGESxVALUESxCLASSES")
+    parser.add_argument("--sizes", nargs="+", default=["2000x512x20", "500x12544x20"], metavar="IMAGESxVALUESxCLASSES")
     parser.add_argument("--features", nargs=2, type=Path, metavar=("TRAIN", "TEST"), help="feature files instead")
     parser.add_argument("--layer", help="of --features")
     parser.add_argument("--repeats", type=int, default=3, help="runs of ours, of which the median counts (%(default)s)")

@@ -220,7 +220,7 @@ def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]
         del ours, wrapper, step
         rate = args.chips / seconds
         yield Row(
-            what=f"training step of {args.chips} chips of 512 x 512, {where}",
+            what=f"training step on {args.chips} chip{'s' * (args.chips > 1)} of 512 x 512, {where}",
             unit="chips/s",
             ours=rate,
             limit=limit,

@@ -1,6 +1,6 @@
 """Trimap scores at twenty widths: one pass of ours against one of mmseg's IoUMetric and twenty masked ones, in one run.
 
-    python benchmarks/trimap.py                                    # 40 drawn label maps of VOC's size
+    python benchmarks/trimap.py                                    # 20 drawn label maps of VOC's size
     python benchmarks/trimap.py --voc ../shared/data/voc2012       # real label maps
 
 Every program counts the same maps; the masked passes dilate the void pixels to each width and count inside and outside
@@ -133,7 +133,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
     parser.add_argument("--voc", type=Path, help="folder of VOC 2012")
 
