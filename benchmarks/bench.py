@@ -90,7 +90,9 @@ def _commit() -> str:
         done = subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True)
         return done.stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + (" with changes" if git("status", "--porcelain", "-uno") else "")
+    return git("rev-parse", "--short", "HEAD") + (
+        " with changes" if git("status", "--porcelain", "-uno", "--", "../mmdetpre", "../configs", ".") else ""
+    )
 
 
 def title(name: str) -> str:
