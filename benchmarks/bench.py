@@ -90,9 +90,8 @@ def _commit() -> str:
         done = subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True)
         return done.stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + (
-        " with changes" if git("status", "--porcelain", "-uno", "--", "../mmdetpre", "../configs", ".") else ""
-    )
+    changed = git("status", "--porcelain", "-uno", "--", "../mmdetpre", "../configs", ".")
+    return git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 
 
 def title(name: str) -> str:
