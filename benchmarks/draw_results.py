@@ -27,7 +27,7 @@ def draw_ratios(result: dict[str, Any], rows: Sequence[Row]) -> Figure:
     """A bar per row from 1 to its ratio, on a logarithmic axis; a tick at the ratio that is asked for."""
     rows = [row for row in rows if row.ratio]
     ratios = [row.ratio or 1.0 for row in rows]
-    figure, axis = _page(result, [f"{row.what}   vs {row.against.split(' (')[0]}" for row in rows])
+    figure, axis = _page(result, [f"{row.what} [{row.unit}]   vs {row.against.split(' (')[0]}" for row in rows])
     axis.set_xscale("log")
     _bars(axis, rows, ratios, 1.0, [f"{number(ratio)} x" for ratio in ratios])
     for i, row in enumerate(rows):
@@ -48,7 +48,7 @@ def draw_limits(result: dict[str, Any], rows: Sequence[Row]) -> Figure:
     _bars(axis, rows, shares, 0.0, [f"{share:.0f} %" for share in shares])
     axis.set_xticks(range(0, 101, 25), [f"{share} %" for share in range(0, 101, 25)])
     axis.axvline(100, color=INK, lw=1)
-    axis.set_title("Part of the physical limit", fontsize=10)
+    figure.suptitle("Part of the physical limit", fontsize=10)
     return figure
 
 

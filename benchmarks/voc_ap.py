@@ -1,6 +1,6 @@
 """mAP at nine IoU thresholds, and COCO's metric: ours against mmdet's and pycocotools', in one run.
 
-    python benchmarks/voc_ap.py                     # 500 images, 20 classes, about 20,000 detections
+    python benchmarks/voc_ap.py                     # 300 images, 20 classes, about 12,000 detections
     python benchmarks/voc_ap.py --voc ../shared/data/voc2012     # a real detector's boxes, repeated to as many images
 
 Every program gets the same detections, and the results are compared. mmdet's ``eval_map`` runs as its metric calls it:
@@ -162,7 +162,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts (%(default)s)")
     parser.add_argument("--voc", type=Path, help="folder of VOC 2012 with detections_abs_xyx2y2")
 
