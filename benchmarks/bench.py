@@ -101,15 +101,14 @@ def title(name: str) -> str:
 
 
 def measure(name: str, options: Sequence[str] = ()) -> tuple[list[Row], str]:
-    """Run one benchmark; its rows, and its last words if it failed."""
+    """Run one benchmark; the rows that it measured, and its last words if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         found, log = Path(folder) / "rows.json", Path(folder) / "log.txt"
         command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(found), *options]
         with open(log, "w") as file:
             code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
-        if code == 0 and found.exists():
-            return read_rows(found), ""
-        return [], "\n".join(log.read_text().strip().splitlines()[-5:]) or f"it ended with {code}"
+        failure = "\n".join(log.read_text().strip().splitlines()[-5:]) or f"it ended with {code}"
+        return read_rows(found) if found.exists() else [], failure if code else ""
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -125,7 +124,8 @@ def markdown(result: dict[str, Any]) -> str:
             f"`python benchmarks/{topic['name']}.py`, {topic['seconds']:.0f} s",
             "",
         ]
-        parts.append(markdown_table(rows) if rows else f"Failed:\n\n```text\n{topic['failure']}\n```")
+        parts += [markdown_table(rows)] if rows else []
+        parts += [f"Failed:\n\n```text\n{topic['failure']}\n```"] if topic["failure"] else []
     return "\n".join(parts) + "\n"
 
 
@@ -141,7 +141,10 @@ def show(result: dict[str, Any]) -> None:
         print(f"{name}: {value}")
     for topic in result["topics"]:
         print(f"\n{topic['title']} ({topic['seconds']:.0f} s)")
-        print(text_table([Row(**row) for row in topic["rows"]]) if topic["rows"] else f"FAILED\n{topic['failure']}")
+        if topic["rows"]:
+            print(text_table([Row(**row) for row in topic["rows"]]))
+        if topic["failure"]:
+            print(f"FAILED\n{topic['failure']}")
 
 
 def main() -> int:
@@ -152,6 +155,8 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := sorted(set(args.names) - set(BENCHMARKS)):
         parser.error(f"no benchmark is called {', '.join(unknown)}: choose from {', '.join(BENCHMARKS)}")
+    if args.show and not args.show.exists():
+        parser.error(f"there is no {args.show}: name a JSON file of {HERE / 'results'}")
     if args.show:
         show(json.loads(args.show.read_text()))
         return 0

@@ -34,7 +34,8 @@ def draw_ratios(result: dict[str, Any], rows: Sequence[Row]) -> Figure:
         if row.gain:
             axis.plot([row.gain], [i], "|", color=INK, ms=9, mew=2)
     axis.set_xticks([1, 10, 100, 1000], ["1 x", "10 x", "100 x", "1,000 x"])
-    axis.set_title(
+    axis.set_xlim(right=2 * max(ratios, default=1.0))
+    figure.suptitle(
         "Times better than the alternative (tick: target; orange: a target of the row is missed)", fontsize=10
     )
     return figure

@@ -253,16 +253,25 @@ def run(
     rows: Callable[[argparse.Namespace], Iterable[Row]],
     arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
 ) -> int:
-    """The command line of a benchmark: measure, print the table, and write the rows to ``--json`` if asked to."""
+    """The command line of a benchmark: measure, print the table, and write the rows to ``--json`` if asked to.
+
+    If a measurement fails or is stopped, those before it are printed and written all the same.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file too")
     args = parser.parse_args()
     found = []
-    for row in rows(args):
-        print(f"  {row.what}: {number(row.ours)} {row.unit}", file=sys.stderr, flush=True)
-        found.append(row)
-    print(text_table(found))
-    if args.json:
-        write_rows(args.json, found)
+    try:
+        for row in rows(args):
+            print(f"  {row.what}: {number(row.ours)} {row.unit}", file=sys.stderr, flush=True)
+            found.append(row)
+    except FileNotFoundError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if found:
+            print(text_table(found))
+        if args.json:
+            write_rows(args.json, found)
     return 0

@@ -44,6 +44,10 @@ def drawn(images: int) -> _Maps:
 def real(root: Path) -> _Maps:
     """The label maps of VOC 2012."""
     files = sorted((root / "VOCdevkit/VOC2012/SegmentationClass").glob("*.png"))
+    if not files:
+        raise FileNotFoundError(
+            f"No label map in {root}/VOCdevkit/VOC2012/SegmentationClass: --voc names another folder"
+        )
     return [(truth, predicted(truth)) for truth in (np.array(Image.open(path)) for path in files)]
 
 

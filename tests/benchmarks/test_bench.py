@@ -1,12 +1,13 @@
 """One command measures everything, stores it under a new name, and goes on when a benchmark fails."""
 
+import importlib
 import json
 from pathlib import Path
 
 import bench
 import pytest
 from draw_results import draw_limits, draw_ratios
-from side_by_side import Row
+from side_by_side import Row, run
 
 ROWS = (
     Row(what="merge", unit="ms", ours=1.0, theirs=4.0, against="mmcv", gain=9, reason="it is so"),
@@ -31,7 +32,8 @@ def benchmarks(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(bench.__file__).parent))
     rows = ", ".join(map(repr, ROWS))
     (folder / "good.py").write_text('"""A good one.\n\nMore."""' + SCRIPT.format(body=f"return [{rows}]"))
-    (folder / "bad.py").write_text('"""A bad one."""' + SCRIPT.format(body="raise RuntimeError('the results differ')"))
+    body = f"yield {ROWS[1]!r}\n    raise RuntimeError('the results differ')"
+    (folder / "bad.py").write_text('"""A bad one."""' + SCRIPT.format(body=body))
     monkeypatch.setattr(bench, "HERE", folder)
     monkeypatch.setattr(bench, "BENCHMARKS", ("good", "bad"))
     return folder
@@ -59,7 +61,9 @@ def test_a_failure_is_named_and_the_others_go_on(benchmarks, tmp_path, monkeypat
     assert command(monkeypatch, "bad", "good", "--out", tmp_path / "out") == 1
     printed = capsys.readouterr().out
     assert "the results differ" in printed and "4.00 x" in printed
-    assert "the results differ" in next((tmp_path / "out").glob("*.md")).read_text()
+    text = next((tmp_path / "out").glob("*.md")).read_text()
+    assert "the results differ" in text
+    assert text.count("| decode |") == 2, "what was measured before the failure is kept"
 
 
 def test_nothing_is_overwritten(benchmarks, tmp_path, monkeypatch):
@@ -72,6 +76,21 @@ def test_an_unknown_name_lists_those_there_are(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         command(monkeypatch, "chips")
     assert "no benchmark is called chips: choose from chip_mining" in capsys.readouterr().err
+
+
+def test_a_missing_result_says_where_they_are(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "--show", tmp_path / "none.json")
+    assert "there is no" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["trimap --voc", "chip_loader --photos", "voc_ap --voc"])
+def test_missing_data_is_one_line(words, tmp_path, monkeypatch, capsys):
+    name, option = words.split()
+    module = importlib.import_module(name)
+    monkeypatch.setattr("sys.argv", [f"{name}.py", option, str(tmp_path / "nowhere")])
+    assert run(module.__doc__, module.rows, module.arguments) == 1
+    assert capsys.readouterr().err.startswith(f"{name}.py: ")
 
 
 def test_ctrl_c_keeps_what_was_measured(benchmarks, tmp_path, monkeypatch):
