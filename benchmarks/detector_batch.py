@@ -99,15 +99,9 @@ class DrawnImages(Dataset):
 class DrawnChip(LoadChip):
     """Boxes of a chip as ``LoadChip`` carries them, on smooth random pixels that follow NumPy's seed."""
 
-    def transform(self, results: dict) -> dict:
-        width, height = results["chip"][2:]
+    def _pixels(self, results: dict) -> np.ndarray:
         coarse = np.random.randint(0, 256, (16, 16, 3), np.uint8)
-        results["img"] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-        results["img_shape"] = (height, width)
-        results["ori_shape"] = (results["height"], results["width"])
-        results["scale_factor"] = (results["chip_scale"],) * 2
-        self._carry_boxes(results)
-        return results
+        return cv2.resize(coarse, results["chip"][2:], interpolation=cv2.INTER_CUBIC)
 
 
 def chip_dataset(packed: PackedAnnotations, config: Path = CONFIG) -> ChipDataset:

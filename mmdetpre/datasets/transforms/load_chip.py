@@ -40,15 +40,17 @@ class LoadChip(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        s, chip = results["chip_scale"], results["chip"]
-        size = (results["width"], results["height"])
-        image, reduction = decode_image(self._read(results["img_path"]), size, jpeg_reduction(s))
-        results["img"] = cut_chip(image, chip, s, reduction)
+        results["img"] = self._pixels(results)
         results["img_shape"] = results["img"].shape[:2]
-        results["ori_shape"] = size[::-1]
-        results["scale_factor"] = (s, s)
+        results["ori_shape"] = (results["height"], results["width"])
+        results["scale_factor"] = (results["chip_scale"],) * 2
         self._carry_boxes(results)
         return results
+
+    def _pixels(self, results: dict) -> np.ndarray:
+        s, size = results["chip_scale"], (results["width"], results["height"])
+        image, reduction = decode_image(self._read(results["img_path"]), size, jpeg_reduction(s))
+        return cut_chip(image, results["chip"], s, reduction)
 
     def _read(self, path: str) -> bytes:
         try:
