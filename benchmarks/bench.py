@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -100,11 +99,11 @@ def title(name: str) -> str:
     return text.splitlines()[0].rstrip(".")
 
 
-def measure(name: str, options: Sequence[str] = ()) -> tuple[list[Row], str]:
+def measure(name: str) -> tuple[list[Row], str]:
     """Run one benchmark; the rows that it measured, and its last words if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         found, log = Path(folder) / "rows.json", Path(folder) / "log.txt"
-        command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(found), *options]
+        command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(found)]
         with open(log, "w") as file:
             code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
         failure = "\n".join(log.read_text().strip().splitlines()[-5:]) or f"it ended with {code}"

@@ -22,12 +22,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from arithmetic import count_operations, matrix_rate, wait
+from arithmetic import clock_of, count_operations, matrix_rate, wait
 from detector_batch import CONFIG, build_detector, read_config
 from mmdet.models.layers import multiclass_nms
 from mmdet.registry import MODELS
@@ -178,7 +178,7 @@ def merge_rows(found: dict[str, Way], device: str, repeats: int) -> Iterator[Row
         if per_region == LIFELIKE:  # at worst mmcv's soft-NMS takes seconds per image
             candidates["DetTTAModel with mmcv's soft-NMS over all boxes"] = suppression(soft, to_all)
         work = {way: partial(suppress, images) for way, suppress in candidates.items()}
-        times = in_turn(work, repeats, clock=_clock(device))
+        times = in_turn(work, repeats, clock=clock_of(device))
         mine = 1e3 * times.pop("ours").median / len(images)
         share = f"{100 * mine / GPU_PASS:.1f} % of a {GPU_PASS:g} ms pass"
         for against, timing in times.items():
@@ -197,13 +197,13 @@ def part_of_merge(way: Way, files: Sequence[Path], device: str) -> float:
 
     def timed(samples: Any) -> Any:
         wait(samples[0][0].pred_instances.scores.device)
-        timing = in_turn(dict(merge=lambda: merge(samples)), 1, clock=_clock(device), warm_up=False)["merge"]
+        timing = in_turn(dict(merge=lambda: merge(samples)), 1, clock=clock_of(device), warm_up=False)["merge"]
         spent.append(timing.median)
         return timing.result
 
     way.model.merge_preds = timed
     try:
-        whole = in_turn(dict(whole=lambda: way.detect(files)), 1, clock=_clock(device), warm_up=False)["whole"]
+        whole = in_turn(dict(whole=lambda: way.detect(files)), 1, clock=clock_of(device), warm_up=False)["whole"]
     finally:
         del way.model.merge_preds
     return 100 * sum(spent) / whole.median
@@ -225,7 +225,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         if args.device != "cpu":  # there it is a thousandth
             for way, of, count in (("ours", "ours", 1), ("mmdet", "mmdet", 1), ("batch", "ours", args.batch)):
                 work[f"{way}, loaded"] = partial(found[of].test, found[of].load(files[:count], count))
-        times = in_turn(work, args.repeats, clock=_clock(args.device), warm_up=args.device != "cpu")
+        times = in_turn(work, args.repeats, clock=clock_of(args.device), warm_up=args.device != "cpu")
         _require_alike(times["ours"].result[0], times["batch"].result[0])
         rates = {way: (len(files) if way.startswith("batch") else 1) / timing.median for way, timing in times.items()}
         rate = matrix_rate(args.device)
@@ -277,11 +277,6 @@ def _require_alike(one: DetDataSample, other: DetDataSample) -> None:
     first, second = (float(sample.pred_instances.scores[:100].mean()) for sample in (one, other))
     if abs(first - second) > 0.02 * first:
         raise RuntimeError(f"An image alone has best scores of {first:.4f} on average, in a batch {second:.4f}.")
-
-
-def _clock(device: str) -> Literal["wall", "cpu"]:
-    """Processor time loses nothing to whoever shares the machine, but does not see a GPU."""
-    return "cpu" if device == "cpu" else "wall"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

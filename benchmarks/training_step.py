@@ -30,11 +30,12 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 from unittest.mock import patch
 
 import mmdet
 import torch
+from arithmetic import clock_of, count_operations, matrix_rate, wait
 from chip_loader import LOOKS, generated, load, write_data
 from chip_loader import chip_dataset as photo_chips
 from coco_like import coco_like
@@ -53,7 +54,6 @@ from mmengine.optim import OptimWrapper
 from side_by_side import Row, in_turn, run
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmdetpre.chips.mining import mine_chips
 from mmdetpre.chips.scale import scale_factors, scaled_sizes
@@ -71,11 +71,6 @@ PARTS = ("backbone", "RPN", "RoI head", "targets", "proposals", "NMS", "preproce
 CUSTOM = ("targets", "proposals")
 VIEWS = {"alias", "as_strided", "detach", "expand", "lift_fresh", "permute", "select", "slice", "split", "squeeze", "t"}
 VIEWS |= {"split_with_sizes", "transpose", "unbind", "unsqueeze", "view", "_unsafe_view"}
-
-
-def clock_of(device: str) -> Literal["wall", "cpu"]:
-    """The processor's own time on one thread, which others on the machine change little; of a GPU, the clock's."""
-    return "cpu" if device == "cpu" else "wall"
 
 
 class StepParts:
@@ -146,8 +141,7 @@ class StepParts:
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each part since the last call; the pass back belongs to the part that it goes through."""
-        if self.cuda:
-            torch.cuda.synchronize()
+        wait(next(self.model.parameters()).device)
         spent: defaultdict[str, float] = defaultdict(float)
         for part, began, ended, parent in self.spans:
             took = self._between(began, ended)
@@ -169,8 +163,7 @@ class StepParts:
 def whole_step(model: BaseModel, batch: dict, wrapper: OptimWrapper) -> None:
     """A step, until the device has done it."""
     training_step(model, batch, wrapper)
-    if next(model.parameters()).is_cuda:
-        torch.cuda.synchronize()
+    wait(next(model.parameters()).device)
 
 
 def watched(parts: StepParts, shares: list[dict[str, float]], work: Callable[[], None]) -> None:
@@ -188,19 +181,6 @@ def loading_seconds(config: Path, photos: int = 16) -> float:
         return in_turn({"load": partial(load, dataset, records)}, 3, clock="cpu")["load"].median / len(records)
 
 
-def products_per_second(device: str) -> float:
-    """Floating-point operations of a product of square matrices, as the settings of PyTorch have it."""
-    side = 1024 if device == "cpu" else 8192
-    matrix = torch.rand(side, side, device=device)
-
-    def product() -> None:
-        matrix @ matrix
-        if matrix.is_cuda:
-            torch.cuda.synchronize()
-
-    return 2 * side**3 / min(in_turn({"product": product}, 10, clock=clock_of(device))["product"].seconds)
-
-
 def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]:
     """Speed of whole steps, and their shares."""
     gpu = args.device != "cpu"
@@ -212,9 +192,8 @@ def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]
         ours = build_detector(depth, args.device, args.config)
         wrapper = build_optim_wrapper(ours, args.config)
         step = partial(whole_step, ours, chip_batch(args.chips, config=args.config), wrapper)
-        with FlopCounterMode(display=False) as products:  # this step is the warm-up, too
-            step()
-        limit = args.chips * products_per_second(args.device) / products.get_total_flops()
+        operations = count_operations(step, ours)  # this step is the warm-up, too
+        limit = args.chips * matrix_rate(args.device) / operations
         step = partial(watched, StepParts(ours, wrapper), shares, step)
         seconds = in_turn({"ours": step}, args.rounds, clock=clock, warm_up=False)["ours"].median
         del ours, wrapper, step
