@@ -1,0 +1,211 @@
+"""Reads JSON, XML and NumPy files that somebody else may have written: sizes are checked before memory is taken.
+
+Nothing in such a file is executed or fetched, whatever it says. What remains to a stranger's file is to be wrong, which
+its reader tells, and to be large, which is bounded here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import stat
+import tokenize
+import zipfile
+from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+import numpy as np
+
+MIB, GIB = 1 << 20, 1 << 30
+_DAMAGED = (
+    EOFError,
+    ValueError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    tokenize.TokenError,
+    RecursionError,
+    MemoryError,
+)
+"""What NumPy raises for headers that are none."""
+MOST_DEPTH = 64
+"""Lists and objects within one another. No format that the project reads needs ten."""
+
+
+def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises:
+        OSError: If it is not there or cannot be read.
+        ValueError: If it is larger, or no regular file: a device or a pipe never ends.
+    """
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{os.fspath(path)} is a device or a pipe: give a file.")
+        if status.st_size > most_bytes:
+            raise ValueError(
+                f"{os.fspath(path)} has {status.st_size / MIB:,.0f} MiB; a file of this kind has at most"
+                f" {most_bytes / MIB:,.0f}: it is another file."
+            )
+        return file.read(most_bytes)
+
+
+def read_json(path: str | os.PathLike[str], most_bytes: int = 64 * MIB, most_depth: int = MOST_DEPTH) -> Any:
+    """The value of a JSON file, of bounded size and depth.
+
+    Args:
+        path: UTF-8, with or without a byte order mark, UTF-16 or UTF-32.
+        most_bytes: 64 MiB fit what the project writes; annotations of a data set take gigabytes.
+        most_depth: See `parse_json`.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is too large, no JSON, or too deep.
+
+    Example:
+        >>> read_json("annotations/instances_train2017.json", most_bytes=8 * GIB)  # doctest: +SKIP
+    """
+    return parse_json(read_bounded(path, most_bytes), os.fspath(path), most_depth)
+
+
+def parse_json(text: str | bytes, name: str, most_depth: int = MOST_DEPTH) -> Any:
+    """The value of a JSON text, nested at most so deep that functions which walk through it cannot run out of stack.
+
+    Args:
+        text: The text.
+        name: What to call it in messages.
+        most_depth: Lists and objects within one another.
+
+    Raises:
+        ValueError: If it is no JSON, or nested deeper.
+
+    Example:
+        >>> parse_json('{"a": [1, 2]}', "an example")
+        {'a': [1, 2]}
+    """
+    too_deep = f"{name} has lists or objects more than {most_depth} deep: it is no file of this kind."
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(too_deep) from None
+    except ValueError as error:
+        raise ValueError(f"{name} is no JSON ({error}): it is cut off or another kind of file.") from error
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(most_depth):
+        if not level:
+            return value
+        within = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [item for items in within for item in items if isinstance(item, list | dict)]
+    if level:
+        raise ValueError(too_deep)
+    return value
+
+
+def read_xml(path: str | os.PathLike[str], most_bytes: int = 16 * MIB, most_depth: int = MOST_DEPTH) -> Element:
+    """The root element of an XML file without entities of its own.
+
+    A document type (``<!DOCTYPE``) is refused: it is what entities are defined in, which grow without bound or name
+    other files. Nothing is fetched.
+
+    Args:
+        path: The file.
+        most_bytes, most_depth: Bounds of its size, and of elements within one another.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is too large, no XML, too deep, or has a document type.
+
+    Example:
+        >>> read_xml("Annotations/2007_000027.xml").findtext("size/width")  # doctest: +SKIP
+        '486'
+    """
+    name = os.fspath(path)
+    content = read_bounded(path, most_bytes)
+    builder, parser, depth = TreeBuilder(), expat.ParserCreate(), 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > most_depth:
+            raise ValueError(f"{name} has elements more than {most_depth} deep: it is no file of this kind.")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
+    def refuse(*declaration: Any) -> None:
+        raise ValueError(
+            f"{name} has a document type (<!DOCTYPE {declaration[0]} ...>), which annotations do not need and which is"
+            " not read: remove it from the file."
+        )
+
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, refuse
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"{name} is no XML ({error}): it is cut off or damaged.") from error
+    return builder.close()
+
+
+def load_npy(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array of a ``.npy`` file, read-only and mapped to memory: what its header announces must be in the file.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no array of numbers or texts, or shorter than it says.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    except _DAMAGED as error:
+        raise ValueError(f"{os.fspath(path)} is no whole file of an array ({error}).") from error
+
+
+def load_npz(path: str | os.PathLike[str], most_bytes: int = 16 * GIB) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file; never objects.
+
+    Args:
+        path: The file.
+        most_bytes: Of all arrays, unpacked.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no archive of arrays, or announces more than it holds or than is allowed.
+    """
+    name = os.fspath(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [item for item in archive.infolist() if item.filename.endswith(".npy")]
+            if (unpacked := sum(item.file_size for item in archive.infolist())) > most_bytes:
+                raise ValueError(f"it unpacks to {unpacked / MIB:,.0f} MiB, more than {most_bytes / MIB:,.0f}")
+            for item in members:
+                with archive.open(item) as file:
+                    announced = _announced_bytes(file)
+                if announced != item.file_size:
+                    raise ValueError(f"{item.filename} announces {announced} bytes and has {item.file_size}")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (zipfile.BadZipFile, KeyError, *_DAMAGED) as error:
+        raise ValueError(f"{name} is no archive of arrays, or damaged ({error}).") from error
+    except (NotImplementedError, RuntimeError) as error:  # of zipfile: another compression, or a password
+        raise ValueError(f"{name} is no archive of arrays ({error}).") from error
+
+
+def _announced_bytes(file: Any) -> int:
+    """How long a ``.npy`` is by its own header, which is in memory by then and short."""
+    start = io.BytesIO(file.read(65536))
+    version = np.lib.format.read_magic(start)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"format {version} of .npy")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(start)
+    if dtype.hasobject:
+        raise ValueError("it holds objects, which are not read")
+    return start.tell() + math.prod(shape) * dtype.itemsize
