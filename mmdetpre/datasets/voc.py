@@ -43,11 +43,12 @@ class _Part(NamedTuple):
 class PackedVOCDataset(PackedDataset):
     """PASCAL VOC, several image sets at once, and plain folders of such XML.
 
-    Works wherever ``mmdet.VOCDataset`` does (training and test loops, ``VOCMetric``). VOC counts pixels from 1 and
-    both corners of a box are inside it. Boxes are what mmdet makes of them, 1 less at all four corners: 0-based, the
-    right and bottom edge those of the last pixel's upper left corner. ``VOCMetric`` measures sides as x2 - x1 + 1,
-    which restores VOC's size; so boxes are learned in the form in which they are measured. Image ids are those of the
-    lists.
+    Works wherever ``mmdet.VOCDataset`` does. VOC counts pixels from 1 and both corners of a box are inside it; here
+    boxes are half-open as in all other data sets, ``[xmin - 1, ymin - 1, xmax, ymax]``, so that a box and its image
+    turn over alike. Their sides are VOC's, so ``VOCIoUMetric`` measures by VOC's rule, and learns from ``metainfo``
+    (``plus_one``) that nothing is to be added. ``mmdet.VOCDataset`` has 1 less at the right and bottom edge, which a
+    flip moves by a pixel, and ``mmdet.VOCMetric`` adds it always: that metric is right on that data set alone. Image
+    ids are those of the lists.
 
     Args:
         sets: Image sets as (folder, list), e.g. ``[("VOC2007", "trainval"), ("VOC2012", "trainval")]``: read from
@@ -57,9 +58,9 @@ class PackedVOCDataset(PackedDataset):
         classes: Names as in the XML, in label order; ``None``: the 20 of VOC. Other objects are left out and counted.
         difficult: What happens to objects marked difficult: ``"drop"``, as if they were not annotated, or
             ``"ignore"``, neither target nor mistake. ``None``: drop in training, ignore in ``test_mode``.
-        empty_boxes: What happens to boxes of the chosen classes that are empty (xmax <= xmin or ymax <= ymin, in whole
-            pixels): ``"error"``, or ``"drop"``, which leaves them out, counts them and names one. By VOC's own rule
-            xmin == xmax is a box 1 pixel wide; it counts as empty here, as its edges fall together in mmdet's form.
+        empty_boxes: What happens to boxes of the chosen classes that are empty (xmax < xmin or ymax < ymin, in whole
+            pixels): ``"error"``, or ``"drop"``, which leaves them out, counts them and names one. A box with
+            xmin == xmax is 1 pixel wide.
         ann_subdir: Folder of the XML.
         img_subdir: Folder of the images.
         img_suffix: Images are called id + suffix.
@@ -81,7 +82,7 @@ class PackedVOCDataset(PackedDataset):
     LAYOUT = _LAYOUT
     IGNORED = "difficult"
     FLAGS: ClassVar = {"is_difficult": DIFFICULT, "is_occluded": OCCLUDED, "is_truncated": TRUNCATED}
-    METAINFO: dict = VOCDataset.METAINFO
+    METAINFO: dict = VOCDataset.METAINFO | {"plus_one": False}
 
     def __init__(
         self,
@@ -149,6 +150,7 @@ class PackedVOCDataset(PackedDataset):
             "+".join(f"{folder}-{name}" for folder, name in self.sets or []) or Path(self._label()).stem,
             {
                 "classes": classes,
+                "boxes": "half-open",
                 "difficult": self.difficult,
                 "empty_boxes": self.empty_boxes,
                 "folders": [self.ann_subdir, self.img_subdir],
@@ -169,7 +171,7 @@ class PackedVOCDataset(PackedDataset):
         found = read_xml_files(files)
         images = [osp.join(self._base, f"{name}{self.img_suffix}") for name in names]
         labels = self._labels(found, classes)
-        boxes = np.trunc(found.boxes) - 1
+        boxes = np.trunc(found.boxes) - (1, 1, 0, 0)
         difficult = (found.flags & DIFFICULT).astype(bool)
         dropped = difficult & (labels >= 0) & (self.difficult == "drop")
         without_area = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1) & (labels >= 0) & ~dropped
@@ -183,8 +185,8 @@ class PackedVOCDataset(PackedDataset):
                 raise ValueError(
                     f"{example}: the box of an object {found.names[first]!r} is empty, with"
                     f" {', '.join(f'{name} {value:g}' for name, value in corners)} (the first of"
-                    f" {int(without_area.sum())}): xmax must exceed xmin and ymax ymin by a pixel. Correct the file, or"
-                    " set empty_boxes='drop' of the data set to leave such objects out."
+                    f" {int(without_area.sum())}): xmax must not be below xmin, nor ymax below ymin. Correct the"
+                    " file, or set empty_boxes='drop' of the data set to leave such objects out."
                 )
             notes[f"boxes without area (e.g. in {example})"] = int(without_area.sum())
         return PackedAnnotations.from_boxes(

@@ -28,7 +28,7 @@ class Detections:
     """The detections of one run on N images as columns, in ascending order of ``image``.
 
     Boxes are half-open, as everywhere in mmdetpre, unless ``plus_one`` says that x2 and y2 name the last pixel inside,
-    as in VOC's files and the data sets that read them: then a side is ``x2 - x1 + 1`` long. The convention is that of
+    as in VOC's files and ``mmdet.VOCDataset``: then a side is ``x2 - x1 + 1`` long. The convention is that of
     the detections and the ground truth alike, and of the file; every analysis measures the boxes by it.
 
     Args:

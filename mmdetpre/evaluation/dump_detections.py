@@ -14,6 +14,7 @@ from mmdetpre.evaluation.detections_file import UNKNOWN, Detections, GroundTruth
 from mmdetpre.registry import METRICS
 
 _FLAGS = ("difficult", "occluded", "truncated")
+_LAST_PIXEL_INSIDE = ("VOC2007", "VOC2012", None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class DumpDetections(BaseMetric):
         overwrite: Replace a file that is there already. In a training run each validation replaces the file of the one
             before in any case; to resume a training, whose own file is there already, set it.
         plus_one: Mark the file: x2 and y2 of all boxes name the last pixel inside, so that the analyses measure sides
-            as ``x2 - x1 + 1``. Right for VOC data sets; boxes of the others are half-open.
+            as ``x2 - x1 + 1``. ``None``: as the data set says, see :func:`settle_plus_one`.
         collect_device: "cpu" or "gpu", how results of several ranks are gathered.
 
     Raises:
@@ -73,7 +74,7 @@ class DumpDetections(BaseMetric):
     """
 
     def __init__(
-        self, out_file: str, overwrite: bool = False, plus_one: bool = False, collect_device: str = "cpu"
+        self, out_file: str, overwrite: bool = False, plus_one: bool | None = None, collect_device: str = "cpu"
     ) -> None:
         super().__init__(collect_device=collect_device)
         self.out_file = check_out_file(out_file, overwrite=overwrite)
@@ -85,6 +86,7 @@ class DumpDetections(BaseMetric):
         """Keep what one batch of tested images adds."""
         if not self.results:
             self._seen.clear()
+            settle_plus_one(self.plus_one, self.dataset_meta)
         for sample in data_samples:
             result = image_result(sample)
             if result.name in self._seen:  # at once, not after hours of testing
@@ -96,12 +98,44 @@ class DumpDetections(BaseMetric):
 
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Write the file; runs on the main process alone. There are no numbers to return."""
-        detections = join_results(results, self.dataset_meta["classes"], plus_one=self.plus_one)
+        plus_one = settle_plus_one(self.plus_one, self.dataset_meta)
+        detections = join_results(results, self.dataset_meta["classes"], plus_one=plus_one)
         detections.save(self.out_file, overwrite=self.overwrite)
         self.overwrite = True  # from now on it is our own file
         truth = "no ground truth" if detections.truth is None else f"{len(detections.truth)} annotated boxes"
         print_log(f"{len(detections)} detections in {len(results)} images and {truth} in {self.out_file}", "current")
         return {}
+
+
+def settle_plus_one(plus_one: bool | None, dataset_meta: Mapping[str, Any] | None) -> bool:
+    """Whether x2 and y2 of a data set's boxes, and of what learned from them, name the last pixel inside.
+
+    Data sets of mmdetpre are half-open and those of VOC say so in their metainfo (``plus_one=False``). Of mmdet's,
+    ``VOCDataset`` alone keeps the last pixel inside; it is known by the ``dataset_type`` of its metainfo, ``None``
+    where the folder bears no year.
+
+    Args:
+        plus_one: What the config says, or ``None`` for what the data set says.
+        dataset_meta: ``metainfo`` of the data set.
+
+    Raises:
+        ValueError: If the config contradicts a data set that says it.
+
+    Example:
+        >>> settle_plus_one(None, {"classes": ("cat",)}), settle_plus_one(None, {"dataset_type": "VOC2007"})
+        (False, True)
+    """
+    meta = dataset_meta or {}
+    told = meta.get("plus_one")
+    if plus_one is not None and told is not None and plus_one != told:
+        raise ValueError(
+            f"plus_one is {plus_one}, but the boxes of the data set are"
+            f" {'half-open' if plus_one else 'not half-open'} (plus_one={told} in its metainfo): sides would be"
+            f" measured {'too long' if plus_one else 'too short'} by a pixel. Remove plus_one from the evaluator."
+        )
+    if plus_one is None:
+        return bool(meta.get("dataset_type", "") in _LAST_PIXEL_INSIDE if told is None else told)
+    return plus_one
 
 
 def image_result(sample: Mapping[str, Any]) -> ImageResult:

@@ -12,15 +12,14 @@ from mmdetpre.evaluation.ground_truth import GroundTruth
 
 
 def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> dict[str, Detections]:
-    """The runs with their images in the order of the first run.
+    """The runs with their images in the order of the first run, and half-open boxes where their conventions differ.
 
     Args:
         runs: Name -> run.
         need_truth: False to compare runs that may have no ground truth; then it is not looked at.
 
     Raises:
-        ValueError: If there is no run, one has no ground truth, or classes, images, ground truth or the convention of
-            the boxes differ.
+        ValueError: If there is no run, one has no ground truth, or classes, images or ground truth differ.
 
     Example:
         >>> truth = GroundTruth([0], [[0, 0, 9, 9]], [0], [False])
@@ -35,16 +34,12 @@ def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> di
             run.ground_truth()
         except ValueError as error:
             raise ValueError(f"Run '{name}': {error}") from error
+    if len({run.plus_one for run in runs.values()}) > 1:
+        runs = {name: run.half_open() for name, run in runs.items()}
     first_name, first = next(iter(runs.items()))
     aligned = {first_name: first}
     for name, run in list(runs.items())[1:]:
         run.require_classes(first.classes, f"run '{first_name}'")
-        if run.plus_one != first.plus_one:
-            marked, unmarked = (name, first_name) if run.plus_one else (first_name, name)
-            raise ValueError(
-                f"The boxes of run '{marked}' name the last pixel inside (plus_one=True), those of run '{unmarked}' are"
-                " half-open (plus_one=False): test both with the same plus_one of VOCIoUMetric or DumpDetections."
-            )
         only, other = set(run.names) - set(first.names), set(first.names) - set(run.names)
         if only or other:
             example = f"'{min(only or other)}' is in '{name if only else first_name}' only"

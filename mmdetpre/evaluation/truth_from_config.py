@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.dump_detections import ImageResult, image_truth, join_results
+from mmdetpre.evaluation.dump_detections import ImageResult, image_truth, join_results, settle_plus_one
 from mmdetpre.registry import DATASETS
 
 
@@ -59,14 +59,15 @@ def annotations_of_config(config: str | Path, options: Mapping[str, Any] | None 
                 truth=truth,
             )
         )
-    return join_results(results, dataset.metainfo["classes"])
+    return join_results(results, dataset.metainfo["classes"], plus_one=settle_plus_one(None, dataset.metainfo))
 
 
 def with_annotations(run: Detections, annotations: Detections, whose: str) -> Detections:
     """A run with the ground truth and paths of other annotations of the same images.
 
     Args:
-        run: The run; its own ground truth is replaced. Its ``plus_one`` stays, and holds for the new boxes too.
+        run: The run; its own ground truth is replaced. Where its boxes and those of the annotations are not measured
+            alike (``plus_one``), both become half-open.
         annotations: Of :func:`annotations_of_config`. Images that the run does not have are left out.
         whose: What to call the annotations in messages.
 
@@ -81,6 +82,8 @@ def with_annotations(run: Detections, annotations: Detections, whose: str) -> De
             f"{len(missing)} of the {len(run.names)} images of the run are not in {whose}, e.g. '{missing[0]}': give"
             " the config that the run was tested with."
         )
+    if run.plus_one != annotations.plus_one:
+        run, annotations = run.half_open(), annotations.half_open()
     truth = annotations.ground_truth()
     new_index = np.full(len(annotations.names), -1, np.int32)
     new_index[[place[name] for name in run.names]] = np.arange(len(run.names))

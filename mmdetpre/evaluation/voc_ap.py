@@ -74,8 +74,8 @@ def voc_average_precision(
         iou_thrs: T thresholds in (0, 1]; compared in float32, as the overlaps are.
         mode: "11points", the metric of VOC 2007 (mean precision at recalls 0, 0.1, ..., 1), or "area", that of
             VOC 2010 and later (area under the interpolated curve).
-        plus_one: Sides are ``x2 - x1 + 1``: x2 and y2 name the last pixel inside, as in VOC's own files, in
-            ``mmdet.VOCDataset`` and in ``PackedVOCDataset``; ``False`` for half-open boxes; ``None``: as the run says.
+        plus_one: Sides are ``x2 - x1 + 1``: x2 and y2 name the last pixel inside, as in VOC's own files and in
+            ``mmdet.VOCDataset``; ``False`` for half-open boxes; ``None``: as the run says.
 
     Raises:
         ValueError: If there is no ground truth, none of its boxes counts, or an argument is not as said above.

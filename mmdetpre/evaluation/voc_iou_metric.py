@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdetpre.evaluation.dump_detections import ImageResult, image_result, join_results
+from mmdetpre.evaluation.dump_detections import ImageResult, image_result, join_results, settle_plus_one
 from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, MODES, check_iou_thrs, voc_average_precision
 from mmdetpre.evaluation.voc_table import format_table, iou_key, to_dict, write_csv, write_json
 from mmdetpre.registry import METRICS
@@ -35,9 +35,10 @@ class VOCIoUMetric(BaseMetric):
     Args:
         iou_thrs: Rising thresholds in (0, 1].
         eval_mode: "11points", the metric of VOC 2007, which the paper reports, or "area", that of VOC 2010 and later.
-        plus_one: Sides are ``x2 - x1 + 1``, as in ``mmdet.VOCMetric``: right for VOC data sets, whose boxes name the
-            last pixel inside. Set it to ``False`` for half-open boxes of other data. The file of detections says it,
-            so that the analyses measure its boxes in the same way.
+        plus_one: Sides are ``x2 - x1 + 1``, because x2 and y2 name the last pixel inside, as in ``mmdet.VOCDataset``;
+            ``False`` for half-open boxes; ``None``: as the data set says
+            (:func:`~mmdetpre.evaluation.dump_detections.settle_plus_one`). Either way sides are those of VOC's files.
+            The file of detections says it, so that the analyses measure its boxes in the same way.
         outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, the numbers, and ``<prefix>.npz``, the detections
             with the ground truth (:class:`~mmdetpre.evaluation.detections_file.Detections`), or ``None``. The first is
             what ``tools/analysis_tools/iou_sweep.py`` draws, the last what ``detection_errors.py`` there reads.
@@ -65,7 +66,7 @@ class VOCIoUMetric(BaseMetric):
         self,
         iou_thrs: Sequence[float] = FIGURE_1_IOUS,
         eval_mode: str = "11points",
-        plus_one: bool = True,
+        plus_one: bool | None = None,
         outfile_prefix: str | None = None,
         overwrite: bool = False,
         collect_device: str = "cpu",
@@ -89,6 +90,8 @@ class VOCIoUMetric(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep detections and ground truth of one batch."""
+        if not self.results:
+            settle_plus_one(self.plus_one, self.dataset_meta)
         for sample in data_samples:
             result = image_result(sample)
             if result.truth is None:
@@ -100,7 +103,8 @@ class VOCIoUMetric(BaseMetric):
 
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Print the table and return the means; runs on the main process alone."""
-        run = join_results(results, self.dataset_meta["classes"], plus_one=self.plus_one)
+        plus_one = settle_plus_one(self.plus_one, self.dataset_meta)
+        run = join_results(results, self.dataset_meta["classes"], plus_one=plus_one)
         result = voc_average_precision(run, self.iou_thrs, mode=self.eval_mode)
         print_log("\n" + format_table(result), "current")
         if empty := [name for name, count in zip(result.classes, result.objects, strict=True) if not count]:

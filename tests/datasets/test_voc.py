@@ -1,13 +1,19 @@
+import json
 import logging
 
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Compose
 from mmdet.evaluation import VOCMetric
+from mmdet.evaluation.functional import eval_map
+from mmdet.registry import TRANSFORMS as MMDET_TRANSFORMS
 from mmengine.registry import init_default_scope
 
 from mmdetpre.datasets import packed_dataset, voc
 from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.datasets.transforms import LoadChip
+from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
 from mmdetpre.registry import DATASETS
 
 TARGET = ["Arrow", "Hourglass", "Arch", "Clover"]
@@ -41,10 +47,13 @@ def same_images(theirs, ours):
         expected, found = theirs.get_data_info(i), ours.get_data_info(i)
         keys = ("img_path", "img_id", "width", "height")
         assert [found[key] for key in keys] == [expected[key] for key in keys]
-        keys = ("bbox", "bbox_label", "ignore_flag")
+        keys = ("bbox_label", "ignore_flag")
         assert [[item[key] for key in keys] for item in found["instances"]] == [
             [item[key] for key in keys] for item in expected["instances"]
         ]
+        last_pixels = np.array([item["bbox"] for item in expected["instances"]]).reshape(-1, 4)
+        half_open = [item["bbox"] for item in found["instances"]]
+        np.testing.assert_array_equal(np.reshape(half_open, (-1, 4)), last_pixels + (0, 0, 1, 1))
 
 
 def test_same_images_boxes_and_ids_as_mmdet(shared_data, tmp_path):
@@ -53,31 +62,80 @@ def test_same_images_boxes_and_ids_as_mmdet(shared_data, tmp_path):
     assert len(ours) == 67 and ours.metainfo["dataset_type"] == theirs.metainfo["dataset_type"] == "VOC2012"
 
 
-def evaluate(dataset, shift):
-    """VOCMetric on predictions that are the boxes of the XML, moved at random."""
+def detected(dataset, shift, last_pixel):
+    """Test results, by the same half-open boxes from a detector: those of the XML, moved at random."""
     rng = np.random.default_rng(0)
-    metric = VOCMetric(iou_thrs=[0.5, 0.7], eval_mode="area")
-    metric.dataset_meta = dataset.metainfo
+    less = torch.tensor([0.0, 0.0, 1.0, 1.0]) * last_pixel
     for i in range(len(dataset)):
         instances = dataset.get_data_info(i)["instances"]
         boxes = torch.tensor([item["bbox"] for item in instances], dtype=torch.float32).reshape(-1, 4)
         labels = torch.tensor([item["bbox_label"] for item in instances], dtype=torch.int64)
         ignored = torch.tensor([item["ignore_flag"] for item in instances], dtype=torch.bool)
-        guesses = boxes + torch.from_numpy(rng.normal(0, shift, boxes.shape).astype(np.float32))
+        guesses = boxes + less + torch.from_numpy(rng.normal(0, shift, boxes.shape).astype(np.float32))
         scores = torch.from_numpy(rng.random(len(boxes), np.float32))
-        sample = {
+        yield {
+            "img_id": str(i),
             "gt_instances": {"bboxes": boxes[~ignored], "labels": labels[~ignored]},
             "ignored_instances": {"bboxes": boxes[ignored], "labels": labels[ignored]},
-            "pred_instances": {"bboxes": guesses, "scores": scores, "labels": labels},
+            "pred_instances": {"bboxes": guesses - less, "scores": scores, "labels": labels},
         }
-        metric.process({}, [sample])
-    return metric.evaluate(len(dataset))
 
 
-def test_voc_metric_cannot_tell_them_apart(shared_data, tmp_path):
-    theirs, ours = pair(shared_data / "voc2012/VOCdevkit", tmp_path, "trainval")
-    expected = evaluate(theirs, 12)
-    assert evaluate(ours, 12) == expected and 0.05 < expected["pascal_voc/AP70"] < expected["pascal_voc/AP50"] < 1
+def ap_by_our_metric(dataset, samples, folder, **options):
+    metric = VOCIoUMetric(outfile_prefix=f"{folder}/run", overwrite=True, **options)
+    metric.dataset_meta = dataset.metainfo
+    metric.process({}, samples)
+    metric.evaluate(len(dataset))
+    [run] = json.loads((folder / "run.json").read_text())["runs"]
+    return run
+
+
+@pytest.mark.parametrize("source", ["real", "drawn"])
+@pytest.mark.parametrize("mode", ["11points", "area"])
+def test_half_open_boxes_are_evaluated_by_vocs_rule_as_in_mmdet(request, tmp_path, source, mode):
+    if source == "real":
+        theirs, ours = pair(request.getfixturevalue("shared_data") / "voc2012/VOCdevkit", tmp_path, "trainval")
+    else:
+        root = request.getfixturevalue("tiny_voc") / "VOCdevkit"
+        theirs, ours = pair(root, tmp_path, "train", metainfo={"classes": tuple(TARGET)})
+    shift = {"real": 12, "drawn": 4}[source]
+    samples, own_samples = list(detected(theirs, shift, True)), list(detected(ours, shift, False))
+    stock = VOCMetric(iou_thrs=[0.5, 0.7], eval_mode=mode)
+    stock.dataset_meta = theirs.metainfo
+    stock.process({}, samples)
+    annotations, detections = zip(*stock.results, strict=True)
+    expected = stock.evaluate(len(theirs))
+    found = ap_by_our_metric(ours, own_samples, tmp_path, eval_mode=mode)
+    assert not found["plus_one"] and 0.05 < expected["pascal_voc/AP70"] < expected["pascal_voc/AP50"] < 1
+    for iou_thr, mean_ap in zip(found["iou_thrs"], found["mean_ap"], strict=True):
+        options = {"iou_thr": iou_thr, "eval_mode": mode, "use_legacy_coordinate": True, "logger": "silent"}
+        assert mean_ap == float(eval_map(detections, annotations, **options)[0])  # in every bit
+    assert ap_by_our_metric(theirs, samples, tmp_path, eval_mode=mode) == found | {"plus_one": True}
+    with pytest.raises(ValueError, match="plus_one is True, but the boxes of the data set are half-open.*Remove plus"):
+        ap_by_our_metric(ours, own_samples, tmp_path, plus_one=True)
+
+
+def test_a_flipped_image_and_a_flipped_chip_have_the_boxes_of_a_flipped_annotation(tmp_path, helpers):
+    """VOC's XML of the mirrored photo, written by hand: pixel 1 becomes pixel 100."""
+    boxes = [(1, 1, 100, 80), (11, 12, 40, 41), (33, 5, 33, 9)]
+    mirrored = [(101 - xmax, ymin, 101 - xmin, ymax) for xmin, ymin, xmax, ymax in boxes]
+    tables = []
+    for name, written in (("plain", boxes), ("mirrored", mirrored)):
+        (tmp_path / name).mkdir()
+        arguments = folder(tmp_path / name, helpers, *(item(box=box) for box in written))
+        tables.append(packed(tmp_path / name, tmp_path / "cache" / name, **arguments))
+    plain, other = tables
+    flip = MMDET_TRANSFORMS.build({"type": "RandomFlip", "prob": 1.0})
+    load = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations", "with_bbox": True}]
+    image = flip(Compose([MMDET_TRANSFORMS.build(step) for step in load])(plain.get_data_info(0)))
+    np.testing.assert_array_equal(image["gt_bboxes"].tensor.numpy(), other.packed.boxes)
+    for scale, x in ((1.0, 8), (2.0, 60)):  # the chip x, 10, 80 x 40 of the plain photo, and its mirror image
+        chips = []
+        for table, left in ((plain, x), (other, round(100 * scale) - x - 80)):
+            record = {"chip": (left, 10, 80, 40), "chip_scale": scale, "valid": np.arange(3)}
+            columns = {key: np.array(getattr(table.packed, key)) for key in ("boxes", "labels", "flags")}
+            chips.append(LoadChip()(table.get_data_info(0) | record | columns))
+        np.testing.assert_array_equal(flip(chips[0])["gt_bboxes"].tensor.numpy(), chips[1]["gt_bboxes"].tensor.numpy())
 
 
 def test_difficult_objects_are_dropped_in_training_and_ignored_in_evaluation(shared_data, tmp_path):
@@ -140,12 +198,12 @@ def test_boxes_count_from_1_and_parts_are_no_objects(tmp_path, helpers):
     tags = "<occluded>1</occluded><truncated>1</truncated><pose>Unspecified</pose>"
     arguments = folder(tmp_path, helpers, item(box=(1, 1, 100, 80)), item("dog", (11.9, 12, 40.2, 41), tags + part))
     dataset = packed(tmp_path, tmp_path / "cache", **arguments)
-    assert dataset.packed.boxes.tolist() == [[0, 0, 99, 79], [10, 11, 39, 40]]
+    assert dataset.packed.boxes.tolist() == [[0, 0, 100, 80], [10, 11, 40, 41]]
     assert dataset.packed.flags.tolist() == [0, OCCLUDED | TRUNCATED]
 
 
 def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
-    arguments = folder(tmp_path, helpers, item(), item(box=(20, 5, 20, 9)), item("horse"), item(box=(300, 5, 320, 9)))
+    arguments = folder(tmp_path, helpers, item(), item(box=(20, 5, 19, 9)), item("horse"), item(box=(300, 5, 320, 9)))
     dataset = packed(tmp_path, tmp_path / "cache", empty_boxes="drop", **arguments)
     assert dataset.packed.notes == {
         "objects of other classes": 1,
@@ -154,14 +212,14 @@ def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
     }
 
 
-@pytest.mark.parametrize("box", [(20, 5, 20, 9), (20, 9, 30, 5), (20.1, 5, 20.9, 9)])
+@pytest.mark.parametrize("box", [(20, 5, 19, 9), (20, 9, 30, 5), (20.1, 5, 19.9, 9)])
 def test_an_empty_box_is_an_error_unless_dropped(tmp_path, helpers, monkeypatch, box):
     logged = []
     monkeypatch.setattr(packed_dataset, "print_log", lambda text, _, level: logged.append((text, level)))
     arguments = folder(tmp_path, helpers, item(), item("dog", box)) | {"root": tmp_path, "cache": tmp_path / "cache"}
     dropping = packed(**arguments, empty_boxes="drop")
     [(text, level)] = logged
-    assert dropping.packed.boxes.tolist() == [[10, 10, 29, 29]] and "1 boxes without area (e.g. in " in text
+    assert dropping.packed.boxes.tolist() == [[10, 10, 30, 30]] and "1 boxes without area (e.g. in " in text
     assert level == logging.WARNING
     corners = "xmin {:g}, ymin {:g}, xmax {:g}, ymax {:g}".format(*box)
     with pytest.raises(ValueError, match=f"a.xml: the box of an object 'dog' is empty, with {corners} .*'drop'"):

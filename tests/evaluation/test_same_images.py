@@ -32,8 +32,12 @@ def test_images_in_the_order_of_the_first_run() -> None:
 def test_the_convention_of_the_boxes_stays() -> None:
     marked = {"one": replace(RUN, plus_one=True), "two": replace(TURNED, plus_one=True)}
     assert all(run.plus_one for run in align_runs(marked).values())
-    with pytest.raises(ValueError, match="run 'one' name the last pixel inside"):
-        align_runs({**marked, "two": TURNED}, need_truth=False)
+    half_open = replace(RUN, plus_one=True).half_open()
+    mixed = align_runs({"one": half_open, "two": marked["two"]})
+    assert not any(run.plus_one for run in mixed.values())
+    for name in ("boxes", "truth"):
+        one, two = (getattr(run, name) for run in mixed.values())
+        assert np.array_equal(getattr(one, "boxes", one), getattr(two, "boxes", two)), name
 
 
 def test_runs_without_ground_truth_can_be_drawn() -> None:
@@ -49,7 +53,7 @@ def test_runs_without_ground_truth_can_be_drawn() -> None:
         (replace(RUN, names=("a", "c")), "on other images: 1 and 1 of their 2 and 2.*'c' is in 'two' only"),
         (replace(RUN, truth=replace(TRUTH, labels=[0, 1, 1])), "their ground truth differs"),
         (replace(RUN, truth=replace(TRUTH, boxes=TRUTH.boxes + 1)), "their ground truth differs"),
-        (replace(RUN, plus_one=True), "run 'two' name the last pixel inside .*, those of run 'one' are half-open"),
+        (replace(RUN, plus_one=True), "their ground truth differs"),
         (replace(RUN, truth=GroundTruth([0], [[0, 0, 9, 9]], [0], [False])), r"differs \(3 and 1 objects\)"),
     ],
 )

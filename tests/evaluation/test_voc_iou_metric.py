@@ -47,9 +47,8 @@ def evaluate(metric, run: Detections, samples: list[dict]) -> dict[str, float]:
 def test_it_is_mmdets_metric_on_real_detections(voc_run, mode):
     samples = as_samples(voc_run)
     theirs = evaluate(VOCMetric(iou_thrs=[0.5, 0.7], eval_mode=mode), voc_run, samples)
-    ours = evaluate(
-        METRICS.build({"type": "mmdetpre.VOCIoUMetric", "iou_thrs": [0.5, 0.7], "eval_mode": mode}), voc_run, samples
-    )
+    config = {"type": "mmdetpre.VOCIoUMetric", "iou_thrs": [0.5, 0.7], "eval_mode": mode, "plus_one": True}
+    ours = evaluate(METRICS.build(config), voc_run, samples)
     assert ours["pascal_voc/mAP"] == theirs["pascal_voc/mAP"]
     for key in ("pascal_voc/AP50", "pascal_voc/AP70"):
         assert round(ours[key], 3) == theirs[key]
@@ -219,7 +218,7 @@ def test_two_ranks_get_the_result_of_one(drawn_run, tmp_path):
 def test_files_of_detections_say_how_boxes_are_measured(drawn_run, tmp_path):
     run = drawn_run(0)
     for name, metric in (
-        ("voc", VOCIoUMetric(outfile_prefix=f"{tmp_path}/voc")),
+        ("voc", VOCIoUMetric(outfile_prefix=f"{tmp_path}/voc", plus_one=True)),
         ("half", VOCIoUMetric(outfile_prefix=f"{tmp_path}/half", plus_one=False)),
         ("dumped", DumpDetections(out_file=f"{tmp_path}/dumped.npz")),
         ("dumped_voc", DumpDetections(out_file=f"{tmp_path}/dumped_voc.npz", plus_one=True)),

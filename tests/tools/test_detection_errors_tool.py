@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_table_files_and_no_overwriting(tmp_path: Path, run_tool: Callable, run_
 def test_ground_truth_from_a_config(
     tmp_path: Path, tiny_sample: Path, repository: Path, run_tool_here: Callable
 ) -> None:
-    from mmdetpre.evaluation.truth_from_config import annotations_of_config
+    from mmdetpre.evaluation.truth_from_config import annotations_of_config, with_annotations
 
     config = repository / "configs/det/sniper_openimages_sample.py"
     option = {"test_dataloader.dataset.data_root": f"{tiny_sample}/"}
@@ -68,6 +69,10 @@ def test_ground_truth_from_a_config(
     assert result.returncode == 0, result.stderr
     line = next(line for line in result.stdout.splitlines() if "all objects" in line)
     assert [cell.strip() for cell in line.split("|")[2:4]] == [f"{int((~truth.ignore[rows]).sum()):,}", "0.0"]
+
+    marked = with_annotations(replace(Detections.load(run), plus_one=True), annotations, "the config")
+    assert not marked.plus_one and np.array_equal(marked.boxes, Detections.load(run).boxes + np.float32([0, 0, 1, 1]))
+    assert np.array_equal(marked.ground_truth().boxes, truth.boxes[rows])
 
     wrong = run_tool_here(TOOL, "--run", f"x={write_run(tmp_path / 'other.npz')}", *arguments[2:])
     assert wrong.returncode == 1 and "The classes of the detections are not those of" in wrong.stderr
