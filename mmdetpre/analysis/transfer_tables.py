@@ -1,4 +1,4 @@
-"""Tables 5, 6 and 7 of the paper from results of probes and work dirs of training runs."""
+"""Tables 5, 6 and 7 of the paper from results of probes and work dirs of training runs, and all tables as printed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.paper_tables import TABLES, PaperTable, key_of
+from mmdetpre.analysis.paper_tables import STARTS, TABLES, PaperTable, key_of
+from mmdetpre.analysis.paper_values import DATA_SETS, TEXT_VALUES
 from mmdetpre.analysis.probe_scores import FORMAT, read_result
 from mmdetpre.analysis.run_table import find_runs, read_run
 
 METRICS = ("accuracy", "balanced_accuracy")
-EMPTY, UNKNOWN = "—", "see paper"
+EMPTY = "—"
 _TOP1 = "accuracy/top1"
 _CONFIG = re.compile(r"(?P<data>.+?)(?P<linear>_linear)?(?:_from_(?P<start>.+?))?(?P<sample>_sample)?")
 _PROBES = {"linear": "linear", "knn": "k-NN"}
@@ -96,7 +97,7 @@ def read_cells(
 
 
 def markdown(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> str:
-    """The tables, each with its results beside the figures of the paper.
+    """The tables, each with its results beside the figures of the paper, and the paper's other rows.
 
     Example:
         >>> print(markdown([Cell("5", "", "coco", "sun397", 61.2, None, None, "a")]))  # doctest: +ELLIPSIS
@@ -104,32 +105,65 @@ def markdown(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -
         <BLANKLINE>
         |  | SUN-397 | paper |
         | --- | --- | --- |
-        | COCO | 61.2 | see paper |
+        | ImageNet-CLS | — | 61.5 |
+        | ImageNet-LOC | — | 58.3 |
+        | COCO | 61.2 | 57.8 |
+        | OpenImagesV4 | — | 59.5 |
     """
     texts = []
     for key, group in sorted(dict.fromkeys((cell.table, cell.group) for cell in cells), key=lambda place: place[0]):
         table = tables[key]
         found = {(cell.row, cell.column): cell for cell in cells if (cell.table, cell.group) == (key, group)}
-        rows = _ordered({row for row, _ in found}, table.rows)
+        table = table if _compares(key, group) else replace(table, figures={}, note="")
         columns = _ordered({column for _, column in found}, table.columns)
+        of_paper = {row for row, cells in table.figures.items() if set(cells) & set(columns)}
+        rows = _ordered({row for row, _ in found} | of_paper, table.rows)
         head = [""]
         for column in columns:
-            head += [table.columns.get(column, column), *(["paper"] if column in table.columns else [])]
-        lines = [head, ["---"] * len(head)]
+            head += [table.columns.get(column, column), *(["paper"] if table.in_paper(column) else [])]
+        lines = []
         for row in rows:
             line = [table.rows.get(row, row)]
             for column in columns:
                 line.append(_shown(found.get((row, column))))
-                line += [_of_paper(table, row, column)] if column in table.columns else []
+                line += [_of_paper(table, row, column)] if table.in_paper(column) else []
             lines.append(line)
-        title = f"**Table {key}**: {table.title}{f' ({group})' if group else ''}"
-        texts.append("\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)]))
+        texts += _text(f"**Table {key}**: {table.title}{f' ({group})' if group else ''}", head, lines)
+        if of_paper and table.note:
+            texts.append(table.note)
     return "\n\n".join(texts)
+
+
+def paper_markdown(tables: Mapping[str, PaperTable] = TABLES) -> str:
+    """The paper's tables, and the numbers and settings of its text, as printed.
+
+    Example:
+        >>> print(paper_markdown().splitlines()[2])
+        | data | classes | training images | objects | evaluation images | objects |
+    """
+    head = ["data", "classes", "training images", "objects", "evaluation images", "objects"]
+    sizes = [
+        [data.title, data.classes, data.train_images, data.train_objects, data.test_images, data.test_objects]
+        for data in DATA_SETS.values()
+    ]
+    texts = _text("**Table 1**: Data sets", head, sizes)
+    for key, table in tables.items():
+        columns = [column for column in table.columns if table.in_paper(column)]
+        rows = [
+            [name, *(_of_paper(table, row, column) for column in columns)]
+            for row, name in table.rows.items()
+            if row in table.figures
+        ]
+        name = f"Table {key}" if key.isdigit() else "In the text"
+        texts += _text(f"**{name}**: {table.title}", ["", *(table.columns[column] for column in columns)], rows)
+        texts += [table.note] if table.note else []
+    numbers = [[number.what, number.value] for number in TEXT_VALUES.values()]
+    return "\n\n".join([*texts, *_text("**In the text**: numbers and settings", ["number", "paper"], numbers)])
 
 
 def records(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> list[dict[str, Any]]:
     """One dictionary per cell, with the figure of the paper, or None."""
-    return [{**asdict(c), "paper": tables[c.table].figures.get(c.row, {}).get(c.column)} for c in cells]
+    return [{**asdict(cell), "paper": _figure(cell, tables)} for cell in cells]
 
 
 def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> None:
@@ -206,7 +240,21 @@ def _shown(cell: Cell | None) -> str:
 
 
 def _of_paper(table: PaperTable, row: str, column: str) -> str:
-    if row not in table.rows:
-        return EMPTY
     figure = table.figures.get(row, {}).get(column)
-    return UNKNOWN if figure is None else f"{figure:.1f}"
+    return EMPTY if figure is None else f"{figure:.1f}"
+
+
+def _figure(cell: Cell, tables: Mapping[str, PaperTable]) -> float | None:
+    figures = tables[cell.table].figures if _compares(cell.table, cell.group) else {}
+    return figures.get(cell.row, {}).get(cell.column)
+
+
+def _compares(table: str, group: str) -> bool:
+    """Whether the paper's figures stand beside a table: those of Table 7 are of the OpenImages detector."""
+    start = key_of(group.split(", ")[0], STARTS)
+    return table != "7" or start not in STARTS or start == "openimages"
+
+
+def _text(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *([cell or EMPTY for cell in row] for row in rows)]
+    return ["\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])]

@@ -11,7 +11,7 @@ import pytest
 
 from mmdetpre.analysis.paper_tables import with_figures
 from mmdetpre.analysis.probe_scores import write_result
-from mmdetpre.analysis.transfer_tables import markdown, read_cells, write_tables
+from mmdetpre.analysis.transfer_tables import markdown, read_cells, records, write_tables
 
 
 def result(path: Path, layer: str = "fc1", start: str = "OpenImages", probe: str = "linear", **change: Any) -> Path:
@@ -69,7 +69,9 @@ def test_probes_and_runs_become_tables(tmp_path: Path) -> None:
         "|  | Caltech-256 | paper |",
         "| OpenImagesV4 | 86.0 | 12.5 |",
         "| scratch | 70.0 | — |",
-        "| Conv5 (pooled) | 80.0 [75.0, 84.0] | see paper |",
+        "| Conv5 (pooled) | 80.0 [75.0, 84.0] | 76.7 |",
+        "| ConvProj 4x4 | — | 72.4 |",
+        "| ImageNet-CLS | — | 86.3 |",
         "|  | sun397_sample |",
         "| COCO | 40.0 |",
         "**Table 7**: Classification on layers of the detector, accuracy in % (OpenImages, k-NN)",
@@ -82,8 +84,16 @@ def test_probes_and_runs_become_tables(tmp_path: Path) -> None:
 def test_empty_cells_are_dashes(tmp_path: Path) -> None:
     files = [result(tmp_path / "a.json", data="SUN-397"), result(tmp_path / "b.json", "fc2")]
     text = markdown(read_cells(files)[0]).splitlines()
-    assert "| FC1 | — | see paper | 80.0 [75.0, 84.0] | see paper |" in text
-    assert "| FC2 | 80.0 [75.0, 84.0] | see paper | — | see paper |" in text
+    assert "| FC1 | — | 71.6 | 80.0 [75.0, 84.0] |" in text
+    assert "| FC2 | 80.0 [75.0, 84.0] | 70.0 | — |" in text
+
+
+def test_layers_of_another_detector_have_no_figures_of_the_paper(tmp_path: Path) -> None:
+    cells, _ = read_cells([result(tmp_path / "a.json", start="COCO"), result(tmp_path / "b.json", start="epoch_14")])
+    coco, mine = markdown(cells).split("\n\n**")
+    assert "| FC1 | 80.0 [75.0, 84.0] |" in coco.splitlines() and "paper" not in coco
+    assert "| FC1 | 80.0 [75.0, 84.0] | 71.6 |" in mine and "a linear classifier on its OpenImages detector" in mine
+    assert [record["paper"] for record in records(cells)] == [None, 71.6]
 
 
 def test_names_and_metric_can_be_chosen(tmp_path: Path) -> None:
@@ -127,4 +137,4 @@ def test_tables_are_written(suffix: str, tmp_path: Path) -> None:
         assert text == markdown(cells) + "\n"
         return
     (row,) = json.loads(text) if suffix == "json" else csv.DictReader(text.splitlines())
-    assert row["table"] == "7" and float(row["value"]) == 80 and row["paper"] in (None, "")
+    assert row["table"] == "7" and float(row["value"]) == 80 and float(row["paper"]) == 71.6

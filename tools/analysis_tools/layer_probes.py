@@ -51,7 +51,7 @@ def parse_args() -> argparse.Namespace:
     probes.add_argument("--strengths", type=float, nargs="+", default=STRENGTHS, metavar="S", help="regularisations")
     probes.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="of validation parts")
     probes.add_argument("--no-knn", action="store_true", help="linear probes only")
-    probes.add_argument("--paper", type=Path, help="JSON file with figures of the paper, see transfer_tables.py")
+    probes.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
     work = parser.add_argument_group("work")
     work.add_argument("--batch-size", type=int, default=32, help="images that pass the model together (%(default)s)")
     work.add_argument("--workers", type=int, default=2, help="processes that decode images (%(default)s)")

@@ -2,8 +2,8 @@
 
 Give result files of linear_probe.py and knn_probe.py, work dirs of configs/cls, or folders of both. The name of a
 config tells data and start (sun397_linear_from_coco), --name and --data-name of extract_features.py those of a probe;
---rename changes them. The paper's figures do not ship with mmdetpre: --paper FILE fills them in, as
-{"7": {"fc1": {"caltech256": 80.1}}}.
+--rename changes them. --paper FILE replaces figures of the paper, as {"7": {"fc1": {"caltech256": 80.1}}}. Without
+results, all tables of the paper are printed with their own numbers.
 
 Example: python tools/analysis_tools/transfer_tables.py work_dirs/probes work_dirs/caltech256_from_openimages \\
     --rename epoch_14=openimages --out tables.md
@@ -16,18 +16,18 @@ import sys
 from pathlib import Path
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
-from mmdetpre.analysis.transfer_tables import METRICS, markdown, read_cells, write_tables
+from mmdetpre.analysis.transfer_tables import METRICS, markdown, paper_markdown, read_cells, write_tables
 from mmdetpre.file_arguments import require_new_files
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", nargs="+", type=Path, help="result files, work dirs, or folders of them")
+    parser.add_argument("results", nargs="*", type=Path, help="result files, work dirs or folders; none: the paper")
     parser.add_argument("--metric", choices=METRICS, default=METRICS[0], help="of the probes (%(default)s)")
     parser.add_argument(
         "--rename", nargs="+", default=[], metavar="OLD=NEW", help="start or data set of results -> row or column"
     )
-    parser.add_argument("--paper", type=Path, help="JSON file with figures of the paper, percent")
+    parser.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, percent")
     parser.add_argument("--out", type=Path, help="file to write: .md, or all cells as .csv or .json")
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     return parser.parse_args()
@@ -41,6 +41,11 @@ def main() -> int:
             raise ValueError(f"--rename {wrong[0]}: give OLD=NEW, such as epoch_14=openimages.")
         rename = dict(pair.split("=", 1) for pair in args.rename)
         tables = with_figures(args.paper) if args.paper else TABLES
+        if not args.results:
+            if args.out:
+                raise ValueError("--out is for your results: name files of probes or work dirs before it.")
+            print(paper_markdown(tables))
+            return 0
         cells, passed = read_cells(args.results, args.metric, rename)
         if args.out:
             write_tables(args.out, cells, tables)

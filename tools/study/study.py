@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     run.add_argument("file", type=Path, help=FILE)
     run.add_argument("--cores", type=int, default=os.cpu_count(), help="processor cores to use (%(default)s)")
     run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
-    run.add_argument("--paper", type=Path, help="JSON file with figures of the paper, for the report")
+    run.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, for the report")
     run.add_argument(
         "snakemake", nargs="*", metavar="-- ARGUMENTS", help="for Snakemake, such as: -- --executor slurm --jobs 20"
     )
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     check.add_argument("file", type=Path, help=FILE)
     report = commands.add_parser("report", help="write the report of what stands")
     report.add_argument("out", type=Path, help="folder of the study")
-    report.add_argument("--paper", type=Path, help="JSON file with figures of the paper")
+    report.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
     return parser.parse_args()
 
 

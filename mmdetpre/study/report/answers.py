@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mmdetpre.study.outcome import DONE, Outcome
-from mmdetpre.study.report.cell_values import LAYERS_TABLE, PRETRAINING
-from mmdetpre.study.report.result_tables import NOT_PLANNED, Column, Entry, ResultTable
+from mmdetpre.study.report.cell_values import COVERED, FLAGS, LAYERS_TABLE, PRETRAINING
+from mmdetpre.study.report.result_tables import NOT_PLANNED, QUOTED, Column, Entry, ResultTable
 from mmdetpre.study.report.seed_statistics import Difference
 from mmdetpre.study.report.wording import counted, listed, plain, points, seeds
 
@@ -21,12 +21,18 @@ KINDS = {
     "layers": "layers of the detector",
 }
 _VERBS = {
-    ("3", "visible"): ("misses", "fewer", "of the visible objects"),
-    ("3", "occluded"): ("misses", "fewer", "of the occluded objects"),
+    ("3", "none"): ("misses", "fewer", "of the objects without occlusion"),
+    ("3", "low"): ("misses", "fewer", "of the objects of low occlusion"),
+    ("3", "medium"): ("misses", "fewer", "of the objects of medium occlusion"),
+    ("3", "high"): ("misses", "fewer", "of the objects of high occlusion"),
+    (FLAGS, "visible"): ("misses", "fewer", "of the visible objects"),
+    (FLAGS, "occluded"): ("misses", "fewer", "of the occluded objects"),
+    (COVERED, "visible"): ("misses", "fewer", "of the objects that no box overlaps"),
+    (COVERED, "occluded"): ("misses", "fewer", "of the objects that other boxes overlap"),
     ("5", ""): ("gives", "less", "accuracy after fine-tuning"),
     ("6", ""): ("gives", "less", "accuracy of a linear classifier"),
 }
-"""Table and column -> verb, what less of it is called, and what is counted."""
+"""Table (or source of the levels of Table 3) and column -> verb, what less of it is called, and what is counted."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
     sentences: list[str] = []
     first: tuple[ResultTable, Column] | None = None
     for table in mine:
-        columns = [column for column in table.columns if task in column.tasks]
+        columns = sorted((c for c in table.columns if task in c.tasks), key=lambda c: not c.in_paper)
         column = next((c for c in columns if any(table.entries[row, c.key].values for row in table.rows)), None)
         if column is not None:
             sentences.append(_sentence(outcome, table, column, title))
@@ -102,7 +108,7 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
     if first is None:
         return Answer(task, title, kind, (_nothing(title),))
     table, column = first
-    rows = [row for row in table.rows if table.entries[row, column.key].state != NOT_PLANNED]
+    rows = [row for row in table.rows if table.entries[row, column.key].state not in (NOT_PLANNED, QUOTED)]
     effects = [Effect(row, e, verdict(e, table, row == column.reference)) for row, e in _of(table, column, rows)]
     if not any(effect.entry.difference for effect in effects):
         effects = [replace(e, verdict=ALONE) if e.verdict == REFERENCE else e for e in effects]
@@ -130,7 +136,8 @@ def _of(table: ResultTable, column: Column, rows: Sequence[str]) -> list[tuple[s
 
 
 def _words(table: ResultTable, column: Column) -> tuple[str, str, str]:
-    known = _VERBS.get((table.number, column.key)) or _VERBS.get((table.number, ""))
+    places = ((table.group, column.key), (table.number, column.key), (table.number, ""))
+    known = next((_VERBS[place] for place in places if place in _VERBS), None)
     return known or ("gives", "less", column.title)
 
 
@@ -172,7 +179,7 @@ def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str) 
 
 
 def _subject(noun: str, verb: str) -> str:
-    return f"the share {noun} that are missed" if verb == "misses" else noun
+    return f"the missed share {noun}" if verb == "misses" else noun
 
 
 def _bounds(found: Difference) -> str:

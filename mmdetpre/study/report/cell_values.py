@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 
 from mmdetpre.study.outcome import DONE, Cell, Outcome, Run
 
-PRETRAINING, LAYERS_TABLE, MISSED_TABLE = "pretraining", "7", "3"
-WHOLE_TASK_TABLES = ("2", "3", "4")
+PRETRAINING, LAYERS_TABLE, MISSED_TABLE, COCO_TABLE = "pretraining", "7", "3", "coco_finetuning"
+WHOLE_TASK_TABLES = ("2", "3", "4", COCO_TABLE)
 """Tables of one data set: another task of the same form gets a table of its own. The others have a column per task."""
-_OF_PAPER = ("voc_detection", "voc_segmentation")
+PAPER_DETECTOR = "openimages"
+"""Start whose layers Table 7 of the paper is of."""
+FLAGS, COVERED = "flags", "covered"
+"""Groups of Table 3 whose levels nobody annotated: by the flag `occluded`, or by the boxes that overlap."""
+_OF_PAPER = ("voc_detection", "voc_segmentation", "coco_detection")
+_OF_BOXES = ("visible", "occluded")
 
 Place = tuple[str, str, str]
-"""Number of a table; its group (the start of a table of layers, else mostly empty); the user's own task, or empty."""
+"""Number of a table; its group (the start of a table of layers, the source of the levels of Table 3, else empty); the
+user's own task, or empty."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def gather(outcome: Outcome) -> dict[Place, TableValues]:
     for task, facts in outcome.tasks.items():
         _make_room(outcome, task, facts, str(facts.get("table") or ""), tables)
         begun = any(run.task == task and run.state == DONE for run in outcome.runs.values())
-        if facts.get("kind") == "detection" and not begun:  # else its numbers say whether it has this table
+        if facts.get("occlusion") and not begun:  # else its numbers say whether it has this table
             _make_room(outcome, task, facts, MISSED_TABLE, tables)
     return tables
 
@@ -97,12 +103,15 @@ def _where(cell: Cell, run: Run, outcome: Outcome, owners: dict[tuple[str, str, 
     own, _, column = cell.column.rpartition(".")
     if own not in outcome.tasks:
         own, column = "", cell.column
+    group = cell.group
+    if cell.table == MISSED_TABLE and column in _OF_BOXES and not group:  # records from before there were groups
+        group = FLAGS if any("flag" in str(note) for note in run.content.get("notes") or ()) else COVERED
     if cell.table != PRETRAINING and owners.setdefault((cell.table, own, column), run.task) != run.task:
         if cell.table in WHOLE_TASK_TABLES:
             own = run.task
         else:
             column = run.task
-    return (cell.table, cell.group, own), column
+    return (cell.table, group, own), column
 
 
 def _make_room(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmdetpre.study.report.cell_values import PRETRAINING
+from mmdetpre.analysis.paper_values import TEXT_VALUES
 from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
 from mmdetpre.study.report.reading import READING
 from mmdetpre.study.report.report import Report
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
 from mmdetpre.study.report.wording import DASH, counted, plain, signed
-
-SEE_PAPER = "see paper"
 
 
 def markdown(report: Report) -> str:
@@ -22,13 +20,12 @@ def markdown(report: Report) -> str:
     parts.append("\n\n".join(READING))
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
     for table in report.tables:
-        number = (
-            "Pre-training" if table.number == PRETRAINING else f"{'As table' if table.own else 'Table'} {table.number}"
-        )
         body = _table(report, table) if table.columns else "Nothing in this study belongs here."
-        parts.append(f"**{number}**: {table.title}{' (lower is better)' * table.lower_is_better}\n\n{body}")
+        parts.append(f"**{table.label}**: {table.title}{' (lower is better)' * table.lower_is_better}\n\n{body}")
         if table.notes:
             parts.append("\n".join(f"* {note}" for note in table.notes))
+    text = _lines(["", "paper"], [[number.what, number.value] for number in TEXT_VALUES.values()])
+    parts.append(f"**In the text of the paper**: numbers and settings\n\n{text}")
     if outcome.problems:
         parts.append("**What could not be used**\n\n" + "\n".join(f"* {problem}" for problem in outcome.problems))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -63,7 +60,7 @@ def _table(report: Report, table: ResultTable) -> str:
 def _cells(entry: Entry, column: Column) -> list[str]:
     cells = [_own(entry)]
     if column.in_paper:
-        cells.append(plain(entry.paper) if entry.paper is not None else _no_paper(entry))
+        cells.append(DASH if entry.paper is None else plain(entry.paper))
     if column.reference:
         found = entry.difference
         if entry.values and entry.start == column.reference:
@@ -89,10 +86,6 @@ def _own(entry: Entry) -> str:
     if value.low is not None and value.high is not None:
         return f"{mean} [{plain(value.low)}, {plain(value.high)}]"
     return mean if value.seed is None else f"{mean} ({seeds})"
-
-
-def _no_paper(entry: Entry) -> str:
-    return SEE_PAPER if "not known" in entry.why_no_paper else DASH
 
 
 def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

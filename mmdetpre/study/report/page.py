@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from mmdetpre.analysis.paper_values import TEXT_VALUES
 from mmdetpre.study.outcome import DAMAGED, DONE, FAILED, NOT_RUN, Outcome, Run
 from mmdetpre.study.report.answers import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
 from mmdetpre.study.report.cell_values import PRETRAINING
@@ -19,7 +20,7 @@ from mmdetpre.study.report.data_sizes import COLUMNS
 from mmdetpre.study.report.figures import data_uri
 from mmdetpre.study.report.reading import READING
 from mmdetpre.study.report.report import Report
-from mmdetpre.study.report.result_tables import ResultTable
+from mmdetpre.study.report.result_tables import NOT_PLANNED, ResultTable
 from mmdetpre.study.report.wording import counted, duration, listed, plain, signed
 
 VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", ALONE: "open", REFERENCE: "reference"}
@@ -45,6 +46,7 @@ def page(report: Report) -> str:
         tables={number: tables for number, tables in by_number.items() if number != PRETRAINING},
         pretraining=by_number.get(PRETRAINING, []),
         size_columns=COLUMNS,
+        paper_text=TEXT_VALUES,
         missing={state: outcome.in_state(state) for state in (FAILED, DAMAGED, NOT_RUN)},
         done=outcome.in_state(DONE),
         causes=_causes(outcome),
@@ -132,12 +134,19 @@ def _filled(table: ResultTable) -> bool:
 
 
 def _scored(table: ResultTable, row: str) -> list[str]:
-    return [column for (name, column), entry in table.entries.items() if name == row and entry.values]
+    """Columns in which a row has a number, here or in the paper."""
+    return [
+        column
+        for (name, column), entry in table.entries.items()
+        if name == row and (entry.values or entry.paper is not None)
+    ]
 
 
 def _pretraining_of(outcome: Outcome, start: str) -> tuple[str, list[str]]:
     """State and ids of the pre-training runs of a start that left no score."""
     runs = [run for run in outcome.runs.values() if run.task == PRETRAINING and run.start == start]
+    if not runs:
+        return NOT_PLANNED, []
     return ("not measured" if runs[0].state == DONE else runs[0].state), [run.id for run in runs]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
+from mmdetpre.analysis.paper_values import TEXT_VALUES
 from mmdetpre.study.outcome import DONE, Outcome, Run, read_outcome
 from mmdetpre.study.report.answers import Answer, answers
 from mmdetpre.study.report.data_sizes import DataSize, data_sizes
@@ -30,7 +31,7 @@ class Report:
         outcome: What the study left.
         answers: One per task.
         sizes: Table 1.
-        tables: Tables 2 to 7, then the pre-training runs' own scores.
+        tables: Tables 2 to 7, the fine-tuning on COCO, then the pre-training runs' own scores.
         figures: Figures 1 to 9.
     """
 
@@ -119,6 +120,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         ],
         "data": [_size(row) for row in report.sizes],
         "tables": [_table(table) for table in report.tables],
+        "paper_text": {key: asdict(number) for key, number in TEXT_VALUES.items()},
         "figures": [dict(asdict(figure), image=_relative(figure.image, outcome.folder)) for figure in report.figures],
         "runs": {run.id: _run(run) for run in outcome.runs.values()},
         "problems": outcome.problems,

@@ -5,19 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmdetpre.analysis.paper_tables import LAYERS, PaperTable
+from mmdetpre.analysis.paper_tables import AVERAGE_PRECISION, BASELINES, DETECTION, LAYERS, PaperTable
 from mmdetpre.study.outcome import DAMAGED, DONE, FAILED, NOT_RUN, Outcome
-from mmdetpre.study.report.cell_values import LAYERS_TABLE, PRETRAINING, Place, TableValues, Value, gather
+from mmdetpre.study.report.cell_values import (
+    COVERED,
+    FLAGS,
+    LAYERS_TABLE,
+    MISSED_TABLE,
+    PAPER_DETECTOR,
+    PRETRAINING,
+    Place,
+    TableValues,
+    Value,
+    gather,
+)
 from mmdetpre.study.report.seed_statistics import Difference, Spread, difference, spread
 
-NOT_MEASURED, NOT_PLANNED = "not measured", "not in this study"
-NOT_IN_PAPER, NOT_KNOWN = "not in the paper's table", "the paper's figure is not known here"
+NOT_MEASURED, NOT_PLANNED, QUOTED = "not measured", "not in this study", "quoted by the paper"
+NOT_IN_PAPER = "not in the paper's table"
 OWN_TITLES = {
     "2": "detection, mAP in %",
-    "3": "objects that the detectors miss, share in %",
+    "3": "objects that the detectors miss, by annotated level of occlusion, share in %",
     "4": "segmentation, mIoU in %",
+    "coco_finetuning": "detection, AP in %",
 }
 """Table of the paper -> what a table of the same form on other data shows."""
+BOX_TITLES = {
+    FLAGS: "objects that the detectors miss, by the flag `occluded` of the annotations, share in %",
+    COVERED: "objects that the detectors miss, by how much other boxes overlap them, share in %",
+}
+BOX_COLUMNS = {
+    FLAGS: {"visible": "visible objects missed", "occluded": "occluded objects missed"},
+    COVERED: {"visible": "clear of other boxes, missed", "occluded": "overlapped by other boxes, missed"},
+}
+"""Group of Table 3 -> title and columns: these are not the paper's levels, which people annotated."""
+_COLUMNS = DETECTION | AVERAGE_PRECISION
 
 
 @dataclass(frozen=True)
@@ -61,8 +83,9 @@ class ResultTable:
     """A table of the report.
 
     Attributes:
-        number: Of the paper's table, or ``pretraining``.
-        group: Start of a table of layers; else mostly empty.
+        number: Of the paper's table, ``coco_finetuning`` or ``pretraining``.
+        group: Start of a table of layers; ``flags`` or ``covered`` of a table of missed objects whose levels nobody
+            annotated; else empty.
         own: Key of the task, if it is a table of the paper's form on other data; else empty.
         title: Caption.
         columns: In order.
@@ -82,9 +105,18 @@ class ResultTable:
     lower_is_better: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """What stands before the title."""
+        if self.number == PRETRAINING:
+            return "Pre-training"
+        name = f"table {self.number}" if self.number.isdigit() else "in the text"
+        like = self.own or (self.number == MISSED_TABLE and self.group)
+        return f"As {name}" if like else name.capitalize()
+
 
 def result_tables(outcome: Outcome, papers: Mapping[str, PaperTable]) -> list[ResultTable]:
-    """The tables in the paper's order, and last the pre-training runs' own scores.
+    """The tables in the paper's order; then those of its text, last the pre-training runs' own scores.
 
     Args:
         outcome: What the study left; what belongs into no table is added to its ``problems``.
@@ -94,14 +126,15 @@ def result_tables(outcome: Outcome, papers: Mapping[str, PaperTable]) -> list[Re
         Of every number at least one table, which has no columns if nothing belongs into it.
     """
     found = gather(outcome)
-    own_scores = PaperTable("Scores of the pre-training runs on their own data, in %", {}, {})
     tables = []
-    for number, paper in {**papers, PRETRAINING: own_scores}.items():
-        places = [place for place in found if place[0] == number] or [(number, "", "")]
-        places.sort(key=lambda place: (place[2] != "", _rank(place[2], outcome.tasks), _rank(place[1], outcome.starts)))
+    for number, paper in papers.items():
+        places = [place for place in found if place[0] == number]
+        if _has_paper(paper) and not any(_of_paper(place) for place in places):
+            places.append((number, "", ""))
+        places.sort(key=lambda place: (place[2] != "", _rank(place[2], outcome.tasks), _order(place, outcome)))
         tables += [_table(outcome, found, place, paper) for place in places]
     for number in dict.fromkeys(place[0] for place in found):
-        if number not in papers and number != PRETRAINING:
+        if number not in papers:
             outcome.problems.append(f"Numbers for table '{number}' are not shown: there is {', '.join(papers)}.")
     return tables
 
@@ -109,22 +142,30 @@ def result_tables(outcome: Outcome, papers: Mapping[str, PaperTable]) -> list[Re
 def _table(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, paper: PaperTable) -> ResultTable:
     number, group, own = place
     here = found.get(place, TableValues())
-    if own:
+    title, starts = paper.title, {row: name for row, name in paper.rows.items() if row not in BASELINES}
+    if number == MISSED_TABLE and group:
+        task = own or next((key for tasks in here.tasks.values() for key in tasks), "")
+        title = f"{outcome.tasks.get(task, {}).get('title') or 'PASCAL VOC'}: {BOX_TITLES.get(group, group)}"
+        paper = PaperTable(title, starts, BOX_COLUMNS.get(group, {}), {}, paper.lower_is_better)
+    elif own:
         title = f"{outcome.tasks[own].get('title') or own}: {OWN_TITLES.get(number, paper.title)}"
-        paper = PaperTable(title, paper.rows, paper.columns, {}, paper.lower_is_better)
-    else:
-        title = f"{paper.title}: {outcome.title_of_start(group)}" if group else paper.title
+        paper = PaperTable(title, starts, paper.columns, {}, paper.lower_is_better)
+    elif group:
+        title = f"{paper.title}: {outcome.title_of_start(group)}"
+        if group != PAPER_DETECTOR:
+            paper = PaperTable(title, paper.rows, paper.columns)
     tasks = here.tasks
     if "" in tasks:
         tasks = dict.fromkeys(paper.columns, tasks[""])
-    elif not tasks and any(paper.figures.values()):
-        tasks = {column: [] for column in paper.columns}
+    if _of_paper(place):
+        planned = [PRETRAINING] if number == PRETRAINING else []
+        tasks = {column: planned for column in paper.columns if paper.in_paper(column)} | tasks
     keys = [key for key in paper.columns if key in tasks] + [key for key in tasks if key not in paper.columns]
     columns = tuple(
         Column(
             key,
             _title_of_column(key, paper, outcome),
-            key in paper.columns and not own,
+            paper.in_paper(key),
             "" if number == PRETRAINING else _reference(outcome, found, place, key),
             tuple(tasks[key]),
         )
@@ -153,7 +194,9 @@ def _entry(
     compared = bool(values and base) and reference not in ("", start)
     state, missing = _state(outcome, column.tasks, start, values)
     figure = paper.figures.get(row, {}).get(column.key)
-    why = "" if figure is not None else NOT_KNOWN if column.in_paper and row in paper.rows else NOT_IN_PAPER
+    why = "" if figure is not None else NOT_IN_PAPER
+    if row in BASELINES:
+        state = QUOTED
     return Entry(
         start,
         values,
@@ -166,6 +209,16 @@ def _entry(
     )
 
 
+def _has_paper(paper: PaperTable) -> bool:
+    return any(paper.figures.values())
+
+
+def _of_paper(place: Place) -> bool:
+    """Whether the paper's figures stand beside this table."""
+    number, group, own = place
+    return not own and group in ("", PAPER_DETECTOR if number == LAYERS_TABLE else "")
+
+
 def _numbers(values: Sequence[Value]) -> list[float]:
     return [value.value for value in values]
 
@@ -174,7 +227,7 @@ def _title_of_column(key: str, paper: PaperTable, outcome: Outcome) -> str:
     if key in paper.columns:
         return paper.columns[key]
     titles = {str(entry["key"]): str(entry.get("title") or entry["key"]) for entry in outcome.data}
-    return str(outcome.tasks.get(key, {}).get("title") or titles.get(key) or key)
+    return str(outcome.tasks.get(key, {}).get("title") or titles.get(key) or _COLUMNS.get(key) or key)
 
 
 def _reference(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, column: str) -> str:
@@ -218,6 +271,12 @@ def _state(outcome: Outcome, tasks: Sequence[str], start: str, values: Sequence[
     if not state:
         state = NOT_MEASURED if DONE in states else NOT_PLANNED
     return "" if values else state, tuple(run.id for run in missing)
+
+
+def _order(place: Place, outcome: Outcome) -> int:
+    """Layers by their start; annotated levels before others."""
+    number, group, _ = place
+    return _rank(group, outcome.starts) if number == LAYERS_TABLE else len(group)
 
 
 def _rank(key: str, order: Mapping[str, object]) -> int:

@@ -78,17 +78,17 @@ def test_a_word_for_every_start(shared_study) -> None:
 
 
 def test_less_can_be_better_and_worse(detection, empty_study) -> None:
-    (sentence,) = detection({"imagenet_cls": [30, 31, 32], "coco": [40, 41, 42]}, "occluded", "3")
+    (sentence,) = detection({"imagenet_cls": [30, 31, 32], "coco": [40, 41, 42]}, "low", "3")
     assert sentence == (
-        "On PASCAL VOC, COCO misses 10.0 points more of the occluded objects than ImageNet-CLS (95 % interval 7.7 to"
-        " 12.3, 3 seeds): it hurts."
+        "On PASCAL VOC, COCO misses 10.0 points more of the objects of low occlusion than ImageNet-CLS (95 % interval"
+        " 7.7 to 12.3, 3 seeds): it hurts."
     )
     answer = answers_of(empty_study.out)["voc_detection"]
     assert [(effect.start, effect.verdict) for effect in answer.effects] == [
         ("imagenet_cls", "reference"),
         ("coco", "hurts"),
     ]
-    assert answer.quantity == "occluded objects missed"
+    assert answer.quantity == "low occlusion, missed"
 
 
 def test_of_several_starts_the_best_is_named(detection) -> None:
@@ -99,7 +99,7 @@ def test_of_several_starts_the_best_is_named(detection) -> None:
 
 def test_of_several_starts_the_best_is_the_one_that_misses_least(detection) -> None:
     (sentence,) = detection({"imagenet_cls": [50, 51], "coco": [40, 41], "openimages": [45, 46]}, "visible", "3")
-    assert "COCO misses 10.0 points fewer of the visible objects" in sentence
+    assert "COCO misses 10.0 points fewer of the objects that no box overlaps" in sentence
 
 
 def test_a_clear_gain_goes_before_a_greater_one_that_is_not(detection) -> None:
@@ -115,8 +115,8 @@ def test_level_without_an_interval(detection) -> None:
 def test_no_difference_in_what_is_missed(detection) -> None:
     (sentence,) = detection({"imagenet_cls": [30, 35, 40], "coco": [29, 34, 39]}, "visible", "3")
     assert sentence.startswith(
-        "On PASCAL VOC, no difference can be told between COCO and ImageNet-CLS in the share of the visible objects"
-        " that are missed (1.0 point fewer, 95 % interval"
+        "On PASCAL VOC, no difference can be told between COCO and ImageNet-CLS in the missed share of the objects"
+        " that no box overlaps (1.0 point fewer, 95 % interval"
     )
 
 

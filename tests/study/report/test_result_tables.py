@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import t
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
+from mmdetpre.analysis.paper_values import VALUES
 from mmdetpre.study.outcome import Outcome, read_outcome
 from mmdetpre.study.report.result_tables import ResultTable, result_tables
 
@@ -28,18 +29,20 @@ def test_which_tables_there_are(tables) -> None:
         ("2", "", ""),
         ("2", "", "own_det"),
         ("3", "", ""),
+        ("3", "flags", ""),
         ("4", "", ""),
         ("5", "", ""),
         ("6", "", ""),
         ("7", "coco", ""),
         ("7", "openimages", ""),
+        ("coco_finetuning", "", ""),
         ("pretraining", "", ""),
     ]
 
 
 def test_mean_spread_and_difference_by_hand(tables) -> None:
     table = tables["2", "", ""]
-    assert list(table.rows) == ["scratch", "imagenet_cls", "coco", "openimages"]
+    assert list(table.rows) == ["scratch", "imagenet_cls", "coco", "openimages", "dcn_v1", "dcn_v2", "imagenet_loc"]
     assert [(c.key, c.title, c.in_paper, c.reference) for c in table.columns] == [
         ("ap50", "mAP at IoU 0.5", True, "imagenet_cls"),
         ("ap70", "mAP at IoU 0.7", True, "imagenet_cls"),
@@ -69,9 +72,77 @@ def test_missing_cells_say_why(tables) -> None:
 def test_the_papers_figures(tables) -> None:
     table = tables["2", "", ""]
     assert table.entries["openimages", "ap70"].paper == 81.1
-    assert table.entries["coco", "ap70"].why_no_paper == "the paper's figure is not known here"
     assert table.entries["scratch", "ap70"].why_no_paper == "not in the paper's table"
-    assert table.notes == (TABLES["2"].note, "VOC's 11-point metric.")
+    assert table.notes == ("VOC's 11-point metric.", "Occlusion: flag of the annotations.")
+    assert (table.entries["dcn_v2", "ap70"].paper, table.entries["dcn_v2", "ap70"].state) == (
+        73.5,
+        "quoted by the paper",
+    )
+    assert tables["4", "", ""].entries["coco", "miou"].why_no_paper == "not in the paper's table"
+    assert [c.in_paper for c in tables["4", "", ""].columns] == [True, False, False]
+    assert tables["7", "openimages", ""].entries["fc1", "caltech256"].paper == 71.6
+    assert tables["7", "coco", ""].columns[0].in_paper is False
+
+
+def test_every_figure_of_the_paper_stands_in_a_table_whatever_the_study_did(empty_study, shared_study) -> None:
+    for study in (empty_study, shared_study):
+        found = {
+            (t.number, row, column): entry.paper
+            for t in tables_of(study.out).values()
+            for (row, column), entry in t.entries.items()
+            if entry.paper is not None
+        }
+        assert found == {
+            (number, row, column): value
+            for number, rows in VALUES.items()
+            for row, cells in rows.items()
+            for column, value in cells.items()
+        }
+
+
+def test_levels_that_nobody_annotated_are_a_table_of_their_own(tables, fake_study) -> None:
+    paper, flags = tables["3", "", ""], tables["3", "flags", ""]
+    assert [(c.key, c.in_paper) for c in paper.columns] == [("low", True), ("medium", True)]
+    assert paper.entries["imagenet_cls", "low"].values == () and paper.entries["imagenet_cls", "low"].paper == 14.7
+    assert flags.title.startswith("PASCAL VOC: objects that the detectors miss, by the flag `occluded` of the annot")
+    assert flags.label == "As table 3" and paper.label == "Table 3"
+    assert [(c.key, c.title, c.in_paper) for c in flags.columns] == [
+        ("visible", "visible objects missed", False),
+        ("occluded", "occluded objects missed", False),
+    ]
+    old = {("3", "coco", "visible"): 7.0}  # a record of before there were groups, and of no flag
+    fake_study.record("own_det/coco/seed1", {("3", "coco", "own_det.visible"): 8.0})
+    fake_study.record("voc_detection/coco/seed1", old)
+    found = tables_of(fake_study.out)
+    assert found["3", "covered", ""].entries["coco", "visible"].spread.mean == 7
+    assert found["3", "covered", "own_det"].title.startswith("Kangaroos: objects that the detectors miss, by how much")
+    levels = {("3", "coco", level): value for level, value in (("none", 5.0), ("low", 6.0), ("medium", 7.0))}
+    fake_study.record("voc_detection/coco/seed1", levels)
+    table = tables_of(fake_study.out)["3", "", ""]
+    assert [(c.key, c.in_paper) for c in table.columns] == [("none", False), ("low", True), ("medium", True)]
+    assert table.entries["coco", "low"].spread.mean == 6
+
+
+def test_own_scores_of_the_multi_scale_test_beside_the_papers(fake_study) -> None:
+    fake_study.record(
+        "pretraining/coco", {("pretraining", "coco", "test_map"): 44.0, ("pretraining", "coco", "bbox_mAP"): 40.0}
+    )
+    table = tables_of(fake_study.out)["pretraining", "", ""]
+    assert (table.entries["coco", "test_map"].spread.mean, table.entries["coco", "test_map"].paper) == (44.0, 46.1)
+    assert table.entries["coco", "bbox_mAP"].paper is None and table.entries["imagenet_loc", "test_ap50"].paper == 37.4
+
+
+def test_fine_tuning_on_coco(fake_study) -> None:
+    fake_study.plan["tasks"] = fake_study.plan["tasks"] | {
+        "coco_detection": {"kind": "detection", "title": "COCO", "table": "coco_finetuning"}
+    }
+    fake_study.planned("coco_detection/openimages/seed0", "coco_detection", "openimages", 0)
+    table = tables_of(fake_study.out)["coco_finetuning", "", ""]
+    assert [(c.key, c.in_paper) for c in table.columns] == [("map", False), ("ap50", True), ("ap75", True)]
+    assert table.entries["openimages", "ap50"].state == "not run" and table.label == "In the text"
+    fake_study.record("coco_detection/openimages/seed0", {("coco_finetuning", "openimages", "ap50"): 60.0})
+    table = tables_of(fake_study.out)["coco_finetuning", "", ""]
+    assert (table.entries["openimages", "ap50"].spread.mean, table.entries["openimages", "ap50"].paper) == (60, 68.2)
 
 
 def test_own_data_gets_a_table_of_the_same_form(tables) -> None:
@@ -85,8 +156,8 @@ def test_own_data_gets_a_table_of_the_same_form(tables) -> None:
 
 
 def test_less_is_better_only_in_table_3(tables) -> None:
-    assert [key[0] for key, table in tables.items() if table.lower_is_better] == ["3"]
-    assert tables["3", "", ""].entries["coco", "visible"].difference.value == -10
+    assert [key[0] for key, table in tables.items() if table.lower_is_better] == ["3", "3"]
+    assert tables["3", "flags", ""].entries["coco", "visible"].difference.value == -10
 
 
 def test_probes_keep_the_interval_of_their_test_images(tables) -> None:
@@ -117,7 +188,6 @@ def test_figures_of_the_paper_from_a_file(shared_study, tmp_path: Path) -> None:
     assert table.entries["coco", "ap50"].paper == 34.5
     other = table.entries["imagenet_loc", "ap50"]  # a row of the paper that the study does not have
     assert (other.paper, other.state, table.rows["imagenet_loc"]) == (12.5, "not in this study", "ImageNet-LOC")
-    assert table.entries["imagenet_loc", "ap70"].why_no_paper == "the paper's figure is not known here"
 
 
 def test_without_the_reference_the_first_start_that_has_a_value_is_compared_with(fake_study) -> None:
@@ -138,9 +208,9 @@ def test_planned_tables_are_there_before_any_run(empty_study) -> None:
     assert tables["2", "", "own_det"].columns[0].in_paper is False
     assert tables["5", "", ""].entries["coco", "caltech256"].state == "not run"
     assert list(tables["7", "coco", ""].rows)[0] == "conv5_pooled"
-    assert {entry.state for entry in tables["3", "", ""].entries.values()} == {"not run"}
-    assert [c.key for c in tables["3", "", "own_det"].columns] == ["visible", "occluded"]
-    assert tables["4", "", ""].rows == {}
+    assert {entry.state for entry in tables["3", "", ""].entries.values()} == {"not in this study"}
+    assert ("3", "", "own_det") not in tables  # it has no annotated levels
+    assert [c.key for c in tables["4", "", ""].columns] == ["miou", "trimap", "anti_trimap"]
     assert tables["2", "", ""].entries["openimages", "ap70"].state == "not in this study"
 
 
@@ -162,7 +232,7 @@ def test_tasks_that_claim_the_same_cells_are_kept_apart(empty_study) -> None:
     assert tables["2", "", "voc_again"].entries["coco", "ap50"].spread.mean == 20
     assert tables["5", "", ""].entries["coco", "flowers102"].spread.mean == 30
     assert tables["5", "", ""].entries["coco", "few_flowers"].spread.mean == 40
-    assert tables["5", "", ""].columns[1].title == "few Flowers"
+    assert tables["5", "", ""].columns[-1].title == "few Flowers"
 
 
 def problems_after_tables(out: Path) -> tuple[Outcome, list[ResultTable]]:
@@ -177,7 +247,7 @@ def test_two_values_for_one_seed_and_unknown_tables_are_named(fake_study) -> Non
     assert tables[0].entries["coco", "ap50"].spread.mean == 64
     assert outcome.problems == [
         "voc_detection/coco/seed0 and voc_detection/coco/again both give table 2, coco, ap50: the first is shown.",
-        "Numbers for table '9' are not shown: there is 2, 3, 4, 5, 6, 7.",
+        "Numbers for table '9' are not shown: there is 2, 3, 4, 5, 6, 7, coco_finetuning, pretraining.",
     ]
 
 
