@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
 
 PART = ".part"
 """Ending of the temporary files, which stay behind where a process is killed while it writes."""
@@ -86,6 +92,45 @@ def write_json(path: str | os.PathLike[str], content: Any, *, overwrite: bool = 
     """
     text = json.dumps(content, **{"indent": 1, "ensure_ascii": False, **options})
     write_text(path, f"{text}\n", overwrite=overwrite)
+
+
+def write_rows(path: str | os.PathLike[str], rows: Iterable[Sequence[Any]], *, overwrite: bool = True) -> None:
+    """Write rows as CSV in UTF-8, ``None`` as an empty cell; see `whole_file`.
+
+    Raises:
+        FileExistsError, OSError: As `whole_file`.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue(), overwrite=overwrite)
+
+
+def write_figure(path: str | os.PathLike[str], figure: Figure, *, overwrite: bool = True) -> None:
+    """Write a figure of matplotlib in the format that the ending of ``path`` names; see `whole_file`.
+
+    Raises:
+        FileExistsError, OSError: As `whole_file`.
+        ValueError: If matplotlib knows no such format.
+    """
+    with whole_file(path, overwrite=overwrite) as part, part.open("wb") as file:
+        figure.savefig(file, format=Path(path).suffix.lstrip(".") or None)
+
+
+def write_picture(path: str | os.PathLike[str], image: np.ndarray, *, overwrite: bool = True) -> None:
+    """Write (h, w, 3) uint8 RGB in the format that the ending of ``path`` names; see `whole_file`.
+
+    Raises:
+        FileExistsError, OSError: As `whole_file`.
+        ValueError: If OpenCV knows no such format.
+    """
+    import cv2
+
+    suffix = Path(path).suffix
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        raise ValueError(f"{path} ends in {suffix!r}, which is no format of pictures: take .png or .jpg.")
+    _, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    with whole_file(path, overwrite=overwrite) as part:
+        part.write_bytes(encoded)
 
 
 def _new_part(given: Path, path: Path) -> Path:

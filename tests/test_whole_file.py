@@ -12,9 +12,12 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
-from mmdetpre.whole_file import PART, whole_file, write_json, write_text
+from mmdetpre.whole_file import PART, whole_file, write_figure, write_json, write_picture, write_rows, write_text
 
 
 @pytest.fixture
@@ -83,6 +86,21 @@ def test_places_that_take_no_file_are_named(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "a.txt", "")
     with pytest.raises(IsADirectoryError, match="it is a folder"):
         write_text(tmp_path, "")
+
+
+def test_pictures_and_figures_by_their_ending(tmp_path: Path) -> None:
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[..., 0] = 200
+    write_picture(tmp_path / "a.png", image)
+    with Image.open(tmp_path / "a.png") as found:
+        assert found.format == "PNG" and np.array_equal(np.asarray(found), image)
+    with pytest.raises(ValueError, match="no format of pictures"):
+        write_picture(tmp_path / "a.txt", image)
+    write_figure(tmp_path / "b.pdf", Figure())
+    assert (tmp_path / "b.pdf").read_bytes().startswith(b"%PDF")
+    write_rows(tmp_path / "c.csv", [["a", "b,c"], [1, None]])
+    assert (tmp_path / "c.csv").read_text() == 'a,"b,c"\n1,\n'
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.pdf", "c.csv"]
 
 
 def test_a_symbolic_link_stays_and_permissions_too(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from mmdetpre.analysis.activation_map import activation_map, mean_activation
 from mmdetpre.analysis.feature_extraction import FeatureSource
 from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
 from mmdetpre.analysis.whole_images import RESIZE_EDGE, normalise
+from mmdetpre.whole_file import whole_file, write_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +85,12 @@ def write_activations(path: Path, images: Sequence[ActiveImage]) -> None:
             ``mean_<image>_<model>`` (h, w) for their numbers.
         images: What was found.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        with path.open("w", newline="", encoding="utf-8") as target:
-            table = csv.writer(target)
-            table.writerow(["image", "model", "row", "column", "mean"])
-            for image in images:
-                for name, mean in image.means.items():
-                    places = np.ndindex(*mean.shape)
-                    table.writerows([image.name, name, i, j, float(mean[i, j])] for i, j in places)
+        rows: list[list[Any]] = [["image", "model", "row", "column", "mean"]]
+        for image in images:
+            for name, mean in image.means.items():
+                rows += [[image.name, name, i, j, float(mean[i, j])] for i, j in np.ndindex(*mean.shape)]
+        write_rows(path, rows)
         return
     arrays: dict[str, Any] = {
         "images": np.array([image.name for image in images]),
@@ -101,4 +98,5 @@ def write_activations(path: Path, images: Sequence[ActiveImage]) -> None:
     }
     for i, image in enumerate(images):
         arrays |= {f"mean_{i}_{k}": mean for k, mean in enumerate(image.means.values())}
-    np.savez_compressed(path, **arrays)
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmdetpre.analysis.cka import LayerSimilarity
 from mmdetpre.text_table import text_table
+from mmdetpre.whole_file import write_rows
 
 FORMAT = "mmdetpre layer similarity"
 
@@ -50,16 +49,10 @@ def format_cka(result: Mapping[str, Any]) -> str:
     return text_table([f"{first['name']} / {second['name']}", *second["layers"]], rows)
 
 
-def write_json(path: Path, result: Mapping[str, Any]) -> None:
-    """Write what :func:`to_dict` returns."""
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def write_csv(path: Path, result: Mapping[str, Any]) -> None:
     """One line per pair of layers."""
     first, second = result["runs"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([first["name"], second["name"], "cka"])
-        for layer, values in zip(first["layers"], result["cka"], strict=True):
-            writer.writerows([layer, other, value] for other, value in zip(second["layers"], values, strict=True))
+    rows = [[first["name"], second["name"], "cka"]]
+    for layer, values in zip(first["layers"], result["cka"], strict=True):
+        rows += [[layer, other, value] for other, value in zip(second["layers"], values, strict=True)]
+    write_rows(path, rows)

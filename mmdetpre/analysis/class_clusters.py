@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from mmdetpre.whole_file import write_json
+
 
 class ClassMeans:
     """Mean feature of each class, added up batch by batch.
@@ -105,5 +107,4 @@ def write_clusters(
     by_class = {c: int(k) for c, k in zip(classes, clusters, strict=True)}
     digest = hashlib.sha256(json.dumps(by_class).encode()).hexdigest()
     content = {"clusters": by_class, "settings": dict(settings), "digest": f"sha256:{digest}"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(path, content, overwrite=force)

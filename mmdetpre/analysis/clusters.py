@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mmdetpre.whole_file import whole_file
+
 DEFAULT_KS = (2, 4, 8, 16, 32, 64, 125, 250, 375, 500, 750, 1000)
 _TRIALS = 8  # candidates for each centre, what scikit-learn takes for 1,000 clusters
 
@@ -147,10 +149,8 @@ class _Store:
         return labels
 
     def save(self, k: int, labels: np.ndarray) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f".{os.getpid()}-{k}.npy"
-        np.save(part, labels)
-        part.replace(self._path(k))
+        with whole_file(self._path(k)) as part, part.open("wb") as file:
+            np.save(file, labels)
 
     def _path(self, k: int) -> Path:
         return self.folder / f"k{k:05d}.npy"

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from mmdetpre.whole_file import write_json
+
 FORMAT = "mmdetpre features"
 FORMAT_VERSION = 1
 INDEX = "features.json"
@@ -342,7 +344,7 @@ class FeatureWriter:
         if len(missing := self.pending()):
             raise ValueError(f"{len(missing)} of {len(self.images)} images are not written, e.g. row {missing[0]}.")
         if not (self.path / INDEX).exists():
-            _write_json(self.path / INDEX, self.plan)
+            write_json(self.path / INDEX, self.plan)
         for name in _UNFINISHED:
             (self.path / name).unlink(missing_ok=True)
         return read_features(self.path)
@@ -353,12 +355,12 @@ class FeatureWriter:
         part = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".part", dir=self.path.parent))
         try:
             part.chmod(0o755)
-            _write_json(part / "images.json", list(self.images))
+            write_json(part / "images.json", list(self.images))
             np.save(part / "labels.npy", self.labels)
             for name, shape in self.plan["layers"].items():
                 open_memmap(part / f"{name}.npy", "w+", np.float32, (len(self.images), *shape))
             open_memmap(part / "done.npy", "w+", np.uint8, (len(self.images),))
-            _write_json(part / "plan.json", self.plan)
+            write_json(part / "plan.json", self.plan)
             try:
                 part.rename(self.path)
             except OSError:
@@ -442,9 +444,3 @@ def _remove(path: Path) -> None:
     if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")
     shutil.rmtree(path)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)

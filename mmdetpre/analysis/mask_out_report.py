@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +19,7 @@ from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, normalise
 from mmdetpre.models.classifier import Classifier
 from mmdetpre.text_table import text_table
+from mmdetpre.whole_file import write_json, write_rows
 
 FORMAT = "mmdetpre mask-out"
 
@@ -130,17 +129,15 @@ def write_masked(path: Path, images: Sequence[MaskedImage], settings: Mapping[st
         images: What was found.
         settings: How it was found.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        with path.open("w", newline="", encoding="utf-8") as target:
-            table = csv.writer(target)
-            table.writerow(["image", "class", "classifier", "x", "y", "probability"])
-            for image in images:
-                for model, found in image.found.items():
-                    start = [image.name, image.label, model]
-                    table.writerow([*start, "", "", found.unmasked])
-                    for y, row in zip(found.ys.tolist(), found.probability.tolist(), strict=True):
-                        table.writerows([*start, x, y, p] for x, p in zip(found.xs.tolist(), row, strict=True))
+        rows: list[list[Any]] = [["image", "class", "classifier", "x", "y", "probability"]]
+        for image in images:
+            for model, found in image.found.items():
+                start = [image.name, image.label, model]
+                rows.append([*start, "", "", found.unmasked])
+                for y, row in zip(found.ys.tolist(), found.probability.tolist(), strict=True):
+                    rows += [[*start, x, y, p] for x, p in zip(found.xs.tolist(), row, strict=True)]
+        write_rows(path, rows)
         return
     content = {
         "format": FORMAT,
@@ -154,7 +151,7 @@ def write_masked(path: Path, images: Sequence[MaskedImage], settings: Mapping[st
             for image in images
         ],
     }
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, content, indent=None)
 
 
 def _classes(classifiers: Mapping[str, Classifier], path: str, label: str | None) -> tuple[str, dict[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmdetpre.analysis.feature_file import FeatureFile
+from mmdetpre.whole_file import write_json
 
 FORMAT = "mmdetpre probe"
 FORMAT_VERSION = 1
@@ -66,9 +67,8 @@ def write_result(path: str | Path, result: Mapping[str, Any], *, overwrite: bool
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists: choose another name, or add --force to overwrite it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {"format": FORMAT, "version": FORMAT_VERSION, **result}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, content, overwrite=overwrite)
 
 
 def read_result(path: str | Path) -> dict[str, Any]:

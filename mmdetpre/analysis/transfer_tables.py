@@ -15,6 +15,7 @@ from mmdetpre.analysis.paper_tables import STARTS, TABLES, PaperTable, key_of
 from mmdetpre.analysis.paper_values import DATA_SETS, TEXT_VALUES
 from mmdetpre.analysis.probe_scores import FORMAT, read_result
 from mmdetpre.analysis.run_table import find_runs, read_run
+from mmdetpre.whole_file import write_text
 
 METRICS = ("accuracy", "balanced_accuracy")
 EMPTY = "—"
@@ -180,8 +181,7 @@ def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, P
         text = buffer.getvalue().rstrip("\n")
     else:
         text = markdown(cells, tables)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    write_text(path, f"{text}\n")
 
 
 def _read_folder(path: Path, metric: str, cells: list[Cell], passed: list[str]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmdetpre.analysis.feature_file import FeatureFile
 from mmdetpre.analysis.tsne import TsneMap
+from mmdetpre.whole_file import write_json, write_rows
 
 FORMAT = "mmdetpre t-SNE"
 
@@ -29,15 +28,12 @@ def write_maps(
     """
     classes = [file.classes[label] if label >= 0 and file.classes else "" for label in file.labels]
     coloured = [int(label) in shown for label in file.labels]
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        with path.open("w", newline="", encoding="utf-8") as target:
-            table = csv.writer(target)
-            axes = [f"{name} {axis}" for name in maps for axis in "xy"]
-            table.writerow(["image", "label", "class", "coloured", *axes])
-            for row, image in enumerate(file.images):
-                places = [value for one in maps.values() for value in one.points[row].tolist()]
-                table.writerow([image, int(file.labels[row]), classes[row], int(coloured[row]), *places])
+        rows = [["image", "label", "class", "coloured", *(f"{name} {axis}" for name in maps for axis in "xy")]]
+        for row, image in enumerate(file.images):
+            places = [value for one in maps.values() for value in one.points[row].tolist()]
+            rows.append([image, int(file.labels[row]), classes[row], int(coloured[row]), *places])
+        write_rows(path, rows)
         return
     content = {
         "format": FORMAT,
@@ -50,4 +46,4 @@ def write_maps(
             name: {"kl_divergence": one.kl_divergence, "points": one.points.tolist()} for name, one in maps.items()
         },
     }
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, content, indent=None)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from mmdetpre.whole_file import write_text
+
 IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|png|bmp|ppm|pgm|tiff?|webp)", re.IGNORECASE)
 """``folder/file`` of an image."""
 ANY_FOLDER = re.compile(r"[^.].*")
@@ -115,7 +117,7 @@ def read_split(file: str | os.PathLike) -> list[str]:
 
 def write_split(file: str | os.PathLike, paths: Iterable[str]) -> None:
     """Write ``folder/file`` of a split's images, one per line; the inverse of `read_split`."""
-    Path(file).write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+    write_text(file, "".join(f"{path}\n" for path in paths))
 
 
 def _rank(seed: int, path: str) -> bytes:

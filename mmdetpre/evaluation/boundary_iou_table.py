@@ -9,8 +9,9 @@ from typing import Any
 
 from mmdetpre.evaluation.boundary_iou import BoundaryAreas
 from mmdetpre.evaluation.class_scores import class_mean
-from mmdetpre.evaluation.score_files import read_runs_of_kind, write_rows, write_runs
+from mmdetpre.evaluation.score_files import read_runs_of_kind, write_runs
 from mmdetpre.text_table import percent, text_table
+from mmdetpre.whole_file import write_rows
 
 FORMAT = "mmdetpre Boundary IoU"
 

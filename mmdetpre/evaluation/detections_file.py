@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdetpre.evaluation.ground_truth import UNKNOWN, GroundTruth, as_column, check_boxes, set_field
+from mmdetpre.whole_file import whole_file
 
 __all__ = ["UNKNOWN", "Detections", "GroundTruth", "check_out_file"]
 
@@ -167,20 +166,8 @@ class Detections:
         arrays |= {name: getattr(self, name) for name in ("image", "boxes", "scores", "labels")}
         if self.truth is not None:
             arrays |= {_TRUTH + name: getattr(self.truth, name) for name in GroundTruth.__dataclass_fields__}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]  # the keywords are arrays, none is allow_pickle
-            os.chmod(part, 0o644)
-            if overwrite:
-                os.replace(part, path)
-            else:
-                os.link(part, path)  # fails where another process has written in the meantime
-                os.unlink(part)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        with whole_file(path, overwrite=overwrite) as part, part.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # the keywords are arrays, none is allow_pickle
 
     @classmethod
     def load(cls, path: str | Path) -> Detections:

@@ -1,18 +1,19 @@
-"""Files of scores: runs as JSON with a mark of their kind, and tables as CSV."""
+"""Files of scores: runs as JSON with a mark of their kind."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from mmdetpre.whole_file import write_json
 
 
 def write_runs(path: str | Path, kind: str, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
     """Write runs as JSON that :func:`read_runs_of_kind` reads."""
-    write_text(path, json.dumps({"format": kind, "runs": list(runs)}, allow_nan=False) + "\n", overwrite=overwrite)
+    content = {"format": kind, "runs": list(runs)}
+    write_json(path, content, overwrite=overwrite, allow_nan=False, indent=None, ensure_ascii=True)
 
 
 def read_runs_of_kind(path: str | Path, kind: str, what: str, writer: str) -> list[dict[str, Any]]:
@@ -37,22 +38,3 @@ def read_runs_of_kind(path: str | Path, kind: str, what: str, writer: str) -> li
         return content["runs"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no {what} ({error}). {writer} writes such a file.") from error
-
-
-def write_rows(path: str | Path, rows: Iterable[Sequence[Any]], *, overwrite: bool = False) -> None:
-    """Write rows as CSV; ``None`` becomes an empty cell."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_text(path, text.getvalue(), overwrite=overwrite)
-
-
-def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
-    """Write a text file and the folders it needs.
-
-    Raises:
-        FileExistsError: If it exists and ``overwrite`` is not set.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-        file.write(text)

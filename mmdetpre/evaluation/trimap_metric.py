@@ -14,6 +14,7 @@ from mmdetpre.evaluation.trimap import WIDTHS, TrimapConfusion, check_boundary, 
 from mmdetpre.evaluation.trimap_table import format_classes, format_table, to_dict, write_csv, write_json
 from mmdetpre.registry import METRICS
 from mmdetpre.visualization.trimap_curves import draw_trimap_curves
+from mmdetpre.whole_file import write_figure
 
 
 @METRICS.register_module()
@@ -86,7 +87,7 @@ class TrimapIoUMetric(LabelMapMetric):
             numbers, table, curves = self.out_files
             write_json(numbers, [run], overwrite=self.overwrite)
             write_csv(table, [run], overwrite=self.overwrite)
-            draw_trimap_curves([run]).savefig(curves)
+            write_figure(curves, draw_trimap_curves([run]))
             print_log(f"Written to {', '.join(map(str, self.out_files))}", "current")
         whole, inside, outside = (region_scores(part) for part in (counts.whole(), counts.inside(), counts.outside()))
         scores = {"whole_aAcc": whole.accuracy, "whole_mIoU": whole.mean_iou, "whole_mAcc": whole.mean_accuracy}

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.evaluation.score_files import read_runs_of_kind, write_rows, write_runs
+from mmdetpre.evaluation.score_files import read_runs_of_kind, write_runs
 from mmdetpre.evaluation.trimap import TrimapConfusion, region_scores
 from mmdetpre.file_arguments import named_files
 from mmdetpre.text_table import percent, text_table
+from mmdetpre.whole_file import write_rows
 
 FORMAT = "mmdetpre scores over trimap width"
 REGIONS = ("trimap", "anti_trimap")

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.evaluation.score_files import write_text
 from mmdetpre.evaluation.voc_ap import VOCResult
 from mmdetpre.text_table import text_table
+from mmdetpre.whole_file import write_text
 
 FORMAT = "mmdetpre AP over IoU"
 

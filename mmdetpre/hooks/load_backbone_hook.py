@@ -19,6 +19,7 @@ from mmdetpre.transfer.freezing import freezing_table, stage_states
 from mmdetpre.transfer.load_backbone import loaded_digest
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import from_config
+from mmdetpre.whole_file import write_text
 
 
 @HOOKS.register_module()
@@ -153,5 +154,5 @@ class LoadBackboneHook(Hook):
     def _write(self, runner: Runner, report: LoadReport) -> None:
         if is_main_process():
             path = Path(runner.work_dir) / f"backbone_load_{runner.timestamp}.json"
-            path.write_text(report.to_json())
+            write_text(path, report.to_json())
             runner.logger.info(f"Report of the backbone: {path}")

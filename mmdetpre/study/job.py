@@ -20,6 +20,7 @@ from typing import Any
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT
 from mmdetpre.study.plan import job_path, work_dir
+from mmdetpre.whole_file import write_json
 
 _STATE = "study_run.json"
 TOOLS = CONFIG_ROOT.parent / "tools"
@@ -88,14 +89,14 @@ class Job:
             state = {}
         self.folder.mkdir(parents=True, exist_ok=True)
         state["made_of"] = dict(made_of)
-        file.write_text(json.dumps(state), encoding="utf-8")
+        write_json(file, state)
         return dict(state)
 
     def note(self, **values: Any) -> None:
         """Note something in the run's folder."""
         file = self.folder / _STATE
         state = json.loads(file.read_text(encoding="utf-8"))
-        file.write_text(json.dumps(state | values), encoding="utf-8")
+        write_json(file, state | values)
 
     def command(self, *arguments: str | Path) -> None:
         """Run a command with its output in the log.
@@ -198,11 +199,7 @@ def _made(job: Job, began: float) -> dict[str, Any]:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_json(path, content, default=str)
 
 
 def _why(lines: Sequence[str]) -> list[str]:

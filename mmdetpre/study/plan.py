@@ -20,6 +20,7 @@ from mmengine.config import Config
 
 from mmdetpre.study.outcome import PLAN_FORMAT
 from mmdetpre.study.study_file import SCRATCH, TRAINED, Start, Study, Task
+from mmdetpre.whole_file import write_text
 
 PRETRAINING, FIGURES = "pretraining", "figures"
 TABLE_OF_KIND = {"detection": "2", "segmentation": "4", "classification": "5", "linear": "6", "layers": "7"}
@@ -296,8 +297,7 @@ def write_if_changed(path: Path, text: str) -> None:
     """Write a file whose time is to tell when its content changed."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def plan_table(plan: Mapping[str, PlannedRun]) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from mmdetpre.transfer.checkpoint_reader import METADATA_KEY, Checkpoint, read_checkpoint
@@ -19,6 +19,7 @@ from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import map_names
 from mmdetpre.transfer.preprocessing import Preprocessing, of_checkpoint
+from mmdetpre.whole_file import whole_file
 
 FORMATS = (".pth", ".safetensors")
 
@@ -66,20 +67,13 @@ def write_backbone(
         described = json.dumps(metadata)
     except TypeError as error:
         raise ValueError(f"metadata take plain values only, which any reader can load: {error}.") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with io.BytesIO() as content:  # neither library tells errors of the disk in the system's words
         if path.suffix == ".pth":
-            torch.save({"meta": {METADATA_KEY: metadata}, "state_dict": weights}, temporary)
+            torch.save({"meta": {METADATA_KEY: metadata}, "state_dict": weights}, content)
         else:
-            save_file(weights, temporary, metadata={"format": "pt", METADATA_KEY: described})
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+            content.write(safetensors_bytes(weights, {"format": "pt", METADATA_KEY: described}))
+        with whole_file(path, overwrite=overwrite) as part:
+            part.write_bytes(content.getbuffer())
     return digest
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -16,6 +15,7 @@ from mmdetpre.registry import WEIGHT_INITIALIZERS
 from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing
+from mmdetpre.whole_file import write_text
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -75,8 +75,7 @@ class PretrainedBackbone:
         level = logging.INFO if self.report.good else logging.WARNING
         print_log(str(self.report), logger="current", level=level)
         if self.report_file and is_main_process():
-            Path(self.report_file).parent.mkdir(parents=True, exist_ok=True)
-            Path(self.report_file).write_text(self.report.to_json())
+            write_text(self.report_file, self.report.to_json())
         # What mmengine and mmpretrain do behind an initialiser that is not their own `Pretrained`:
         if hasattr(module, "zero_init_residual"):
             setattr(module, "zero_init_residual", False)  # noqa: B010 - a plain assignment means a parameter to mypy

@@ -17,6 +17,7 @@ from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.image_decoding import decode_image
 from mmdetpre.visualization.chips import ChipView, draw_chips
+from mmdetpre.whole_file import write_figure
 
 
 def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 0) -> list[ChipView]:
@@ -105,7 +106,7 @@ def browse_chips(
             packed.classes,
             title=f"{Path(packed.names[i]).stem}   {width} x {height}",
         )
-        figure.savefig(path)
+        write_figure(path, figure)
     return paths
 
 

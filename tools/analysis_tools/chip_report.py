@@ -9,7 +9,6 @@ Example: python tools/analysis_tools/chip_report.py configs/det/sniper_openimage
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmengine.config import DictAction
 from mmdetpre.chips.coverage import coverage_report
 from mmdetpre.chips.proposal import propose_settings
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
+from mmdetpre.whole_file import write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,8 +57,7 @@ def main() -> None:
         print("".join(f"    {name}={value!r},\n" for name, value in asdict(proposal).items()) + ")\n")
         print(proposal_report)
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(args.out, result)
         print(f"\nWritten to {args.out}")
 
 

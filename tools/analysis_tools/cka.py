@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 
 from mmdetpre.analysis.cka import layer_cka
-from mmdetpre.analysis.cka_table import format_cka, to_dict, write_csv, write_json
+from mmdetpre.analysis.cka_table import format_cka, to_dict, write_csv
 from mmdetpre.analysis.feature_spaces import open_layers
 from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.cka import draw_layer_similarity
+from mmdetpre.whole_file import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,7 +55,7 @@ def main() -> int:
         write = write_csv if args.out.suffix == ".csv" else write_json
         write(args.out, result)
     if args.plot:
-        draw_layer_similarity(found.cka, list(files), [list(a), list(b)], title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_layer_similarity(found.cka, list(files), [list(a), list(b)], title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

@@ -12,7 +12,6 @@ Example: python tools/analysis_tools/closest_pairs.py --run ImageNet=work_dirs/f
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from mmdetpre.analysis.clusters import kmeans_sweep
 from mmdetpre.analysis.feature_spaces import image_root, open_spaces
 from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.closest_pairs import draw_pairs, find_photos, read_photos
+from mmdetpre.whole_file import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -105,12 +105,10 @@ def main() -> int:
         print(f"closest_pairs: {error}", file=sys.stderr)
         return 1
     print(format_pairs(report))
-    for path in filter(None, (args.out, args.plot)):
-        path.parent.mkdir(parents=True, exist_ok=True)
     if args.out:
-        args.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(args.out, report)
     if args.plot:
-        draw_pairs(report, photos, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_pairs(report, photos, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

@@ -12,7 +12,6 @@ Example: python tools/analysis_tools/cluster_agreement.py --run ImageNet=work_di
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mmdetpre.analysis.clusters import DEFAULT_KS, check_ks, kmeans_sweep
 from mmdetpre.analysis.feature_spaces import open_spaces
 from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.cluster_agreement import draw_cluster_agreement
+from mmdetpre.whole_file import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -75,12 +75,10 @@ def main() -> int:
     print(format_agreement(result))
     if any(None in way["exact"] for way in result["directions"]):
         print("-: no two images share a cluster there")
-    for path in filter(None, (args.out, args.plot)):
-        path.parent.mkdir(parents=True, exist_ok=True)
     if args.out:
-        args.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(args.out, result)
     if args.plot:
-        draw_cluster_agreement(result, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_cluster_agreement(result, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

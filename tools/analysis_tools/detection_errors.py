@@ -9,7 +9,6 @@ Example: python tools/analysis_tools/detection_errors.py --run ImageNet=work_dir
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mmdetpre.evaluation.error_report import ErrorSettings
 from mmdetpre.evaluation.run_files import load_runs
 from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.error_plot import draw_errors
+from mmdetpre.whole_file import write_figure, write_json, write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -75,12 +75,12 @@ def main() -> int:
         return 1
     print(report)
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        text = report.to_csv() if args.out.suffix == ".csv" else json.dumps(report.to_dict(), indent=2) + "\n"
-        args.out.write_text(text)
+        if args.out.suffix == ".csv":
+            write_text(args.out, report.to_csv())
+        else:
+            write_json(args.out, report.to_dict())
     if args.plot:
-        args.plot.parent.mkdir(parents=True, exist_ok=True)
-        draw_errors(report).savefig(args.plot)
+        write_figure(args.plot, draw_errors(report))
     return 0
 
 

@@ -18,6 +18,7 @@ from mmdetpre.evaluation.voc_ap import MODES
 from mmdetpre.evaluation.voc_table import format_comparison, write_csv, write_json
 from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.iou_sweep import draw_iou_sweep
+from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,7 +56,7 @@ def main() -> int:
         write(args.out, runs, overwrite=args.force)
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
-        draw_iou_sweep(runs, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_iou_sweep(runs, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

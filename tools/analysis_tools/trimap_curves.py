@@ -23,6 +23,7 @@ from mmdetpre.evaluation.trimap_table import (
 )
 from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.trimap_curves import draw_trimap_curves
+from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,7 +58,7 @@ def main() -> int:
         write(args.out, runs, overwrite=args.force)
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
-        draw_trimap_curves(runs, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_trimap_curves(runs, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

@@ -19,6 +19,7 @@ from mmdetpre.analysis.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings
 from mmdetpre.analysis.tsne_table import write_maps
 from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.tsne import check_shown, draw_tsne_maps
+from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -81,7 +82,7 @@ def main() -> int:
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
         points = {name: one.points for name, one in maps.items()}
-        draw_tsne_maps(points, first.labels, first.classes, shown, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_tsne_maps(points, first.labels, first.classes, shown, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

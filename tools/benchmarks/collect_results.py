@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mmdetpre.analysis.run_table import find_runs, read_run, run_table
+from mmdetpre.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,7 +33,7 @@ def main() -> int:
         style = "csv" if args.out and args.out.suffix == ".csv" else "markdown"
         table = run_table(runs, args.metric, style)
         if args.out:
-            args.out.write_text(f"{table}\n")
+            write_text(args.out, f"{table}\n")
             print(f"{len(runs)} runs: {args.out}")
         else:
             print(table)

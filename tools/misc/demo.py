@@ -29,6 +29,7 @@ from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
 from mmdetpre.visualization.chip_views import browse_chips
 from mmdetpre.visualization.detections import detection_grid, draw_detections
+from mmdetpre.whole_file import write_json, write_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/det/sniper_openimages_sample.py"
@@ -60,7 +61,7 @@ def claim(out: Path, seed: int) -> None:
     path = out / "demo.json"
     if not out.exists():
         out.mkdir(parents=True)
-        path.write_text(json.dumps(stamp))
+        write_json(path, stamp)
     elif not path.exists() or json.loads(path.read_text()) != stamp:
         raise ValueError(f"{out} holds results of another seed or config. Choose another --out, or: rm -r {out}")
 
@@ -106,7 +107,7 @@ def test_untrained(out: Path) -> float:
         cfg.work_dir, cfg.experiment_name = str(out / "test_before_training"), "before_training"
         runner = Runner.from_cfg(cfg)
         runner.model.init_weights()
-        result.write_text(json.dumps(runner.test()))
+        write_json(result, runner.test())
     return json.loads(result.read_text())[METRIC]
 
 
@@ -131,7 +132,7 @@ def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float
         found = inference_detector(model, info["img_path"]).pred_instances
         image = cv2.cvtColor(cv2.imread(info["img_path"]), cv2.COLOR_BGR2RGB)
         pictures.append(draw_detections(image, truth, found, dataset.metainfo["classes"], score_thr))
-    cv2.imwrite(str(path), cv2.cvtColor(detection_grid(pictures, score_thr=score_thr), cv2.COLOR_RGB2BGR))
+    write_picture(path, detection_grid(pictures, score_thr=score_thr))
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
 from mmdetpre.transfer.import_backbone import import_backbone
 from mmdetpre.transfer.weight_source import SOURCES
+from mmdetpre.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,7 +65,7 @@ def main() -> int:
     except BackboneNotLoaded as error:
         print(f"import_checkpoint: {args.out} was not written.\n{error.report}", file=sys.stderr)
         if args.json:
-            args.json.write_text(error.report.to_json())
+            write_text(args.json, error.report.to_json())
         return 1
     except FileExistsError:
         print(f"{args.out} exists: choose another name, or add --overwrite.", file=sys.stderr)
@@ -74,7 +75,7 @@ def main() -> int:
         return 1
     print(f"{report}\n\n{args.out}\n" + "\n".join(f"  {name}: {value}" for name, value in told.items()))
     if args.json:
-        args.json.write_text(report.to_json())
+        write_text(args.json, report.to_json())
     return 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmdetpre.transfer import CheckpointError, KeyMapError
 from mmdetpre.transfer.inspect_backbone import describe_checkpoint, inspect_into
+from mmdetpre.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +44,7 @@ def main() -> int:
         return 1
     print(f"{report}\n\n{table}")
     if args.json:
-        args.json.write_text(report.to_json())
+        write_text(args.json, report.to_json())
     return 0 if report.good else 1
 
 

@@ -27,6 +27,7 @@ from mmdetpre.file_arguments import require_new_files
 from mmdetpre.text_table import text_table
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.visualization.activation_maps import check_overlay, draw_activation_maps
+from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,7 +74,7 @@ def main() -> int:
         write_activations(args.out, found)
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
-        draw_activation_maps(found, overlay=args.overlay, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_activation_maps(found, overlay=args.overlay, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

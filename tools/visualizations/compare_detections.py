@@ -18,6 +18,7 @@ from mmdetpre.evaluation.run_files import load_runs
 from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
+from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,7 +66,7 @@ def main() -> int:
     classes = next(iter(runs.values())).classes
     figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(args.out)
+    write_figure(args.out, figure)
     print(f"{len(images)} images in {args.out}: {', '.join(image.name for image in images)}")
     return 0
 

@@ -20,6 +20,7 @@ from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
 from mmdetpre.visualization.segmentation_runs import compare_segmentations
+from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -83,7 +84,7 @@ def main() -> int:
         print(f"compare_segmentations: {error}", file=sys.stderr)
         return 1
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(args.out)
+    write_figure(args.out, figure)
     print(f"{len(chosen)} images in {args.out}: {', '.join(image.name for image in chosen)}")
     return 0
 

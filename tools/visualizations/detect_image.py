@@ -18,6 +18,7 @@ from mmengine.config import DictAction
 
 from mmdetpre.inference import MultiScaleDetector
 from mmdetpre.visualization.detections import draw_detections
+from mmdetpre.whole_file import write_picture
 
 
 def pair(text: str) -> tuple[float, float]:
@@ -68,8 +69,7 @@ def main() -> int:
         found = sample.pred_instances
         image = cv2.cvtColor(cv2.imread(args.image), cv2.COLOR_BGR2RGB)
         picture = draw_detections(image, None, found, detector.classes, args.score_thr)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(args.out), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        write_picture(args.out, picture)
     except (OSError, ValueError) as error:
         print(f"detect_image: {error}", file=sys.stderr)
         return 1

@@ -24,6 +24,7 @@ from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
 from mmdetpre.file_arguments import require_new_files
 from mmdetpre.models.classifier import open_classifier
 from mmdetpre.visualization.mask_out import draw_masked_images
+from mmdetpre.whole_file import write_figure
 
 BATCH_GPU = 64
 
@@ -85,7 +86,7 @@ def main() -> int:
         write_masked(args.out, found, {**settings, "models": {name: files._asdict() for name, files in models.items()}})
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
-        draw_masked_images(found, own_scale=args.own_scale, title=args.title).savefig(args.plot)
+        write_figure(args.plot, draw_masked_images(found, own_scale=args.own_scale, title=args.title))
     for path in filter(None, (args.out, args.plot)):
         print(f"Written to {path}")
     return 0

@@ -6,7 +6,6 @@ of the paper with the study's own numbers, what is missing and what to type to g
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmdetpre.study.report.answers import Answer, answers
 from mmdetpre.study.report.data_sizes import DataSize, data_sizes
 from mmdetpre.study.report.figures import Figure, figures
 from mmdetpre.study.report.result_tables import Entry, ResultTable, result_tables
+from mmdetpre.whole_file import write_json, write_text
 
 FORMAT = "mmdetpre.study.report/1"
 
@@ -87,12 +87,10 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
         raise ValueError(f"The page is made with Jinja ({error}): pip install 'mmdetpre[study]'.") from error
     report = read_report(out, paper)
     folder = Path(out) / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tables.md").write_text(markdown(report), encoding="utf-8")
-    content = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "report.json").write_text(f"{content}\n", encoding="utf-8")
+    write_text(folder / "tables.md", markdown(report))
+    write_json(folder / "report.json", as_dict(report), allow_nan=False)
     path = folder / "index.html"
-    path.write_text(page(report), encoding="utf-8")
+    write_text(path, page(report))
     return path
 
 
