@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
@@ -26,6 +29,7 @@ torch.set_num_threads(1)
 settings.register_profile("mmdetpre", deadline=None, derandomize=True)
 settings.load_profile("mmdetpre")
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
@@ -122,3 +126,34 @@ def sample_config(tiny_sample: Path, tmp_path: Path):
         return cfg
 
     return make
+
+
+@pytest.fixture
+def run_tool() -> Run:
+    """Function that runs a tool in a process of its own; once per tool, for its imports take seconds."""
+
+    def run(tool: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, str(tool), *map(str, arguments)], capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture
+def run_tool_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Function that runs a tool in this process, with the same result."""
+
+    def run(tool: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [str(tool), *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)
+        capsys.readouterr()
+        status: int | str | None = 0
+        try:
+            runpy.run_path(str(tool), run_name="__main__")
+        except SystemExit as stopped:
+            status = stopped.code
+        output, errors = capsys.readouterr()
+        if isinstance(status, str):
+            return subprocess.CompletedProcess(command, 1, output, f"{errors}{status}\n")
+        return subprocess.CompletedProcess(command, status or 0, output, errors)
+
+    return run

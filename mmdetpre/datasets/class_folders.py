@@ -100,8 +100,8 @@ def read_split(file: str | os.PathLike) -> list[str]:
         FileNotFoundError: If there is no such file.
         ValueError: If a line is no ``folder/file``, an image is named twice, or there is none.
     """
-    lines = Path(file).read_text(encoding="utf-8").splitlines()
-    paths = [line.strip() for line in lines if line.strip()]
+    lines = [line.rstrip() for line in Path(file).read_text(encoding="utf-8").split("\n")]
+    paths = [line for line in lines if line.strip()]  # a folder may begin with a blank
     for path in paths:
         if path.count("/") != 1 or path.startswith("/"):
             raise ValueError(

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmdetpre.analysis.image_set import dataset_of_config
 from mmdetpre.study.outcome import DATA_FORMAT
 from mmdetpre.study.plan import write_if_changed
-from mmdetpre.study.study_file import SCRATCH, Study
+from mmdetpre.study.study_file import SCRATCH, Study, of_start
 
 
 @dataclass
@@ -55,7 +55,7 @@ def data_sources(study: Study) -> list[DataSource]:
             add(task.key, task.title, study.find(task.scratch_config), task.key, task.options)
         else:
             first = next(key for key in starts if key != SCRATCH)
-            add(task.key, task.title, study.find(str(task.config).format(start=first)), task.key, task.options)
+            add(task.key, task.title, study.find(of_start(str(task.config), first)), task.key, task.options)
     return list(found.values())
 
 

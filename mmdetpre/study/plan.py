@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pprint
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -18,14 +17,16 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdetpre.config_writer import resolved_text, write_config
 from mmdetpre.study.outcome import PLAN_FORMAT
-from mmdetpre.study.study_file import SCRATCH, TRAINED, Start, Study, Task
+from mmdetpre.study.study_file import SCRATCH, TRAINED, Start, Study, Task, of_start
 from mmdetpre.whole_file import write_text
 
 PRETRAINING, FIGURES = "pretraining", "figures"
 TABLE_OF_KIND = {"detection": "2", "segmentation": "4", "classification": "5", "linear": "6", "layers": "7"}
 PAPER_TASKS = ("voc_detection", "voc_segmentation")
 """Keys of the tasks of Tables 2 to 4; others of these kinds get tables of their own, of the same form."""
+_ABOVE = "Written by the study: the config of its run {run}, with all bases and options resolved."
 _EVALUATORS = {"detection": "mmdetpre.VOCIoUMetric", "segmentation": "mmdetpre.TrimapIoUMetric"}
 
 
@@ -40,7 +41,7 @@ class PlannedRun:
         start, seed: If it has one.
         needs: Ids of runs that come first.
         settings: What the run has to know, as JSON can hold it.
-        config: Text of the resolved config that is trained, or None.
+        config: Values of the resolved config that is trained, or None.
     """
 
     id: str
@@ -50,7 +51,7 @@ class PlannedRun:
     seed: int | None = None
     needs: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
-    config: str | None = None
+    config: Mapping[str, Any] | None = None
 
 
 def make_plan(study: Study) -> dict[str, PlannedRun]:
@@ -76,8 +77,10 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
     """Write job files, configs and ``study.json`` into the study's folder, where they are new or changed."""
     for run in plan.values():
         if run.config is not None:
-            write_if_changed(config_path(study.out, run.id), run.config)
-            run.settings["config_digest"] = hashlib.sha256(run.config.encode()).hexdigest()
+            text = resolved_text(run.config, _ABOVE.format(run=run.id))
+            if not _holds(path := config_path(study.out, run.id), text):
+                write_config(path, text, run.config)
+            run.settings["config_digest"] = hashlib.sha256(text.encode()).hexdigest()
         content = {key: value for key, value in asdict(run).items() if key != "config"}
         write_if_changed(job_path(study.out, run.id), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     titles = {key: {"title": start.title} for key, start in study.starts.items()}
@@ -142,7 +145,7 @@ def _pretraining(study: Study, start: Start) -> PlannedRun:
     cfg = _changed(cfg, start.options, path)
     cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=study.seeds[0])
     settings = {"toolbox": start.toolbox, "source": str(start.config), "options": dict(start.options)}
-    return PlannedRun(name, PRETRAINING, PRETRAINING, start.key, study.seeds[0], [], settings, _text(cfg, name))
+    return PlannedRun(name, PRETRAINING, PRETRAINING, start.key, study.seeds[0], [], settings, cfg)
 
 
 def _runs_of_task(study: Study, task: Task) -> list[PlannedRun]:
@@ -160,7 +163,7 @@ def _runs_of_task(study: Study, task: Task) -> list[PlannedRun]:
 
 def _training(study: Study, task: Task, start: Start, source: str, seed: int) -> PlannedRun:
     name = f"{task.key}/{start.key}/seed{seed}"
-    path = study.find(source.format(start=start.key))
+    path = study.find(of_start(source, start.key))
     cfg = _changed(_load(path), task.options, path)
     cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=seed)
     if start.key != SCRATCH:
@@ -171,13 +174,13 @@ def _training(study: Study, task: Task, start: Start, source: str, seed: int) ->
         _evaluator(cfg, evaluator, path).update(outfile_prefix=results, overwrite=True)
     settings = {
         "toolbox": TRAINED[task.kind],
-        "source": source.format(start=start.key),
+        "source": of_start(source, start.key),
         "options": dict(task.options),
         "tta": task.tta,
         "column": column_of(task),
         "own_table": task.kind in _EVALUATORS and task.key not in PAPER_TASKS,
     }
-    return PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings, _text(cfg, name))
+    return PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings, cfg)
 
 
 def _probe(study: Study, task: Task, start: Start) -> PlannedRun:
@@ -286,18 +289,14 @@ def _evaluator(cfg: Mapping[str, Any], kind: str, path: Path) -> dict[str, Any]:
     raise ValueError(f"{path} has no test_evaluator of type {kind}, which the study's tables are made from: add one.")
 
 
-def _text(cfg: Mapping[str, Any], name: str) -> str:
-    """A config as Python, the same for the same values."""
-    lines = [f"# Written by the study: the config of its run {name}, with all bases and options resolved."]
-    lines += [f"{key} = {pprint.pformat(value, width=110, sort_dicts=False)}" for key, value in cfg.items()]
-    return "\n".join(lines) + "\n"
-
-
 def write_if_changed(path: Path, text: str) -> None:
     """Write a file whose time is to tell when its content changed."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    write_text(path, text)
+    if not _holds(path, text):
+        write_text(path, text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode("utf-8")
 
 
 def plan_table(plan: Mapping[str, PlannedRun]) -> str:

@@ -193,6 +193,16 @@ def read_study(path: str | Path) -> Study:
     return study
 
 
+def of_start(config: str, key: str) -> str:
+    """The config of a task for a start: ``{start}`` in it stands for the key, other braces for themselves.
+
+    Example:
+        >>> of_start("configs/voc_from_{start}.py", "coco")
+        'configs/voc_from_coco.py'
+    """
+    return config.replace("{start}", key)
+
+
 def _start(key: str, value: Any, where: str) -> Start:
     value = value or {}
     known = {f.name for f in fields(Start)} - {"key"}
@@ -253,7 +263,7 @@ def _check(study: Study) -> None:
             if key == SCRATCH and task.scratch_config:
                 study.find(task.scratch_config)
             elif key != SCRATCH and task.config:
-                study.find(task.config.format(start=key))
+                study.find(of_start(task.config, key))
 
 
 def _items(content: Mapping[str, Any], name: str, path: Path) -> list[tuple[str, Any]]:

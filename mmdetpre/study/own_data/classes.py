@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmdetpre.datasets.class_folders import list_class_folders, split_images
 from mmdetpre.datasets.image_size import read_image_sizes
+from mmdetpre.plain_text import require_names
 from mmdetpre.study.own_data.split import same_files
 
 MOST_PER_CLASS = 60
@@ -69,6 +70,7 @@ def read_own_classes(
     if len(images) < 2:
         raise ValueError(f"{root} holds one class folder, {next(iter(images))}: classification needs two at least.")
     paths = [f"{folder}/{file}" for folder, files in images.items() for file in files]
+    require_names(paths, f"{root}: the image")
     bad: dict[str, list[str]] = {}
     sizes = read_image_sizes([str(root / path) for path in paths])
     bad["images that cannot be read"] = [path for path, size in zip(paths, sizes, strict=True) if size.min() <= 0]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.config_files import find_config
+from mmdetpre.config_files import CONFIG_ROOT, find_config
+from mmdetpre.config_writer import ConfigFile
+from mmdetpre.plain_text import path_problem, require_names
 from mmdetpre.study.own_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.own_data.classes import read_own_classes
 from mmdetpre.study.own_data.configs import classification_config, detection_config, detection_scratch_config
@@ -18,9 +21,10 @@ from mmdetpre.study.own_data.models import MODELS
 from mmdetpre.study.own_data.recipe import detection_recipe
 from mmdetpre.study.own_data.split import same_files, split_images_by_class
 from mmdetpre.study.own_data.starts import read_own_starts
-from mmdetpre.study.own_data.study_yaml import study_file
+from mmdetpre.study.own_data.study_yaml import study_settings, study_text
 from mmdetpre.study.own_data.summary import describe_boxes, describe_classes, describe_starts
 
+_CONFIG = os.path.join("configs", "own_det.py")
 _GENERAL = re.compile(
     r"(ann\w*|images?|labels?|xml|coco|train\w*|instances_\w+|result|\d+_ObjectCategories)", re.IGNORECASE
 )
@@ -76,26 +80,30 @@ def init_study(settings: Settings) -> str:
     Example:
         >>> print(init_study(Settings(Path("my_study"), cls=Path("my_folder"), model="sample")))  # doctest: +SKIP
     """
-    out = settings.out
-    if out.exists():
-        raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
     _check(settings)
+    out = settings.out
+    if os.path.lexists(out):
+        raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
     choice = MODELS[settings.model]
     starts = read_own_starts(settings.starts, find_config(choice.reference), published=settings.model != "sample")
-    texts: dict[str, str] = {}
+    files: dict[str, str | ConfigFile] = {}
     found = [f"Model: {choice.title}."]
     boxes_title = classes_title = None
     scales, trained = 1, {}
     if settings.det is not None:
         boxes_title = _title(settings.det)
         train, test = _detection_parts(settings)
+        for part in (train, test):
+            require_names(part.classes, f"{part.source}: the category")
+            require_names((image["file_name"] for image in part.images), f"{part.source}: the image")
         recipe = detection_recipe(train, choice, settings.epochs)
         scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
-        texts["data/own_det_train.json"] = json.dumps(train.to_coco())
-        texts["data/own_det_test.json"] = json.dumps(test.to_coco())
-        texts["configs/own_det.py"] = detection_config(choice, recipe, train, test, boxes_title)
+        files["data/own_det_train.json"] = json.dumps(train.to_coco())
+        files["data/own_det_test.json"] = json.dumps(test.to_coco())
+        files["data/own_det_classes.txt"] = _lines(train.classes)
+        files["configs/own_det.py"] = detection_config(choice, recipe, train, test)
         if choice.frozen:
-            texts["configs/own_det_scratch.py"] = detection_scratch_config()
+            files["configs/own_det_scratch.py"] = detection_scratch_config()
         found.append(describe_boxes(boxes_title, train, test, recipe, split=settings.det_test is None))
     if settings.cls is not None:
         classes_title = _title(settings.cls)
@@ -103,12 +111,12 @@ def init_study(settings: Settings) -> str:
             settings.cls, settings.cls_per_class, settings.split_seed, leave_out_bad=settings.leave_out_bad
         )
         trained["own_cls"] = epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
-        texts["data/own_cls_train.txt"] = "\n".join([*classes.train, ""])
-        texts["data/own_cls_test.txt"] = "\n".join([*classes.test, ""])
-        texts["configs/own_cls.py"] = classification_config(choice, classes, epochs, classes_title)
+        files["data/own_cls_train.txt"] = _lines(classes.train)
+        files["data/own_cls_test.txt"] = _lines(classes.test)
+        files["configs/own_cls.py"] = classification_config(choice, classes, epochs)
         found.append(describe_classes(classes_title, classes, epochs))
-    texts |= {f"configs/start_{start.key}.py": start.detector for start in starts if start.detector}
-    texts["study.yaml"] = study_file(
+    files |= {f"configs/start_{start.key}.py": start.detector for start in starts if start.detector}
+    content = study_settings(
         name=out.name,
         out=Path(os.path.abspath(out), "results"),
         seeds=settings.seeds,
@@ -119,17 +127,29 @@ def init_study(settings: Settings) -> str:
         epochs=trained,
         scales=scales,
     )
+    files["study.yaml"] = study_text(content, choice)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
         study = Path(folder, "study")
-        for name, text in texts.items():
+        for name, file in files.items():
             (study / name).parent.mkdir(parents=True, exist_ok=True)
-            (study / name).write_text(text, encoding="utf-8")
+            if isinstance(file, ConfigFile):
+                file.write(study / name)
+            else:
+                (study / name).write_text(file, encoding="utf-8")
         os.rename(study, out)
     found.append(describe_starts(starts))
-    return "\n\n".join([*found, _next_steps(settings, texts)])
+    return "\n\n".join([*found, _next_steps(settings, files)])
+
+
+def _lines(names: Iterable[str]) -> str:
+    return "".join(f"{name}\n" for name in names)
 
 
 def _check(settings: Settings) -> None:
+    paths = [settings.out.absolute(), settings.det, settings.det_images, settings.det_test, settings.det_test_images]
+    for path in [*paths, settings.cls, CONFIG_ROOT.resolve(), *(start.partition("=")[2] for start in settings.starts)]:
+        if path is not None and (problem := path_problem(path)):
+            raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if settings.det is None and settings.cls is None:
         raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
     if settings.model not in MODELS:
@@ -189,15 +209,16 @@ def _title(source: Path) -> str:
     return next((name for name in names if name and not _GENERAL.fullmatch(name)), names[0])
 
 
-def _next_steps(settings: Settings, texts: Mapping[str, str]) -> str:
-    out = settings.out
+def _next_steps(settings: Settings, files: Iterable[str]) -> str:
+    out = str(settings.out)
+    configs, chips, study = (shlex.quote(os.path.join(out, name)) for name in (_CONFIG, "chips", "study.yaml"))
     look = (
-        f"Look at the chips:  python tools/misc/browse_chips.py {out}/configs/own_det.py --out-dir {out}/chips\n"
+        f"Look at the chips:  python tools/misc/browse_chips.py {configs} --out-dir {chips}\n"
         if settings.det is not None
         else ""
     )
     return (
         f"Written to {out}:\n"
-        + "".join(f"  {name}\n" for name in sorted(texts))
-        + f"{look}Run the study:      python tools/study/study.py run {out}/study.yaml"
+        + "".join(f"  {name}\n" for name in sorted(files))
+        + f"{look}Run the study:      python tools/study/study.py run {study}"
     )

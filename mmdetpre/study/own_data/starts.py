@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pprint
 import re
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from mmdetpre.analysis.feature_extraction import open_feature_source
 from mmdetpre.analysis.layer_probes import TABLE_7
+from mmdetpre.config_writer import ConfigFile
 from mmdetpre.study.study_file import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -37,14 +37,14 @@ class OwnStart:
         title: Name in the tables.
         checkpoint: Absolute path, or address.
         found: What the check of the file said, one line.
-        detector: Text of a config of the whole detector in the file, whose layers can be probed; None if it holds none.
+        detector: Config of the whole detector in the file, whose layers can be probed; None if it holds none.
     """
 
     key: str
     title: str
     checkpoint: str
     found: str
-    detector: str | None = None
+    detector: ConfigFile | None = None
 
 
 def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool = True) -> list[OwnStart]:
@@ -114,7 +114,7 @@ def _from_file(argument: str, key: str, source: str, config: Path) -> OwnStart:
     return OwnStart(key, TITLES.get(key, key), os.path.abspath(source), found, detector)
 
 
-def _detector(checkpoint: Checkpoint, source: Path) -> tuple[str | None, str]:
+def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, str]:
     """A config of the detector in a checkpoint, if it has the layers of Table 7, and what is to be said of it.
 
     Of the config that the checkpoint carries, literal values are read and nothing is executed.
@@ -122,17 +122,15 @@ def _detector(checkpoint: Checkpoint, source: Path) -> tuple[str | None, str]:
     model = literal_config(str(checkpoint.meta.get("cfg", ""))).get("model")
     if not isinstance(model, dict) or "roi_head" not in model:
         return None, ""
-    text = (
-        f"# The detector in {source.name}, as the checkpoint tells it: for the probes of its layers (Table 7).\n"
-        'default_scope = "mmdet"\n'
-        'custom_imports = dict(imports=["mmdetpre"])\n'
-        f"model = {pprint.pformat(model, width=110, sort_dicts=False)}\n"
+    config = ConfigFile(
+        {"default_scope": "mmdet", "custom_imports": {"imports": ["mmdetpre"]}, "model": model},
+        comments={"": "The detector in a start, as its checkpoint tells it: for the probes of its layers (Table 7)."},
     )
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "detector.py")
-        config.write_text(text, encoding="utf-8")
+        file = Path(folder, "detector.py")
         try:
-            open_feature_source(config, str(source), TABLE_7)
+            config.write(file)
+            open_feature_source(file, str(source), TABLE_7)
         except Exception as error:  # a model of other code or of another version fails in any way
             return None, f"; a detector, but its layers cannot be probed: {(str(error) or repr(error)).splitlines()[0]}"
-    return text, "; a whole detector, its layers are probed too"
+    return config, "; a whole detector, its layers are probed too"

@@ -1,18 +1,45 @@
-"""The ``study.yaml`` of a user's own data, as text."""
+"""The ``study.yaml`` of a user's own data."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from mmdetpre.study.own_data.models import ModelChoice
 from mmdetpre.study.own_data.starts import OwnStart
 from mmdetpre.study.study_file import SCRATCH
 
+_COMMENT = """\
+# A study of your own data, written by `study.py init`. {model}.
+# Everything may be changed: starts, seeds, the configs beside this file.
+#   reference   start that the differences are to
+#   contrast    start that figures of two starts show beside it
+#   launch      launcher: pytorch or slurm for several GPUs
+"""
 
-def study_file(
+
+def study_text(content: Mapping[str, Any], choice: ModelChoice) -> str:
+    """The study's configuration file.
+
+    Args:
+        content: What `study_settings` gave.
+        choice: Size of the model.
+
+    Raises:
+        ValueError: If YAML reads something else from it.
+    """
+    text = _COMMENT.format(model=choice.title) + yaml.safe_dump(
+        content, allow_unicode=True, sort_keys=False, width=110, default_flow_style=None
+    )
+    if yaml.safe_load(text) != content:
+        raise ValueError("study.yaml does not hold what was to be written: give the data and the study plainer names.")
+    return text
+
+
+def study_settings(
     *,
     name: str,
     out: Path,
@@ -23,8 +50,8 @@ def study_file(
     choice: ModelChoice,
     epochs: Mapping[str, int],
     scales: int = 1,
-) -> str:
-    """The study's configuration file.
+) -> dict[str, Any]:
+    """Content of the study's configuration file.
 
     Args:
         name: Name of the study.
@@ -38,56 +65,62 @@ def study_file(
     """
     keys = [start.key for start in starts]
     reference, contrast = _compared(keys)
-    lines = [
-        f"# A study of your own data, written by `study.py init`. {choice.title}.",
-        "# Everything may be changed: starts, seeds, the configs beside this file.",
-        f"name: {json.dumps(name)}",
-        f"title: {json.dumps(' and '.join(filter(None, (boxes, classes))), ensure_ascii=False)}",
-        f"out: {json.dumps(str(out), ensure_ascii=False)}",
-        f"seeds: {list(range(seeds))}",
-        f"reference: {reference}  # what the differences are to",
-        f"contrast: {contrast}  # what figures of two starts show beside it",
-        "launch: {launcher: none, gpus: 1}  # launcher: pytorch or slurm for several GPUs",
-        "starts:",
-        "  scratch: {title: from scratch}",
-    ]
-    for start in starts:
-        entry: dict[str, Any] = {"title": start.title, "checkpoint": start.checkpoint}
-        if start.detector:
-            entry["config"] = f"configs/start_{start.key}.py"
-        lines.append(f"  {start.key}: {_flow(entry)}")
-    lines.append("tasks:")
-    if boxes is not None:
-        scratch = "own_det_scratch" if choice.frozen else "own_det"
-        lines += _task(
-            "own_det",
-            kind="detection",
-            title=boxes,
-            config="configs/own_det.py",
-            scratch_config=f"configs/{scratch}.py",
-            tta=scales > 1,
-            options=_no_validation(epochs["own_det"]),
-        )
-    if classes is not None:
-        config = "configs/own_cls.py"
-        own: dict[str, Any] = {"title": classes, "column": "own_cls", "data_config": config}
-        if choice.probe_crop is not None:
-            own |= {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
-        lines += _task(
-            "own_cls",
-            kind="classification",
-            title=classes,
-            config=config,
-            scratch_config=config,
-            options=_no_validation(epochs["own_cls"]),
-        )
-        if keys:
-            lines += _task("own_cls_linear", kind="linear", **own)
-        if detectors := [start.key for start in starts if start.detector]:
-            lines += _task("own_cls_layers", kind="layers", **own, starts=detectors)
+    detectors = [start.key for start in starts if start.detector]
     figures = ([1, 2] if boxes is not None else []) + ([5, 6, 7, 8, 9] if classes is not None and keys else [])
-    lines.append(f"figures: {figures}")
-    return "\n".join(lines) + "\n"
+    return {
+        "name": name,
+        "title": " and ".join(title for title in (boxes, classes) if title),
+        "out": str(out),
+        "seeds": list(range(seeds)),
+        "reference": reference,
+        "contrast": contrast,
+        "launch": {"launcher": "none", "gpus": 1},
+        "starts": {SCRATCH: {"title": "from scratch"}} | {start.key: _start(start) for start in starts},
+        "tasks": (_detection(boxes, choice, epochs, scales) if boxes is not None else {})
+        | (_classification(classes, choice, epochs, keys, detectors) if classes is not None else {}),
+        "figures": figures,
+    }
+
+
+def _start(start: OwnStart) -> dict[str, str]:
+    found = {"title": start.title, "checkpoint": start.checkpoint}
+    return found | ({"config": f"configs/start_{start.key}.py"} if start.detector else {})
+
+
+def _detection(title: str, choice: ModelChoice, epochs: Mapping[str, int], scales: int) -> dict[str, Any]:
+    return {
+        "own_det": {
+            "kind": "detection",
+            "title": title,
+            "config": "configs/own_det.py",
+            "scratch_config": f"configs/{'own_det_scratch' if choice.frozen else 'own_det'}.py",
+            "tta": scales > 1,
+            "options": _no_validation(epochs["own_det"]),
+        }
+    }
+
+
+def _classification(
+    title: str, choice: ModelChoice, epochs: Mapping[str, int], keys: Sequence[str], detectors: Sequence[str]
+) -> dict[str, Any]:
+    config = "configs/own_cls.py"
+    tasks: dict[str, Any] = {
+        "own_cls": {
+            "kind": "classification",
+            "title": title,
+            "config": config,
+            "scratch_config": config,
+            "options": _no_validation(epochs["own_cls"]),
+        }
+    }
+    probe: dict[str, Any] = {"title": title, "column": "own_cls", "data_config": config}
+    if choice.probe_crop is not None:
+        probe |= {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
+    if keys:
+        tasks["own_cls_linear"] = {"kind": "linear", **probe}
+    if detectors:
+        tasks["own_cls_layers"] = {"kind": "layers", **probe, "starts": list(detectors)}
+    return tasks
 
 
 def _compared(keys: Sequence[str]) -> tuple[str, str]:
@@ -101,15 +134,3 @@ def _compared(keys: Sequence[str]) -> tuple[str, str]:
 def _no_validation(epochs: int) -> dict[str, int]:
     """No validation at the end of a training, for the study tests each run by itself."""
     return {"train_cfg.val_begin": epochs + 1}
-
-
-def _task(key: str, **entries: Any) -> list[str]:
-    return [f"  {key}:", *(f"    {name}: {_value(value)}" for name, value in entries.items())]
-
-
-def _flow(entries: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {_value(value)}" for key, value in entries.items()) + "}"
-
-
-def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # YAML reads JSON
