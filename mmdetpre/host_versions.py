@@ -10,6 +10,8 @@ from importlib import metadata
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mmdetpre.operators import startup  # noqa: F401  operators for an mmcv without its binary
+
 TESTED = {
     "torch": ">=2.11,<2.12",
     "torchvision": ">=0.26,<0.27",
@@ -22,21 +24,24 @@ TESTED = {
 }
 """Distribution name -> the range that the tests run on; the same ranges stand in requirements/runtime.txt."""
 
+ALSO_AS = {"mmcv": ("mmcv-lite",)}
+"""Other distributions that bring the same package."""
+
 REQUIRED = ("torch", "mmengine", "mmcv", "mmdet", "numpy")
 """Distributions without which nothing of mmdetpre works."""
 
-BUILD_MMCV = (
-    "Run `make setup` in a checkout of mmdetpre, or build it for the torch you have (a few minutes):\n"
-    '    pip install "setuptools<81" wheel ninja\n'
+INSTALL_MMCV = (
+    "Run `make setup` in a checkout of mmdetpre, or take the one that needs no compiler:\n"
     "    pip uninstall -y mmcv mmcv-lite\n"
-    "    MMCV_WITH_OPS=1 pip install --no-build-isolation --no-deps --no-binary mmcv --no-cache-dir mmcv==2.1.0"
+    "    pip install mmcv-lite==2.1.0"
 )
 
 
 USE_GPU_OR_HIDE_IT = (
-    "torch sees a GPU, but the operators of mmcv are compiled for the CPU only: training and inference on the GPU will"
-    " stop at the first nms or RoIAlign. Install the CUDA toolkit of the CUDA that torch was built with, set CUDA_HOME,"
-    ' and run `make setup` again; or hide the GPU and compute on the CPU: export CUDA_VISIBLE_DEVICES=""'
+    "torch sees a GPU, but the operators that are installed are built for the CPU only: training and inference on the"
+    " GPU will stop at the first nms or RoIAlign. Take the operators of torchvision (pip uninstall -y mmcv; pip install"
+    " mmcv-lite==2.1.0), or compile mmcv with the CUDA that torch was built with; or hide the GPU and compute on the"
+    ' CPU: export CUDA_VISIBLE_DEVICES=""'
 )
 
 
@@ -48,10 +53,12 @@ def installed_versions() -> dict[str, str]:
     """Versions of the host libraries that are installed, by distribution name."""
     found = {}
     for name in TESTED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        for distribution in (name, *ALSO_AS.get(name, ())):
+            try:
+                found[name] = metadata.version(distribution)
+                break
+            except metadata.PackageNotFoundError:
+                continue
     return found
 
 
@@ -68,11 +75,11 @@ def known_breakage(versions: Mapping[str, str]) -> str | None:
     """
     for name in REQUIRED:
         if name not in versions:
-            fix = BUILD_MMCV if name == "mmcv" else f'Run `pip install "{name}{TESTED[name]}"`.'
+            fix = INSTALL_MMCV if name == "mmcv" else f'Run `pip install "{name}{TESTED[name]}"`.'
             return f"{name} is not installed, and mmdetpre needs it. {fix}"
     found = {name: Version(version) for name, version in versions.items()}
     if not Version("2.0.0rc4") <= found["mmcv"] < Version("2.2.0"):
-        return f"mmdet 3.3 refuses mmcv {found['mmcv']}: it needs mmcv>=2.0.0rc4,<2.2.0. {BUILD_MMCV}"
+        return f"mmdet 3.3 refuses mmcv {found['mmcv']}: it needs mmcv>=2.0.0rc4,<2.2.0. {INSTALL_MMCV}"
     if found["mmdet"] < Version("3.0.0"):
         return f'mmdet {found["mmdet"]} has no mmengine runner. Run `pip install "mmdet{TESTED["mmdet"]}"`.'
     if found["numpy"] >= Version("2") and found["torch"] < Version("2.3"):
@@ -95,24 +102,22 @@ def untested_versions(versions: Mapping[str, str]) -> list[str]:
 
 
 def broken_operators(import_module: Callable[[str], object] = importlib.import_module) -> str | None:
-    """Why the compiled operators of mmcv cannot be loaded and how to repair them, or ``None``."""
+    """Why the operators of mmcv cannot be loaded and how to repair them, or ``None``."""
     try:
         import_module("torch")  # its libraries must be in the process before those that link to them
         import_module("mmcv._ext")
-    except ModuleNotFoundError as error:
-        if error.name != "mmcv._ext":
-            raise
-        return f"mmcv is installed without its compiled operators (as mmcv-lite is). {BUILD_MMCV}"
+    except ModuleNotFoundError:
+        raise  # of another package: its own message is right
     except ImportError as error:
-        return f"The compiled operators of mmcv do not fit the installed torch: {error}. {BUILD_MMCV}"
+        return f"The compiled operators of mmcv do not fit the installed torch: {error}. {INSTALL_MMCV}"
     return None
 
 
 def operators_lack_cuda() -> bool:
     """Whether there is a GPU that torch uses and the compiled operators of mmcv cannot.
 
-    mmengine moves every model to the GPU that torch sees; there ``nms`` and ``RoIAlign`` of an mmcv that was compiled
-    for the CPU raise. False where no GPU is seen, whatever mmcv was compiled for.
+    mmengine moves every model to the GPU that torch sees; there ``nms`` and ``RoIAlign`` that were compiled for the CPU
+    raise. False where no GPU is seen, whatever they were compiled for.
     """
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
@@ -122,6 +127,8 @@ def operators_lack_cuda() -> bool:
 
 def check_host_versions() -> None:
     """Warn about untested host versions, fail on known breakage. ``import mmdetpre`` calls it once.
+
+    Where mmcv has no compiled operators, those of torchvision stand in for them.
 
     Also warns if mmcv's operators cannot use the GPU (:func:`operators_lack_cuda`).
 

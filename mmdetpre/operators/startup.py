@@ -1,0 +1,29 @@
+"""Lets every Python of an environment find operators for an mmcv that was installed without its binary.
+
+The toolboxes' own commands import ``mmcv.ops`` before they read a config that names this package. So a wheel, and
+``make setup``, put a copy of this file into site-packages as ``mmdetpre_startup.py``, beside a ``.pth`` file that
+imports it. The finder is asked last: a compiled binary, where there is one, has been found by then.
+"""
+
+import importlib.util
+import sys
+
+BINARY = "mmcv._ext"
+
+
+class StandInFinder:
+    """Finds ``torchvision_ops.py`` under the name of mmcv's binary, without importing mmdetpre."""
+
+    serves = BINARY
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        package = importlib.util.find_spec("mmdetpre") if name == BINARY else None
+        if package is None or not package.submodule_search_locations:
+            return None
+        file = f"{package.submodule_search_locations[0]}/operators/torchvision_ops.py"
+        return importlib.util.spec_from_file_location(name, file)
+
+
+if not any(getattr(finder, "serves", None) == BINARY for finder in sys.meta_path):
+    sys.meta_path.append(StandInFinder)
