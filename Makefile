@@ -9,7 +9,7 @@ export PYTHON
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make .venv with everything in it (once; mmcv is compiled the first time)
+setup: ## make .venv with everything in it (once, about a minute)
 	@tools/dev/setup_env.sh
 
 demo: setup ## train and test a SNIPER detector on the embedded sample, with pictures

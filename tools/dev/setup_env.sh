@@ -1,23 +1,18 @@
 #!/usr/bin/env bash
-# Makes the environment of this checkout: .venv with the locked packages, mmcv built with its operators, mmdetpre itself.
+# Makes the environment of this checkout: .venv with the locked packages and mmdetpre itself. Nothing is compiled.
 #
 # Usage: tools/dev/setup_env.sh            (`make setup` calls it; a second run finds everything standing)
 #
-#   PYTHON=python3.11        the interpreter to use (3.10, 3.11 or 3.12)
-#   FORCE_CUDA=0|1           build mmcv's operators without or with CUDA (default: with, if nvcc and a GPU are there)
-#   MAX_JOBS=N               compilers that run at once (default: all cores)
-#   XDG_CACHE_HOME=DIR       the finished mmcv wheel is kept in DIR/mmdetpre (default: ~/.cache/mmdetpre)
+#   PYTHON=python3.11        the interpreter to use (3.10 to 3.13)
+#   WITH_MMCV_OPS=1          also compile mmcv's own operators (tools/dev/build_mmcv.sh), to compare with
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 cd "$ROOT"
 PYTHON="${PYTHON:-python3}"
-CXX="${CXX:-c++}"
 VENV="$ROOT/.venv"
 STAMP="$VENV/.setup-stamp"
-CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/mmdetpre"
-MMCV_VERSION=2.1.0
-STEPS=5
+STEPS=$((4 + ${WITH_MMCV_OPS:-0}))
 step=0
 
 fail() { printf '\nSet-up stopped: %s\n' "$1" >&2; exit 1; }
@@ -39,39 +34,22 @@ with_heartbeat() {
     return "$status"
 }
 
-# Path of nvcc, or nothing.
-find_nvcc() {
-    local nvcc="${CUDA_HOME:-/usr/local/cuda}/bin/nvcc"
-    if [ -x "$nvcc" ]; then echo "$nvcc"; else command -v nvcc || true; fi
-}
-
-# What the environment is made from: if none of it changed, nothing needs to be done. A CUDA toolkit that was installed
-# since is a change: mmcv's operators may be built with it now.
+# What the environment is made from: if none of it changed, nothing needs to be done.
 fingerprint() {
     {
-        printf '%s\n' "$ROOT" "$MMCV_VERSION" "${FORCE_CUDA:-auto}" "$(find_nvcc)"
-        cat requirements/lock.txt setup.cfg setup.py pyproject.toml mmdetpre/version.py tools/dev/setup_env.sh
+        printf '%s\n' "$ROOT" "${WITH_MMCV_OPS:-0}" "${FORCE_CUDA:-auto}"
+        cat requirements/lock.txt setup.cfg setup.py pyproject.toml mmdetpre/version.py mmdetpre/operators/startup.py tools/dev/*.sh
     } | cksum
 }
 
 check_python() {
-    command -v "$PYTHON" >/dev/null || fail "no '$PYTHON' on this machine. Name a Python 3.10, 3.11 or 3.12: make setup PYTHON=/path/to/python3.11"
+    command -v "$PYTHON" >/dev/null || fail "no '$PYTHON' on this machine. Name a Python 3.10 to 3.13: make setup PYTHON=/path/to/python3.11"
     local version
     version="$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
     case "$version" in
-        3.10 | 3.11 | 3.12) ;;
-        *) fail "$PYTHON is Python $version; the pinned packages exist for 3.10, 3.11 and 3.12. Name one: make setup PYTHON=python3.11" ;;
+        3.10 | 3.11 | 3.12 | 3.13) ;;
+        *) fail "$PYTHON is Python $version; the pinned packages exist for 3.10 to 3.13. Name one: make setup PYTHON=python3.11" ;;
     esac
-}
-
-check_compiler() {
-    local source="$VENV/compiler-check.cpp" include
-    include="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')"
-    command -v "$CXX" >/dev/null || fail "no C++ compiler '$CXX'; mmcv's operators need one. On Debian or Ubuntu: apt-get install g++ (or set CXX)"
-    [ -f "$include/Python.h" ] || fail "Python.h is not in $include; mmcv's operators need it. On Debian or Ubuntu: apt-get install python3-dev"
-    printf '#include <vector>\nint main() { return std::vector<int>().size(); }\n' >"$source"
-    "$CXX" -std=c++17 -o "$VENV/compiler-check" "$source" || fail "'$CXX' cannot compile a C++17 program (output above). Set CXX to one that can"
-    rm -f "$source" "$VENV/compiler-check"
 }
 
 # uv reads its own settings, not pip's. It gets pip's package sources, so that a machine set up for a mirror works as it
@@ -83,75 +61,9 @@ share_package_sources() {
 }
 
 install_locked() {
+    # An environment of before may hold a compiled mmcv, whose files are those of mmcv-lite.
+    "$VENV/bin/uv" pip uninstall --quiet --python "$VENV/bin/python" mmcv mmcv-lite 2>/dev/null || true
     "$VENV/bin/uv" pip install --compile-bytecode --python "$VENV/bin/python" -r requirements/lock.txt
-}
-
-# Decides whether mmcv's operators are built with CUDA; sets cuda (0 or 1) and cuda_why.
-choose_cuda() {
-    local nvcc torch_cuda nvcc_cuda
-    nvcc="$(find_nvcc)"
-    torch_cuda="$("$VENV/bin/python" -c 'import torch; print((torch.version.cuda or "none").split(".")[0] if torch.cuda.is_available() else "none")' 2>/dev/null)"
-    nvcc_cuda="$([ -n "$nvcc" ] && "$nvcc" --version | sed -n 's/.*release \([0-9]*\)\..*/\1/p' || true)"
-    cuda=0
-    if [ "${FORCE_CUDA:-}" = 0 ]; then
-        cuda_why="for the CPU, as FORCE_CUDA=0 says"
-    elif [ "${FORCE_CUDA:-}" = 1 ]; then
-        [ -n "$nvcc_cuda" ] || fail "FORCE_CUDA=1, but there is no nvcc. Install the CUDA toolkit and set CUDA_HOME, or leave FORCE_CUDA out"
-        cuda=1
-        cuda_why="with CUDA, as FORCE_CUDA=1 says"
-    elif [ "$torch_cuda" = none ]; then
-        cuda_why="for the CPU (torch sees no GPU)"
-    elif [ -z "$nvcc_cuda" ]; then
-        cuda_why="for the CPU only: there is a GPU but no nvcc. For operators on the GPU install CUDA $torch_cuda, set CUDA_HOME, and run this again"
-    elif [ "$nvcc_cuda" != "$torch_cuda" ]; then
-        cuda_why="for the CPU only: nvcc is of CUDA $nvcc_cuda, torch of CUDA $torch_cuda. For operators on the GPU install CUDA $torch_cuda and run this again"
-    else
-        cuda=1
-        cuda_why="with CUDA $nvcc_cuda"
-    fi
-}
-
-# Name of the cache directory of a wheel: everything that its binary depends on.
-wheel_key() {
-    "$VENV/bin/python" - "$MMCV_VERSION" "$cuda" <<'PY'
-import os, platform, sys
-import torch
-
-version, cuda = sys.argv[1], sys.argv[2] == "1"
-target = "cpu"
-if cuda:
-    archs = os.environ.get("TORCH_CUDA_ARCH_LIST") or "%d.%d" % torch.cuda.get_device_capability()
-    target = "cuda" + archs.replace(" ", "_").replace(";", "_")
-python = "cp%d%d" % sys.version_info[:2]
-print("-".join(["mmcv", version, "torch", torch.__version__, python, sys.platform, platform.machine(), target]))
-PY
-}
-
-build_mmcv() {
-    local target="$1" work log status=0
-    mkdir -p "$CACHE"
-    work="$(mktemp -d "$CACHE/build.XXXXXX")"
-    log="$work/build.log"
-    # torch's build helper turns CUDA on whenever a GPU is visible, nvcc or not: hide the GPU for a CPU build.
-    if [ "$cuda" = 1 ]; then
-        export FORCE_CUDA=1
-        local headers
-        headers="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia/cu13/include"
-        [ -d "$headers" ] && export CPATH="$headers${CPATH:+:$CPATH}" # toolkits without the cuBLAS headers
-    else
-        export FORCE_CUDA=0 CUDA_VISIBLE_DEVICES=""
-    fi
-    # -O1 without debug symbols halves the compile time; the operators are bound by memory, not by the optimiser.
-    MMCV_WITH_OPS=1 CFLAGS="${CFLAGS:--O1 -g0}" MAX_JOBS="${MAX_JOBS:-$(getconf _NPROCESSORS_ONLN)}" \
-        "$VENV/bin/python" -m pip wheel -v --no-build-isolation --no-deps --no-binary mmcv --no-cache-dir \
-        --wheel-dir "$work" "mmcv==$MMCV_VERSION" 2>&1 | "$VENV/bin/python" tools/dev/build_progress.py "$log" || status=$?
-    if [ "$status" != 0 ]; then
-        tail -n 25 "$log" >&2
-        fail "mmcv did not build; its last lines stand above, all of them in $log"
-    fi
-    mkdir -p "$target"
-    mv "$work"/mmcv-*.whl "$target"/
-    rm -rf "$work"
 }
 
 if [ -x "$VENV/bin/python" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]; then
@@ -169,7 +81,6 @@ else
     "$PYTHON" -m venv "$VENV" || fail "$PYTHON cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv"
 fi
 rm -f "$STAMP"
-check_compiler
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check uv || fail "pip cannot install uv (output above)"
 finish "$("$VENV/bin/python" --version), $("$VENV/bin/uv" --version)"
 
@@ -178,17 +89,11 @@ share_package_sources
 with_heartbeat "packages" install_locked || fail "not all packages could be installed (output above)"
 finish
 
-begin "mmcv $MMCV_VERSION with its operators"
-choose_cuda
-wheels="$CACHE/$(wheel_key)"
-if compgen -G "$wheels/mmcv-*.whl" >/dev/null; then
-    echo "      found in $wheels"
-else
-    echo "      building $cuda_why; about 6 minutes on 2 cores, once per machine"
-    build_mmcv "$wheels"
+if [ "${WITH_MMCV_OPS:-0}" = 1 ]; then
+    begin "mmcv with its own operators"
+    tools/dev/build_mmcv.sh
+    finish
 fi
-"$VENV/bin/uv" pip install --quiet --compile-bytecode --python "$VENV/bin/python" --no-deps "$wheels"/mmcv-*.whl
-finish
 
 begin "mmdetpre, editable"
 "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --no-deps --no-build-isolation --editable .
@@ -196,10 +101,18 @@ begin "mmdetpre, editable"
 site="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 mkdir -p "$site/mmdetpre"
 ln -sfn "$ROOT/mmdetpre/.mim" "$site/mmdetpre/.mim"
+# The toolboxes' commands import mmcv's operators before they read a config: mmdetpre/operators/startup.py.
+cp mmdetpre/operators/startup.py "$site/mmdetpre_startup.py"
+echo "import mmdetpre_startup" >"$site/mmdetpre_startup.pth"
 finish
 
 begin "Check"
-"$VENV/bin/python" -c 'import mmcv.ops, mmdet, mmdetpre; print("      mmdetpre", mmdetpre.__version__, "with mmdet", mmdet.__version__)'
+"$VENV/bin/python" - <<'PY'
+import mmcv.ops, mmdet, mmdetpre
+from mmdetpre.operators.stand_in import operators_in_use
+
+print(f"      mmdetpre {mmdetpre.__version__} with mmdet {mmdet.__version__}; operators: {operators_in_use()}")
+PY
 finish
 fingerprint >"$STAMP"
 printf 'Environment ready in %d s: .venv\n' "$SECONDS"
