@@ -124,6 +124,8 @@ def test_wheel_and_sdist_carry_configs_and_tools(repository: Path, tmp_path: Pat
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
+        startup = wheel.read("mmdetpre_startup.py").decode(), wheel.read("mmdetpre_startup.pth").decode()
+    assert startup == ((repository / "mmdetpre/operators/startup.py").read_text(), "import mmdetpre_startup\n")
     with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
         packed = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     tracked = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
