@@ -1,6 +1,6 @@
 """Detection pre-training for OpenMMLab: does it help your task?
 
-Importing the package checks the host libraries once, lets mmengine's checkpoints load with ``weights_only`` on, and
+Importing the package checks the host libraries once, has mmengine read checkpoints as data and nothing else, and
 declares the registries of scope ``mmdetpre``; mmengine imports the registered modules when a config first names one.
 One line in a config does all of it::
 
@@ -17,10 +17,10 @@ from mmdetpre.version import __version__
 check_host_versions()
 
 from mmdetpre import registry  # noqa: E402
-from mmdetpre.checkpoint_safety import allow_mmengine_checkpoints  # noqa: E402
+from mmdetpre.checkpoint_loaders import guard_mmengine  # noqa: E402
 from mmdetpre.on_demand import on_demand  # noqa: E402
 
-allow_mmengine_checkpoints()
+guard_mmengine()
 
 if TYPE_CHECKING:
     from mmdetpre.inference import MultiScaleDetector

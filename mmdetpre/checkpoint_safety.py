@@ -1,15 +1,20 @@
-"""Lets checkpoints of mmengine load while ``torch.load(weights_only=True)`` keeps its protection.
+"""What a checkpoint of mmengine may hold while ``torch.load(weights_only=True)`` keeps its protection.
 
 Since 2.6 torch unpickles tensors and plain containers only. A checkpoint of ``mmengine.Runner`` also holds the training
 log: ``HistoryBuffer`` objects around NumPy arrays, each with a table of its statistics, which pickle writes as
 ``getattr(HistoryBuffer, "mean")``. This module allows exactly that, through stand-ins that check what they are given:
 ``getattr`` knows four names, and arrays and scalars hold numbers. No other attribute, class or function comes in reach.
+They are known to torch while `strict_loading` is open, and not to other code of the process.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import reprlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pickle import UnpicklingError
 from typing import Any
 
@@ -17,6 +22,9 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
+_SWITCHES = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+_ONE_AT_A_TIME = threading.RLock()
+_inside: list[bool] = []
 STATISTICS = ("min", "max", "current", "mean")
 """The methods of ``HistoryBuffer`` that a checkpoint may refer to."""
 
@@ -31,11 +39,11 @@ class StoredHistoryBuffer(HistoryBuffer):
         _require(isinstance(statistics, dict), f"a HistoryBuffer with statistics of type {type(statistics).__name__}")
         for name, method in statistics.items():
             known = name in STATISTICS and method is getattr(HistoryBuffer, name)
-            _require(known, f"a HistoryBuffer with a statistic {name!r} that mmengine does not define")
+            _require(known, f"a HistoryBuffer with a statistic {_short(name)} that mmengine does not define")
         expected = {"_log_history": np.ndarray, "_count_history": np.ndarray, "max_length": int}
         for name, value in state.items():
             known = name in expected and isinstance(value, expected[name])
-            _require(known, f"a HistoryBuffer with an attribute {name!r} of type {type(value).__name__}")
+            _require(known, f"a HistoryBuffer with an attribute {_short(name)} of type {type(value).__name__}")
             state[name] = np.array(value) if isinstance(value, np.ndarray) else value
         self._set_default_statistics()
         self.__dict__.update(state)
@@ -47,7 +55,7 @@ class StoredDtype:
 
     def __init__(self, spec: Any, align: Any = False, copy: Any = False) -> None:
         known = isinstance(spec, str) and re.fullmatch(r"[biufc][0-9]{1,2}", spec) is not None
-        _require(known, f"a NumPy array of type {spec!r}, which is no plain number")
+        _require(known, f"a NumPy array of type {_short(spec)}, which is no plain number")
         self.dtype = np.dtype(spec)
 
     def __setstate__(self, state: Any) -> None:
@@ -59,7 +67,7 @@ class StoredDtype:
             and state[1] in ("<", ">", "|", "=")
             and state[2:5] == (None, None, None)
             and state[7] == 0,
-            f"a NumPy type with the state {state!r}",
+            f"a NumPy type with the state {_short(state)}",
         )
         self.dtype = self.dtype.newbyteorder(state[1])
 
@@ -98,7 +106,7 @@ def history_statistic(owner: Any, name: Any, *default: Any) -> Callable[..., flo
     """
     history = owner is StoredHistoryBuffer or owner is HistoryBuffer
     known = history and isinstance(name, str) and name in STATISTICS and not default
-    _require(known, f"a reference to getattr({owner!r}, {name!r})")
+    _require(known, f"a reference to getattr({_short(owner)}, {_short(name)})")
     return getattr(HistoryBuffer, name)
 
 
@@ -109,7 +117,10 @@ def stored_array(kind: Any, shape: Any, typecode: Any) -> StoredArray:
         UnpicklingError: If anything but a plain, empty array is asked for.
     """
     plain = kind is StoredArray or kind is np.ndarray
-    _require(plain and isinstance(shape, tuple) and shape == (0,), f"an array of kind {kind!r} and shape {shape!r}")
+    _require(
+        plain and isinstance(shape, tuple) and shape == (0,),
+        f"an array of kind {_short(kind)} and shape {_short(shape)}",
+    )
     return StoredArray()
 
 
@@ -146,9 +157,29 @@ def allowed_globals() -> list[tuple[Any, str]]:
     return allowed
 
 
-def allow_mmengine_checkpoints() -> None:
-    """Register `allowed_globals` with torch. ``import mmdetpre`` calls it; further calls change nothing."""
-    torch.serialization.add_safe_globals(allowed_globals())  # type: ignore[arg-type]
+@contextmanager
+def strict_loading() -> Iterator[None]:
+    """While it is open, every ``torch.load`` of the process unpickles data only, and knows `allowed_globals`.
+
+    That holds whatever its caller asks for: some of the functions by which mmengine fetches files, and versions of it
+    other than 0.10, switch torch's protection off. One thread at a time is inside, and may enter again.
+    """
+    with _ONE_AT_A_TIME:
+        if _inside:
+            yield
+            return
+        _inside.append(True)
+        before = {name: os.environ.pop(name, None) for name in _SWITCHES}
+        os.environ[_SWITCHES[0]] = "1"
+        try:
+            with torch.serialization.safe_globals(allowed_globals()):  # type: ignore[arg-type]
+                yield
+        finally:
+            _inside.clear()
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 def _require(condition: bool, found: str) -> None:
@@ -158,3 +189,8 @@ def _require(condition: bool, found: str) -> None:
             f" and HistoryBuffers with {', '.join(STATISTICS)}: the file has another origin or was tampered with."
             " If it is your own, save it again with plain Python values in place of what is named above."
         )
+
+
+def _short(value: Any) -> str:
+    """What a file holds, for a message: lists of lists of one and the same list have endless texts."""
+    return reprlib.repr(value)

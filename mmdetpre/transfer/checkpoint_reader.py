@@ -7,8 +7,7 @@ import json
 import os
 import pickle
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mmdetpre.checkpoint_file import first_reason, read_torch_file
+from mmdetpre.checkpoint_safety import strict_loading
 from mmdetpre.transfer.array_pickle import load_arrays
 from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
 
@@ -83,8 +84,7 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
         path = _download(name) if scheme else Path(name).expanduser()
         kind, content, meta = _read_file(path, name)
     else:
-        with _weights_only():
-            kind, content, meta = "torch", _load_address(name), {}
+        kind, content, meta = "torch", _load_address(name), {}
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{name} holds one {type(content).__name__}; a checkpoint is a dictionary of tensors. Save it with"
@@ -104,9 +104,10 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
 def _load_address(name: str) -> Any:
     try:
-        return CheckpointLoader.load_checkpoint(name, map_location="cpu")
-    except pickle.UnpicklingError:
-        raise
+        with strict_loading():
+            return CheckpointLoader.load_checkpoint(name, map_location="cpu")
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"The checkpoint holds more than plain data: {first_reason(str(error))}.") from error
     except KeyError as error:
         raise CheckpointError(f"{name}: mmengine knows no model {error} at such addresses.") from error
     except (ImportError, RuntimeError, EOFError, OSError, ValueError) as error:
@@ -142,8 +143,8 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
         file.seek(0)
         try:
             if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_TORCH_MAGIC):
-                mapped = start.startswith(b"PK")  # optimizer states of a training checkpoint are then never read
-                return "torch", torch.load(path, map_location="cpu", weights_only=True, mmap=mapped), {}
+                # Mapped: optimizer states of a training checkpoint are then never read.
+                return "torch", read_torch_file(path, mapped=True), {}
             if start[8:9] == b"{":
                 return _read_safetensors(path)
             if start[:1] == b"\x80":
@@ -153,11 +154,10 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
         except MXNetParamsError as error:
             raise CheckpointError(f"{name} cannot be read as an MXNet .params file: {error}.") from error
         except pickle.UnpicklingError as error:
-            reason = str(error).split("\n")[0] if "weights_only" not in str(error) else _first_reason(str(error))
             raise CheckpointError(
                 f"{name} holds more than tensors, numbers and plain containers, and is not read, for reading the rest"
-                f" would run code of the file: {reason}. If you trust it, save its weights alone, where it was made,"
-                " with torch.save(model.state_dict(), path)."
+                f" would run code of the file: {first_reason(str(error))}. If you trust it, save its weights alone,"
+                " where it was made, with torch.save(model.state_dict(), path)."
             ) from error
         except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
             raise CheckpointError(
@@ -167,11 +167,6 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
         f"{name} is no checkpoint: it begins with {start!r}. Known are files of torch.save, safetensors, pickled"
         " NumPy arrays, and MXNet's .params."
     )
-
-
-def _first_reason(message: str) -> str:
-    match = re.search(r"Unsupported (?:global|operand|class)[^\n]*|WeightsUnpickler error:[^\n]*", message)
-    return match[0] if match else "it is not plain data"
 
 
 def _read_safetensors(path: Path) -> tuple[str, Any, dict[str, Any]]:
@@ -199,20 +194,3 @@ def _download(address: str) -> Path:
             except OSError as error:
                 raise CheckpointError(f"{address} cannot be fetched: {error}.") from error
     return path
-
-
-@contextmanager
-def _weights_only() -> Iterator[None]:
-    """mmengine's loaders call torch.load, some through torch.hub with the protection off: this keeps it on."""
-    names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
-    before = {name: os.environ.pop(name, None) for name in names}
-    os.environ[names[0]] = "1"
-    try:
-        yield
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"The checkpoint holds more than plain data: {_first_reason(str(error))}.") from error
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value

@@ -1,0 +1,148 @@
+"""Has mmengine read every checkpoint by our strict reader, and take what a file says about the run as data.
+
+mmengine finds the function that reads a checkpoint by how its address begins (``CheckpointLoader.register_scheme``).
+`guard_mmengine` registers a strict one for each: under ``mim train``, ``--resume``, ``mim test`` and
+``init_cfg=dict(type='Pretrained', ...)`` of any config that imports this package, on any version of mmengine.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+import os
+import pickle
+import reprlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+from mmdetpre.checkpoint_file import NotPlainData, first_reason, read_torch_file
+from mmdetpre.checkpoint_safety import strict_loading
+
+CODE = ("config", "cfg")
+"""Entries in which mmengine keeps the text of a run's config, which it executes where it finds it."""
+_MODULE = "mmengine.runner.checkpoint"
+
+
+def guard_mmengine() -> None:
+    """Register strict readers with mmengine: now, or as soon as it is imported. ``import mmdetpre`` calls it."""
+    if _MODULE in sys.modules:
+        _register(sys.modules[_MODULE])
+    elif not any(isinstance(finder, _WhenImported) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _WhenImported())
+
+
+def as_data(checkpoint: Any, source: str) -> Any:
+    """A checkpoint without what mmengine would execute, remove or believe; changed in place.
+
+    * The text of a config moves from ``config`` and ``cfg`` to ``config_text`` and ``cfg_text`` of ``meta``:
+      ``Runner.resume`` and ``BaseInferencer`` execute it where they find it.
+    * ``best_ckpt`` and ``keep_ckpt_ids`` of the message hub, whose files ``CheckpointHook`` removes when a better
+      checkpoint is there, stay if they are a ``best_*.pth`` next to the checkpoint, and numbers.
+
+    Args:
+        checkpoint: What was read; anything but a dictionary is left as it is.
+        source: Where it was read from.
+
+    Example:
+        >>> as_data({"meta": {"epoch": 3, "config": "import os"}}, "epoch_3.pth")
+        {'meta': {'epoch': 3, 'config_text': 'import os'}}
+    """
+    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        for key in CODE:
+            if key in meta:
+                meta[f"{key}_text"] = meta.pop(key)
+    hub = checkpoint.get("message_hub") if isinstance(checkpoint, dict) else None
+    said = hub.get("runtime_info") if isinstance(hub, dict) else None
+    if isinstance(hub, dict) and isinstance(said, dict):
+        for key in [key for key, value in said.items() if not _harmless(key, value, source)]:
+            if key not in CODE:
+                found = f"{source} names {reprlib.repr(said[key])} as its {key}"
+                _warn(f"{found}, which is no best_*.pth next to it: it is not believed.")
+            del said[key]
+            if isinstance(hub.get("resumed_keys"), dict):
+                hub["resumed_keys"].pop(key, None)
+    return checkpoint
+
+
+def _harmless(key: Any, value: Any, source: str) -> bool:
+    if not isinstance(key, str) or key in CODE:
+        return False
+    if key == "keep_ckpt_ids":
+        return isinstance(value, list) and all(type(step) is int for step in value)
+    if key.startswith("best_ckpt"):
+        return value is None or (isinstance(value, str) and _next_to(value, source))
+    return True
+
+
+def _next_to(path: str, source: str) -> bool:
+    """Whether a path is a checkpoint file in the folder of another one, or is not there."""
+    if "://" in path:
+        return False
+    there = Path(path)
+    if not os.path.lexists(there):
+        return True
+    beside = os.path.realpath(there.parent) == os.path.realpath(Path(source).expanduser().parent)
+    named = there.name.startswith("best_") and there.suffix == ".pth"
+    return beside and named and there.is_file() and not there.is_symlink()
+
+
+def _local_file(filename: str, map_location: Any = None, **options: Any) -> Any:
+    path = os.path.expanduser(filename)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{filename} can not be found.")
+    return read_torch_file(path, map_location)
+
+
+def _strict(load: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(theirs)  # mmengine tells its log the function's name
+    def load_as_data(filename: str, map_location: Any = None, **options: Any) -> Any:
+        try:
+            with strict_loading():
+                return as_data(load(filename, map_location, **options), filename)
+        except pickle.UnpicklingError as error:
+            raise NotPlainData(
+                f"{filename} is not read, and nothing of it was run: it holds {first_reason(str(error))}. A checkpoint"
+                " holds tensors, numbers, plain containers and mmengine's log. If you trust it, save its weights alone,"
+                " where it was made, with torch.save(model.state_dict(), path)."
+            ) from None
+
+    load_as_data.strict = True  # type: ignore[attr-defined]
+    return load_as_data
+
+
+def _register(module: Any) -> None:
+    loader = module.CheckpointLoader
+    for prefix, load in list(loader._schemes.items()):
+        if not hasattr(load, "strict"):
+            loader.register_scheme(prefix, _strict(_local_file if prefix == "" else load, load), force=True)
+
+
+class _WhenImported(MetaPathFinder):
+    """Registers the readers right behind mmengine's own, once, so that this package need not import the Runner."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        if name != _MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_register(module: Any) -> None:
+                execute(module)
+                _register(module)
+
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
+        return spec
+
+
+def _warn(text: str) -> None:
+    from mmengine.logging import print_log
+
+    print_log(text, logger="current", level=logging.WARNING)
