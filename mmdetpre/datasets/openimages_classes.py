@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import json
 import re
@@ -11,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-_HEADERS = {"labelname", "mid", "labelid", "labelmid"}
+from mmdetpre.class_list import class_rows, read_class_table
+from mmdetpre.text_files import read_lines
+
 # the one challenge class whose later official name shares no word with it
 _RENAMED = {"lifejacket": "personalflotationdevice"}
 
@@ -20,21 +21,10 @@ def read_class_descriptions(path: str | Path) -> dict[str, str]:
     """Class names by MID, in the order of the official file (``MID,name``, with or without a header line).
 
     Raises:
-        ValueError: If a line has fewer than two cells or a MID comes twice.
+        FileNotFoundError: If there is no such file.
+        ValueError: If a line has another form or a MID comes twice.
     """
-    descriptions: dict[str, str] = {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        for number, cells in enumerate(csv.reader(file), start=1):
-            if not cells or (number == 1 and _normalised(cells[0]) in _HEADERS):
-                continue
-            if len(cells) < 2:
-                raise ValueError(f"{path}, line {number}: expected 'MID,name', found {','.join(cells)!r}.")
-            if cells[0] in descriptions:
-                raise ValueError(f"{path}, line {number}: {cells[0]} is described twice.")
-            descriptions[cells[0]] = cells[1].strip()
-    if not descriptions:
-        raise ValueError(f"{path} describes no class: expected lines 'MID,name' such as '/m/0k4j,Car'.")
-    return descriptions
+    return {row.cells[0]: row.cells[1] for row in read_class_table(path, "/m/0k4j,Car")}
 
 
 def choose_classes(classes: str | Sequence[str] | None, descriptions: dict[str, str]) -> list[str]:
@@ -143,6 +133,14 @@ def _read_class_list(path: str, descriptions: dict[str, str]) -> list[str]:
         raise FileNotFoundError(
             f"classes={path!r} is neither a file nor 'challenge'. Give a list of names, a file, 'challenge' or None."
         )
-    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
-    first = [line.split(",")[0].strip() for line in lines]
-    return [mid if mid in descriptions else line for mid, line in zip(first, lines, strict=True) if line]
+    by_name = _by_name(descriptions)
+    rows = class_rows(
+        read_lines(path),
+        path,
+        lambda text: re.split(r"[,;\t]", text),
+        is_class=lambda row: row.cells[0] in descriptions or _normalised(row.text) in by_name,
+    )
+    entries = [row.cells[0] if row.cells[0] in descriptions else row.text.strip() for row in rows]
+    if not entries:
+        raise ValueError(f"{path} names no class: give one MID or name per line.")
+    return entries

@@ -15,8 +15,10 @@ from mmdet.datasets import BaseDetDataset
 from mmengine import fileio
 from mmengine.logging import print_log
 
+from mmdetpre.class_list import class_names_of, read_class_names
 from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed_cache import cache_name, fingerprint_files, open_or_build
+from mmdetpre.text_files import decode_text
 
 _FILTERS = ("filter_empty_gt", "min_size")
 # Mistakes of the annotations.
@@ -100,7 +102,12 @@ class PackedDataset(BaseDetDataset):
         """Class names in label order: the argument, a file with one per line, or those of the data set."""
         classes = self._metainfo["classes"] if self.classes is None else self.classes
         if isinstance(classes, str):
-            classes = [line.strip() for line in fileio.get_text(classes).splitlines() if line.strip()]
+            remote = "://" in classes
+            classes = (
+                class_names_of(decode_text(fileio.get(classes), classes), classes)
+                if remote
+                else read_class_names(classes)
+            )
         self._metainfo["classes"] = tuple(classes)
         return list(classes)
 

@@ -6,7 +6,8 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+
+from mmdetpre.class_list import read_class_list, read_class_pairs
 
 _WNID = re.compile(r"n\d{8}")
 
@@ -15,19 +16,16 @@ def read_wnids(classes: str | os.PathLike | Sequence[str]) -> list[str]:
     """The WordNet ids of a list, or of a file with one per line (what follows an id is passed over).
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If one is no WordNet id of a noun, or comes twice.
 
     Example:
         >>> read_wnids(["n01440764", "n02512053"])
         ['n01440764', 'n02512053']
     """
-    wnids = [row[0] for row, _ in _rows(classes)] if isinstance(classes, (str, os.PathLike)) else list(classes)
-    if wrong := [wnid for wnid in wnids if not _WNID.fullmatch(wnid)]:
-        raise ValueError(f"{', '.join(wrong[:5])}: no WordNet id. An id is n and eight digits, as n01440764.")
-    if len(set(wnids)) < len(wnids):
-        raise ValueError(f"{Counter(wnids).most_common(1)[0][0]} is listed twice among the classes.")
-    if not wnids:
-        raise ValueError(f"The class list {classes} is empty: give WordNet ids, one per line.")
+    wnids = read_class_list(classes)
+    source = f"{os.fspath(classes)}: " if isinstance(classes, str | os.PathLike) else ""
+    _require_wnids(wnids, source)
     return wnids
 
 
@@ -35,31 +33,30 @@ def read_wnid_names(path: str | os.PathLike) -> dict[str, str]:
     """Names by WordNet id from lines ``n01440764 tench, Tinca tinca`` (space or tab); the first synonym counts.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: Names a line that has another form.
     """
-    names = {}
-    for row, line in _rows(path):
-        if len(row) < 2:
-            raise ValueError(f"{path}: the line {line!r} needs a WordNet id and a name.")
-        names[row[0]] = row[1].split(",")[0].strip()
-    return names
+    rows = read_class_pairs(path, "a WordNet id and a name", rest=True)
+    return {row.cells[0]: row.cells[1].split(",")[0].strip() for row in rows}
 
 
 def read_class_map(class_map: str | os.PathLike | Mapping[str, str]) -> dict[str, str]:
     """WordNet id -> WordNet id of the class it counts as, from a mapping or lines ``n01440764 n02512053``.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: Names a line that has another form, or what is no WordNet id.
     """
     if isinstance(class_map, Mapping):
-        pairs = [(str(source), str(target)) for source, target in class_map.items()]
+        source, pairs = "", [(str(source), str(target)) for source, target in class_map.items()]
     else:
-        rows = list(_rows(class_map))
-        if wrong := [line for row, line in rows if len(row) < 2]:
-            raise ValueError(f"{class_map}: the line {wrong[0]!r} needs two WordNet ids.")
-        pairs = [(row[0], row[1].split()[0]) for row, _ in rows]
-    read_wnids([source for source, _ in pairs])
-    read_wnids(sorted({target for _, target in pairs}))
+        source = f"{os.fspath(class_map)}: "
+        rows = read_class_pairs(class_map, "two WordNet ids", rest=True)
+        pairs = [(row.cells[0], row.cells[1].split()[0]) for row in rows]
+    _require_wnids([one for pair in pairs for one in pair], source)
+    if len(dict(pairs)) < len(pairs):
+        twice = Counter(one for one, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"{source}{twice} is mapped twice: a class counts as one class.")
     return dict(pairs)
 
 
@@ -75,6 +72,6 @@ def class_names(wnids: Sequence[str], names: Mapping[str, str]) -> list[str]:
     return [name if counts[name] == 1 else f"{name} ({wnid})" for wnid, name in zip(wnids, chosen, strict=True)]
 
 
-def _rows(path: str | os.PathLike) -> list[tuple[list[str], str]]:
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [(line.split(maxsplit=1), line) for line in lines if line.strip()]
+def _require_wnids(wnids: Sequence[str], source: str) -> None:
+    if wrong := [wnid for wnid in wnids if not _WNID.fullmatch(wnid)]:
+        raise ValueError(f"{source}{', '.join(wrong[:5])}: no WordNet id. An id is n and eight digits, as n01440764.")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdetpre.class_list import read_class_pairs
+
 
 def class_mapping(
     classes: Sequence[str], targets: Sequence[str], class_map: str | Path | Mapping[str, str] | None = None
@@ -91,13 +93,4 @@ def _nearest(start: str, parents: Mapping[str, Sequence[str]], rank: Mapping[str
 
 
 def _read_pairs(path: str | Path, form: str) -> list[tuple[str, str]]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is not there: expected a text file of lines '{form}'.")
-    pairs = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
-        words = line.split()
-        if words and len(words) != 2:
-            raise ValueError(f"{path}, line {number}: expected '{form}', found {line.strip()[:80]!r}.")
-        if words:
-            pairs.append((words[0], words[1]))
-    return pairs
+    return [(row.cells[0], row.cells[1]) for row in read_class_pairs(path, f"'{form}'")]

@@ -127,8 +127,8 @@ def test_a_list_decides_and_without_classes_takes_what_it_finds(tree):
     ("changes", "message"),
     [
         ({"classes": ["cat"]}, "cat: no WordNet id. An id is n and eight digits"),
-        ({"classes": [CAT, CAT]}, f"{CAT} is listed twice"),
-        ({"classes": []}, "is empty"),
+        ({"classes": [CAT, CAT]}, f"names {CAT} more than once"),
+        ({"classes": []}, "names no class"),
         ({"class_map": {"n00000005": "n00000006"}}, f"class_map leads to classes.*n00000006.*{DOG}"),
         ({"class_map": {"cat": CAT}}, "cat: no WordNet id"),
         ({"ann_dir": "images"}, "has no folder with XML in it. Expected layout"),

@@ -23,10 +23,10 @@ def test_equal_names_are_told_apart():
     ("read", "text", "message"),
     [
         (read_wnids, "tench\n", "tench: no WordNet id"),
-        (read_wnids, f"{TENCH}\n{TENCH}\n", f"{TENCH} is listed twice"),
-        (read_wnids, "\n", "is empty"),
-        (read_wnid_names, f"{TENCH}\n", f"the line '{TENCH}' needs a WordNet id and a name"),
-        (read_class_map, f"{TENCH}\n", f"the line '{TENCH}' needs two WordNet ids"),
+        (read_wnids, f"{TENCH}\n{TENCH}\n", f"list.txt names {TENCH} more than once"),
+        (read_wnids, "\n", "names no class"),
+        (read_wnid_names, f"{TENCH}\n", f"line 1: expected a WordNet id and a name, found '{TENCH}'"),
+        (read_class_map, f"{TENCH}\n", f"line 1: expected two WordNet ids, found '{TENCH}'"),
         (read_class_map, f"{TENCH} fish\n", "fish: no WordNet id"),
     ],
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.class_list import read_class_list
+from mmdetpre.class_list import read_class_names
 from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
@@ -54,7 +54,7 @@ def find_images(args: argparse.Namespace) -> SegmentationImages:
     if args.config and not any((*folders, args.classes)):
         return images_of_config(args.config, args.cfg_options)
     if all(folders) and not args.config:
-        return images_of_folders(*folders, args.classes and read_class_list(args.classes))
+        return images_of_folders(*folders, args.classes and read_class_names(args.classes))
     raise ValueError("Say where images and truth are: either --config CONFIG, or --img-dir FOLDER --truth-dir FOLDER.")
 
 
