@@ -45,6 +45,12 @@ def _default_scope() -> Iterator[None]:
     DefaultScope._instance_dict.update(before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What was found in files is kept for this run of the suite only; tools that tests start inherit it."""
+    os.environ["MMDETPRE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def device() -> str:
     """Where detectors are tested: on the GPU with MMDETPRE_TEST_GPU=1, else on the CPU."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.datasets.class_folders import list_class_folders, read_split
+from mmdetpre.datasets.class_folders import read_class_folders
+from mmdetpre.datasets.class_split import read_split
 from mmdetpre.datasets.image_list import file_statuses
 
 PARTS = ("train", "val", "test")
@@ -54,17 +55,16 @@ def images_of_folder(root: str | os.PathLike[str], split_file: str | os.PathLike
         FileNotFoundError: If there is no such folder or file, or the file names images that are not there.
         ValueError: If a class folder holds no image.
     """
-    root = os.fspath(root)
-    folders = list_class_folders(root)
+    tree = read_class_folders(root)
+    root, folders = os.fspath(tree.root), tree.images
     names = [f"{folder}/{file}" for folder, files in folders.items() for file in files]
     description = {"folder": root}
     if split_file is not None:
-        names = read_split(split_file)
-        file_statuses([os.path.join(root, name) for name in names], named_by=str(split_file))
+        names = read_split(split_file, root, folders)
         description["split_file"] = os.fspath(split_file)
     labels = {folder: label for label, folder in enumerate(folders)}
     labels_of_names = np.array([labels[name.split("/")[0]] for name in names], np.int64)
-    return ImageSet(root, tuple(names), labels_of_names, tuple(folders), description)
+    return ImageSet(root, tuple(names), labels_of_names, tuple(tree.names()), description)
 
 
 def images_of_config(

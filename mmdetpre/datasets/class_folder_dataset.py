@@ -6,16 +6,11 @@ import os
 import re
 from typing import Any
 
+from mmengine.logging import print_log
 from mmpretrain.datasets import BaseDataset
 
-from mmdetpre.datasets.class_folders import (
-    ANY_FOLDER,
-    IMAGE_FILE,
-    list_class_folders,
-    read_split,
-    split_images,
-)
-from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
+from mmdetpre.datasets.class_split import read_split, split_images
 from mmdetpre.registry import DATASETS
 
 
@@ -23,16 +18,19 @@ from mmdetpre.registry import DATASETS
 class ClassFolders(BaseDataset):
     """A data set of mmpretrain over ``data_root/data_prefix/<class>/<image>``; labels follow the sorted folder names.
 
+    Images in folders inside of a class folder belong to the class, see
+    `mmdetpre.datasets.class_folders.read_class_folders`.
+
     Without ``split_file`` the split is drawn: ``per_class`` images of each class to train on, all others to test on,
-    the same on every machine (see `mmdetpre.datasets.class_folders.split_images`).
+    the same on every machine (see `mmdetpre.datasets.class_split.split_images`).
 
     Args:
         data_root: Root of the data.
         split: ``"train"`` or ``"test"``. As with mmpretrain's data sets, ``"test"`` sets ``test_mode``.
         per_class: Training images per class.
         seed: Seed of the split.
-        split_file: File with one ``<class>/<image>`` per line, relative to ``data_root``; takes the place of
-            ``per_class`` and ``seed``.
+        split_file: File with one ``<class>/<image>`` per line, relative to the folder of the
+            class folders; takes the place of ``per_class`` and ``seed``.
         data_prefix: Folder of the class folders, relative to ``data_root``.
         **kwargs: As for mmpretrain's ``BaseDataset``, such as ``pipeline`` and ``indices``.
 
@@ -68,10 +66,7 @@ class ClassFolders(BaseDataset):
         """Path and label of every image of the split."""
         images = self.list_images()
         if self.ann_file:
-            paths = read_split(self.ann_file)
-            file_statuses([os.path.join(self.img_prefix, path) for path in paths], named_by=self.ann_file)
-            if unknown := sorted({path.split("/")[0] for path in paths} - set(images)):
-                raise ValueError(f"{self.ann_file} names the folder {unknown[0]}, which is no class of this data set.")
+            paths = read_split(self.ann_file, self.img_prefix, images)
         else:
             paths = split_images(images, self.per_class, self.seed)[self.split == "test"]
         labels = {folder: label for label, folder in enumerate(images)}
@@ -82,11 +77,16 @@ class ClassFolders(BaseDataset):
 
     def list_images(self) -> dict[str, list[str]]:
         """Folder of each class in label order, and its image files."""
-        return list_class_folders(self.img_prefix, self.FOLDER, self.IMAGE)
+        tree = read_class_folders(self.img_prefix, self.FOLDER, self.IMAGE)
+        self.data_prefix["img_path"] = str(tree.root)  # the class folders may lie one level below
+        if tree.passed_over:
+            left_out = ", ".join(f"{count} {what}" for what, count in tree.passed_over.items())
+            print_log(f"{tree.root}: left out: {left_out}.", "current")
+        return tree.images
 
     def class_name(self, folder: str) -> str:
         """Name of the class that a folder holds."""
-        return folder
+        return folder.strip()
 
 
 def require_split(split: str, known: tuple[str, ...]) -> None:

@@ -1,128 +1,210 @@
-"""Images in one folder per class, and a split of them that is the same on every machine."""
+"""Images in one folder per class: the one reader of this form."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from mmdetpre.whole_file import write_text
-
-IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|png|bmp|ppm|pgm|tiff?|webp)", re.IGNORECASE)
+IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|jpe|jfif|png|bmp|ppm|pgm|pbm|pnm|tiff?|webp|jp2)", re.IGNORECASE)
 """``folder/file`` of an image."""
 ANY_FOLDER = re.compile(r"[^.].*")
 """Every folder that is not hidden."""
 
 ClassImages = Mapping[str, Sequence[str]]
-"""Folder of each class, in label order -> file names in it."""
+"""Folder of each class, in label order -> files in it, those of folders inside as ``inside/file``."""
 
+_PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}
+_NO_CLASS = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}  # of operating systems
+_CLUTTER = {"thumbs.db", "desktop.ini", ".ds_store"}
 _SHOWN = 8
+_DEEPEST = 4  # levels between the folder that was given and the class folders
 
 
-def list_class_folders(
-    root: str | os.PathLike, folder: re.Pattern[str] = ANY_FOLDER, image: re.Pattern[str] = IMAGE_FILE
-) -> dict[str, list[str]]:
-    """The images of every class, both sorted by name.
+@dataclass(frozen=True)
+class ClassFolderTree:
+    """What a folder of class folders holds.
+
+    Attributes:
+        root: Folder of the class folders: the one that was asked for, or one below it that holds all of them.
+        images: Class folder in label order -> its images, both sorted by name.
+        passed_over: How many files were passed over, by why.
+        empty: Class folders without an image, if these were to be left out.
+    """
+
+    root: Path
+    images: dict[str, list[str]]
+    passed_over: dict[str, int] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
+
+    @property
+    def nested(self) -> list[str]:
+        """``folder/file`` of the images that lie in a folder inside of their class folder."""
+        return [f"{folder}/{file}" for folder, files in self.images.items() for file in files if "/" in file]
+
+    def names(self) -> list[str]:
+        """Names of the classes in label order: those of the folders without blanks around them."""
+        return [folder.strip() for folder in self.images]
+
+
+def read_class_folders(
+    root: str | os.PathLike,
+    folder: re.Pattern[str] = ANY_FOLDER,
+    image: re.Pattern[str] = IMAGE_FILE,
+    *,
+    leave_out_empty: bool = False,
+) -> ClassFolderTree:
+    """The images of every class, those of folders inside of a class folder included.
+
+    Hidden files and folders (resource forks ``._1.jpg`` too) and what operating systems leave behind are no data. A
+    root whose one folder holds all class folders (``caltech101/101_ObjectCategories/...``) stands for that folder.
 
     Args:
         root: Folder of the class folders.
         folder: What the name of a class folder matches as a whole; other folders are passed over.
-        image: What ``folder/file`` of an image matches as a whole; other files and folders are passed over.
+        image: What ``folder/file`` of an image matches as a whole; other files are passed over and counted.
+        leave_out_empty: Go on without class folders that hold no image.
 
     Raises:
         FileNotFoundError: If there is no such root, or no class folder in it.
-        ValueError: If a class folder holds no image.
+        ValueError: If a class folder holds no image, the folders are parts (train, test) and no classes, two are one
+            class, or a name cannot stand in a text file.
 
     Example:
         >>> import tempfile
         >>> root = Path(tempfile.mkdtemp())
-        >>> for name in ("cat", "dog"):
-        ...     (root / name).mkdir()
+        >>> for name in ("cat", "dog/day2"):
+        ...     (root / name).mkdir(parents=True)
         ...     (root / name / "1.jpg").touch()
-        >>> list_class_folders(root)
-        {'cat': ['1.jpg'], 'dog': ['1.jpg']}
+        >>> read_class_folders(root).images
+        {'cat': ['1.jpg'], 'dog': ['day2/1.jpg']}
     """
     root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}: it has to hold one folder of images per class.")
-    folders = sorted(path.name for path in root.iterdir() if folder.fullmatch(path.name) and path.is_dir())
+    root = _class_root(root, folder)
+    folders = _folders(root, folder)
     if not folders:
         raise FileNotFoundError(f"{root} holds no class folder: it needs one folder of images per class.")
-    images = {
-        name: sorted(file for file in os.listdir(root / name) if image.fullmatch(f"{name}/{file}")) for name in folders
-    }
-    if empty := [name for name, files in images.items() if not files]:
+    _require_no_parts(root, folders)
+    images: dict[str, list[str]] = {}
+    hidden, others = [], []
+    for name in folders:
+        images[name] = []
+        for file in sorted(_files(root / name)):
+            path = f"{name}/{file}"
+            if Path(file).name.startswith("."):
+                hidden += [path] if IMAGE_FILE.fullmatch(path) else []
+            elif image.fullmatch(path):
+                images[name].append(file)
+            elif Path(file).name.lower() not in _CLUTTER:
+                others.append(path)
+    passed = {f"hidden files, such as {hidden[0]}": len(hidden)} if hidden else {}
+    passed |= {f"files that are no images by their names, such as {others[0]}": len(others)} if others else {}
+    _require_plain_names(root, images)
+    empty = [name for name, files in images.items() if not files]
+    if empty and (len(empty) == len(folders) or not leave_out_empty):
         raise ValueError(
-            f"{len(empty)} of the {len(folders)} class folders in {root} hold no image: {_shown(empty)}. Fill or"
+            f"{len(empty)} of the {len(folders)} class folders in {root} hold no image: {shown(empty)}. Fill or"
             " remove them."
         )
-    return images
+    filled = {name: files for name, files in images.items() if files}
+    return ClassFolderTree(root, filled, passed, empty)
 
 
-def split_images(images: ClassImages, per_class: int, seed: int = 0) -> tuple[list[str], list[str]]:
-    """Draw ``per_class`` images of every class to train on; the others are to test on.
-
-    An image's rank in its class is that of the SHA-256 of ``seed/folder/file`` (UTF-8); the first ``per_class`` are
-    drawn. So the split depends on names and seed only: on no random generator, no order of files, no other class. A
-    split with a smaller ``per_class`` is a part of the larger one.
-
-    Returns:
-        ``folder/file`` of the training images and of the test images, each sorted.
-
-    Raises:
-        ValueError: If ``per_class`` is below 1, or a class has no image left to test on.
-
-    Example:
-        >>> split_images({"cat": ["1.jpg", "2.jpg", "3.jpg"]}, per_class=2)
-        (['cat/1.jpg', 'cat/3.jpg'], ['cat/2.jpg'])
-    """
-    if per_class < 1:
-        raise ValueError(f"per_class is {per_class}: give at least 1 training image per class.")
-    if small := [f"{name} ({len(files)})" for name, files in images.items() if len(files) <= per_class]:
-        raise ValueError(
-            f"{len(small)} of {len(images)} classes have fewer than {per_class + 1} images, which per_class={per_class}"
-            f" needs to leave one to test on: {_shown(small)}. Set per_class lower, or add the missing images."
-        )
-    train, test = [], []
-    for folder, files in images.items():
-        paths = sorted((f"{folder}/{file}" for file in files), key=lambda path: _rank(seed, path))
-        train += sorted(paths[:per_class])
-        test += sorted(paths[per_class:])
-    return train, test
-
-
-def read_split(file: str | os.PathLike) -> list[str]:
-    """``folder/file`` of a split's images, one per line.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a line is no ``folder/file``, an image is named twice, or there is none.
-    """
-    lines = [line.rstrip() for line in Path(file).read_text(encoding="utf-8").split("\n")]
-    paths = [line for line in lines if line.strip()]  # a folder may begin with a blank
-    for path in paths:
-        if path.count("/") != 1 or path.startswith("/"):
-            raise ValueError(
-                f"{file} has the line {path!r}: each names one image as FOLDER/FILE, 001.ak47/001_0001.jpg."
-            )
-    if not paths:
-        raise ValueError(f"{file} names no image: each line names one as FOLDER/FILE, such as 001.ak47/001_0001.jpg.")
-    if len(set(paths)) < len(paths):
-        twice = next(path for path in paths if paths.count(path) > 1)
-        raise ValueError(f"{file} names {twice} more than once: remove the repeated lines.")
-    return paths
-
-
-def write_split(file: str | os.PathLike, paths: Iterable[str]) -> None:
-    """Write ``folder/file`` of a split's images, one per line; the inverse of `read_split`."""
-    write_text(file, "".join(f"{path}\n" for path in paths))
-
-
-def _rank(seed: int, path: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{path}".encode()).digest()
-
-
-def _shown(names: Sequence[str]) -> str:
+def shown(names: Sequence[str]) -> str:
+    """The first few names, for messages."""
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _folders(root: Path, folder: re.Pattern[str]) -> list[str]:
+    with os.scandir(root) as entries:
+        return sorted(e.name for e in entries if folder.fullmatch(e.name) and e.name not in _NO_CLASS and e.is_dir())
+
+
+def _class_root(root: Path, folder: re.Pattern[str]) -> Path:
+    """The folder below a root that holds the class folders, where it is the one folder there with images."""
+    found = root
+    for _ in range(_DEEPEST):
+        if found != root and len(list(islice(_filled(found, folder), 2))) == 2:
+            return found
+        if _holds_image(found):
+            break
+        filled = list(islice(_filled(found, ANY_FOLDER), 2))
+        if len(filled) != 1 or (found == root and filled[0].lower() in _PARTS):
+            break
+        found = found / filled[0]
+    return root
+
+
+def _filled(root: Path, folder: re.Pattern[str]) -> Iterator[str]:
+    """Folders with an image in them or below."""
+    return (name for name in _folders(root, folder) if any(map(_is_image, _files(root / name))))
+
+
+def _holds_image(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(_is_image(entry.name) and entry.is_file() for entry in entries)
+
+
+def _is_image(file: str) -> bool:
+    hidden = any(part.startswith(".") for part in file.split("/"))
+    return not hidden and IMAGE_FILE.fullmatch(f"./{file}") is not None
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Paths of all files below a folder, relative to it; links are followed, each folder is visited once."""
+    seen = set()
+    for place, inside, files in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:
+            inside.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        inside[:] = sorted(name for name in inside if name not in _NO_CLASS and not name.startswith("."))
+        before = os.path.relpath(place, folder)
+        for file in files:
+            yield file if before == "." else f"{before}/{file}".replace(os.sep, "/")
+
+
+def _require_no_parts(root: Path, folders: Sequence[str]) -> None:
+    named = [name for name in folders if name.strip().lower() in _PARTS]
+    parts = [name for name in named if not _holds_image(root / name) and any(_filled(root / name, ANY_FOLDER))]
+    if len(named) == len(folders):
+        parts = named
+    if parts:
+        raise ValueError(
+            f"{root} holds {', '.join(parts)}, which are parts, not classes: put the images of each class into one"
+            " folder; the split is drawn."
+        )
+
+
+def _require_plain_names(root: Path, images: ClassImages) -> None:
+    """Refuse names that no list can hold, and two folders of one class."""
+    odd = [path for folder, files in images.items() for path in (folder, *files) if not _is_plain(path)]
+    if odd:
+        raise ValueError(
+            f"{root}: {len(odd)} names of folders or files hold line breaks, or bytes that are no UTF-8, so that no"
+            f" list can name them, such as {odd[0]!r}: rename them."
+        )
+    by_name: dict[str, str] = {}
+    for folder in images:
+        name = unicodedata.normalize("NFC", folder.strip())
+        if name in by_name:
+            raise ValueError(
+                f"{root} holds {by_name[name]!r} and {folder!r}, which are one class by their names (they differ in"
+                " blanks or in the form of their accents only): put their images into one folder."
+            )
+        by_name[name] = folder
+
+
+def _is_plain(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return not any(sign in name for sign in "\n\r\0")

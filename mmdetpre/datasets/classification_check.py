@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
-from tqdm import tqdm
-
 from mmdetpre.datasets.caltech256 import Caltech256
-from mmdetpre.datasets.class_folders import list_class_folders, split_images
+from mmdetpre.datasets.class_folders import read_class_folders
+from mmdetpre.datasets.class_split import split_images
 from mmdetpre.datasets.flowers102 import Flowers102
 from mmdetpre.datasets.sun397 import SUN397
 
@@ -69,7 +66,7 @@ def check_caltech256(root: str, per_class: int = PER_CLASS, seed: int = 0) -> Da
     )
     folder = Path(root, "256_ObjectCategories")
     try:
-        images = list_class_folders(folder, Caltech256.FOLDER, Caltech256.IMAGE)
+        images = read_class_folders(folder, Caltech256.FOLDER, Caltech256.IMAGE).images
         check.images = [str(folder / name / file) for name, files in images.items() for file in files]
         check.counts = {"classes": (len(images), 257), "images": (len(check.images), 30_607)}
         train, test = split_images(images, per_class, seed)
@@ -120,28 +117,6 @@ CHECKS: dict[str, Callable[..., DataCheck]] = {
     "flowers102": check_flowers102,
 }
 """Name -> function that checks the data set below a root."""
-
-
-def unreadable_images(paths: Sequence[str], threads: int = 4, progress: bool = True) -> list[str]:
-    """Paths of images that cannot be decoded, each with the reason.
-
-    Args:
-        paths: Image files.
-        threads: How many decode at a time.
-        progress: Show a progress bar.
-    """
-    with ThreadPoolExecutor(threads) as pool:
-        reasons = tqdm(pool.map(_decode, paths), total=len(paths), desc="Decoding", unit="img", disable=not progress)
-        return [f"{path}: {reason}" for path, reason in zip(paths, reasons, strict=True) if reason]
-
-
-def _decode(path: str) -> str:
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise all three
-        return str(error) or type(error).__name__
-    return ""
 
 
 def _count(check: DataCheck, data: SUN397 | Flowers102, split: str, due: int, each: int | None) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import UnidentifiedImageError
+
+from mmdetpre.datasets.open_image import open_image
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_PNG_START, _TIFF_STARTS = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
+_PNM = re.compile(rb"P[2356](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d+)")
+_ZEROS = 64  # at the end of a JPEG: no compressed pixels look like that
+_BITS_PER_SAMPLE = 258  # tag of TIFF
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -56,6 +63,8 @@ def decode_image(data: bytes, size: tuple[int, int], reduction: int = 1) -> tupl
         _require_complete(data)
     reduction = reduction if is_jpeg else 1
     buffer = np.frombuffer(data, np.uint8)
+    if not is_jpeg:
+        _require_full_range(data, buffer)
     image = _decode(buffer, _REDUCED[reduction])
     expected = tuple(-(-side // reduction) for side in size)
     if image.shape[1::-1] != expected:
@@ -65,6 +74,34 @@ def decode_image(data: bytes, size: tuple[int, int], reduction: int = 1) -> tupl
             full = " x ".join(str(side * reduction) for side in found)
             raise BrokenImageError(f"it has about {full} pixels but is annotated as {size[0]} x {size[1]}")
     return image, reduction
+
+
+def require_sound(data: bytes) -> None:
+    """Decode an image as training does, and refuse what would be trained on as gray, black or half a picture.
+
+    Args:
+        data: The file.
+
+    Raises:
+        BrokenImageError: With the reason.
+
+    Example:
+        >>> require_sound(cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes())
+    """
+    if not data:
+        raise BrokenImageError("the file is empty")
+    buffer = np.frombuffer(data, np.uint8)
+    if data.startswith(_JPEG_START):
+        if not data.endswith(_JPEG_END):
+            _require_complete(data)
+            written = data.rstrip(b"\0")
+            if len(data) - len(written) >= _ZEROS and not written.endswith(_JPEG_END):
+                raise BrokenImageError("the JPEG is cut off and filled up with zeros")
+        _decode(buffer, cv2.IMREAD_REDUCED_COLOR_8)
+        return
+    _require_full_range(data, buffer)
+    _decode(buffer, cv2.IMREAD_COLOR)
+    _require_complete(data)
 
 
 def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:
@@ -79,9 +116,46 @@ def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:
 
 def _require_complete(data: bytes) -> None:
     """Some OpenCV versions fill what is missing with gray, Pillow refuses. The end mark alone is no proof: cameras
-    append data of their own."""
+    append data of their own. Formats that Pillow does not know are left to OpenCV."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(io.BytesIO(data)) as image:
             image.load()
+    except UnidentifiedImageError:
+        return
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError ... for damaged files
-        raise BrokenImageError(f"the JPEG is cut off or damaged ({error})") from error
+        kind = "JPEG" if data.startswith(_JPEG_START) else "file"
+        raise BrokenImageError(f"the {kind} is cut off or damaged ({error})") from error
+
+
+def _require_full_range(data: bytes, buffer: np.ndarray) -> None:
+    """Refuse values of 10 or 12 bits in a file of 16: decoded to 8 bits, that is divided by 256, they are all dark."""
+    if _bits_per_channel(data) <= 8:
+        return
+    try:
+        image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise BrokenImageError(f"OpenCV cannot decode it ({error})") from error
+    if image is None or image.dtype == np.uint8:
+        return
+    if image.dtype != np.uint16:
+        raise BrokenImageError(f"its values are {image.dtype}, expected 8 or 16 bits: convert it to 8 bits")
+    if image.size and image.max() < 4096:
+        raise BrokenImageError(
+            f"its 16-bit values reach {image.max()} only, so it is nearly black in 8 bits: convert it to 8 bits by its"
+            " own range"
+        )
+
+
+def _bits_per_channel(data: bytes) -> int:
+    if data.startswith(_PNG_START):
+        return data[24] if len(data) > 24 else 8
+    if pnm := _PNM.match(data[:1024]):
+        return 16 if int(pnm[1]) > 255 else 8
+    if data.startswith(_TIFF_STARTS):
+        try:
+            with open_image(io.BytesIO(data)) as image:
+                bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
+        except Exception:  # not for Pillow, or damaged: OpenCV will tell
+            return 16
+        return max(bits) if isinstance(bits, tuple) and bits else int(bits)
+    return 8

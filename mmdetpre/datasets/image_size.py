@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
-from PIL import Image
 from tqdm import tqdm
+
+from mmdetpre.datasets.open_image import open_image
 
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
@@ -28,7 +29,7 @@ def read_image_size(file: str | io.BytesIO) -> tuple[int, int]:
     Raises:
         OSError: If the file is missing or is no image.
     """
-    with Image.open(file) as image:
+    with open_image(file) as image:
         width, height = image.size
         sideways = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
     return (height, width) if sideways else (width, height)

@@ -1,95 +1,95 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
-from mmdetpre.datasets.class_folders import list_class_folders, read_split, split_images, write_split
-
-NAMES = st.text("abcdefgh0123456789_", min_size=1, max_size=6)
-TREES = st.dictionaries(NAMES, st.sets(NAMES, min_size=4, max_size=12).map(sorted), min_size=1, max_size=5)
+from mmdetpre.datasets.class_folder_dataset import ClassFolders
+from mmdetpre.datasets.class_folders import read_class_folders
 
 
-@given(TREES, st.integers(1, 3), st.integers(-3, 10**9))
-def test_a_split_takes_each_image_once(images: dict[str, list[str]], per_class: int, seed: int) -> None:
-    train, test = split_images(images, per_class, seed)
-    everything = [f"{folder}/{file}" for folder, files in images.items() for file in files]
-    assert sorted(train + test) == sorted(everything)
-    for folder in images:
-        assert sum(path.startswith(f"{folder}/") for path in train) == per_class
-
-
-@given(TREES, st.integers(0, 99), st.randoms())
-def test_a_split_depends_on_names_and_seed_alone(images: dict[str, list[str]], seed: int, random) -> None:
-    train, _ = split_images(images, 2, seed)
-    shuffled = {folder: random.sample(files, len(files)) for folder, files in images.items()}
-    assert split_images(shuffled, 2, seed)[0] == train
-    first = next(iter(images))
-    alone, _ = split_images({first: images[first]}, 2, seed)
-    assert alone == [path for path in train if path.startswith(f"{first}/")]
-    assert set(split_images(images, 1, seed)[0]) <= set(train) <= set(split_images(images, 3, seed)[0])
-
-
-def test_the_split_of_a_seed_never_changes() -> None:
-    images = {"001.ak47": [f"001_{i:04d}.jpg" for i in range(1, 11)]}
-    train, _ = split_images(images, 3)
-    assert train == ["001.ak47/001_0002.jpg", "001.ak47/001_0003.jpg", "001.ak47/001_0005.jpg"]
-    drawn = [tuple(split_images(images, 3, seed)[0]) for seed in range(30)]
-    assert len(set(drawn)) > 20
-    often = [sum(path in split for split in drawn) for path in sorted({path for split in drawn for path in split})]
-    assert len(often) == 10 and max(often) < 20
-
-
-def test_classes_that_are_too_small_are_named() -> None:
-    images = {"cat": ["1", "2"], "dog": ["1", "2", "3"], "owl": ["1"]}
-    with pytest.raises(ValueError, match=r"2 of 3 classes have fewer than 3 images.*cat \(2\), owl \(1\)"):
-        split_images(images, 2)
-    with pytest.raises(ValueError, match="at least 1 training image"):
-        split_images(images, 0)
+def tree(root: Path, *files: str) -> Path:
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    return root
 
 
 def test_what_counts_as_class_and_image(tmp_path: Path) -> None:
-    for file in ("b/2.JPG", "b/1.png", "b/notes.txt", "a/x.jpeg", "a/deeper/y.jpg", ".cache/z.jpg", "list.jpg"):
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).touch()
-    assert list_class_folders(tmp_path) == {"a": ["x.jpeg"], "b": ["1.png", "2.JPG"]}
+    tree(tmp_path, "b/2.JPG", "b/1.png", "b/notes.txt", "a/x.jpeg", "a/deeper/y.jpg", ".cache/z.jpg", "list.jpg")
+    found = read_class_folders(tmp_path)
+    assert found.images == {"a": ["deeper/y.jpg", "x.jpeg"], "b": ["1.png", "2.JPG"]}
+    assert found.nested == ["a/deeper/y.jpg"] and found.root == tmp_path
+    assert found.passed_over == {"files that are no images by their names, such as b/notes.txt": 1}
     (tmp_path / "c").mkdir()
     with pytest.raises(ValueError, match="1 of the 3 class folders in .* hold no image: c"):
-        list_class_folders(tmp_path)
-    assert list_class_folders(tmp_path, re.compile("[ab]"), re.compile(r"a/.*|b/1\..*")) == {
-        "a": ["deeper", "x.jpeg"],
+        read_class_folders(tmp_path)
+    assert read_class_folders(tmp_path, leave_out_empty=True).empty == ["c"]
+    assert read_class_folders(tmp_path, re.compile("[ab]"), re.compile(r"a/.*|b/1\..*")).images == {
+        "a": ["deeper/y.jpg", "x.jpeg"],
         "b": ["1.png"],
     }
 
 
-def test_no_folder_no_class(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="There is no folder .*nowhere"):
-        list_class_folders(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="holds no class folder"):
-        list_class_folders(tmp_path)
+def test_what_operating_systems_leave_behind_is_no_data(tmp_path: Path) -> None:
+    clutter = ("cat/._1.jpg", "cat/.DS_Store", "cat/Thumbs.db", "dog/@eaDir/1.jpg", "__MACOSX/cat/._1.jpg")
+    found = read_class_folders(tree(tmp_path, "cat/1.jpg", "dog/1.jpg", "dog/.thumbs/1.jpg", *clutter))
+    assert found.images == {"cat": ["1.jpg"], "dog": ["1.jpg"]}
+    assert found.passed_over == {"hidden files, such as cat/._1.jpg": 1}
 
 
-@given(TREES)
-def test_split_files_come_back(tmp_path_factory: pytest.TempPathFactory, images: dict[str, list[str]]) -> None:
-    file = tmp_path_factory.mktemp("split") / "train.txt"
-    train, _ = split_images(images, 2)
-    write_split(file, train)
-    assert read_split(file) == train
+@pytest.mark.parametrize("above", ["101_ObjectCategories", "data/images"])
+def test_a_root_one_level_up_is_accepted(tmp_path: Path, above: str) -> None:
+    tree(tmp_path, f"{above}/cat/1.jpg", f"{above}/dog/1.jpg", "Annotations/cat/1.mat", "train.txt")
+    found = read_class_folders(tmp_path)
+    assert found.root == tmp_path / above and list(found.images) == ["cat", "dog"]
+
+
+def test_the_data_set_finds_its_images_one_level_up(tmp_path: Path) -> None:
+    for i, folder in enumerate((" cat", "dog/day2")):
+        for k in range(3):
+            path = tmp_path / "images" / folder / f"{k}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (i, k, 0)).save(path)
+    data = [ClassFolders(str(tmp_path), split, per_class=2) for split in ("train", "test")]
+    assert [len(part) for part in data] == [4, 2] and data[0].metainfo["classes"] == ("cat", "dog")
+    paths = [part.get_data_info(i)["img_path"] for part in data for i in range(len(part))]
+    assert len(set(paths)) == 6 and all(map(os.path.isfile, paths))
+
+
+def test_links_are_followed_once(tmp_path: Path) -> None:
+    tree(tmp_path, "cat/1.jpg", "store/2.jpg")
+    (tmp_path / "cat" / "more").symlink_to(tmp_path / "store")
+    (tmp_path / "cat" / "round").symlink_to(tmp_path / "cat")
+    assert read_class_folders(tmp_path).images["cat"] == ["1.jpg", "more/2.jpg"]
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("files", "message"),
     [
-        ("", "names no image"),
-        ("a.jpg\n", "'a.jpg': each names one image as FOLDER/FILE"),
-        ("/cat/a.jpg\n", "FOLDER/FILE"),
-        ("cat/a.jpg\ncat/b.jpg\n\ncat/a.jpg\n", "names cat/a.jpg more than once"),
+        (["train/cat/1.jpg", "val/cat/1.jpg"], "holds train, val, which are parts"),
+        (["train/cat/1.jpg", "cat/1.jpg"], "holds train, which are parts"),
+        (["train/1.jpg", "test/1.jpg"], "holds test, train, which are parts"),
+        (["cat/1.jpg", " cat/2.jpg"], "' cat' and 'cat', which are one class"),
+        (["cafe\u0301/1.jpg", "caf\xe9/2.jpg"], "which are one class by their names"),
+        (["cat/1\n.jpg"], r"1 names .* line breaks.*'cat/1\\n.jpg'|1 names .* line breaks.*'1\\n.jpg'"),
+        (["cat/\udcff.jpg"], r"no UTF-8.*udcff"),
     ],
 )
-def test_bad_split_files(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "train.txt").write_text(text)
+def test_what_cannot_be_class_folders(tmp_path: Path, files: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_split(tmp_path / "train.txt")
+        read_class_folders(tree(tmp_path, *files))
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    assert list(read_class_folders(tree(tmp_path, "train/1.jpg", "car/1.jpg")).images) == ["car", "train"]
+
+
+def test_no_folder_no_class(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="There is no folder .*nowhere"):
+        read_class_folders(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="holds no class folder"):
+        read_class_folders(tmp_path)

@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from mmdetpre.datasets.caltech256 import Caltech256
 from mmdetpre.datasets.class_folder_dataset import ClassFolders
-from mmdetpre.datasets.class_folders import split_images, write_split
+from mmdetpre.datasets.class_split import split_images, write_split
 from mmdetpre.datasets.flowers102 import Flowers102
 from mmdetpre.datasets.sun397 import SUN397
 

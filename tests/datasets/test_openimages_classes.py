@@ -17,7 +17,10 @@ def test_a_header_line_is_recognised(tmp_path):
     assert read_class_descriptions(path) == {"/m/1": "Cat, big", "/m/2": "Dog"}
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "no class"), ("/m/1\n", "expected two cells, such as '/m/0k4j,Car'"), ("a,A\na,B\n", "twice")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no class"), ("/m/1\n", "expected two cells, such as '/m/0k4j,Car'"), ("a,A\na,B\n", "twice")],
+)
 def test_bad_descriptions_are_named(tmp_path, text, message):
     path = tmp_path / "classes.csv"
     path.write_text(text)

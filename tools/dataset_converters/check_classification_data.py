@@ -12,7 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.datasets.classification_check import CHECKS, unreadable_images
+from mmdetpre.datasets.classification_check import CHECKS
+from mmdetpre.datasets.decode_check import broken_images
 
 FOLDERS = {"caltech256": "data/caltech256", "sun397": "data/SUN397", "flowers102": "data/Flowers102"}
 
@@ -22,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     default = ", ".join(f"{name}={folder}" for name, folder in FOLDERS.items())
     parser.add_argument("data", nargs="*", metavar="NAME[=FOLDER]", help=f"data set and its folder ({default})")
     parser.add_argument("--decode", action="store_true", help="decode every image")
-    parser.add_argument("--threads", type=int, default=4, help="threads that decode (%(default)s)")
+    parser.add_argument("--threads", type=int, help="threads that decode (one per core)")
     return parser.parse_args()
 
 
@@ -53,8 +54,8 @@ def main() -> int:
     for name, folder in data.items():
         check = CHECKS[name](folder)
         if args.decode:
-            broken = unreadable_images(check.images, args.threads)
-            check.problems += [f"Cannot be read: {line}" for line in broken]
+            broken = broken_images(check.images, args.threads)
+            check.problems += [f"Cannot be decoded: {path} ({reason})" for path, reason in broken.items()]
         print(check)
         good &= check.good
     return 0 if good else 1

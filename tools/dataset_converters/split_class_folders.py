@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from mmdetpre.datasets.caltech256 import Caltech256
-from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, list_class_folders, split_images, write_split
+from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
+from mmdetpre.datasets.class_split import split_images, write_split
 from mmdetpre.file_arguments import require_new_files
 
 
@@ -39,7 +40,10 @@ def main() -> int:
     patterns = (Caltech256.FOLDER, Caltech256.IMAGE) if args.caltech256 else (ANY_FOLDER, IMAGE_FILE)
     try:
         require_new_files([(file, (".txt",)) for file in files], force=args.force)
-        splits = split_images(list_class_folders(args.folder, *patterns), args.per_class, args.seed)
+        tree = read_class_folders(args.folder, *patterns)
+        splits = split_images(tree.images, args.per_class, args.seed)
+        for what, count in tree.passed_over.items():
+            print(f"Left out: {count} {what}")
         args.out_dir.mkdir(parents=True, exist_ok=True)
         for file, paths in zip(files, splits, strict=True):
             write_split(file, paths)

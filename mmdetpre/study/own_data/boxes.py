@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PIL import Image
 from tqdm import tqdm
 
 from mmdetpre.datasets.coco_json import OBJECT_FLAGS
+from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.datasets.image_size import read_image_size
+from mmdetpre.datasets.open_image import open_image
 from mmdetpre.study.own_data.box_files import read_annotations
 
 _KEPT = ("image_id", "category_id", "bbox", "iscrowd", *OBJECT_FLAGS)
@@ -116,6 +117,10 @@ def read_own_boxes(
     found = dict(zip((image["id"] for image in images), headers, strict=True))
     images, broken = _parted(images, lambda image: found[image["id"]] is not None)
     refuse("images cannot be read", [image["file_name"] for image in broken], "Replace them")
+    reasons = broken_images([raw.images_dir / image["file_name"] for image in images])
+    images, cut = _parted(images, lambda image: str(raw.images_dir / image["file_name"]) not in reasons)
+    named = [f"{image['file_name']} ({reasons[str(raw.images_dir / image['file_name'])]})" for image in cut]
+    refuse("images cannot be decoded", named, "Replace them")
     images, wrong, upright = _settle_sizes(source, images, found)
     refuse("images have another size than is annotated", wrong, "Use those that were annotated")
 
@@ -187,7 +192,7 @@ def _headers(paths: Sequence[Path]) -> list[Header | None]:
 
     def read(path: Path) -> Header | None:
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 stored = image.size
             return stored, read_image_size(str(path))
         except Exception:  # damaged headers make Pillow raise OSError, SyntaxError, ValueError, struct.error ...

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdetpre.datasets.class_folders import list_class_folders, split_images
-from mmdetpre.datasets.image_size import read_image_sizes
+from mmdetpre.datasets.class_folders import read_class_folders
+from mmdetpre.datasets.class_split import split_images
+from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.plain_text import require_names
 from mmdetpre.study.own_data.split import same_files
 
 MOST_PER_CLASS = 60
 """Images per class to train on, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""
-_PARTS = {"train", "test", "val", "valid", "validation", "training", "testing"}
 _SHOWN = 5
 
 
@@ -28,6 +28,7 @@ class OwnClasses:
         train, test: ``folder/file`` of the images of each part.
         per_class: Images of each class to train on.
         left_out: How many images were left out, by why.
+        nested: ``folder/file`` of images that lie in a folder inside of their class folder.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class OwnClasses:
     test: list[str]
     per_class: int
     left_out: dict[str, int] = field(default_factory=dict)
+    nested: list[str] = field(default_factory=list)
 
 
 def read_own_classes(
@@ -45,12 +47,14 @@ def read_own_classes(
 
     Of copies of one photo in a class, the first stays: so none is trained on and tested on as well.
 
+    Every image is decoded.
+
     Args:
         root: The folder.
         per_class: Images of each class to train on; None: two thirds of the smallest class, at most 60.
-        seed: Seed of the split, see `mmdetpre.datasets.class_folders.split_images`.
-        leave_out_bad: Go on without images that cannot be read, and without photos that lie in several classes, and
-            count them. Otherwise these are errors.
+        seed: Seed of the split, see `mmdetpre.datasets.class_split.split_images`.
+        leave_out_bad: Go on without images that cannot be decoded, photos that lie in several classes and class folders
+            without an image, and count them. Otherwise these are errors.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no class folder in it.
@@ -60,21 +64,16 @@ def read_own_classes(
         >>> read_own_classes("my_folder", per_class=20).counts  # doctest: +SKIP
         {'cat': 40, 'dog': 38}
     """
-    root = Path(root)
-    if root.is_dir() and (parts := sorted(p.name for p in root.iterdir() if p.is_dir() and p.name.lower() in _PARTS)):
-        raise ValueError(
-            f"{root} holds {', '.join(parts)}, which are parts, not classes: put the images of each class into one"
-            " folder; the split is drawn."
-        )
-    images = list_class_folders(root)
+    tree = read_class_folders(root, leave_out_empty=leave_out_bad)
+    root, images = tree.root, tree.images
     if len(images) < 2:
         raise ValueError(f"{root} holds one class folder, {next(iter(images))}: classification needs two at least.")
     paths = [f"{folder}/{file}" for folder, files in images.items() for file in files]
     require_names(paths, f"{root}: the image")
     bad: dict[str, list[str]] = {}
-    sizes = read_image_sizes([str(root / path) for path in paths])
-    bad["images that cannot be read"] = [path for path, size in zip(paths, sizes, strict=True) if size.min() <= 0]
-    broken = set(bad["images that cannot be read"])
+    reasons = broken_images([str(root / path) for path in paths])
+    broken = {path: reason for path in paths if (reason := reasons.get(str(root / path)))}
+    bad["images that cannot be read"] = [f"{path} ({reason})" for path, reason in broken.items()]
     paths = [path for path in paths if path not in broken]
 
     copies, twice = [], []
@@ -93,14 +92,17 @@ def read_own_classes(
             )
     gone = {*copies, *twice}
     kept = {
-        folder: [p.split("/")[1] for p in paths if p.startswith(f"{folder}/") and p not in gone] for folder in images
+        folder: [p.partition("/")[2] for p in paths if p.startswith(f"{folder}/") and p not in gone]
+        for folder in images
     }
     per_class = _per_class(root, {folder: len(files) for folder, files in kept.items()}, per_class)
     train, test = split_images(kept, per_class, seed)
     left_out = {what: len(names) for what, names in bad.items() if names}
     if copies:
         left_out["copies of an image of the same class"] = len(copies)
-    return OwnClasses(root.resolve(), {f: len(files) for f, files in kept.items()}, train, test, per_class, left_out)
+    left_out |= tree.passed_over | ({"class folders without an image": len(tree.empty)} if tree.empty else {})
+    counts = {folder: len(files) for folder, files in kept.items()}
+    return OwnClasses(root.resolve(), counts, train, test, per_class, left_out, tree.nested)
 
 
 def _per_class(root: Path, counts: Mapping[str, int], per_class: int | None) -> int:

@@ -57,10 +57,17 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
     """Classes, images of each part, what was left out and why, epochs."""
     sizes = sorted(classes.counts.values())
     images = str(sizes[0]) if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
+    deeper = (
+        f"{_count(len(classes.nested), 'image lies', 'images lie')} in folders inside of the class folders and"
+        f" {'is' if len(classes.nested) == 1 else 'are'} used, such as {classes.nested[0]}.\n"
+        if classes.nested
+        else ""
+    )
     return (
         f"Classification, {title}: {len(classes.counts)} classes of {images} images; {len(classes.train)} to train on,"
         f" {classes.per_class} of each class, and {len(classes.test)} to test on.\n"
-        f"{_left_out(classes.left_out)}\n{_count(epochs, 'epoch', 'epochs')}."
+        f"The class folders: {classes.root}\n{deeper}{_left_out(classes.left_out)}\n"
+        f"{_count(epochs, 'epoch', 'epochs')}."
     )
 
 
