@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|jpe|jfif|png|bmp|ppm|pgm|pbm|pnm|tiff?|webp|jp2)", re.IGNORECASE)
+IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|jpe|jfif|png|bmp|ppm|pgm|pbm|pnm|tiff?|webp|jp2)", re.IGNORECASE | re.DOTALL)
 """``folder/file`` of an image."""
-ANY_FOLDER = re.compile(r"[^.].*")
+ANY_FOLDER = re.compile(r"[^.].*", re.DOTALL)
 """Every folder that is not hidden."""
 
 ClassImages = Mapping[str, Sequence[str]]

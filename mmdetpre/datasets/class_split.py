@@ -112,7 +112,8 @@ def _require_there(
         file_statuses([os.path.join(root, path) for path in found], named_by=str(file))
     except FileNotFoundError as error:
         missing = next(path for path in found if not os.path.exists(os.path.join(root, path)))
-        near = difflib.get_close_matches(missing, sorted(known), n=1)
+        folded = {path.casefold(): path for path in sorted(known)}
+        near = [folded[path] for path in difflib.get_close_matches(missing.casefold(), folded, n=1)]
         raise FileNotFoundError(f"{error}" + (f"\n  Nearest to the first: {near[0]}" if near else "")) from None
 
 

@@ -28,12 +28,13 @@ def broken_images(paths: Sequence[str | os.PathLike], workers: int | None = None
         >>> broken_images(["nowhere.jpg"])
         {'nowhere.jpg': 'missing'}
     """
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # what is wrong is told by name below
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by name below
     try:
         verdicts = file_verdicts(paths, _KIND, _reason, what="decoding images", workers=workers)
     finally:
-        cv2.setLogLevel(level)
+        logging.setLogLevel(level)
     return {os.fspath(path): reason for path, reason in zip(paths, verdicts, strict=True) if reason}
 
 

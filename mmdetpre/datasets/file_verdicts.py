@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 from filelock import FileLock
 from mmengine.logging import print_log
 from tqdm import tqdm
+
+from mmdetpre.whole_file import whole_file
 
 _FORMAT = "mmdetpre verdicts 1"
 _SAMPLE = 16 << 10  # bytes at the beginning, in the middle and at the end
@@ -124,11 +125,5 @@ def _read(file: Path) -> dict[str, tuple[str, str]]:
 
 def _write(file: Path, known: dict[str, tuple[str, str]]) -> None:
     body = json.dumps(known).encode()
-    descriptor, part = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(f"{_FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode() + body)
-        os.replace(part, file)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with whole_file(file) as part:
+        part.write_bytes(f"{_FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode() + body)
