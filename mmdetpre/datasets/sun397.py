@@ -11,6 +11,7 @@ from mmpretrain.datasets import SUN397 as MMPretrainSUN397
 from mmdetpre.datasets.class_folder_dataset import require_split
 from mmdetpre.datasets.image_list import file_statuses
 from mmdetpre.registry import DATASETS
+from mmdetpre.text_files import read_lines
 
 
 @DATASETS.register_module()
@@ -48,10 +49,8 @@ class SUN397(MMPretrainSUN397):
         file_statuses([str(list_file)], named_by="the layout of SUN-397")
         labels = {name: label for label, name in enumerate(self.METAINFO["classes"])}
         images: list[dict[str, Any]] = []
-        for number, line in enumerate(list_file.read_text().splitlines(), start=1):
-            path = line.strip().lstrip("/")
-            if not path:
-                continue
+        for number, line in read_lines(list_file, "a list of the partitions of SUN-397"):
+            path = line.strip().replace("\\", "/").lstrip("/")
             name = "_".join(path.split("/")[1:-1])
             if name not in labels:
                 raise ValueError(

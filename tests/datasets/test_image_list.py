@@ -9,14 +9,28 @@ from mmdetpre.datasets.image_list import file_statuses, read_image_list
         ("a\nb\n\n", ["a", "b"]),
         ("a  1\nb -1\nc  0\n", ["a", "c"]),
         ("train/x 1\ntrain/y 2\n", ["train/x", "train/y"]),
+        ("train\\x\r\n\rtrain\\y  \r", ["train/x", "train/y"]),
+        ("my cat\nmy dog 2\n", ["my cat", "my dog 2"]),
+        ("a.jpg\n./b.JPG\n", ["a", "b"]),
+        ("a.jpg\nb\n", ["a.jpg", "b"]),
     ],
 )
 def test_lists_of_voc_and_ilsvrc(tmp_path, text, names):
-    (tmp_path / "list.txt").write_text(text)
-    assert read_image_list(tmp_path / "list.txt") == names
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "list.txt").write_bytes(text.encode(encoding))
+        assert read_image_list(tmp_path / "list.txt") == names
 
 
-@pytest.mark.parametrize(("text", "message"), [("\n", "names no image"), ("a\nb\na\n", "an image twice: a")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n", "names no image"),
+        ("a\nb\na\n", "an image twice: a"),
+        ("cat 1\ncat 2", "flag"),
+        ("/home/a\n", "without the folder"),
+        ("C:\\a\n", "without the folder"),
+    ],
+)
 def test_bad_lists(tmp_path, text, message):
     (tmp_path / "list.txt").write_text(text)
     with pytest.raises(ValueError, match=message):
