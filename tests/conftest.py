@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -102,6 +104,16 @@ def _tiny_layout(tmp_path_factory: pytest.TempPathFactory, layout: str) -> Path:
 
     root = tmp_path_factory.mktemp("data") / f"sample_{layout}"
     return make_sample(root, layout=layout, train=24, validation=6, progress=False)
+
+
+@pytest.fixture(scope="session")
+def narrow_config() -> ModuleType:
+    """The module ``narrow_models``: narrow copies of full-size models, and one step of training and testing."""
+    spec = importlib.util.spec_from_file_location("narrow_models", ROOT / "tests" / "narrow_models.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

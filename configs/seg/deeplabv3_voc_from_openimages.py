@@ -1,7 +1,8 @@
 # DeepLabV3 on PASCAL VOC 2012 with SBD, fine-tuned from SNIPER on OpenImages (sniper_openimages.py).
 # Another start: another file of ../_base_/starts, or --cfg-options backbone_start.checkpoint=FILE.
 #   mim train mmsegmentation configs/seg/deeplabv3_voc_from_openimages.py --gpus 8 --launcher pytorch
-# Hardware: 8 GPUs x 1 image. Time, memory and result: not run here (no full data set).
+# Hardware: 8 GPUs x 2 images, for the branch that pools whole images normalises one value per image and channel.
+# Time, memory and result: not run here (no full data set).
 # Paper: no row. Does what detection pre-training gives remain with a stronger head?
 _base_ = [
     "../_base_/models/deeplabv3_r101_dcn.py",
@@ -10,3 +11,4 @@ _base_ = [
     "../_base_/runtime_mmseg.py",
     "../_base_/schedules/deeplab_30k.py",
 ]
+train_dataloader = dict(batch_size=2)

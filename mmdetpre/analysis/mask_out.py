@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-MASK, STRIDE, BATCH = 60, 8, 8
+MASK, STRIDE, BATCH, BATCH_GPU = 60, 8, 8, 64
 """Side of the square, of the paper; pixels between positions; images that pass the network together on a CPU, where
-the maps of more leave the caches."""
+the maps of more leave the caches, and on a GPU."""
 
 Classify = Callable[[Tensor], Tensor]
 """Function from normalised images (B, 3, H, W) to probabilities (B, classes)."""

@@ -1,4 +1,4 @@
-"""Deformable convolution that also works in bfloat16 and with channels last."""
+"""Deformable convolution for batches of any size, also in bfloat16 and with channels last."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from mmdetpre.registry import MODELS
 class DeformConv(DeformConv2dPack):
     """mmcv's ``DCN``, whose operator knows float16 but not bfloat16: such maps are sampled and convolved in float32.
 
-    The operator also refuses ``torch.channels_last``: maps and weights are copied. Parameters, their names and all
-    other results are those of ``DCN``. So ``AmpOptimWrapper`` with ``dtype="bfloat16"`` trains deformable backbones.
+    The operator also refuses ``torch.channels_last``: maps and weights are copied. And it works off a batch in portions
+    of 32 maps (``im2col_step``) and stops if they do not come out even: here the last portion may be smaller, so that
+    the last batch of an epoch may have any size. Parameters, their names and all other results are those of ``DCN``. So
+    ``AmpOptimWrapper`` with ``dtype="bfloat16"`` trains deformable backbones, and a classifier any number of images.
     Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
 
     Example:
@@ -30,9 +32,15 @@ class DeformConv(DeformConv2dPack):
         kind = offset.dtype
         if kind == torch.bfloat16:
             x, offset = x.float(), offset.float()
+        x, offset = x.contiguous(), self.adjusted(offset.contiguous(), x.shape[2], x.shape[3])
+        portion = max(len(x), 1) if len(x) % self.im2col_step == 0 else self.im2col_step
+        parts = [self._convolved(*part) for part in zip(x.split(portion), offset.split(portion), strict=True)]
+        return (torch.cat(parts) if len(parts) > 1 else parts[0]).to(kind)
+
+    def _convolved(self, x: Tensor, offset: Tensor) -> Tensor:
         return deform_conv2d(
-            x.contiguous(),
-            self.adjusted(offset.contiguous(), x.shape[2], x.shape[3]),
+            x,
+            offset,
             self.weight.contiguous(),
             self.stride,
             self.padding,
@@ -41,7 +49,7 @@ class DeformConv(DeformConv2dPack):
             self.deform_groups,
             False,
             self.im2col_step,
-        ).to(kind)
+        )
 
     def adjusted(self, offset: Tensor, height: int, width: int) -> Tensor:
         """The offsets to sample a map of this size with: those that the layer predicts."""

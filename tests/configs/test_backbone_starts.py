@@ -32,7 +32,8 @@ def hooks(cfg: Config) -> list[str]:
 
 def test_the_four_initialisations_are_there() -> None:
     names = ["coco", "imagenet_cls", "imagenet_loc", "openimages"]
-    assert [path.stem for path in STARTS] == sorted(names + [f"{name}_sample" for name in names])
+    samples = [f"{name}_sample" for name in [*names, "coco_deform_roi"]]
+    assert [path.stem for path in STARTS] == sorted(names + samples)
 
 
 @pytest.mark.parametrize("start", STARTS, ids=lambda path: path.stem)

@@ -20,7 +20,8 @@ SETS = {"caltech256": 257, "sun397": 397, "flowers102": 102}
 STARTS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
 LINEAR = [f"{name}_linear_from_{start}" for name in SETS for start in STARTS]
 FINE_TUNED = [f"{name}_from_{start}" for name in SETS for start in STARTS]
-SAMPLES = [f"caltech256_{kind}from_{start}_sample" for kind in ("", "linear_") for start in STARTS]
+DEFORMABLE = "caltech256_from_coco_deform_roi_sample"
+SAMPLES = [f"caltech256_{kind}from_{start}_sample" for kind in ("", "linear_") for start in STARTS] + [DEFORMABLE]
 CONFIGS = [*SETS, *FINE_TUNED, *LINEAR, *SAMPLES, "caltech256_sample", "imagenet_cls", "imagenet_cls_sample"]
 
 
@@ -47,8 +48,9 @@ def test_config_is_short_and_says_how_to_run_it(name: str) -> None:
 def test_backbone_is_that_of_the_detectors(name: str) -> None:
     cfg = read(name)
     sample = name.endswith("_sample")
-    detector = "sniper_r18_sample.py" if sample else "sniper_r101_dcn.py"
-    theirs = Config.fromfile(FOLDER.parent / "_base_" / "models" / detector).model.backbone
+    detector = "_base_/models/sniper_r18_sample.py" if sample else "_base_/models/sniper_r101_dcn.py"
+    detector = "det/sniper_coco_deform_roi_sample.py" if name == DEFORMABLE else detector
+    theirs = Config.fromfile(FOLDER.parent / detector, import_custom_modules=False).model.backbone
     ours = cfg.model.backbone
     own = {"type", "out_indices", "frozen_stages", "norm_eval"}
     if name == "imagenet_cls":  # an ordinary ResNet-101

@@ -107,7 +107,7 @@ def test_another_number_of_classes_is_refused(config) -> None:
 
 
 def test_twins_are_found() -> None:
-    assert len(TWINS) == 10
+    assert len(TWINS) == 11
 
 
 @pytest.mark.slow

@@ -34,7 +34,8 @@ def test_every_start_and_head_has_a_config_and_a_twin():
     others = [f"{head}_voc_from_openimages" for head in ("deeplabv3", "deeplabv3plus")]
     names = ["deeplab_voc", *starts, *others]
     assert [path.stem for path in FULL] == sorted(names)
-    assert [path.stem for path in TWINS] == sorted(f"{name}_sample" for name in names)
+    deformable = "deeplab_voc_from_coco_deform_roi"
+    assert [path.stem for path in TWINS] == sorted(f"{name}_sample" for name in [*names, deformable])
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

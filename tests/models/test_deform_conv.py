@@ -31,6 +31,24 @@ def test_it_is_mmcvs_layer_bit_for_bit() -> None:
         assert torch.equal(ours_p.grad, theirs_p.grad), name
 
 
+@pytest.mark.parametrize("batch", [1, 31, 33, 56, 60, 61, 64, 67])
+def test_a_batch_of_any_size_is_the_single_maps_side_by_side(batch: int) -> None:
+    ours, theirs = layers()
+    x = torch.randn(batch, 8, 5, 4)
+    single = copy.deepcopy(theirs)
+    expected = torch.cat([single(one) for one in x.split(1)])
+    found = ours(x)
+    torch.testing.assert_close(found, expected)
+    weights = torch.rand_like(found)
+    (found * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for (name, ours_p), theirs_p in zip(ours.named_parameters(), single.parameters(), strict=True):
+        torch.testing.assert_close(ours_p.grad, theirs_p.grad, rtol=1e-4, atol=1e-4, msg=name)
+    if batch > 32 and batch % 32:
+        with pytest.raises(AssertionError, match="im2col_step"):
+            theirs(x)  # the day this passes, the portions are not needed any more
+
+
 def test_bfloat16_is_near_float32_and_gives_gradients() -> None:
     ours, theirs = layers()
     x = torch.randn(2, 8, 9, 7)

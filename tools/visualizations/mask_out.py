@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.mask_out import BATCH, MASK, STRIDE
+from mmdetpre.analysis.mask_out import BATCH, BATCH_GPU, MASK, STRIDE
 from mmdetpre.analysis.mask_out_report import format_masked, mask_out_images, write_masked
 from mmdetpre.analysis.named_models import named_models
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
@@ -25,8 +25,6 @@ from mmdetpre.file_arguments import require_new_files
 from mmdetpre.models.classifier import open_classifier
 from mmdetpre.visualization.mask_out import draw_masked_images
 from mmdetpre.whole_file import write_figure
-
-BATCH_GPU = 64
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,0 +1,14 @@
+# Classification of the drawn sample in Caltech-256's layout by the backbone with deformable conv5 of SNIPER.
+# 2 cores: as caltech256_sample.
+#   python tools/misc/make_sample.py --layout caltech256
+#   mim train mmdet configs/det/sniper_coco_deform_roi_sample.py   # its header: its data
+#   mim train mmpretrain configs/cls/caltech256_from_coco_deform_roi_sample.py
+_base_ = ["caltech256_sample.py", "../_base_/starts/coco_deform_roi_sample.py"]
+model = dict(
+    backbone=dict(
+        depth=50,
+        base_channels=4,
+        dcn=dict(_delete_=True, type="mmdetpre.DCN", deform_groups=4),
+        stage_with_dcn=(False, False, False, True),
+    )
+)
