@@ -10,13 +10,32 @@ import numpy as np
 from mmdetpre.evaluation.box_shape_bins import ASPECT_NAMES, SIZE_NAMES, aspect_bins, size_bins
 from mmdetpre.evaluation.class_groups import Groups, similar_classes
 from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.error_report import ALL, ASPECT, OCCLUSION, SIZE, ErrorReport, ErrorSettings, RunErrors
+from mmdetpre.evaluation.error_report import (
+    ALL,
+    ANNOTATED,
+    ASPECT,
+    COVERED,
+    FLAGS,
+    HIDDEN,
+    OCCLUSION,
+    SIZE,
+    ErrorReport,
+    ErrorSettings,
+    RunErrors,
+)
 from mmdetpre.evaluation.error_types import count_types, error_types
 from mmdetpre.evaluation.found_objects import find_objects
 from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.evaluation.missed_objects import detections_in_use, missed_by_level
+from mmdetpre.evaluation.missed_objects import LevelErrors, detections_in_use, missed_by_level
+from mmdetpre.evaluation.normalised_precision import normal_objects
 from mmdetpre.evaluation.occlusion_file import read_occlusion_levels
-from mmdetpre.evaluation.occlusion_levels import FLAG_NAMES, LEVEL_NAMES, covered_fractions, levels_from_cover
+from mmdetpre.evaluation.occlusion_levels import (
+    FLAG_NAMES,
+    LEVEL_NAMES,
+    covered_fractions,
+    hidden_from,
+    levels_from_cover,
+)
 from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
 from mmdetpre.evaluation.same_images import align_runs
 
@@ -60,7 +79,7 @@ def detection_errors(
             f"None of the {len(truth)} annotated objects counts: nothing can be missed. Test a data set with"
             " annotations."
         )
-    levels, names, source = occlusion_levels(truth, occlusion, first.names, first.classes)
+    levels, names, kind, source = occlusion_levels(truth, occlusion, first.names, first.classes)
     properties: dict[str, tuple[np.ndarray, Sequence[str]]] = {
         ALL: (np.zeros(len(truth), np.int64), ("all objects",)),
         OCCLUSION: (levels, names),
@@ -68,17 +87,23 @@ def detection_errors(
         ASPECT: (aspect_bins(truth.boxes, truth.labels, ~ignored), ASPECT_NAMES),
     }
     properties = {key: (np.where(ignored, -1, level), name) for key, (level, name) in properties.items()}
+    hidden = {}
+    if kind == ANNOTATED:
+        hidden = {name: rows & ~ignored for name, rows in hidden_from(levels, truth.truncated).items()}
     objects = np.bincount(truth.labels[~ignored], minlength=len(first.classes))
     similar = similar_classes(groups, first.classes)
+    normal = normal_objects(objects, len(first.names), settings.objects_per_image)
     return ErrorReport(
         runs=tuple(
-            _run_errors(name, run, truth, ignored, properties, objects, similar, settings)
+            _run_errors(name, run, truth, ignored, properties, hidden, normal, objects, similar, settings)
             for name, run in aligned.items()
         ),
         classes=first.classes,
         objects=objects,
         images=len(first.names),
         occlusion=source,
+        occlusion_kind=kind,
+        normal_objects=normal,
         groups=groups,
         settings=settings,
     )
@@ -86,8 +111,8 @@ def detection_errors(
 
 def occlusion_levels(
     truth: GroundTruth, choice: str, names: Sequence[str], classes: Sequence[str]
-) -> tuple[np.ndarray, tuple[str, ...], str]:
-    """Level of each object (-1 for none), the names of the levels, and where they come from, in words.
+) -> tuple[np.ndarray, tuple[str, ...], str, str]:
+    """Level of each object (-1 for none), the names of the levels, and where they come from: its kind, and in words.
 
     Raises:
         FileNotFoundError: If the choice is no known word and no file.
@@ -101,13 +126,13 @@ def occlusion_levels(
                 "No object is flagged as occluded: these annotations do not carry the flag (VOC 2007 does not). Use"
                 " --occlusion covered."
             )
-        return flags, FLAG_NAMES, "flag of the annotations"
+        return flags, FLAG_NAMES, FLAGS, "flag of the annotations"
     if choice in ("auto", "covered"):
         levels = levels_from_cover(covered_fractions(truth.image, truth.boxes))
         source = "share of the box that other boxes cover (none < 1 %, low < 10 %, medium < 50 %, high)"
-        return levels, LEVEL_NAMES, source
+        return levels, LEVEL_NAMES, COVERED, source
     levels = read_occlusion_levels(choice, names, classes, truth)
-    return levels, LEVEL_NAMES, f"{Path(choice).name} ({int((levels >= 0).sum()):,} objects annotated)"
+    return levels, LEVEL_NAMES, ANNOTATED, f"{Path(choice).name} ({int((levels >= 0).sum()):,} objects annotated)"
 
 
 def _run_errors(
@@ -116,6 +141,8 @@ def _run_errors(
     truth: GroundTruth,
     ignored: np.ndarray,
     properties: Mapping[str, tuple[np.ndarray, Sequence[str]]],
+    hidden: Mapping[str, np.ndarray],
+    normal: float,
     objects: np.ndarray,
     similar: np.ndarray,
     settings: ErrorSettings,
@@ -127,19 +154,16 @@ def _run_errors(
     found = find_objects(
         pairs, run.labels, run.scores, truth.labels, ignored, object_region=regions, iou_thr=settings.iou_thr
     )
-    normal = settings.objects_per_image * len(run.names)
     used = detections_in_use(
         found, run.labels, run.scores, objects,
         normal_objects=normal, score_thr=settings.score_thr, min_precision=settings.min_precision,
     )  # fmt: skip
     types = error_types(pairs, found.outcome, run.labels, truth.labels, similar, min_iou=settings.min_iou)
-    return RunErrors(
-        name=name,
-        levels={
-            key: missed_by_level(
-                found, used, run.labels, run.scores, truth.labels, levels, names, normal_objects=normal
-            )
-            for key, (levels, names) in properties.items()
-        },
-        types=count_types(types, run.labels, run.scores, objects),
-    )
+
+    def by_level(levels: np.ndarray, names: Sequence[str]) -> tuple[LevelErrors, ...]:
+        return missed_by_level(found, used, run.labels, run.scores, truth.labels, levels, names, normal_objects=normal)
+
+    by_property = {key: by_level(levels, names) for key, (levels, names) in properties.items()}
+    if hidden:  # these overlap: each level is a question of its own
+        by_property[HIDDEN] = tuple(by_level(np.where(rows, 0, -1), [key])[0] for key, rows in hidden.items())
+    return RunErrors(name, by_property, count_types(types, run.labels, run.scores, objects), int(used.sum()))

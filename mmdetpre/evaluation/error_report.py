@@ -13,9 +13,10 @@ import numpy as np
 from mmdetpre.evaluation.class_groups import Groups
 from mmdetpre.evaluation.error_types import TYPE_NAMES, TypeCounts
 from mmdetpre.evaluation.missed_objects import MIN_PRECISION, LevelErrors
-from mmdetpre.evaluation.normalised_precision import OBJECTS_PER_IMAGE
 
-ALL, OCCLUSION, SIZE, ASPECT = "all", "occlusion", "size", "aspect"
+ALL, OCCLUSION, HIDDEN, SIZE, ASPECT = "all", "occlusion", "occlusion or truncation from", "size", "aspect"
+ANNOTATED, FLAGS, COVERED = "annotated", "flags", "covered"
+"""Where the levels of occlusion come from."""
 """The properties by whose levels objects are told apart."""
 
 
@@ -28,7 +29,8 @@ class ErrorSettings:
         min_iou: Least IoU that blames a false positive on an object.
         score_thr: Operating point of the missed objects; None for ``min_precision``.
         min_precision: See :func:`~mmdetpre.evaluation.missed_objects.detections_in_use`.
-        objects_per_image: Objects of a class per image that precision is normalised to.
+        objects_per_image: Objects of a class per image that precision is normalised to; None: by
+            :func:`~mmdetpre.evaluation.normalised_precision.normal_objects`.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -38,7 +40,7 @@ class ErrorSettings:
     min_iou: float = 0.1
     score_thr: float | None = None
     min_precision: float = MIN_PRECISION
-    objects_per_image: float = OBJECTS_PER_IMAGE
+    objects_per_image: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.min_iou < self.iou_thr <= 1:
@@ -48,17 +50,25 @@ class ErrorSettings:
             )
         if not 0 < self.min_precision <= 1:
             raise ValueError(f"min_precision is {self.min_precision}: expected a number above 0 and at most 1.")
-        if self.objects_per_image <= 0:
+        if self.objects_per_image is not None and self.objects_per_image <= 0:
             raise ValueError(f"objects_per_image is {self.objects_per_image}: expected a number above 0, such as 0.15.")
 
 
 @dataclass(frozen=True)
 class RunErrors:
-    """Errors of one run: objects by level of each property, and its detections by type."""
+    """Errors of one run.
+
+    Attributes:
+        name: Of the run.
+        levels: Property -> objects by level.
+        types: Its detections by type.
+        in_use: Number of detections at the operating point; without any, every object is missed.
+    """
 
     name: str
     levels: Mapping[str, tuple[LevelErrors, ...]]
     types: TypeCounts
+    in_use: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,9 @@ class ErrorReport:
         classes: Class names.
         objects: (C,) number of objects of each class that count.
         images: Number of images.
-        occlusion: Where the levels of occlusion come from.
+        occlusion: Where the levels of occlusion come from, in words.
+        occlusion_kind: The same: ``annotated``, ``flags`` or ``covered``.
+        normal_objects: Objects of a class that precision is normalised to.
         groups: Super-classes that say which classes are similar.
         settings: The settings.
     """
@@ -80,6 +92,8 @@ class ErrorReport:
     objects: np.ndarray
     images: int
     occlusion: str
+    occlusion_kind: str
+    normal_objects: float
     groups: Groups
     settings: ErrorSettings
 
@@ -114,6 +128,9 @@ class ErrorReport:
             "images": self.images,
             "objects": dict(zip(self.classes, self.objects.tolist(), strict=True)),
             "occlusion": self.occlusion,
+            "occlusion_kind": self.occlusion_kind,
+            "normal_objects": self.normal_objects,
+            "operating_point": self.operating_point(),
             "groups": {name: list(group) for name, group in self.groups.items()},
             "settings": asdict(self.settings),
             "type_names": list(TYPE_NAMES),
@@ -123,6 +140,7 @@ class ErrorReport:
                         prop: [asdict(level) | {"missed_share": level.missed_share} for level in levels]
                         for prop, levels in run.levels.items()
                     },
+                    "detections_in_use": run.in_use,
                     "types": {
                         field: dict(zip(self.classes, counts.tolist(), strict=True))
                         for field, counts in run.types._asdict().items()
@@ -137,7 +155,10 @@ class ErrorReport:
         s = self.settings
         if s.score_thr is not None:
             return f"detections with score >= {s.score_thr:g}"
-        return f"detections up to normalised precision {s.min_precision:g} of their class"
+        return (
+            f"detections up to normalised precision {s.min_precision:g} of their class"
+            f" (as of {self.normal_objects:,.0f} objects)"
+        )
 
     def __str__(self) -> str:
         names = [run.name for run in self.runs]
@@ -168,6 +189,11 @@ class ErrorReport:
                 f"{self.images:,} images, {int(self.objects.sum()):,} objects. Found: IoU >= {self.settings.iou_thr:g}."
                 f" Missed: by the {self.operating_point()}.",
                 f"Occlusion: {self.occlusion}. Similar classes: {similar}.",
+                *(
+                    f"{run.name} has no detection at the operating point: every object counts as missed."
+                    for run in self.runs
+                    if not run.in_use
+                ),
             ]
         )
 

@@ -49,7 +49,8 @@ def detections_in_use(
     """The operating point: which detections are taken into account when it is asked whether an object is missed.
 
     Without ``score_thr`` each class goes down its list as far as its interpolated normalised precision is at least
-    ``min_precision``: the rule of Hoiem et al. 2012 (whose software uses 0.05 and ``0.15 x images`` normal objects).
+    ``min_precision``: the rule of Hoiem et al. 2012 (whose software uses 0.05 and ``0.15 x images`` normal objects; see
+    :func:`~mmdetpre.evaluation.normalised_precision.normal_objects` for crowded data).
     It puts runs with differently calibrated scores at the same place; a score threshold does not.
 
     Args:

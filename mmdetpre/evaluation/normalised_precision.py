@@ -8,6 +8,32 @@ OBJECTS_PER_IMAGE = 0.15
 """Objects of a class per image that precision is normalised to; 0.15 is the value of Hoiem et al. for VOC 2007."""
 
 
+def normal_objects(objects: np.ndarray, images: int, per_image: float | None = None) -> float:
+    """N, the number of objects of a class that precision is normalised to.
+
+    Hoiem et al. take 0.15 objects per image, about the mean over the classes of VOC. Where the classes have more than
+    that on average, N is their average: with 0.15 in crowded images a handful of false positives would outweigh all
+    objects that are found, and the operating point would lie at the first of them.
+
+    Args:
+        objects: (C,) number of objects of each class that count.
+        images: Number of images.
+        per_image: Take this many per image whatever the data have.
+
+    Returns:
+        N, above 0 if there is an image.
+
+    Example:
+        >>> normal_objects([600, 0], images=4952), normal_objects([3426], images=60)
+        (742.8, 3426.0)
+    """
+    if per_image is not None:
+        return per_image * images
+    objects = np.asarray(objects)
+    mean = float(objects[objects > 0].mean()) if (objects > 0).any() else 0.0
+    return max(OBJECTS_PER_IMAGE * images, mean)
+
+
 def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: float) -> np.ndarray:
     """Interpolated precision after each detection, as if the class had ``normal_objects`` objects.
 

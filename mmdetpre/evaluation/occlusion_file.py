@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mmdetpre.evaluation.ground_truth import GroundTruth
 from mmdetpre.evaluation.occlusion_levels import LEVEL_NAMES
+from mmdetpre.evaluation.occlusion_mat import AnnotatedObject, read_annotated_mat
 
+FILES = ("gt_fel", "gt_ved")
 COLUMNS = ("image", "class", "x1", "y1", "x2", "y2", "level")
 TOLERANCE = 1.5
 """Pixels by which a side may differ: data sets count the first pixel as 0 or 1, and the last one in or out."""
@@ -19,19 +21,20 @@ TOLERANCE = 1.5
 def read_occlusion_levels(
     path: str | Path, names: Sequence[str], classes: Sequence[str], truth: GroundTruth
 ) -> np.ndarray:
-    """Read the level of each object from a CSV file, or from the annotations of Hoiem et al. 2012 as published.
+    """Read the level of each object from a CSV file, or from the annotations of Hoiem et al. 2012.
 
     The CSV file has the header ``image,class,x1,y1,x2,y2,level`` and one line per annotated object: image id (with or
     without folder and suffix), class name, box in pixels, and the level as ``none``, ``low``, ``medium``, ``high`` or 0
     to 3. Lines of other images and classes are passed over; objects without a line get no level.
 
-    A folder is read as the published ``annotations`` folder, with a text file ``gt_fel_<class>.txt`` per annotated
-    class of VOC 2007 test: a header, then one line per object that is not difficult, by image id and order in the XML
-    file; third column = level 0 to 3, column before the last = area in pixels, which is compared with the object's.
-    From MATLAB structures such as ``VOC2007_annotations_test.mat``, write the CSV file: their ``occ_level`` is 1 to 4.
+    A folder is read as the published ``annotations`` folder, with a text file ``gt_fel_<class>.txt`` or
+    ``gt_ved_<class>.txt`` per annotated class of VOC 2007 test: a header, then one line per object that is not
+    difficult, by image id and order in the XML file; third column = level 0 to 3, column before the last = area in
+    pixels, which is compared with the object's. A ``.mat`` file is read as the one that their software saves
+    (:func:`~mmdetpre.evaluation.occlusion_mat.read_annotated_mat`).
 
     Args:
-        path: The CSV file or the folder.
+        path: The CSV file, the MATLAB file or the folder.
         names: Image ids of the run.
         classes: Class names of the run.
         truth: Its objects.
@@ -50,12 +53,14 @@ def read_occlusion_levels(
     path = Path(path)
     if path.is_dir():
         levels = _read_folder(path, names, classes, truth)
+    elif path.suffix == ".mat" and path.is_file():
+        levels = _assign(read_annotated_mat(path), names, classes, truth)
     elif path.is_file():
-        levels = _read_csv(path, names, classes, truth)
+        levels = _assign(_read_csv(path), names, classes, truth)
     else:
         raise FileNotFoundError(
-            f"There is no occlusion file {path}. Give a CSV file with the header {','.join(COLUMNS)}, the folder with"
-            " the gt_fel_<class>.txt files of Hoiem et al., or one of the words auto, flags and covered."
+            f"There is no occlusion file {path}. Give a CSV file with the header {','.join(COLUMNS)}, the .mat file"
+            " or the folder of gt_fel_<class>.txt files of Hoiem et al., or one of the words auto, flags and covered."
         )
     if not (levels >= 0).any():
         raise ValueError(
@@ -65,10 +70,31 @@ def read_occlusion_levels(
     return levels
 
 
-def _read_csv(path: Path, names: Sequence[str], classes: Sequence[str], truth: GroundTruth) -> np.ndarray:
+def _assign(
+    annotated: Iterable[AnnotatedObject], names: Sequence[str], classes: Sequence[str], truth: GroundTruth
+) -> np.ndarray:
+    """Levels of the objects of the run: those of its images, classes and boxes."""
     levels = np.full(len(truth), -1, np.int64)
     image_of = {key: i for i, name in enumerate(names) for key in (Path(name).stem, name)}
     label_of = {name: i for i, name in enumerate(classes)}
+    for item in annotated:
+        image = image_of.get(item.image, image_of.get(Path(item.image).stem))
+        label = label_of.get(item.label)
+        if image is None or label is None:
+            continue
+        start, stop = np.searchsorted(truth.image, [image, image + 1])
+        distance = np.abs(truth.boxes[start:stop] - item.box).max(axis=1, initial=0)
+        distance[truth.labels[start:stop] != label] = np.inf
+        if not len(distance) or distance.min() > TOLERANCE:
+            raise ValueError(
+                f"{item.where}: image {names[image]} has no {item.label} at {item.box.tolist()} (up to {TOLERANCE}"
+                " pixels). Is it the file of this data set?"
+            )
+        levels[start + int(distance.argmin())] = item.level
+    return levels
+
+
+def _read_csv(path: Path) -> Iterator[AnnotatedObject]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
@@ -77,21 +103,8 @@ def _read_csv(path: Path, names: Sequence[str], classes: Sequence[str], truth: G
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             level = _level(row["level"], where)
-            image = image_of.get(row["image"], image_of.get(Path(row["image"] or "").stem))
-            label = label_of.get(row["class"])
-            if image is None or label is None:
-                continue
             box = _numbers([row[name] for name in COLUMNS[2:6]], where)
-            start, stop = np.searchsorted(truth.image, [image, image + 1])
-            distance = np.abs(truth.boxes[start:stop] - box).max(axis=1, initial=0)
-            distance[truth.labels[start:stop] != label] = np.inf
-            if not len(distance) or distance.min() > TOLERANCE:
-                raise ValueError(
-                    f"{where}: image {names[image]} has no {row['class']} at {box.tolist()} (up to {TOLERANCE} pixels)."
-                    " Is it the file of this data set?"
-                )
-            levels[start + int(distance.argmin())] = level
-    return levels
+            yield AnnotatedObject(where, row["image"] or "", row["class"] or "", box, level)
 
 
 def _read_folder(path: Path, names: Sequence[str], classes: Sequence[str], truth: GroundTruth) -> np.ndarray:
@@ -100,13 +113,15 @@ def _read_folder(path: Path, names: Sequence[str], classes: Sequence[str], truth
     place[sorted(range(len(names)), key=lambda i: Path(names[i]).stem)] = np.arange(len(names))
     order = np.argsort(place[truth.image], kind="stable")
     counted = order[np.asarray(truth.difficult)[order] != 1]
-    files = [(label, path / f"gt_fel_{name}.txt") for label, name in enumerate(classes)]
-    files = [(label, file) for label, file in files if file.is_file()]
-    if not files:
+    named = [(label, [path / f"{kind}_{name}.txt" for kind in FILES]) for label, name in enumerate(classes)]
+    files = [(label, next((file for file in kinds if file.is_file()), None)) for label, kinds in named]
+    if not any(file for _, file in files):
         raise ValueError(
             f"{path} holds no gt_fel_<class>.txt of the classes of the run, such as gt_fel_{classes[0]}.txt."
         )
     for label, file in files:
+        if file is None:  # a class that nobody annotated
+            continue
         rows = counted[truth.labels[counted] == label]
         lines = [line.split() for line in file.read_text().splitlines()[1:] if line.strip()]
         if len(lines) != len(rows):

@@ -11,6 +11,27 @@ LEVEL_STARTS = (0.01, 0.10, 0.50)
 """Hidden share at which low, medium and high begin, as the annotators of Hoiem et al. 2012 used them."""
 
 FLAG_NAMES = ("not occluded", "occluded")
+HIDDEN_NAMES = ("low", "medium")
+
+
+def hidden_from(levels: np.ndarray, truncated: np.ndarray) -> dict[str, np.ndarray]:
+    """Which objects the software of Hoiem et al. counts as hidden by a low, and by a medium, amount when it counts
+    those that are missed: all from that level on, and all that are truncated.
+
+    Args:
+        levels: (m,) indices into ``LEVEL_NAMES``, -1 where nothing is annotated.
+        truncated: (m,) 1 yes, 0 no, -1 unknown.
+
+    Returns:
+        ``low`` and ``medium`` -> (m,) bool. Objects without a level are in none.
+
+    Example:
+        >>> {name: rows.tolist() for name, rows in hidden_from([0, 1, 2, 0], [0, 0, 0, 1]).items()}
+        {'low': [False, True, True, True], 'medium': [False, False, True, True]}
+    """
+    levels = np.asarray(levels)
+    cut = (np.asarray(truncated) == 1) & (levels >= 0)
+    return {name: (levels >= LEVEL_NAMES.index(name)) | cut for name in HIDDEN_NAMES}
 
 
 def covered_fractions(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -108,6 +108,7 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
                 "table": TABLE_OF_KIND[task.kind],
                 "column": column_of(task),
             }
+            | ({"occlusion": task.occlusion} if task.occlusion else {})
             for key, task in study.tasks.items()
         },
         "runs": {
@@ -180,6 +181,8 @@ def _training(study: Study, task: Task, start: Start, source: str, seed: int) ->
         "column": column_of(task),
         "own_table": task.kind in _EVALUATORS and task.key not in PAPER_TASKS,
     }
+    if task.occlusion:
+        settings["occlusion"] = str(study.occlusion_of(task))
     return PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings, cfg)
 
 

@@ -64,6 +64,8 @@ class Task:
         layers: Layers of a ``layers`` task; None: those of Table 7.
         crop, resize_edge: Pixels of the images of a probe; None: 224 and 256.
         seeds, starts: Others than the study's, or None.
+        occlusion: Of a detection task: file or folder of annotated levels of occlusion (Table 3), see
+            :func:`~mmdetpre.evaluation.occlusion_file.read_occlusion_levels`; None: levels are those of flags or boxes.
     """
 
     key: str
@@ -80,6 +82,7 @@ class Task:
     resize_edge: int | None = None
     seeds: tuple[int, ...] | None = None
     starts: tuple[str, ...] | None = None
+    occlusion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,23 @@ class Study:
     gpus: int = 1
     mim_arguments: tuple[str, ...] = ()
     threads: int = 1
+
+    def occlusion_of(self, task: Task) -> Path | None:
+        """Annotated levels of a task: beside the file of the study, or below the current folder.
+
+        Raises:
+            FileNotFoundError: If they are in neither.
+        """
+        if task.occlusion is None:
+            return None
+        for place in (self.path.parent / task.occlusion, Path(task.occlusion)):
+            if place.exists():
+                return place.resolve()
+        raise FileNotFoundError(
+            f"{self.path}: task {task.key}: occlusion names {task.occlusion}, which is not there: looked in"
+            f" {self.path.parent} and the current folder. Give the .mat file or folder of Hoiem et al., or a CSV file"
+            " image,class,x1,y1,x2,y2,level; or remove the key, and Table 3 goes without levels."
+        )
 
     def find(self, path: str) -> Path:
         """A config by its path: beside the file, below the current folder, or among the shipped ones.
@@ -234,6 +254,8 @@ def _task(key: str, value: Any, where: str) -> Task:
     needed = "config" if kind in TRAINED else "data_config"
     if not value.get(needed):
         raise ValueError(f"{where} has no {needed}, which a task of kind {kind} needs.")
+    if value.get("occlusion") and kind != "detection":
+        raise ValueError(f"{where} is of kind {kind}: occlusion is for tasks of kind detection, remove it.")
     given = dict(value, title=str(value.get("title", key)), options=dict(value.get("options") or {}))
     for name in ("layers", "starts"):
         given[name] = None if value.get(name) is None else tuple(map(str, value[name]))
@@ -257,6 +279,7 @@ def _check(study: Study) -> None:
             raise ValueError(
                 f"{study.path}: task {task.key} names the start '{unknown[0]}': there is {', '.join(study.starts)}."
             )
+        study.occlusion_of(task)
         if task.data_config:
             study.find(task.data_config)
         for key in task.starts or study.starts:

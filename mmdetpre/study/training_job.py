@@ -115,8 +115,9 @@ def _cells(job: Job, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
     cells = [
         _cell("2", start, f"{prefix}ap{iou}", 100 * run.metrics[f"pascal_voc/AP{iou}"]["test"]) for iou in (50, 70)
     ]
-    missed, note = _missed(results.with_suffix(".npz"), start)
-    return cells + [_cell("3", start, f"{prefix}{column}", value) for column, value in missed.items()], [note]
+    group, missed, notes = _missed(results.with_suffix(".npz"), start, settings.get("occlusion"))
+    table_3 = [_cell("3", start, f"{prefix}{column}", value) | {"group": group} for column, value in missed.items()]
+    return cells + table_3, notes
 
 
 def _trimap_cells(run: Run, start: str, prefix: str) -> tuple[list[dict[str, Any]], list[str]]:
@@ -128,21 +129,34 @@ def _trimap_cells(run: Run, start: str, prefix: str) -> tuple[list[dict[str, Any
     return cells, [f"Trimap columns: {width} pixels on each side of the boundary."]
 
 
-def _missed(file: Path, start: str) -> tuple[dict[str, float | None], str]:
-    """Share of the missed objects in percent, by occlusion, and where the levels come from."""
+def _missed(file: Path, start: str, occlusion: str | None) -> tuple[str, dict[str, float | None], list[str]]:
+    """Share of the missed objects in percent: group of Table 3, share by column, and what has to be said about it.
+
+    Levels that people annotated fill the paper's columns. Flags and overlapping boxes say something else, and go to a
+    group of their own. Where no detection reaches the operating point, nothing is said.
+    """
     from mmdetpre.evaluation.detection_errors import detection_errors
     from mmdetpre.evaluation.detections_file import Detections
-    from mmdetpre.evaluation.error_report import OCCLUSION
+    from mmdetpre.evaluation.error_report import ANNOTATED, HIDDEN, OCCLUSION
 
-    report = detection_errors({start: Detections.load(file)})
-    levels = report.runs[0].levels[OCCLUSION]
-    visible, hidden = levels[:1], levels[1:]
+    report = detection_errors({start: Detections.load(file)}, occlusion=occlusion or "auto")
+    run = report.runs[0]
+    if report.occlusion_kind == ANNOTATED:
+        group, columns = "", {level.level: (level,) for level in run.levels[HIDDEN]}
+        rule = ". Low and medium: hidden by that much or more, or truncated, as the software of Hoiem et al. counts"
+    else:
+        levels = run.levels[OCCLUSION]
+        group, columns, rule = report.occlusion_kind, {"visible": levels[:1], "occluded": levels[1:]}, ""
 
     def share(of: Any) -> float | None:
         objects = sum(level.objects for level in of)
-        return 100 * sum(level.missed for level in of) / objects if objects else None
+        return 100 * sum(level.missed for level in of) / objects if objects and run.in_use else None
 
-    return {"visible": share(visible), "occluded": share(hidden)}, f"Occlusion: {report.occlusion}."
+    point = f"Missed by the {report.operating_point()}."
+    if not run.in_use:
+        point = f"{start}: there are no {report.operating_point()}, so nothing is said of missed objects."
+    notes = [f"Table 3: Occlusion: {report.occlusion}{rule}.", f"Table 3: {point}"]
+    return group, {column: share(of) for column, of in columns.items()}, notes
 
 
 def _cell(table: str, row: str, column: str, value: float | None) -> dict[str, Any]:

@@ -152,3 +152,57 @@ def test_a_real_detector_on_voc(voc_run: Detections) -> None:
     assert detector.levels["all"][0].normalised_ap > shifted.levels["all"][0].normalised_ap
     assert detector.types.false_positives[:, 1].sum() < shifted.types.false_positives[:, 1].sum()
     assert (detector.types.top_detections.sum(axis=1) <= report.objects).all()
+
+
+def crowded_run() -> Detections:
+    """60 images with 57 objects of one class each; 80 % are found, and there are false positives at all scores."""
+    random = np.random.default_rng(0)
+    images, per_image = 60, 57
+    x, y = np.meshgrid(np.arange(8) * 20.0, np.arange(8) * 20.0)
+    grid = np.stack([x.ravel(), y.ravel(), x.ravel() + 10, y.ravel() + 10], axis=1)[:per_image]
+    objects = np.concatenate([grid] * images)
+    owner = np.repeat(np.arange(images), per_image)
+    hit = random.random(len(objects)) < 0.8
+    false_owner = np.sort(random.integers(0, images, 900))
+    false = np.tile([500.0, 500.0, 510.0, 510.0], (900, 1))
+    boxes, image = np.concatenate([objects[hit], false]), np.concatenate([owner[hit], false_owner])
+    score = np.concatenate([random.normal(0.65, 0.15, hit.sum()), random.normal(0.5, 0.15, 900)]).clip(0.01, 1)
+    order = np.argsort(image, kind="stable")
+    truth = GroundTruth(owner, objects, np.zeros(len(owner), int), np.zeros(len(owner), bool))
+    names, labels = tuple(map(str, range(images))), np.zeros(len(image), int)
+    return Detections(("cell",), names, image[order], boxes[order], score[order], labels, truth=truth)
+
+
+def test_a_good_detector_of_crowded_images_does_not_miss_nearly_all_of_them() -> None:
+    run = crowded_run()
+    ap = voc_average_precision(run, [0.5], mode="area").mean_ap[0]
+    assert 0.7 < ap < 0.8
+    old = detection_errors({"run": run}, settings=ErrorSettings(objects_per_image=0.15))
+    assert old.runs[0].levels["all"][0].missed_share > 0.8, "what 0.15 objects per image make of it"
+    report = detection_errors({"run": run})
+    found = run.scores.size - 900
+    assert report.runs[0].levels["all"][0].missed == len(run.ground_truth()) - found
+    assert report.normal_objects == 3420 and "(as of 3,420 objects)" in str(report)
+    assert report.to_dict()["runs"]["run"]["detections_in_use"] == run.scores.size
+
+
+def test_no_detection_at_the_operating_point_is_told() -> None:
+    far = replace(crowded_run(), boxes=np.tile([900.0, 900, 910, 910], (len(crowded_run()), 1)))
+    report = detection_errors({"far": far})
+    assert report.runs[0].in_use == 0
+    assert "far has no detection at the operating point: every object counts as missed." in str(report)
+
+
+def test_hidden_objects_as_the_software_counts_them(tmp_path) -> None:
+    path = tmp_path / "levels.csv"
+    lines = [f"{'ab'[i]},{CLASSES[c]},{','.join(map(str, b))},{level}" for i, b, c, level in zip(
+        TRUTH.image.tolist(), OBJECTS, TRUTH.labels.tolist(), (0, 1, 2, 0, 3), strict=True)]  # fmt: skip
+    path.write_text("\n".join(["image,class,x1,y1,x2,y2,level", *lines]))
+    cut = replace(TRUTH, truncated=[0, 0, 0, 1, 1])
+    report = detection_errors({"flawed": replace(FLAWED, truth=cut)}, occlusion=str(path))
+    assert report.occlusion_kind == "annotated" and level(report, 0, "occlusion", "low") == (1, 1)
+    # low: levels 1 and 2 and the truncated cat; medium: level 2 and that cat; the car is difficult
+    assert level(report, 0, "occlusion or truncation from", "low") == (3, 3)
+    assert level(report, 0, "occlusion or truncation from", "medium") == (2, 2)
+    assert "occlusion or truncation from low" in str(report)
+    assert "occlusion or truncation from" not in detection_errors({"flawed": FLAWED}).runs[0].levels

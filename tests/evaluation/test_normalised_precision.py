@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.normalised_precision import normalised_ap, normalised_precision
+from mmdetpre.evaluation.normalised_precision import normal_objects, normalised_ap, normalised_precision
 
 OUTCOMES = st.lists(st.sampled_from([1, 0, -1]), max_size=30)
 
@@ -41,3 +41,11 @@ def test_as_many_normal_objects_as_objects_is_plain_precision(outcome: list[int]
     plain = [counted[: i + 1].count(1) / (i + 1) for i in range(len(counted))]
     expected = [max(plain[i:]) for i in range(len(plain))]
     assert normalised_precision(counted, objects, objects).tolist() == pytest.approx(expected)
+
+
+def test_crowded_data_are_normalised_to_their_own_mean() -> None:
+    voc = np.full(20, 600)
+    assert normal_objects(voc, images=4952) == 0.15 * 4952, "Hoiem's value, where the data have no more"
+    assert normal_objects([3426], images=60) == 3426 and normal_objects([3000, 0, 1000], images=60) == 2000
+    assert normal_objects([3426], images=60, per_image=0.15) == 9
+    assert normal_objects([0, 0], images=10) == 1.5 and normal_objects([], images=10) == 1.5

@@ -85,3 +85,9 @@ def test_a_box_is_found_among_those_of_its_image_alone(tmp_path: Path) -> None:
     path.write_text(HEADER + "000001,cat,0,0,10,10,low\n")  # such a box is in 000002
     with pytest.raises(ValueError, match="image 000001 has no cat"):
         read(path)
+
+
+def test_the_folder_may_have_the_other_name_of_its_files(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, ["0\t0\t2\t1 1 1\t861\t0.5", "1\t0.3\t0\t1 1 1\t100\t1.0"])
+    (folder / "gt_fel_cat.txt").rename(folder / "gt_ved_cat.txt")
+    assert read(folder) == [0, -1, 2, -1]

@@ -239,7 +239,7 @@ def _transfer(study: FakeStudy, run: str, task: str, start: str, seed: int) -> N
                 ("3", start, "visible"): missed,
                 ("3", start, "occluded"): missed + 20,
             },
-            notes=["VOC's 11-point metric.", "Occlusion: flag of the annotations."],
+            notes=["VOC's 11-point metric.", "Table 3: Occlusion: flag of the annotations."],
         )
     elif task == "own_det":
         if seed == 0:  # one seed only

@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
         default="auto",
         metavar="SOURCE",
         help="levels of occlusion: flags (of the annotations), covered (share of a box that other boxes cover), the"
-        " path of a CSV file image,class,x1,y1,x2,y2,level or of the folder of Hoiem et al. (gt_fel_<class>.txt), or"
+        " path of a CSV file image,class,x1,y1,x2,y2,level, of the .mat file or folder of Hoiem et al., or"
         " auto: flags where there are any, otherwise covered (%(default)s)",
     )
     parser.add_argument(

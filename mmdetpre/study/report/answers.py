@@ -21,10 +21,8 @@ KINDS = {
     "layers": "layers of the detector",
 }
 _VERBS = {
-    ("3", "none"): ("misses", "fewer", "of the objects without occlusion"),
     ("3", "low"): ("misses", "fewer", "of the objects of low occlusion"),
     ("3", "medium"): ("misses", "fewer", "of the objects of medium occlusion"),
-    ("3", "high"): ("misses", "fewer", "of the objects of high occlusion"),
     (FLAGS, "visible"): ("misses", "fewer", "of the visible objects"),
     (FLAGS, "occluded"): ("misses", "fewer", "of the occluded objects"),
     (COVERED, "visible"): ("misses", "fewer", "of the objects that no box overlaps"),

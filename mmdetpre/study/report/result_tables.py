@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ OWN_TITLES = {
 }
 """Table of the paper -> what a table of the same form on other data shows."""
 BOX_TITLES = {
-    FLAGS: "objects that the detectors miss, by the flag `occluded` of the annotations, share in %",
+    FLAGS: "objects that the detectors miss, by the flag of occlusion in the annotations, share in %",
     COVERED: "objects that the detectors miss, by how much other boxes overlap them, share in %",
 }
 BOX_COLUMNS = {
@@ -177,7 +178,8 @@ def _table(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, p
     shown = {value.run for values in here.values.values() for value in values}
     for run in outcome.runs.values():
         if run.id in shown:
-            notes += [str(note) for note in run.content.get("notes") or () if note not in notes]
+            told = (_note(str(note), number) for note in run.content.get("notes") or ())
+            notes += [note for note in dict.fromkeys(told) if note and note not in notes]
     return ResultTable(number, group, own, title, columns, rows, entries, paper.lower_is_better, tuple(notes))
 
 
@@ -217,6 +219,14 @@ def _of_paper(place: Place) -> bool:
     """Whether the paper's figures stand beside this table."""
     number, group, own = place
     return not own and group in ("", PAPER_DETECTOR if number == LAYERS_TABLE else "")
+
+
+def _note(note: str, number: str) -> str:
+    """A note of a run as a table shows it: one that begins with the number of another table stands only there."""
+    match = re.fullmatch(r"(?s)Table (\w+): (.*)", note)
+    if match is None:
+        return note
+    return match[2] if match[1] == number else ""
 
 
 def _numbers(values: Sequence[Value]) -> list[float]:

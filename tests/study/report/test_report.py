@@ -110,8 +110,8 @@ def test_tables_in_markdown(shared_study) -> None:
         "| DCNv2 (quoted baseline) | — (quoted by the paper) | 84.9 | — | — (quoted by the paper) | 73.5 | — |",
         "**As table 2**: Kangaroos: detection, mAP in %",
         "| COCO | 42.0 (1 of 3 seeds) | +12.0 (no interval) |",
-        "**As table 3**: PASCAL VOC: objects that the detectors miss, by the flag `occluded` of the annotations, share"
-        " in % (lower is better)",
+        "**As table 3**: PASCAL VOC: objects that the detectors miss, by the flag of occlusion in the annotations,"
+        " share in % (lower is better)",
         "| OpenImagesV4 | — (not in this study) | 10.1 | — (not in this study) | 10.8 |",
         "| COCO | 53.0 [47.0, 58.5] | — | −2.0 (no interval) | — (not in this study) | — | — (not in this study) | — |",
         "| Conv5 (pooled) | 53.2 [47.6, 58.8] |",

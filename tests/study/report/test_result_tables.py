@@ -73,7 +73,8 @@ def test_the_papers_figures(tables) -> None:
     table = tables["2", "", ""]
     assert table.entries["openimages", "ap70"].paper == 81.1
     assert table.entries["scratch", "ap70"].why_no_paper == "not in the paper's table"
-    assert table.notes == ("VOC's 11-point metric.", "Occlusion: flag of the annotations.")
+    assert table.notes == ("VOC's 11-point metric.",)
+    assert tables["3", "flags", ""].notes == ("VOC's 11-point metric.", "Occlusion: flag of the annotations.")
     assert (table.entries["dcn_v2", "ap70"].paper, table.entries["dcn_v2", "ap70"].state) == (
         73.5,
         "quoted by the paper",
@@ -104,7 +105,7 @@ def test_levels_that_nobody_annotated_are_a_table_of_their_own(tables, fake_stud
     paper, flags = tables["3", "", ""], tables["3", "flags", ""]
     assert [(c.key, c.in_paper) for c in paper.columns] == [("low", True), ("medium", True)]
     assert paper.entries["imagenet_cls", "low"].values == () and paper.entries["imagenet_cls", "low"].paper == 14.7
-    assert flags.title.startswith("PASCAL VOC: objects that the detectors miss, by the flag `occluded` of the annot")
+    assert flags.title.startswith("PASCAL VOC: objects that the detectors miss, by the flag of occlusion in the annot")
     assert flags.label == "As table 3" and paper.label == "Table 3"
     assert [(c.key, c.title, c.in_paper) for c in flags.columns] == [
         ("visible", "visible objects missed", False),
@@ -116,10 +117,10 @@ def test_levels_that_nobody_annotated_are_a_table_of_their_own(tables, fake_stud
     found = tables_of(fake_study.out)
     assert found["3", "covered", ""].entries["coco", "visible"].spread.mean == 7
     assert found["3", "covered", "own_det"].title.startswith("Kangaroos: objects that the detectors miss, by how much")
-    levels = {("3", "coco", level): value for level, value in (("none", 5.0), ("low", 6.0), ("medium", 7.0))}
+    levels = {("3", "coco", level): value for level, value in (("low", 6.0), ("medium", 7.0))}
     fake_study.record("voc_detection/coco/seed1", levels)
     table = tables_of(fake_study.out)["3", "", ""]
-    assert [(c.key, c.in_paper) for c in table.columns] == [("none", False), ("low", True), ("medium", True)]
+    assert [(c.key, c.in_paper) for c in table.columns] == [("low", True), ("medium", True)]
     assert table.entries["coco", "low"].spread.mean == 6
 
 
