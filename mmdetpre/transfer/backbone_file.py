@@ -141,10 +141,10 @@ def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     told = {
         k: v for k, v in checkpoint.backbone_metadata.items() if k not in ("digest", "preprocessing", "architecture")
     }
-    text = checkpoint.meta.get("cfg")
+    text = checkpoint.meta.get("cfg") or checkpoint.meta.get("config")
     config = literal_config(text) if isinstance(text, str) else {}
     facts = {"checkpoint": checkpoint.source, "entry": checkpoint.entry, **config_facts(config)}
-    for key in ("epoch", "iter", "experiment_name", "mmengine_version"):
+    for key in ("epoch", "iter", "experiment_name", "mmengine_version", "mmdet_version", "mmcv_version"):
         if isinstance(value := checkpoint.meta.get(key), int | str):
             facts[key] = value
     if checkpoint.averaged and checkpoint.entry == "state_dict":
@@ -159,6 +159,8 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         facts["toolbox"] = str(scope)
     loader = config.get("train_dataloader")
     dataset = loader.get("dataset") if isinstance(loader, Mapping) else None
+    if dataset is None and isinstance(data := config.get("data"), Mapping):
+        dataset = data.get("train")  # before version 3 of mmdet
     while isinstance(dataset, Mapping) and isinstance(dataset.get("dataset"), Mapping):
         dataset = dataset["dataset"]
     if isinstance(dataset, Mapping) and (kind := dataset.get("type")):

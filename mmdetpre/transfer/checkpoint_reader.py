@@ -22,10 +22,11 @@ from torch import Tensor
 from mmdetpre.checkpoint_file import first_reason, read_torch_file
 from mmdetpre.checkpoint_safety import strict_loading
 from mmdetpre.transfer.array_pickle import load_arrays
+from mmdetpre.transfer.file_kind import other_kind
 from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
+from mmdetpre.transfer.weight_entries import EntryError, entries_with_weights, find_weights
+from mmdetpre.transfer.wrapped_names import plain_names
 
-ENTRIES = ("state_dict", "model", "model_state_dict")
-"""Where checkpoints keep their weights: mmengine, timm and Lightning; detectron2; plain torch loops."""
 METADATA_KEY = "mmdetpre_backbone"
 LEGACY_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
@@ -42,10 +43,11 @@ class Checkpoint:
         source: Path or address, as given.
         kind: ``torch``, ``pickle``, ``safetensors`` or ``mxnet``.
         entry: Which entry of the file the tensors are from; empty if the file is one dictionary of tensors.
-        tensors: Tensors by their names in the file, on the CPU.
+        tensors: Tensors by their names in the file, without the marks of torch.compile and other wrappers; on the CPU.
         meta: mmengine's ``meta`` dictionary, or the metadata of a safetensors file.
         averaged: Whether mmengine's EMAHook wrote the file: ``state_dict`` then holds the averaged weights, and
             ``ema_state_dict`` those that were trained.
+        others: Further entries of the file with tensors, such as ``state_dict_ema``.
     """
 
     source: str
@@ -54,6 +56,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     meta: dict[str, Any] = field(default_factory=dict)
     averaged: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def backbone_metadata(self) -> dict[str, Any]:
@@ -67,7 +70,8 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
     Args:
         source: Local path, ``http(s)://``, or an address that mmengine knows (``torchvision://``, ``s3://``, ...).
-        entry: The entry with the weights, such as ``ema_state_dict``; by default the one of `ENTRIES` that is there.
+        entry: The entry with the weights, such as ``ema_state_dict`` or ``model.state_dict``; by default the usual one,
+            see `mmdetpre.transfer.weight_entries.find_weights`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -90,16 +94,16 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
             f"{name} holds one {type(content).__name__}; a checkpoint is a dictionary of tensors. Save it with"
             " torch.save(model.state_dict(), path)."
         )
-    found, weights = _entry(content, entry, name)
-    tensors = {str(key): tensor for key, value in weights.items() if (tensor := _tensor(value)) is not None}
-    if not tensors:
-        others = [] if found else [str(key) for key, value in content.items() if isinstance(value, Mapping)]
-        hint = f" Say where its weights are with entry={others[0]!r}, of {', '.join(others)}." if others else ""
-        where = f" in {found!r}" if found else ""
-        raise CheckpointError(f"{name} holds no tensors{where}: it is no checkpoint, or of an unknown form.{hint}")
+    try:
+        found, weights = find_weights(content, entry)
+    except EntryError as error:
+        raise CheckpointError(f"{name} {error}") from None
+    plain = plain_names(map(str, weights))
+    tensors = {plain[str(key)]: tensor for key, value in weights.items() if (tensor := _tensor(value)) is not None}
     stored = content.get("meta")
     meta = meta or (dict(stored) if isinstance(stored, Mapping) else {})
-    return Checkpoint(name, kind, found, tensors, meta, averaged="ema_state_dict" in content)
+    others = tuple(path for path in entries_with_weights(content) if path != found)
+    return Checkpoint(name, kind, found, tensors, meta, averaged="ema_state_dict" in content, others=others)
 
 
 def _load_address(name: str) -> Any:
@@ -115,18 +119,6 @@ def _load_address(name: str) -> Any:
         raise CheckpointError(f"{name} cannot be fetched: {told[0]}.") from error
 
 
-def _entry(content: Mapping[Any, Any], entry: str | None, name: str) -> tuple[str, Mapping[Any, Any]]:
-    held = [str(key) for key, value in content.items() if isinstance(value, Mapping)]
-    if entry is not None:
-        if entry not in held:
-            raise CheckpointError(f"{name} has no entry {entry!r}; it has {', '.join(held) or 'one dictionary only'}.")
-        return entry, content[entry]
-    found = [key for key in ENTRIES if key in held]
-    if len(found) > 1:
-        raise CheckpointError(f"{name} has weights in {' and '.join(found)}: say which with entry={found[0]!r}.")
-    return (found[0], content[found[0]]) if found else ("", content)
-
-
 def _tensor(value: Any) -> Tensor | None:
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
@@ -139,8 +131,10 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
     fetched = re.match(r"^https?://", name)
     again = f"Remove {path}, so that it is fetched again." if fetched else "Copy or download it again."
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(512)
         file.seek(0)
+        if other := other_kind(path, start):
+            raise CheckpointError(f"{name} is no checkpoint: it is {other}.{f' {again}' if fetched else ''}")
         try:
             if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_TORCH_MAGIC):
                 # Mapped: optimizer states of a training checkpoint are then never read.
@@ -164,7 +158,7 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
                 f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {str(error).splitlines()[0]}. {again}"
             ) from error
     raise CheckpointError(
-        f"{name} is no checkpoint: it begins with {start!r}. Known are files of torch.save, safetensors, pickled"
+        f"{name} is no checkpoint: it begins with {start[:16]!r}. Known are files of torch.save, safetensors, pickled"
         " NumPy arrays, and MXNet's .params."
     )
 

@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from mmdetpre.transfer.wrapped_names import plain_name
+
 ANCHORS = {"torchvision": "layer1.0.conv1.weight", "detectron2": "res2.0.conv1.weight"}
 """One name that each way of naming a ResNet must have, behind the prefix."""
 
@@ -85,7 +87,7 @@ def map_names(names: Iterable[str], prefix: str | None = None, target: Collectio
             raise KeyMapError(_no_single_prefix(found, names))
         prefix = found[0]
     elif prefix:
-        prefix = prefix.rstrip(".") + "."
+        prefix = plain_name(prefix.rstrip(".") + ".")
     inside = [name for name in names if name.startswith(prefix)]
     if not inside or (found and prefix not in found):
         there = ", ".join(f"prefix={one!r}" for one in found) or "none that holds this backbone"
@@ -108,7 +110,8 @@ def find_prefixes(names: Iterable[str], target: Collection[str] = ()) -> list[st
     """All prefixes behind which a backbone stands, sorted.
 
     A ResNet is known by the first convolution of its first block; any other architecture by the names of ``target``: a
-    prefix counts if it turns at least half as many names into names of the target as the best prefix does.
+    prefix counts if it turns at least half as many names into names of the target as the best prefix does, and that one
+    a quarter of the target's.
     """
     anchors = tuple(ANCHORS.values())
     names = list(names)
@@ -117,14 +120,16 @@ def find_prefixes(names: Iterable[str], target: Collection[str] = ()) -> list[st
         for anchor in anchors:
             if name == anchor or name.endswith("." + anchor):
                 found.add(name[: len(name) - len(anchor)])
-    if found or not target:
-        return sorted(found)
     wanted = set(target)
+    if found or not wanted or wanted.intersection(anchors):  # a ResNet is looked for: names of its parts are not enough
+        return sorted(found)
     votes: Counter[str] = Counter()
     for name in names:
         starts = [0] + [match.end() for match in re.finditer(r"\.", name)]
         votes.update(name[:start] for start in starts if name[start:] in wanted)
     best = max(votes.values(), default=0)
+    if 4 * best < len(wanted):
+        return []
     return sorted(prefix for prefix, count in votes.items() if 2 * count >= best)
 
 
@@ -140,6 +145,11 @@ def _no_single_prefix(found: list[str], names: list[str]) -> str:
     )
     if any(name.startswith(("arg:", "aux:")) for name in names):
         hint = " These are MXNet's names: convert the file with tools/model_converters/import_checkpoint.py."
+    if any(re.search(r"(^|\.)4\.0\.conv1\.weight$", name) for name in names):
+        hint = (
+            " These are the numbers of nn.Sequential(*resnet.children()), where conv1 is 0 and layer1 to layer4"
+            " are 4 to 7: save the ResNet itself, torch.save(resnet.state_dict(), path), or rename them."
+        )
     some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     return (
         f"No backbone found in the file: a ResNet has a tensor {ANCHORS['torchvision']!r} or {ANCHORS['detectron2']!r}"

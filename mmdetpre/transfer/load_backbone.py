@@ -162,4 +162,6 @@ def _describe_file(checkpoint: Checkpoint, names: KeyMap) -> str:
     parts += [f"entry {checkpoint.entry!r}"] if checkpoint.entry else []
     if checkpoint.averaged and checkpoint.entry == "state_dict":
         parts.append("EMAHook's averaged weights; ema_state_dict has the trained ones")
+    elif checkpoint.others:
+        parts.append(f"the file has other weights in {', '.join(checkpoint.others)}")
     return ", ".join(parts)

@@ -7,7 +7,7 @@ known from where the file comes from; and compared with the model that is to use
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,9 +56,10 @@ TORCHVISION = ("torchvision://resn", "torchvision://wide_resn", "https://downloa
 
 
 def from_config(config: Mapping[str, Any], origin: str = "its config") -> Preprocessing | None:
-    """What a config of mmdet, mmsegmentation or mmpretrain says; None if it has no data preprocessor.
+    """What a config of mmdet, mmsegmentation or mmpretrain says; None if it says nothing.
 
-    Images are taken as loaded in OpenCV's order, BGR, as all three load them by default.
+    Since version 3 of mmdet that is the data preprocessor; before, ``img_norm_cfg`` and the transform ``Normalize`` of
+    the pipelines. Images are taken as loaded in OpenCV's order, BGR, as all three load them by default.
 
     Args:
         config: The whole config, as ``mmengine.Config`` or dictionary.
@@ -71,6 +72,8 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
     while isinstance(found, Mapping) and isinstance(found.get("data_preprocessor"), Mapping):
         found = found["data_preprocessor"]  # semi-supervised detectors wrap it
     if not isinstance(found, Mapping):
+        found = _normalisation(config)
+    if found is None:
         return None
     mean, std = found.get("mean"), found.get("std")
     backbone = model.get("backbone")
@@ -83,6 +86,29 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
         str(backbone.get("style") or "pytorch") if is_resnet else None,
         origin,
     )
+
+
+def _normalisation(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """How a config of mmdet 2, mmseg 0 or mmcls 0 prepares images: in its training pipeline, or by ``img_norm_cfg``."""
+    data = config.get("data")
+    train = data.get("train") if isinstance(data, Mapping) else None
+    transforms = [*_transforms(config.get("train_pipeline")), *_transforms(train)]
+    for found in (*transforms, config.get("img_norm_cfg")):
+        if isinstance(found, Mapping) and found.get("mean") is not None:
+            return {"to_rgb": True, **found}  # mmcv's default
+    return None
+
+
+def _transforms(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The transforms ``Normalize`` within lists and dictionaries: data sets wrap one another, and so do transforms."""
+    if isinstance(value, Mapping):
+        if value.get("type") == "Normalize":
+            yield value
+        for inner in value.values():
+            yield from _transforms(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _transforms(inner)
 
 
 def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:

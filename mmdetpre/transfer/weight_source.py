@@ -15,6 +15,8 @@ from mmdetpre.transfer.preprocessing import IMAGENET, Preprocessing, of_detectro
 SNIPER = Preprocessing((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), "rgb", "pytorch")
 """Of the original SNIPER release: mean colour subtracted, channels put in order RGB, stride in the 3x3 convolution."""
 SOURCES = ("torchvision", "timm", "detectron2", "mxnet")
+_OPENMMLAB = {"cfg", "mmengine_version", "config", "mmdet_version", "mmseg_version", "mmcls_version", "mmcv_version"}
+"""What its checkpoints note of themselves, since the first versions."""
 ADDRESSES = {
     "torchvision": r"^(torchvision://|https?://download\.pytorch\.org/)",
     "timm": r"^https?://(huggingface\.co/timm/|github\.com/(rwightman|huggingface)/pytorch-image-models/)",
@@ -30,7 +32,7 @@ def find_source(checkpoint: Checkpoint, names: KeyMap) -> str:
     """
     if checkpoint.kind == "mxnet":
         return "mxnet"
-    if checkpoint.backbone_metadata or "cfg" in checkpoint.meta or "mmengine_version" in checkpoint.meta:
+    if checkpoint.backbone_metadata or not _OPENMMLAB.isdisjoint(checkpoint.meta):
         raise KeyMapError(
             f"{checkpoint.source} is a checkpoint of OpenMMLab, which needs no import: use export_backbone.py, or load"
             " it as it is."
