@@ -42,7 +42,8 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=FILE",
-        help="weights that the backbone starts from, path or address; repeat for more. From scratch is always there. A"
+        help="weights that the backbone starts from, path or address; repeat for more. From scratch is always there."
+        " KEY=FILE:prefix=teacher.backbone and KEY=FILE:entry=state_dict_ema say which of several in the file. A"
         " checkpoint of a whole SNIPER detector also gives the rows of Table 7",
     )
     study.add_argument(

@@ -20,9 +20,10 @@ from mmdetpre.study.own_data.configs import classification_config, detection_con
 from mmdetpre.study.own_data.models import MODELS
 from mmdetpre.study.own_data.recipe import detection_recipe
 from mmdetpre.study.own_data.split import same_files, split_images_by_class
-from mmdetpre.study.own_data.starts import read_own_starts
+from mmdetpre.study.own_data.starts import read_own_starts, split_source
 from mmdetpre.study.own_data.study_yaml import study_settings, study_text
 from mmdetpre.study.own_data.summary import describe_boxes, describe_classes, describe_starts
+from mmdetpre.transfer.backbone_file import export_backbone
 
 _CONFIG = os.path.join("configs", "own_det.py")
 _GENERAL = re.compile(
@@ -136,6 +137,10 @@ def init_study(settings: Settings) -> str:
                 file.write(study / name)
             else:
                 (study / name).write_text(file, encoding="utf-8")
+        for start in starts:
+            if start.part is not None:
+                prefix, entry = start.part
+                export_backbone(start.checkpoint, study / start.weights, prefix=prefix, entry=entry)
         os.rename(study, out)
     found.append(describe_starts(starts))
     return "\n\n".join([*found, _next_steps(settings, files)])
@@ -147,7 +152,12 @@ def _lines(names: Iterable[str]) -> str:
 
 def _check(settings: Settings) -> None:
     paths = [settings.out.absolute(), settings.det, settings.det_images, settings.det_test, settings.det_test_images]
-    for path in [*paths, settings.cls, CONFIG_ROOT.resolve(), *(start.partition("=")[2] for start in settings.starts)]:
+    for path in [
+        *paths,
+        settings.cls,
+        CONFIG_ROOT.resolve(),
+        *(split_source(start.partition("=")[2])[0] for start in settings.starts),
+    ]:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if settings.det is None and settings.cls is None:

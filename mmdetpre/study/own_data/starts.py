@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class OwnStart:
         checkpoint: Absolute path, or address.
         found: What the check of the file said, one line.
         detector: Config of the whole detector in the file, whose layers can be probed; None if it holds none.
+        part: Prefix and entry of the backbone in the file, where they were given: `init` then takes it out of the file.
     """
 
     key: str
@@ -45,6 +47,12 @@ class OwnStart:
     checkpoint: str
     found: str
     detector: ConfigFile | None = None
+    part: tuple[str | None, str | None] | None = None
+
+    @property
+    def weights(self) -> str:
+        """What the study starts from: the file or address, or in the study's folder what is taken out of the file."""
+        return f"weights/start_{self.key}.pth" if self.part else self.checkpoint
 
 
 def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool = True) -> list[OwnStart]:
@@ -66,7 +74,8 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
     """
     starts: list[OwnStart] = []
     for argument in arguments:
-        key, _, source = argument.partition("=")
+        key, _, rest = argument.partition("=")
+        source, prefix, entry = split_source(rest)
         if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or not source:
             raise ValueError(
                 f"--start {argument} has another form than KEY=FILE, such as coco=backbone.pth; a key is of small"
@@ -82,6 +91,11 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
             raise ValueError(
                 f"--start {argument}: a comma in a path makes a list of it on mim's command line; rename it."
             )
+        if "://" in source and (prefix is not None or entry is not None):
+            raise ValueError(
+                f"--start {argument}: an address takes no prefix and no entry. Take the backbone out of it first:\n"
+                f"  {_export(source, prefix, entry)}\n  and give --start {key}=backbone.pth"
+            )
         if "://" in source:
             if not published and _PUBLISHED.match(source):
                 raise ValueError(
@@ -90,28 +104,65 @@ def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool =
                 )
             starts.append(OwnStart(key, TITLES.get(key, key), source, "an address; fetched and checked by the study"))
         else:
-            starts.append(_from_file(argument, key, source, config))
+            starts.append(_from_file(argument, key, source, config, prefix, entry))
     return starts
 
 
-def _from_file(argument: str, key: str, source: str, config: Path) -> OwnStart:
+def split_source(text: str) -> tuple[str, str | None, str | None]:
+    """File, prefix and entry of ``FILE``, ``FILE:prefix=P``, ``FILE:entry=E`` or ``FILE:prefix=P:entry=E``.
+
+    A name may hold colons and equals signs, and one of a file that is there is never taken apart.
+
+    Example:
+        >>> split_source("runs/lr=0.1:a/last.pth:prefix=teacher.backbone:entry=state_dict")
+        ('runs/lr=0.1:a/last.pth', 'teacher.backbone', 'state_dict')
+    """
+    found = re.fullmatch(r"(.+?)((?:[:,](?:prefix|entry)=[^:,=]*)+)", text)
+    if found is None or Path(text).is_file():
+        return text, None, None
+    given = dict(part.split("=") for part in re.split("[:,]", found[2])[1:])
+    return found[1], given.get("prefix"), given.get("entry")
+
+
+def _export(source: str, prefix: str | None, entry: str | None) -> str:
+    words = ["python", "tools/model_converters/export_backbone.py", source, "backbone.pth"]
+    words += [] if prefix is None else ["--prefix", prefix]
+    words += [] if entry is None else ["--entry", entry]
+    return shlex.join(words)
+
+
+def _advice(key: str, source: str, entry: str | None, reasons: str) -> str:
+    """How the argument says the prefix or entry that a message asks for."""
+    found = re.search(r"(prefix|entry)='([^']+)'", reasons)
+    if found is None:
+        return ""
+    kept = f":entry={entry}" if entry and found[1] == "prefix" else ""
+    return f"\n  Here that is, for example: --start {shlex.quote(f'{key}={source}{kept}:{found[1]}={found[2]}')}"
+
+
+def _from_file(
+    argument: str, key: str, source: str, config: Path, prefix: str | None = None, entry: str | None = None
+) -> OwnStart:
     if not Path(source).is_file():
         raise FileNotFoundError(f"--start {argument}: there is no file {source}.")
     try:
-        checkpoint = read_checkpoint(source)
-        report, _ = inspect_into(checkpoint, config)
+        checkpoint = read_checkpoint(source, entry)
+        report, _ = inspect_into(checkpoint, config, prefix)
     except (CheckpointError, KeyMapError, OSError) as error:
-        raise ValueError(f"--start {argument} does not fit: {error}") from error
+        advice = _advice(key, source, entry, str(error))
+        raise ValueError(f"--start {argument} does not fit: {error}{advice}") from error
     if not report.good:
         reasons = "\n".join(f"    {reason}" for reason in report.reasons)
         raise ValueError(
             f"--start {argument} does not fit the backbone of this --model, {report.target}"
             f"{f'; the file holds {report.source_description}' if report.source_description else ''}:\n{reasons}\n"
             "  Full report: python tools/model_converters/inspect_backbone.py FILE --into CONFIG"
+            f"{_advice(key, source, entry, reasons)}"
         )
-    detector, said = _detector(checkpoint, Path(source))
+    part = None if prefix is None and entry is None else (prefix, entry)
+    detector, said = (None, "") if part else _detector(checkpoint, Path(source))
     found = f"{report.verdict}, {len(report.matched)} tensors{said}"
-    return OwnStart(key, TITLES.get(key, key), os.path.abspath(source), found, detector)
+    return OwnStart(key, TITLES.get(key, key), os.path.abspath(source), found, detector, part)
 
 
 def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, str]:

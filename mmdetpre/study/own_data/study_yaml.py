@@ -83,7 +83,7 @@ def study_settings(
 
 
 def _start(start: OwnStart) -> dict[str, str]:
-    found = {"title": start.title, "checkpoint": start.checkpoint}
+    found = {"title": start.title, "checkpoint": start.weights}
     return found | ({"config": f"configs/start_{start.key}.py"} if start.detector else {})
 
 

@@ -137,3 +137,45 @@ def test_addresses_are_left_to_the_study(pets: Path, tmp_path: Path) -> None:
     content = yaml.safe_load((out / "study.yaml").read_text())
     assert content["starts"]["imagenet_cls"] == {"title": "ImageNet-CLS", "checkpoint": "torchvision://resnet101"}
     assert content["reference"] == "scratch"
+
+
+def test_prefix_and_entry_choose_among_several_backbones(detector: ConfigModel, pets: Path, tmp_path: Path) -> None:
+    state = detector.model.backbone.state_dict()
+    teacher = {name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    both = {f"student.backbone.{k}": v for k, v in state.items()}
+    both |= {f"teacher.backbone.{k}": v for k, v in teacher.items()}
+    odd = tmp_path / "lr=0.1:a" / "last:prefix.pth"
+    odd.parent.mkdir()
+    torch.save({"raw": both, "averaged": both}, odd)
+
+    advised = refused(f"coco={odd}")
+    assert (
+        "entry='raw', of raw, averaged" in advised
+        and advised.endswith(f"--start '{f'coco={odd}:entry=raw'}'")
+        or (f"coco={odd}:entry=raw" in advised)
+    )
+    assert f"coco={odd}:entry=raw:prefix=student.backbone." in refused(f"coco={odd}:entry=raw")
+    out = tmp_path / "study"
+    text = init_study(Settings(out, cls=pets, starts=[f"coco={odd}:prefix=teacher.backbone:entry=raw"], model="sample"))
+    assert "120 tensors" in text
+    content = yaml.safe_load((out / "study.yaml").read_text())
+    assert content["starts"]["coco"] == {"title": "COCO", "checkpoint": "weights/start_coco.pth"}
+    written = torch.load(out / "weights" / "start_coco.pth", weights_only=True)["state_dict"]
+    assert all(torch.equal(written[name], tensor) for name, tensor in teacher.items())
+    settings = make_plan(read_study(out / "study.yaml"))["own_cls_linear/coco"].settings
+    assert settings["backbone"] == str(out / "weights" / "start_coco.pth")
+
+
+def test_a_file_of_such_a_name_is_never_taken_apart(backbone: Path) -> None:
+    odd = backbone.parent / "a.pth:prefix=x"
+    backbone.rename(odd)
+    found = start(f"coco={odd}")
+    assert found.checkpoint == str(odd) and found.part is None
+
+
+def test_an_address_with_a_prefix_advises_the_export(tmp_path: Path) -> None:
+    said = refused("a=https://example.org/a.pth:prefix=teacher.backbone")
+    assert (
+        "export_backbone.py https://example.org/a.pth backbone.pth --prefix teacher.backbone" in said
+        and "--start a=backbone.pth" in said
+    )
