@@ -313,7 +313,8 @@ def test_channel_order_of_a_config_before_version_3(save: Callable, resnet: Call
 
 def test_a_config_in_a_checkpoint_is_read_and_never_run(save: Callable, resnet: Callable, tmp_path: Path) -> None:
     trap = tmp_path / "trap"
-    text = f"import os\nimg_norm_cfg = dict(mean=[1, 2, 3], std=[os.mkdir({str(trap)!r}), 1, 1])\nos.mkdir({str(trap)!r})\n"
+    call = f"os.mkdir({str(trap)!r})"
+    text = f"import os\nimg_norm_cfg = dict(mean=[1, 2, 3], std=[{call}, 1, 1])\n{call}\n"
     with pytest.raises(BackboneNotLoaded, match="preprocessing in a way that cannot be read"):
         load_backbone(resnet(), save(resnet().state_dict(), meta={"config": text}))
     assert not trap.exists()

@@ -152,12 +152,8 @@ def _lines(names: Iterable[str]) -> str:
 
 def _check(settings: Settings) -> None:
     paths = [settings.out.absolute(), settings.det, settings.det_images, settings.det_test, settings.det_test_images]
-    for path in [
-        *paths,
-        settings.cls,
-        CONFIG_ROOT.resolve(),
-        *(split_source(start.partition("=")[2])[0] for start in settings.starts),
-    ]:
+    starts = [split_source(start.partition("=")[2])[0] for start in settings.starts]
+    for path in [*paths, settings.cls, CONFIG_ROOT.resolve(), *starts]:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if settings.det is None and settings.cls is None:
