@@ -2,7 +2,8 @@
 #   mim train mmdet configs/det/rpn_coco.py --gpus 8 --launcher pytorch
 #   mim test mmdet configs/det/rpn_coco.py --checkpoint work_dirs/rpn_coco/epoch_4.pth --tta --gpus 8 --launcher pytorch
 #   mim train mmdet configs/det/sniper_coco.py --gpus 8 --launcher pytorch --cfg-options \
-#       train_dataloader.dataset.proposals=work_dirs/proposals/coco train_dataloader.dataset.negatives.max_per_image=2
+#       train_dataloader.dataset.proposals=work_dirs/proposals/coco
+# It starts as the detector does: for another start give it the same backbone_start.checkpoint.
 # Two of the original's epochs (plain and flipped images) are four here, with random flips.
 # Hardware of the paper: 8 GPUs x 16 chips. Time, memory and result: not run here (no full data set).
 # Paper: the negative chips of COCO's 46.1 AP.

@@ -3,8 +3,7 @@
 #   mim train mmdet configs/det/rpn_coco_sample.py
 #   mim test mmdet configs/det/rpn_coco_sample.py --checkpoint work_dirs/rpn_coco_sample/epoch_2.pth --tta
 #   mim train mmdet configs/det/sniper_coco_sample.py --cfg-options \
-#       train_dataloader.dataset.proposals=work_dirs/proposals/coco_sample \
-#       train_dataloader.dataset.negatives.max_per_image=2
+#       train_dataloader.dataset.proposals=work_dirs/proposals/coco_sample
 _base_ = [
     "../_base_/models/sniper_r18_sample.py",
     "../_base_/datasets/coco_chips_sample.py",

@@ -4,8 +4,7 @@
 #   mim train mmdet configs/det/rpn_voc_sample.py
 #   mim test mmdet configs/det/rpn_voc_sample.py --checkpoint work_dirs/rpn_voc_sample/epoch_2.pth --tta
 #   mim train mmdet configs/det/sniper_voc_sample.py --cfg-options \
-#       train_dataloader.dataset.proposals=work_dirs/proposals/voc_sample \
-#       train_dataloader.dataset.negatives.max_per_image=2
+#       train_dataloader.dataset.proposals=work_dirs/proposals/voc_sample
 _base_ = [
     "../_base_/models/sniper_r18_sample.py",
     "../_base_/datasets/voc_chips_sample.py",

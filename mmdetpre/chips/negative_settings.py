@@ -49,7 +49,7 @@ class NegativeSettings:
         if not isinstance(self.max_per_image, int) or self.max_per_image < 1:
             raise ValueError(
                 f"max_per_image of the negative chips is {self.max_per_image!r}: it must be 1 or more. To train without"
-                " negative chips set proposals=None and negatives=None of the ChipDataset."
+                " negative chips set proposals=None of the ChipDataset."
             )
 
     def thresholds(self, scales: int) -> np.ndarray:

@@ -51,12 +51,11 @@ class ChipDataset(Dataset):
         lazy_init: Do not read the annotations yet; the runner calls ``full_init``.
         proposals: Folder written by ``mmdetpre.DumpProposals`` for the images of ``dataset``: the sampler then mines
             negative chips as well.
-        negatives: Arguments of :class:`mmdetpre.chips.negative_settings.NegativeSettings`, with ``proposals`` only;
-            ``dict()`` for the defaults.
+        negatives: Arguments of :class:`mmdetpre.chips.negative_settings.NegativeSettings`, with ``proposals`` only.
 
     Raises:
-        ValueError: If ``chips`` or ``negatives`` contradict themselves, ``negatives`` is given without ``proposals`` or
-            the other way round, or the proposals were made on another data set.
+        ValueError: If ``chips`` or ``negatives`` contradict themselves, ``negatives`` is given without ``proposals``,
+            or the proposals were made on another data set.
 
     Example:
         >>> ChipDataset(
@@ -76,22 +75,20 @@ class ChipDataset(Dataset):
         proposals: str | Path | None = None,
         negatives: Mapping | NegativeSettings | None = None,
     ) -> None:
-        if (proposals is None) != (negatives is None):
+        if proposals is None and negatives is not None:
             raise ValueError(
                 "ChipDataset was given negatives without proposals: set proposals='work_dirs/proposals/NAME', a folder"
                 f" made with: {COMMAND}"
-                if proposals is None
-                else f"ChipDataset was given proposals={str(proposals)!r} without negatives: set negatives=dict() to"
-                " mine negative chips with them, or proposals=None to train without."
             )
         self._inner: Any = dataset if isinstance(dataset, Dataset) else DATASETS.build(dict(dataset))
         self.chip_settings = chips if isinstance(chips, ChipSettings) else _settings("chips", ChipSettings, chips)
         self.negative_settings = (
             negatives
-            if negatives is None or isinstance(negatives, NegativeSettings)
-            else _settings("negatives", NegativeSettings, negatives)
+            if isinstance(negatives, NegativeSettings)
+            else _settings("negatives", NegativeSettings, {} if negatives is None else negatives)
         )
         self.proposals_dir = proposals
+        self.paper_has_negatives = False
         self._proposals: Proposals | None = None
         self._proposal_rows: np.ndarray
         self.pipeline = Compose(list(pipeline))
@@ -106,6 +103,7 @@ class ChipDataset(Dataset):
             return
         self._inner.full_init()
         self._metainfo = self._inner.metainfo
+        self.paper_has_negatives = getattr(self._inner, "NEGATIVE_CHIPS", False)
         packed = getattr(self._inner, "packed", None)
         packed = pack_dataset(self._inner) if packed is None else packed
         if self.proposals_dir is not None:
@@ -121,6 +119,12 @@ class ChipDataset(Dataset):
         self.full_init()
         assert self._packed is not None
         return self._packed
+
+    @property
+    def proposals(self) -> Proposals | None:
+        """What negative chips are mined with, or ``None``."""
+        self.full_init()
+        return self._proposals
 
     @property
     def metainfo(self) -> dict:

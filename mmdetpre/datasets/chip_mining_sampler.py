@@ -57,6 +57,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         self.shuffle = shuffle
         self.epoch = 0
         self._mined: tuple[int, int] | None = None
+        self._told = False
         self._table: ChipTable
         self._order: np.ndarray
         self._seeds: np.ndarray
@@ -107,6 +108,23 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         self._mine()
         return len(self._positions()) // self.world_size
 
+    def _tell_negatives(self) -> None:
+        """Once a run: which negative chips it has, or that the paper has some where this run has none."""
+        if self._told:
+            return
+        self._told = True
+        if (proposals := self.dataset.proposals) is not None:
+            made = ", ".join(f"{key} {str(value)[:40]}" for key, value in proposals.origin.items())
+            text = f"Negative chips are mined with the {len(proposals.boxes)} proposals in {proposals.directory}"
+            print_log(f"{text} ({made})." if made else f"{text}.", logger="current")
+        elif self.dataset.paper_has_negatives:
+            print_log(
+                "Training without negative chips. The paper's detectors on COCO and VOC are trained with them: make"
+                " proposals of these images (configs/det/rpn_voc.py and rpn_coco.py say how), then set"
+                " train_dataloader.dataset.proposals=FOLDER.",
+                logger="current",
+            )
+
     def _describe(self, added: NegativeChips) -> str:
         per_scale = np.bincount(added.chips.scale, minlength=len(self.dataset.chip_settings.scales)).tolist()
         images = len(np.unique(added.chips.image))
@@ -120,6 +138,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
     def _mine(self) -> None:
         if self._mined == (self.seed, self.epoch):
             return
+        self._tell_negatives()
         began = time.perf_counter()
         packed, settings = self.dataset.packed, self.dataset.chip_settings
         threads = max(1, available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
@@ -156,7 +175,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
         if added is not None and not len(added.chips):
             print_log(
                 f"No negative chip was found: none takes more boxes than {self.dataset.negative_settings} asks for."
-                " Lower the thresholds in negatives=dict(...), or set proposals=None and negatives=None.",
+                " Lower the thresholds in negatives=dict(...), or set proposals=None.",
                 logger="current",
                 level=logging.WARNING,
             )

@@ -60,6 +60,8 @@ class PackedDataset(BaseDetDataset):
     """What the boxes with the flag ``IGNORE`` are called."""
     FLAGS: ClassVar[Mapping[str, int]] = {}
     """Key of an instance -> bit of the table's flags."""
+    NEGATIVE_CHIPS: ClassVar[bool] = False
+    """Whether the paper trains on these data with negative chips."""
 
     _fully_initialized: bool
 

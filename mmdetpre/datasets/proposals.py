@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Proposals:
         sizes: (N, 2) int32 widths and heights of the images.
         paths: N paths of the images when the proposals were made.
         digest: Fingerprint of the data set they were made on, see :func:`images_digest`.
+        origin: What made them, as far as :func:`mmdetpre.datasets.proposals_writer.write_origin` was told.
 
     Example:
         >>> proposals = Proposals.open("work_dirs/proposals/voc")  # doctest: +SKIP
@@ -44,6 +46,7 @@ class Proposals:
     sizes: np.ndarray
     paths: NameColumn
     digest: str
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, directory: str | Path) -> Proposals:
@@ -63,13 +66,14 @@ class Proposals:
                 raise ValueError(f"its meta.json says {found}, expected {(FORMAT, FORMAT_VERSION)}")
             # plain views: slicing np.memmap objects is ten times slower, the memory stays mapped
             columns = {n: np.load(directory / f"{n}.npy", mmap_mode="r").view(np.ndarray) for n in COLUMNS}
+            origin = dict(meta.get("origin") or {})
             counts = (len(columns["offsets"]) - 1, len(columns["boxes"]))
             if counts != (meta["images"], meta["proposals"]) or columns["offsets"][-1] != counts[1]:
                 raise ValueError(f"{counts} images and proposals, expected {meta['images'], meta['proposals']}")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{directory} holds no complete proposals ({error}). Remove it. {advice}") from error
         paths = NameColumn(columns.pop("path_bytes"), columns.pop("path_offsets"))
-        return cls(directory, paths=paths, digest=meta["digest"], **columns)
+        return cls(directory, paths=paths, digest=meta["digest"], origin=origin, **columns)
 
     def __len__(self) -> int:
         """Number of images."""

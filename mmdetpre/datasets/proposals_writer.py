@@ -6,15 +6,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
 from mmdetpre.datasets.packed_annotations import NameColumn
 from mmdetpre.datasets.proposals import COLUMNS, FORMAT, FORMAT_VERSION, Proposals, images_digest
+from mmdetpre.whole_file import write_json
 
 _OWN_FILES = {"meta.json", *(f"{name}.npy" for name in COLUMNS)}
 
@@ -159,6 +160,21 @@ def finish_proposals(
     whole.rename(out_dir)
     shutil.rmtree(part)
     return Proposals.open(out_dir)
+
+
+def write_origin(directory: str | Path, origin: Mapping[str, Any]) -> None:
+    """Note in a folder of proposals what made them; :class:`Proposals` gives it back.
+
+    Args:
+        directory: The folder.
+        origin: Names and values, as JSON can hold them: a run, its weights.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    file = Path(directory) / "meta.json"
+    meta = json.loads(file.read_text()) | {"origin": dict(origin)}
+    write_json(file, meta)
 
 
 def _shard(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -81,6 +81,7 @@ class PackedVOCDataset(PackedDataset):
     SOURCE = "VOC"
     LAYOUT = _LAYOUT
     IGNORED = "difficult"
+    NEGATIVE_CHIPS = True
     FLAGS: ClassVar = {"is_difficult": DIFFICULT, "is_occluded": OCCLUDED, "is_truncated": TRUNCATED}
     METAINFO: dict = VOCDataset.METAINFO | {"plus_one": False}
 

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
+from mmdetpre.chips.negative_settings import NegativeSettings
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler, chip_mining_sampler
-from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals
+from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
+from mmdetpre.registry import DATASETS
 from mmdetpre.visualization.chip_views import chip_views
 
 NEGATIVES = dict(finest_threshold=8, other_threshold=4)
@@ -64,6 +67,43 @@ def test_negative_chips_join_the_positive_ones(config, proposals, monkeypatch):
     np.testing.assert_array_equal(table.origin[: len(plain)], plain.origin)
     assert np.bincount(table.image[table.negative]).max() <= 2
     assert any(f"and {negative} negative ones from" in text for text in texts)
+
+
+def test_one_key_gives_the_papers_thresholds(config, proposals):
+    given, default = build(config, proposals=proposals, negatives=dict()), build(config, proposals=proposals)
+    assert given.negative_settings == default.negative_settings == NegativeSettings(25, 10, 2)
+
+
+@pytest.mark.parametrize("layout", ["coco", "voc"])
+def test_a_run_without_proposals_says_so_once(repository, layout, tiny_coco, tiny_voc, tmp_path, monkeypatch):
+    texts = []
+    monkeypatch.setattr(chip_mining_sampler, "print_log", lambda text, **_: texts.append(text))
+    init_default_scope("mmdet")
+    cfg = Config.fromfile(repository / "configs" / "det" / f"sniper_{layout}_sample.py")
+    root = {"coco": tiny_coco, "voc": tiny_voc / "VOCdevkit"}[layout]
+    cfg.train_dataloader.dataset.dataset.data_root = f"{root}/"
+    key = "train_dataloader.dataset.proposals"
+    sampler = ChipMiningSampler(DATASETS.build(cfg.train_dataloader.dataset), seed=0)
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        assert not sampler.table.negative.any()
+    (said,) = [text for text in texts if "egative" in text]
+    assert said.startswith("Training without negative chips. The paper's detectors") and f"{key}=FOLDER" in said
+
+    texts.clear()
+    write_proposals(tmp_path / "proposals", sampler.dataset.packed, per_image=200)
+    write_origin(tmp_path / "proposals", {"run": "proposals/voc/coco"})
+    cfg.merge_from_dict({key: str(tmp_path / "proposals")})  # one key, as --cfg-options sets it
+    sampler = ChipMiningSampler(DATASETS.build(cfg.train_dataloader.dataset), seed=0)
+    assert sampler.table.negative.any()
+    assert texts[0].startswith("Negative chips are mined with the ") and "(run proposals/voc/coco)" in texts[0]
+
+
+def test_data_that_the_paper_trains_without_negative_chips_are_silent(config, monkeypatch):
+    texts = []
+    monkeypatch.setattr(chip_mining_sampler, "print_log", lambda text, **_: texts.append(text))
+    assert len(ChipMiningSampler(build(config), seed=0).table)
+    assert not any("egative" in text for text in texts)
 
 
 def test_epochs_follow_from_seed_and_epoch_also_when_resumed(config, proposals):
@@ -137,8 +177,7 @@ def test_the_views_of_an_image_show_its_negative_chips(config, proposals):
     "options, message",
     [
         (dict(negatives=dict()), "negatives without proposals.*mim test mmdet"),
-        (dict(proposals="work_dirs/p"), "proposals='work_dirs/p' without negatives"),
-        (dict(proposals="work_dirs/none", negatives=dict()), "no folder of proposals at work_dirs/none"),
+        (dict(proposals="work_dirs/none"), "no folder of proposals at work_dirs/none"),
         (dict(proposals="p", negatives="{}"), "negatives is '{}', expected a dict.*negatives.max_per_image="),
         (dict(proposals="p", negatives=dict(threshold=3)), "negatives has no setting threshold: choose from finest_"),
         (dict(proposals="p", negatives=dict(other_threshold=-3)), "other_threshold of the negative chips is -3"),

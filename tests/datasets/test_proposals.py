@@ -7,7 +7,7 @@ import pytest
 
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
 from mmdetpre.datasets.proposals import Proposals, images_digest
-from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals
+from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 
 PATHS = ["data/VOC2007/1.jpg", "data/VOC2007/2.jpg", "data/VOC2012/1.jpg", "data/VOC2012/5.jpg"]
 SIZES = [(100, 80), (64, 64), (50, 40), (30, 90)]
@@ -161,3 +161,17 @@ def test_incomplete_folders_are_named(tmp_path, damage):
     with pytest.raises(ValueError, match="holds no complete proposals"):
         Proposals.open(out)
     shutil.rmtree(out)
+
+
+def test_the_origin_is_kept_and_changes_nothing_else(tmp_path):
+    out = tmp_path / "proposals"
+    write(out)
+    assert Proposals.open(out).origin == {}
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    write_origin(out, {"run": "a", "seed": 0})
+    write_origin(out, {"run": "b", "seed": None})
+    proposals = Proposals.open(out)
+    assert proposals.origin == {"run": "b", "seed": None} == pickle.loads(pickle.dumps(proposals)).origin
+    assert {file.name for file in out.iterdir() if before.get(file.name) != file.read_bytes()} == {"meta.json"}
+    write(out, overwrite=True)  # a folder with an origin is still one of proposals
+    assert Proposals.open(out).origin == {}

@@ -19,8 +19,8 @@ test_pipeline = [
     dict(type="LoadAnnotations", with_bbox=True),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
 ]
-# Negative chips, as in the paper: train and test rpn_voc.py as its header says, then train with --cfg-options
-# train_dataloader.dataset.proposals=work_dirs/proposals/voc train_dataloader.dataset.negatives.max_per_image=2
+# Negative chips, as in the paper: train and test rpn_voc.py as its header says, then train with
+# --cfg-options train_dataloader.dataset.proposals=work_dirs/proposals/voc
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
