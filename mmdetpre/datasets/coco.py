@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os.path as osp
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import CocoDataset
 
-from mmdetpre.datasets.coco_json import OBJECT_FLAGS, read_coco_json
+from mmdetpre.datasets.coco_json import OBJECT_FLAGS, CocoBoxes, read_coco_json
+from mmdetpre.datasets.coco_union import join_coco_boxes
 from mmdetpre.datasets.image_size import settle_sizes
 from mmdetpre.datasets.packed_annotations import PackedAnnotations
 from mmdetpre.datasets.packed_dataset import PackedDataset
@@ -34,6 +36,8 @@ class PackedCocoDataset(PackedDataset):
     Args:
         ann_file: The JSON.
         data_prefix: ``img``: folder of the images.
+        further: More files, whose images follow, as (ann_file, folder of the images) below ``data_root``: COCO's
+            trainval is ``[("annotations/instances_val2017.json", "val2017/")]`` behind train2017.
         classes: Names of categories in the order of the file; ``None``: the 80 of COCO. Other categories are left out.
         **kwargs: See :class:`PackedDataset` and ``mmdet.BaseDetDataset``.
 
@@ -49,16 +53,33 @@ class PackedCocoDataset(PackedDataset):
     SOURCE = "COCO"
     LAYOUT = _LAYOUT
     IGNORED = "crowds"
+    NEGATIVE_CHIPS = True
     METAINFO: dict = CocoDataset.METAINFO
 
-    def __init__(self, *args: Any, classes: Sequence[str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        classes: Sequence[str] | None = None,
+        further: Sequence[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.further = [tuple(pair) for pair in further]
+        self._first = (kwargs.get("data_prefix") or {}).get("img", "")
         super().__init__(*args, classes=classes, **kwargs)
 
     def _files(self) -> dict[str, str]:
-        return {"ann_file": self.ann_file}
+        files = {f"further, {pair[0]}": self._below(pair[0]) for pair in self.further}
+        return {"ann_file": self.ann_file, **files}
 
     def _folders(self) -> dict[str, str]:
-        return {"folder of the images, data_prefix['img']": self._images}
+        folders = {f"further, {pair[1]}": self._below(pair[1]) for pair in self.further}
+        return {"folder of the images, data_prefix['img']": self._images, **folders}
+
+    def _below(self, path: str) -> str:
+        return osp.join(self.data_root or "", path)
+
+    def _label(self) -> str:
+        return " and ".join([super()._label(), *(osp.basename(pair[0]) for pair in self.further)])
 
     @property
     def _images(self) -> str:
@@ -66,17 +87,34 @@ class PackedCocoDataset(PackedDataset):
 
     def _open(self) -> PackedAnnotations:
         classes = self._settle_classes()
+        if self.further:
+            files = list(self._files().values())
+            return self._cached(
+                Path(self.ann_file).stem,
+                {"classes": classes, "first": self._first, "further": self.further},
+                files,
+                self.data_root,
+                lambda: self._table_of(self._read_all(files, classes), self.data_root),
+                list(self._folders().values()),
+            )
         return self._cached(
             Path(self.ann_file).stem,
             {"classes": classes},
             [self.ann_file],
             self._images,
-            lambda: self._build(classes),
+            lambda: self._table_of(read_coco_json(self.ann_file, classes, self.max_images), self._images),
         )
 
-    def _build(self, classes: list[str]) -> PackedAnnotations:
-        found = read_coco_json(self.ann_file, classes, self.max_images)
-        paths = [str(Path(self._images, f"{name}{self.img_suffix}")) for name in found.files]
+    def _read_all(self, files: Sequence[str], classes: list[str]) -> CocoBoxes:
+        parts: list[CocoBoxes] = []
+        for file in files:
+            left = None if self.max_images is None else self.max_images - sum(len(part.files) for part in parts)
+            parts.append(read_coco_json(file, classes, left))
+        return join_coco_boxes(parts, [self._first, *(pair[1] for pair in self.further)], files)
+
+    def _table_of(self, found: CocoBoxes, images: str) -> PackedAnnotations:
+        classes = list(self._metainfo["classes"])
+        paths = [str(Path(images, f"{name}{self.img_suffix}")) for name in found.files]
         return PackedAnnotations.from_boxes(
             names=found.files,
             sizes=settle_sizes(paths, found.sizes, self.backend_args),

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,24 +23,41 @@ BACKENDS = ("pycocotools", "hotcoco")
 class CocoMetric(MMDetCocoMetric):
     """``mmdet.CocoMetric`` that can leave the matching to hotcoco, which is much faster and gives the same numbers.
 
+    It measures nothing on a file without boxes, such as that of COCO's test-dev, and says so before the test;
+    ``format_only=True`` with ``outfile_prefix`` writes ``<prefix>.bbox.json`` for the server instead.
+
     hotcoco (Rust, MIT licence) is optional. Its precisions, recalls and scores equal those of pycocotools in every bit,
     crowds and equal scores included; the tests compare them.
 
     Args:
         others: See ``mmdet.CocoMetric``.
         backend: "pycocotools", or "hotcoco" for the metrics "bbox" and "proposal".
+        overwrite: Replace ``<outfile_prefix>.bbox.json``.
 
     Raises:
+        FileExistsError: If that file is there and is not to be replaced; before anything is tested.
         ImportError: For "hotcoco" where it is not installed; before anything is tested.
-        ValueError: For another name, and for metrics or ``use_mp_eval`` that do not go with hotcoco.
+        ValueError: If ``ann_file`` has no boxes and ``format_only`` is not set; for another name, and for metrics or
+            ``use_mp_eval`` that do not go with hotcoco.
 
     Example:
         >>> CocoMetric(metric="bbox", proposal_nums=(1, 10, 100)).backend
         'pycocotools'
     """
 
-    def __init__(self, *args: Any, backend: str = "pycocotools", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, backend: str = "pycocotools", overwrite: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.format_only and self._coco_api is not None and not self._coco_api.dataset.get("annotations"):
+            raise ValueError(
+                "The ann_file of CocoMetric has no boxes, so there is nothing to measure: it is that of a test set"
+                " whose boxes are secret. To write the detections set format_only=True and outfile_prefix=FILE, and"
+                " require_boxes=False of the data set (configs/det/sniper_coco_test_dev.py)."
+            )
+        if self.outfile_prefix and not overwrite and (written := Path(f"{self.outfile_prefix}.bbox.json")).exists():
+            raise FileExistsError(
+                f"{written} is there already and is left as it is: give another test_evaluator.outfile_prefix, or"
+                " replace it with test_evaluator.overwrite=True."
+            )
         if backend not in BACKENDS:
             raise ValueError(f"backend is {backend!r}: choose one of {', '.join(BACKENDS)}.")
         if backend == "hotcoco":

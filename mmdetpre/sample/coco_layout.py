@@ -24,6 +24,8 @@ _CATEGORY_STEP = 3  # category ids have gaps, as COCO's 80 of 90 have
 class CocoLayout(LayoutWriter):
     """Writes ``annotations/instances_{train,val}2017.json``, ``train2017/`` and ``val2017/`` under a root.
 
+    ``annotations/image_info_test-dev2017.json`` names the images of ``val2017`` without their boxes.
+
     A group of objects is one annotation with ``iscrowd`` 1 and a run-length encoded mask; every other object has
     polygons around its visible parts. Category ids are not contiguous, as in COCO.
 
@@ -66,8 +68,12 @@ class CocoLayout(LayoutWriter):
                 "annotations": self._annotations[split],
                 "categories": categories,
             }
-            path = self.root / "annotations" / f"instances_{folder}.json"
-            path.write_text(json.dumps(content, separators=(",", ":")) + "\n")
+            self._write(f"instances_{folder}.json", content)
+        del content["annotations"]
+        self._write("image_info_test-dev2017.json", content)
+
+    def _write(self, name: str, content: dict) -> None:
+        (self.root / "annotations" / name).write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
     def _annotation(self, instance: Instance, drawn: Rendering, image: int, number: int) -> dict:
         x1, y1, x2, y2 = instance.box

@@ -172,6 +172,32 @@ def test_a_test_set_with_secret_boxes(tmp_path, helpers):
     assert [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))] == [7, 9]
 
 
+def test_a_union_of_files_is_one_data_set(shared_data, tmp_path):
+    """COCO's trainval: all images of both files, with their own folders, ids and boxes; the cache is another one."""
+    root = shared_data / "coco_tiny"
+    parts = [pair(root, split, tmp_path)[1] for split in ("train", "val")]
+    further = {"further": [("annotations/instances_val2017.json", "val2017/")]}
+    config = {"type": "mmdetpre.PackedCocoDataset", "cache_dir": str(tmp_path), **options(root, "train")}
+    both = DATASETS.build(config | further)
+    assert len(both) == sum(map(len, parts)) and both.cat_ids == parts[0].cat_ids
+    apart = [part.get_data_info(k) for part in parts for k in range(len(part))]
+    for i, info in enumerate(apart):
+        assert both.get_data_info(i) == info | {"sample_idx": i}
+    few = DATASETS.build(config | further | {"max_images": len(parts[0]) + 2})
+    assert len(few) == len(parts[0]) + 2
+    again = DATASETS.build(config)
+    assert len(again) == len(parts[0])
+
+
+def test_files_that_are_no_parts_of_one_set(shared_data, tmp_path):
+    root = shared_data / "coco_tiny"
+    config = {"type": "mmdetpre.PackedCocoDataset", "cache_dir": str(tmp_path), **options(root, "train")}
+    with pytest.raises(ValueError, match="both have an image of id"):
+        DATASETS.build(config | {"further": [("annotations/instances_train2017.json", "train2017/")]})
+    with pytest.raises(FileNotFoundError, match=r"(?s)further, a\.json: .*further, b/: "):
+        DATASETS.build(config | {"further": [("a.json", "b/")]})
+
+
 def test_missing_files_are_named_at_once(tmp_path, helpers):
     config = made(tmp_path, helpers)
     with pytest.raises(FileNotFoundError) as error:

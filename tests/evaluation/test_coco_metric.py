@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,26 @@ def test_classes_that_the_annotation_file_does_not_have_are_named(coco, ann_file
     metric.process({}, detect(coco)[:2])
     with pytest.raises(ValueError, match="2 classes of the data set are not in ann_file.*'unicorn'; it has 80 classes"):
         metric.evaluate(2)
+
+
+def test_a_file_without_boxes_is_written_for_the_server(coco: COCO, tmp_path: Path) -> None:
+    """As for COCO's test-dev: nothing is measured, and nothing that was written is replaced unasked."""
+    content = {key: coco.dataset[key] for key in ("images", "categories")}
+    secret = tmp_path / "image_info_test-dev2017.json"
+    secret.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="no boxes.*format_only=True.*require_boxes=False"):
+        METRICS.build({"type": "mmdetpre.CocoMetric", "ann_file": str(secret)})
+    config = {"type": "mmdetpre.CocoMetric", "ann_file": str(secret), "format_only": True}
+    config["outfile_prefix"] = str(tmp_path / "out" / "detections")
+    metric = METRICS.build(config)
+    metric.dataset_meta = {"classes": [category["name"] for category in content["categories"]]}
+    samples = detect(coco)
+    metric.process({}, samples)
+    assert metric.evaluate(len(samples)) == {}
+    written = json.loads((tmp_path / "out" / "detections.bbox.json").read_text())
+    assert len(written) == sum(len(sample["pred_instances"]["labels"]) for sample in samples)
+    assert {one["image_id"] for one in written} == {image["id"] for image in content["images"]}
+    assert set(written[0]) == {"image_id", "category_id", "bbox", "score"}
+    with pytest.raises(FileExistsError, match="detections.bbox.json is there already.*overwrite=True"):
+        METRICS.build(config)
+    METRICS.build(config | {"overwrite": True})

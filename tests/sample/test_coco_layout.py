@@ -46,7 +46,7 @@ def test_pycocotools_reads_what_was_drawn(tiny_coco: Path, split: str, folder: s
 
 
 def test_ids_are_unique_over_both_files(tiny_coco: Path) -> None:
-    files = [json.loads(path.read_text()) for path in sorted((tiny_coco / "annotations").iterdir())]
+    files = [json.loads(path.read_text()) for path in sorted((tiny_coco / "annotations").glob("instances_*.json"))]
     for key in ("images", "annotations"):
         ids = [item["id"] for content in files for item in content[key]]
         assert len(ids) == len(set(ids)) > 0
@@ -68,3 +68,10 @@ def test_masks_of_random_pixels_survive_both_encodings() -> None:
             columns.max() + 1 - columns.min(),
             rows.max() + 1 - rows.min(),
         ]
+
+
+def test_test_dev_has_the_images_of_validation_and_no_boxes(tiny_coco: Path) -> None:
+    names = ("image_info_test-dev2017", "instances_val2017")
+    secret, known = (json.loads((tiny_coco / "annotations" / f"{name}.json").read_text()) for name in names)
+    assert "annotations" not in secret and known["annotations"]
+    assert all(secret[key] == known[key] for key in ("images", "categories"))
