@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,7 @@ class Job:
         threads: Processor threads.
         launch: Arguments of ``mim train`` and ``mim test``.
         commands: What was run.
+        made_of: What the content of its folder follows from, see :meth:`claim`.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Job:
     threads: int = 1
     launch: tuple[str, ...] = ()
     commands: list[list[str]] = field(default_factory=list)
+    made_of: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -79,6 +81,7 @@ class Job:
         Returns:
             What :meth:`note` has noted in this folder.
         """
+        self.made_of = dict(made_of)
         file = self.folder / _STATE
         state = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         if self.folder.exists() and state.get("made_of") != made_of:
@@ -168,12 +171,17 @@ def run_job(out: Path, run: str, root: Path | None = None) -> int:
 def _work(job: Job) -> dict[str, Any]:
     from mmdetpre.study.figure_job import draw_figure
     from mmdetpre.study.probe_job import probe
-    from mmdetpre.study.training_job import train_and_test
+    from mmdetpre.study.region_proposals import make_proposals
+    from mmdetpre.study.training_job import score_pretraining, train_and_test
 
-    kind = job.run["kind"]
-    if kind == "figure":
-        return draw_figure(job)
-    return probe(job) if kind in ("linear", "layers") else train_and_test(job)
+    others: dict[str, Callable[[Job], dict[str, Any]]] = {
+        "figure": draw_figure,
+        "linear": probe,
+        "layers": probe,
+        "proposals": make_proposals,
+        "pretraining_test": score_pretraining,
+    }
+    return others.get(job.run["kind"], train_and_test)(job)
 
 
 def _made(job: Job, began: float) -> dict[str, Any]:

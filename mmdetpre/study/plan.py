@@ -19,14 +19,17 @@ from mmengine.config import Config
 
 from mmdetpre.config_writer import resolved_text, write_config
 from mmdetpre.study.outcome import PLAN_FORMAT
-from mmdetpre.study.study_file import SCRATCH, TRAINED, Start, Study, Task, of_start
+from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
+from mmdetpre.study.study_file import SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
 from mmdetpre.whole_file import write_text
 
-PRETRAINING, FIGURES = "pretraining", "figures"
+PRETRAINING, PROPOSALS, FIGURES = "pretraining", "proposals", "figures"
 TABLE_OF_KIND = {"detection": "2", "segmentation": "4", "classification": "5", "linear": "6", "layers": "7"}
 PAPER_TASKS = ("voc_detection", "voc_segmentation")
 """Keys of the tasks of Tables 2 to 4; others of these kinds get tables of their own, of the same form."""
 _ABOVE = "Written by the study: the config of its run {run}, with all bases and options resolved."
+COCO_FINETUNING = {"coco_detection": "coco_finetuning"}
+"""Key of the task, and table of the report, for COCO after OpenImages (section 4.1 of the paper)."""
 _EVALUATORS = {"detection": "mmdetpre.VOCIoUMetric", "segmentation": "mmdetpre.TrimapIoUMetric"}
 
 
@@ -36,8 +39,8 @@ class PlannedRun:
 
     Attributes:
         id: Such as ``voc_detection/coco/seed0``.
-        task: Key of the task, ``pretraining`` or ``figures``.
-        kind: Kind of the task, ``pretraining`` or ``figure``.
+        task: Key of the task, ``pretraining``, ``proposals`` or ``figures``.
+        kind: Kind of the task, ``pretraining``, ``pretraining_test``, ``proposals`` or ``figure``.
         start, seed: If it has one.
         needs: Ids of runs that come first.
         settings: What the run has to know, as JSON can hold it.
@@ -61,7 +64,7 @@ def make_plan(study: Study) -> dict[str, PlannedRun]:
         FileNotFoundError: If a config is not there.
         ValueError: If a config has not the evaluator that the tables are made from, or a task no start.
     """
-    runs = [_pretraining(study, start) for start in study.starts.values() if start.pretrained_here]
+    runs = [run for start in study.starts.values() if start.pretrained_here for run in _pretraining(study, start)]
     for task in study.tasks.values():
         of_task = _runs_of_task(study, task)
         if not of_task:
@@ -105,7 +108,10 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
                 "kind": task.kind,
                 "title": task.title,
                 "data": key,
-                "table": TABLE_OF_KIND[task.kind],
+                "table": next(
+                    (run.settings["table"] for run in plan.values() if run.task == key and "table" in run.settings),
+                    TABLE_OF_KIND[task.kind],
+                ),
                 "column": column_of(task),
             }
             | ({"occlusion": task.occlusion} if task.occlusion else {})
@@ -139,14 +145,54 @@ def column_of(task: Task) -> str:
     return task.column or task.key
 
 
-def _pretraining(study: Study, start: Start) -> PlannedRun:
+def _pretraining(study: Study, start: Start) -> list[PlannedRun]:
+    """Proposals, where negative chips are wanted, the training, and for a detector its test at all scales."""
     name = f"{PRETRAINING}/{start.key}"
     path = study.find(str(start.config))
     cfg = _load(path)
     cfg = _changed(cfg, start.options, path)
     cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=study.seeds[0])
-    settings = {"toolbox": start.toolbox, "source": str(start.config), "options": dict(start.options)}
-    return PlannedRun(name, PRETRAINING, PRETRAINING, start.key, study.seeds[0], [], settings, cfg)
+    settings: dict[str, Any] = {"toolbox": start.toolbox, "source": str(start.config), "options": dict(start.options)}
+    run = PlannedRun(name, PRETRAINING, PRETRAINING, start.key, study.seeds[0], [], settings)
+    runs = _proposals(study, start.proposals, run, cfg, f"{PROPOSALS}/{name}", study.seeds[0])
+    run.config = cfg
+    runs.append(run)
+    if start.toolbox == "mmdet" and _measures(cfg):
+        test = {"toolbox": "mmdet", "source": str(start.config), "tta": bool(cfg.get("tta_model")), "tested": name}
+        key = "pretraining_test"
+        runs.append(PlannedRun(f"{key}/{start.key}", PRETRAINING, key, start.key, study.seeds[0], [name], test))
+    return runs
+
+
+def _measures(cfg: Mapping[str, Any]) -> bool:
+    """Whether the test of a config gives numbers."""
+    if not cfg.get("test_dataloader"):
+        return False
+    return any(e.get("type") != EVALUATOR and not e.get("format_only") for e in _evaluators(cfg))
+
+
+def _proposals(
+    study: Study, network: ProposalNetwork | None, run: PlannedRun, cfg: dict[str, Any], name: str, seed: int
+) -> list[PlannedRun]:
+    """The run that makes the proposals of a detector, which is told to wait for it and to mine with them."""
+    if network is None:
+        return []
+    path = study.find(network.config)
+    trained = _changed(_load(path), network.options, path)
+    folder = str(work_dir(study.out, name) / FOLDER)
+    try:
+        trained = proposals_config(trained, cfg, folder)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot make the proposals of {run.id}: {error}.") from error
+    if cfg["train_dataloader"]["dataset"].get("proposals"):
+        raise ValueError(f"{study.path}: {run.id} has proposals from the study and from its config: leave one out.")
+    trained["randomness"] = dict(trained.get("randomness") or {}, seed=seed)
+    settings = {"toolbox": "mmdet", "source": network.config, "options": dict(network.options)}
+    made = PlannedRun(name, PROPOSALS, PROPOSALS, run.start, seed, list(run.needs), settings, trained)
+    cfg["train_dataloader"]["dataset"]["proposals"] = folder
+    run.settings["proposals"] = name
+    run.needs.append(name)
+    return [made]
 
 
 def _runs_of_task(study: Study, task: Task) -> list[PlannedRun]:
@@ -156,24 +202,26 @@ def _runs_of_task(study: Study, task: Task) -> list[PlannedRun]:
         if task.kind in TRAINED:
             source = task.scratch_config if key == SCRATCH else task.config
             if source is not None:
-                runs += [_training(study, task, start, source, seed) for seed in task.seeds or study.seeds]
+                seeds = task.seeds or study.seeds
+                runs += [run for seed in seeds for run in _training(study, task, start, source, seed, seeds[0])]
         elif key != SCRATCH and (task.kind == "linear" or start.config is not None):
             runs.append(_probe(study, task, start))
     return runs
 
 
-def _training(study: Study, task: Task, start: Start, source: str, seed: int) -> PlannedRun:
+def _training(study: Study, task: Task, start: Start, source: str, seed: int, first_seed: int) -> list[PlannedRun]:
+    """A transfer, after the proposals of its negative chips where it has some."""
     name = f"{task.key}/{start.key}/seed{seed}"
     path = study.find(of_start(source, start.key))
     cfg = _changed(_load(path), task.options, path)
     cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=seed)
     if start.key != SCRATCH:
         cfg["backbone_start"] = dict(cfg.get("backbone_start") or {}, checkpoint=backbone_of(study, start))
-    evaluator = _EVALUATORS.get(task.kind)
-    if evaluator:
+    own = _own_evaluator(cfg, task.kind, path)
+    if own is not None:
         results = str(work_dir(study.out, name) / "test" / "results")
-        _evaluator(cfg, evaluator, path).update(outfile_prefix=results, overwrite=True)
-    settings = {
+        own.update(outfile_prefix=results, overwrite=True)
+    settings: dict[str, Any] = {
         "toolbox": TRAINED[task.kind],
         "source": of_start(source, start.key),
         "options": dict(task.options),
@@ -183,7 +231,15 @@ def _training(study: Study, task: Task, start: Start, source: str, seed: int) ->
     }
     if task.occlusion:
         settings["occlusion"] = str(study.occlusion_of(task))
-    return PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings, cfg)
+    if own is None and task.kind == "detection":  # another metric: what it gives are the columns
+        table = COCO_FINETUNING.get(task.key)
+        settings |= {"table": table or TABLE_OF_KIND[task.kind], "own_table": table is None}
+    run = PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings)
+    shared = task.proposals is not None and task.proposals.per == "start"
+    made_by = f"{PROPOSALS}/{task.key}/{start.key}" if shared else f"{PROPOSALS}/{name}"
+    runs = _proposals(study, task.proposals, run, cfg, made_by, first_seed if shared else seed)
+    run.config = cfg
+    return [*runs, run]
 
 
 def _probe(study: Study, task: Task, start: Start) -> PlannedRun:
@@ -215,7 +271,7 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
     pair = list(dict.fromkeys([study.reference, study.contrast]))
     runs = []
     for number in study.figures:
-        task = _first(study, kinds.get(number, "linear"))
+        task = _first(study, kinds.get(number, "linear"), plan)
         if task is None:
             continue
         seeds = study.tasks[task].seeds or study.seeds
@@ -231,7 +287,7 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
             study.starts[str(key)].title: backbone_of(study, study.starts[str(key)]) for key in starts if key != SCRATCH
         }
         if number >= 5:  # of images whose features are stored
-            linear = _first(study, "linear")
+            linear = _first(study, "linear", plan)
             if linear is None:
                 continue
             if task != linear:
@@ -261,8 +317,10 @@ def _needs(start: Start) -> list[str]:
     return [f"{PRETRAINING}/{start.key}"] if start.pretrained_here else []
 
 
-def _first(study: Study, kind: str) -> str | None:
-    return next((key for key, task in study.tasks.items() if task.kind == kind), None)
+def _first(study: Study, kind: str, plan: Mapping[str, PlannedRun]) -> str | None:
+    """The first task of a kind, of the detectors the first whose detections are kept."""
+    without = {run.task for run in plan.values() if "table" in run.settings}
+    return next((key for key, task in study.tasks.items() if task.kind == kind and key not in without), None)
 
 
 @cache
@@ -283,13 +341,27 @@ def _changed(values: dict[str, Any], options: Mapping[str, Any], path: Path) -> 
     return dict(cfg.to_dict())
 
 
-def _evaluator(cfg: Mapping[str, Any], kind: str, path: Path) -> dict[str, Any]:
-    """The evaluator of the test that the tables are made from."""
-    given = cfg.get("test_evaluator")
-    for evaluator in given if isinstance(given, list) else [given or {}]:
-        if evaluator.get("type") == kind:
+def _evaluators(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
+    given = cfg.get("test_evaluator") or []
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _own_evaluator(cfg: Mapping[str, Any], kind: str, path: Path) -> dict[str, Any] | None:
+    """The evaluator that writes what Tables 2 to 4 and the figures are made from; a detector may have another one.
+
+    Raises:
+        ValueError: If a segmentor has none, or a detector no evaluator at all.
+    """
+    wanted = _EVALUATORS.get(kind)
+    if wanted is None:
+        return None
+    for evaluator in _evaluators(cfg):
+        if evaluator.get("type") == wanted:
             return evaluator
-    raise ValueError(f"{path} has no test_evaluator of type {kind}, which the study's tables are made from: add one.")
+    if kind != "detection" or not _measures(cfg):
+        what = f"of type {wanted}" if kind != "detection" else f"that measures, such as {wanted} or CocoMetric"
+        raise ValueError(f"{path} has no test_evaluator {what}, which the study's tables are made from: add one.")
+    return None
 
 
 def write_if_changed(path: Path, text: str) -> None:
@@ -308,6 +380,7 @@ def plan_table(plan: Mapping[str, PlannedRun]) -> str:
     lines = []
     for run in plan.values():
         what = run.settings.get("source") or run.settings.get("data_config") or f"figure {run.settings.get('number')}"
+        what = what if run.kind != "pretraining_test" else f"{Path(str(what)).name}, test"
         after = f"   after {', '.join(run.needs)}" if run.needs and run.kind != "figure" else ""
         lines.append(f"{run.id:{width}}  {Path(str(what)).name}{after}")
     return "\n".join([*lines, f"{len(plan)} runs"])

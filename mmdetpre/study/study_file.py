@@ -16,9 +16,30 @@ TOOLBOXES = ("mmdet", "mmsegmentation", "mmpretrain")
 TRAINED = {"detection": "mmdet", "segmentation": "mmsegmentation", "classification": "mmpretrain"}
 """Kind of a task that is trained -> toolbox."""
 PROBED = ("linear", "layers")
+PER = ("seed", "start")
+"""What a network of region proposals is trained for: each run of a detector, or each start."""
 FIGURES = tuple(range(1, 10))
+OWN_RUNS = ("pretraining", "pretraining_test", "proposals", "figures")
+"""First part of the names of runs that belong to no task."""
 LAUNCHERS = ("none", "pytorch", "slurm")
 _LAUNCH = ("launcher", "gpus", "mim_arguments")
+
+
+@dataclass(frozen=True)
+class ProposalNetwork:
+    """The network of region proposals whose mistakes become the negative chips of a detector.
+
+    Attributes:
+        config: Its config, a network alone such as ``configs/det/rpn_voc.py``; model, start and images are taken from
+            the detector's.
+        per: ``seed``: one is trained for each run of the detector, as the paper does for its one run; ``start``: the
+            seeds of a start share that of the first.
+        options: Config values by dotted key.
+    """
+
+    config: str
+    per: str = "seed"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,7 @@ class Start:
         toolbox, config, options: The pre-training; ``options`` are config values by dotted key.
         checkpoint: Path or address of weights instead. A ``config`` beside it is then the model that they are of,
             which ``layers`` tasks need.
+        proposals: Where its negative chips come from; None: it is trained without.
     """
 
     key: str
@@ -39,6 +61,7 @@ class Start:
     config: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: str | None = None
+    proposals: ProposalNetwork | None = None
 
     @property
     def pretrained_here(self) -> bool:
@@ -66,6 +89,7 @@ class Task:
         seeds, starts: Others than the study's, or None.
         occlusion: Of a detection task: file or folder of annotated levels of occlusion (Table 3), see
             :func:`~mmdetpre.evaluation.occlusion_file.read_occlusion_levels`; None: levels are those of flags or boxes.
+        proposals: Where the negative chips of a detector come from; None: it is trained without.
     """
 
     key: str
@@ -83,6 +107,7 @@ class Task:
     seeds: tuple[int, ...] | None = None
     starts: tuple[str, ...] | None = None
     occlusion: str | None = None
+    proposals: ProposalNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -241,6 +266,7 @@ def _start(key: str, value: Any, where: str) -> Start:
         Path(value["config"]) if value.get("config") else None,
         dict(value.get("options") or {}),
         value.get("checkpoint"),
+        _proposals(value.get("proposals"), where, trained=given == ["config"] and value.get("toolbox") == "mmdet"),
     )
 
 
@@ -259,8 +285,21 @@ def _task(key: str, value: Any, where: str) -> Task:
     given = dict(value, title=str(value.get("title", key)), options=dict(value.get("options") or {}))
     for name in ("layers", "starts"):
         given[name] = None if value.get(name) is None else tuple(map(str, value[name]))
+    given["proposals"] = _proposals(value.get("proposals"), where, trained=kind == "detection")
     given["seeds"] = None if value.get("seeds") is None else _seeds(value["seeds"], f"{where}: seeds")
     return Task(key=key, **given)
+
+
+def _proposals(value: Any, where: str, trained: bool) -> ProposalNetwork | None:
+    if value is None:
+        return None
+    if not trained:
+        raise ValueError(f"{where} has proposals, which only a detector that the study trains can use: leave them out.")
+    where = f"{where}: proposals"
+    _require_keys(value, {f.name for f in fields(ProposalNetwork)}, ("config",), where)
+    if value.get("per", "seed") not in PER:
+        raise ValueError(f"{where}: per is {value['per']!r}: choose one of {', '.join(PER)}.")
+    return ProposalNetwork(**value | {"options": dict(value.get("options") or {})})
 
 
 def _check(study: Study) -> None:
@@ -271,6 +310,11 @@ def _check(study: Study) -> None:
             )
     if wrong := [number for number in study.figures if number not in FIGURES]:
         raise ValueError(f"{study.path}: there is no figure {wrong[0]}, choose from 1 to 9.")
+    if taken := [key for key in study.tasks if key in OWN_RUNS]:
+        raise ValueError(f"{study.path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
+    for network in (user.proposals for user in (*study.starts.values(), *study.tasks.values())):
+        if network is not None:
+            study.find(network.config)
     for start in study.starts.values():
         if start.config is not None:
             study.find(str(start.config))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdetpre.analysis.run_table import Run, read_run
-from mmdetpre.study.plan import config_path
+from mmdetpre.study.detection_scores import average_precisions
+from mmdetpre.study.plan import config_path, work_dir
+from mmdetpre.study.region_proposals import proposals_id
 
 if TYPE_CHECKING:
     from mmdetpre.study.job import Job
@@ -27,28 +30,69 @@ def train_and_test(job: Job) -> dict[str, Any]:
     """
     settings = job.settings
     toolbox, config = str(settings["toolbox"]), config_path(job.out, job.id)
-    _train(job, toolbox, config)
-    checkpoint = last_checkpoint(job.folder)
+    checkpoint = train(job)
     notes: list[str] = []
     if job.run["kind"] == "pretraining":
         run = read_run(job.folder)
         cells = _own_scores(run, toolbox, str(job.run["start"]))
     else:
-        test = job.folder / "test"
         flags = ["--tta"] if settings.get("tta") else []
         if job.run["kind"] == "segmentation":
-            flags += ["--out", str(test / "maps")]
-        job.command("mim", "test", toolbox, config, "--checkpoint", checkpoint, "--work-dir", test, *flags, *job.launch)
-        run = read_run(job.folder)
+            flags += ["--out", str(job.folder / "test" / "maps")]
+        run = tested(job, toolbox, config, checkpoint, *flags)
         cells, notes = _cells(job, run)
+    return record(checkpoint, run, cells, notes)
+
+
+def tested(job: Job, toolbox: str, config: Path, checkpoint: Path, *flags: str) -> Run:
+    """Test by ``mim test``, in the folder ``test`` of the run.
+
+    Returns:
+        The run with the metrics of this test.
+    """
+    test = job.folder / "test"
+    job.command("mim", "test", toolbox, config, "--checkpoint", checkpoint, "--work-dir", test, *flags, *job.launch)
+    return read_run(job.folder)
+
+
+def record(checkpoint: Path, run: Run, cells: list[dict[str, Any]], notes: Sequence[str] = ()) -> dict[str, Any]:
+    """What a run that trained or tested leaves in its record."""
     load = {"verdict": run.verdict, "digest": run.digest, "source": run.backbone} if run.verdict else None
     return {
-        "checkpoint": {"file": str(checkpoint), "sha256": _sha256(checkpoint)},
+        "checkpoint": {"file": str(checkpoint), "sha256": sha256(checkpoint)},
         "load": load,
         "cells": cells,
         "figure": None,
-        "notes": notes,
+        "notes": list(notes),
     }
+
+
+def score_pretraining(job: Job) -> dict[str, Any]:
+    """Test a pre-trained detector on its own data, at all scales where its config has some.
+
+    Returns:
+        Cells of the table of pre-trainings: ``test_map`` where the metric is COCO's, else ``test_ap50``.
+
+    Raises:
+        RunFailed: If the test fails.
+        ValueError: If it gave no average precision.
+    """
+    settings = job.settings
+    trained = work_dir(job.out, settings["tested"])
+    checkpoint = last_checkpoint(trained)
+    job.claim({"checkpoint": sha256(checkpoint)})
+    flags = ["--tta"] if settings["tta"] else []
+    run = tested(job, settings["toolbox"], config_path(job.out, settings["tested"]), checkpoint, *flags)
+    found = _test_scores(run)
+    coco = any(name.startswith("coco/") for name in run.metrics)
+    column, value = ("map", found.get("map")) if coco else ("ap50", found.get("ap50", found.get("map")))
+    scales = "all scales" if settings["tta"] else "one scale"
+    cells = [_cell("pretraining", str(job.run["start"]), f"test_{column}", value)]
+    return record(checkpoint, run, cells, [f"Tested at {scales}."])
+
+
+def _test_scores(run: Run) -> dict[str, float | None]:
+    return average_precisions({name: kinds["test"] for name, kinds in run.metrics.items() if "test" in kinds})
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -64,16 +108,29 @@ def last_checkpoint(folder: Path) -> Path:
     return named if named.is_file() else folder / named.name
 
 
-def _train(job: Job, toolbox: str, config: Path) -> None:
+def train(job: Job) -> Path:
+    """Train the run's config by ``mim train``, unless that is done; go on where an earlier start stopped.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        RunFailed: If the command fails.
+        ValueError: If the run's proposals are those of another run.
+    """
     from mmengine.config import Config
 
+    config = config_path(job.out, job.id)
     start = Config.fromfile(config, import_custom_modules=False).get("backbone_start") or {}
     made_of = {"config": job.settings["config_digest"], "backbone": weights_id(start.get("checkpoint"), job.root)}
-    if job.claim(made_of).get("trained"):
-        return
-    resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
-    job.command("mim", "train", toolbox, config, "--work-dir", job.folder, *resume, *job.launch)
-    job.note(trained=True)
+    if proposals := job.settings.get("proposals"):
+        made_of["proposals"] = proposals_id(job, proposals, made_of["backbone"])
+    if not job.claim(made_of).get("trained"):
+        resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
+        command = ["mim", "train", job.settings["toolbox"], config, "--work-dir", job.folder]
+        job.command(*command, *resume, *job.launch)
+        job.note(trained=True)
+    return last_checkpoint(job.folder)
 
 
 def weights_id(name: str | None, root: Path) -> str | None:
@@ -83,10 +140,11 @@ def weights_id(name: str | None, root: Path) -> str | None:
     if not name or not (path := root / name).is_file():
         return name
     metadata = read_checkpoint(path).backbone_metadata
-    return str(metadata["digest"]) if metadata and "digest" in metadata else _sha256(path)
+    return str(metadata["digest"]) if metadata and "digest" in metadata else sha256(path)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -112,6 +170,9 @@ def _cells(job: Job, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
         return [_cell("5", start, settings["column"], run.metrics["accuracy/top1"]["test"])], []
     if job.run["kind"] == "segmentation":
         return _trimap_cells(run, start, prefix)
+    if "table" in settings:
+        scores = _test_scores(run)
+        return [_cell(settings["table"], start, f"{prefix}{column}", value) for column, value in scores.items()], []
     cells = [
         _cell("2", start, f"{prefix}ap{iou}", 100 * run.metrics[f"pascal_voc/AP{iou}"]["test"]) for iou in (50, 70)
     ]

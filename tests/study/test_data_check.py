@@ -26,6 +26,7 @@ def test_each_data_set_is_looked_at_once(repository: Path) -> None:
         "pretraining_coco": ["pretraining"],
         "pretraining_openimages": ["pretraining"],
         "voc_detection": ["voc_detection"],
+        "coco_detection": ["coco_detection"],
         "voc_segmentation": ["voc_segmentation"],
         "caltech256": ["caltech256", "caltech256_linear", "caltech256_layers"],
         "sun397": ["sun397", "sun397_linear", "sun397_layers"],

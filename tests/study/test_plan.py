@@ -23,6 +23,11 @@ def paper(repository: Path):
 def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     rows = ("scratch", *STARTS)
     wanted = {f"pretraining/{start}" for start in STARTS[1:]}  # classification: torchvision's weights
+    wanted |= {f"pretraining_test/{start}" for start in STARTS[1:]}  # 45, 46.1 and 37.4
+    wanted |= {"proposals/pretraining/coco"}  # negative chips: COCO and VOC, not OpenImages and ImageNet-LOC
+    wanted |= {f"proposals/voc_detection/{start}/seed0" for start in rows}
+    for start in ("imagenet_cls", "openimages"):  # section 4.1
+        wanted |= {f"coco_detection/{start}/seed0", f"proposals/coco_detection/{start}/seed0"}
     for task in ("voc_detection", "voc_segmentation", *DATA):  # Tables 2 and 3, 4, 5
         wanted |= {f"{task}/{start}/seed0" for start in rows}
     wanted |= {f"{data}_linear/{start}" for data in DATA for start in STARTS}  # Table 6
@@ -91,15 +96,77 @@ def test_options_that_do_not_fit_are_named(repository: Path, tmp_path: Path) -> 
         planned(repository, tmp_path, ("train_cfg.val_begin: 1000000", "custom_hooks.9.type: A, train_dataloader.9: 1"))
 
 
-def test_a_detector_without_the_metric_of_the_tables(repository: Path, tmp_path: Path) -> None:
+def of_one_detector(folder: Path, config: str, key: str = "det", **task):
+    """Plan of a study of one detector from scratch."""
+    task = {"kind": "detection", "config": "x", "scratch_config": f"configs/det/{config}.py"} | task
     text = {
-        "name": "a", "out": str(tmp_path / "out"), "seeds": [0], "starts": {"scratch": None},
-        "tasks": {"det": {"kind": "detection", "config": "x", "scratch_config": "configs/det/sniper_coco_sample.py"}},
+        "name": "a", "out": str(folder / "out"), "seeds": [3, 4], "starts": {"scratch": None}, "tasks": {key: task},
     }  # fmt: skip
-    path = tmp_path / "study.yaml"
+    path = folder / "study.yaml"
     path.write_text(json.dumps(text))
-    with pytest.raises(ValueError, match="no test_evaluator of type mmdetpre.VOCIoUMetric"):
-        make_plan(read_study(path))
+    study = read_study(path)
+    return study, make_plan(study)
+
+
+@pytest.mark.parametrize(("key", "table", "own"), [("det", "2", True), ("coco_detection", "coco_finetuning", False)])
+def test_a_detector_may_have_any_metric(tmp_path: Path, key: str, table: str, own: bool) -> None:
+    study, plan = of_one_detector(tmp_path, "sniper_coco_sample", key)
+    settings = plan[f"{key}/scratch/seed3"].settings
+    assert (settings["table"], settings["own_table"]) == (table, own)
+    assert not any(run.kind == "figure" for run in plan.values()), "its detections are not kept for Figures 1 and 2"
+    write_plan(study, plan)
+    assert json.loads((study.out / "study.json").read_text())["tasks"][key]["table"] == table
+    voc = of_one_detector(tmp_path, "sniper_voc_sample")[1]["det/scratch/seed3"].settings
+    assert "table" not in voc and voc["own_table"] is True
+
+
+@pytest.mark.parametrize("config", ["rpn_voc_sample", "sniper_coco_test_dev_sample"])
+def test_a_detector_whose_test_measures_nothing(tmp_path: Path, config: str) -> None:
+    with pytest.raises(ValueError, match="no test_evaluator that measures, such as mmdetpre.VOCIoUMetric or Coco"):
+        of_one_detector(tmp_path, config)
+
+
+def test_negative_chips_have_a_network_for_each_run_or_start(tmp_path: Path) -> None:
+    for per, made in (("seed", ("/seed3", "/seed4")), ("start", ("", ""))):
+        proposals = {"config": "configs/det/rpn_voc_sample.py", "per": per, "options": {"train_cfg.max_epochs": 1}}
+        options = {"train_dataloader.dataset.dataset.indices": 7}
+        study, plan = of_one_detector(tmp_path, "sniper_voc_sample", proposals=proposals, options=options)
+        assert [run.id for run in plan.values() if run.kind == "proposals"] == [
+            f"proposals/det/scratch{seed}" for seed in dict.fromkeys(made)
+        ]
+        write_plan(study, plan)
+        for seed, name in zip((3, 4), made, strict=True):
+            run, network = plan[f"det/scratch/seed{seed}"], f"proposals/det/scratch{name}"
+            assert run.needs == [network] and run.settings["proposals"] == network
+            detector = Config.fromfile(config_path(study.out, run.id), import_custom_modules=False)
+            rpn = Config.fromfile(config_path(study.out, network), import_custom_modules=False)
+            folder = str(work_dir(study.out, network) / "proposals")
+            assert detector.train_dataloader.dataset.proposals == rpn.test_evaluator.out_dir == folder
+            assert rpn.train_cfg.max_epochs == 1 and rpn.randomness.seed == (seed if per == "seed" else 3)
+            for part in (detector.train_dataloader, rpn.train_dataloader):
+                assert part.dataset.dataset.indices == rpn.test_dataloader.dataset.indices == 7
+
+
+def test_the_network_of_a_start_starts_as_its_detector(repository: Path, tmp_path: Path) -> None:
+    study, plan = planned(repository, tmp_path)
+    write_plan(study, plan)
+    network, detector = (
+        Config.fromfile(config_path(study.out, name), import_custom_modules=False)
+        for name in ("proposals/voc_detection/coco", "voc_detection/coco/seed2")
+    )
+    assert network.backbone_start == detector.backbone_start
+    assert network.backbone_start.checkpoint == str(work_dir(study.out, "pretraining/coco") / "backbone_final.pth")
+    assert plan["proposals/voc_detection/coco"].needs == ["pretraining/coco"]
+    assert plan["pretraining/coco"].needs == ["proposals/pretraining/coco"]
+
+
+def test_proposals_twice(tmp_path: Path) -> None:
+    options = {"train_dataloader.dataset.proposals": "work_dirs/proposals/voc"}
+    proposals = {"config": "configs/det/rpn_voc_sample.py"}
+    with pytest.raises(ValueError, match="det/scratch/seed3 has proposals from the study and from its config"):
+        of_one_detector(tmp_path, "sniper_voc_sample", options=options, proposals=proposals)
+    with pytest.raises(ValueError, match="cannot make the proposals of det/scratch/seed3: its test_evaluator is not"):
+        of_one_detector(tmp_path, "sniper_voc_sample", proposals={"config": "configs/det/sniper_voc_sample.py"})
 
 
 def test_a_task_without_runs(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from mmdetpre.study.study_file import read_study
 
+DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_from_{start}_sample.py", "starts": ["coco"]}
 GOOD = {
     "name": "mine",
     "out": "work_dirs/mine",
@@ -78,6 +79,18 @@ def test_a_config_beside_the_file_wins(tmp_path: Path) -> None:
         ({"starts": {"scratch": {"checkpoint": "a.pth"}}}, "no weights at all"),
         ({"starts": {"coco": {"title": "COCO"}}}, "neither a config .* nor a checkpoint"),
         ({"starts": {"coco": {"config": "configs/det/sniper_coco_sample.py"}}}, "toolbox None"),
+        (
+            {"tasks": {"t": {"kind": "linear", "data_config": "configs/cls/caltech256.py", "proposals": {}}}},
+            "task t has proposals, which only a detector that the study trains can use",
+        ),
+        (
+            {"starts": {"own": {"checkpoint": "a.pth", "proposals": {"config": "configs/det/rpn_voc.py"}}}},
+            "start own has proposals, which only a detector",
+        ),
+        ({"tasks": {"t": DETECTOR | {"proposals": {}}}}, "task t: proposals lacks the key 'config'"),
+        ({"tasks": {"t": DETECTOR | {"proposals": {"config": "a.py", "by": "seed"}}}}, "unknown key 'by'.*per"),
+        ({"tasks": {"t": DETECTOR | {"proposals": {"config": "a.py", "per": "run"}}}}, "per is 'run': .*seed, start"),
+        ({"tasks": {"proposals": DETECTOR}}, "'proposals' is what the study calls runs of its own"),
         ({"tasks": {"t": {"kind": "pose"}}}, "kind 'pose': choose one of detection, segmentation"),
         ({"tasks": {"t": {"kind": "detection"}}}, "has no config"),
         ({"tasks": {"t": {"kind": "linear", "config": "a.py"}}}, "has no data_config"),
@@ -101,6 +114,9 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
     tasks = {"t": {"kind": "detection", "config": "configs/det/sniper_voc_from_{start}_none.py", "starts": ["coco"]}}
     with pytest.raises(FileNotFoundError, match="sniper_voc_from_coco_none.py"):
+        read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
+    tasks = {"t": DETECTOR | {"proposals": {"config": "configs/det/rpn_none.py"}}}
+    with pytest.raises(FileNotFoundError, match="configs/det/rpn_none.py, which is not there"):
         read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
 
 

@@ -81,8 +81,9 @@ def test_the_dry_run_of_the_paper_needs_no_data(repository: Path, tmp_path: Path
         line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
     )
     assert (
-        table["pretraining"] == "3" and table["transfer"] == "25" and table["probe"] == "18" and table["figure"] == "9"
+        table["pretraining"] == "3" and table["transfer"] == "27" and table["probe"] == "18" and table["figure"] == "9"
     )
+    assert table["proposals"] == "8" and table["pretraining_test"] == "3"
     for name in ("voc_detection/coco/seed0", "flowers102_layers/openimages", "figures/9"):
         assert name in done.stdout
     assert not (tmp_path / "out/records").exists()
