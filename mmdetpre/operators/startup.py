@@ -5,8 +5,10 @@ The toolboxes' own commands import ``mmcv.ops`` before they read a config that n
 imports it. The finder is asked last: a compiled binary, where there is one, has been found by then.
 """
 
-import importlib.util
+from __future__ import annotations
+
 import sys
+from importlib.machinery import ModuleSpec
 
 BINARY = "mmcv._ext"
 
@@ -17,8 +19,12 @@ class StandInFinder:
     serves = BINARY
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
-        package = importlib.util.find_spec("mmdetpre") if name == BINARY else None
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name != BINARY:
+            return None
+        import importlib.util  # every Python starts with this file: only one that needs operators pays for more
+
+        package = importlib.util.find_spec("mmdetpre")
         if package is None or not package.submodule_search_locations:
             return None
         file = f"{package.submodule_search_locations[0]}/operators/torchvision_ops.py"
