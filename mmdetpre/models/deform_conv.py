@@ -6,6 +6,7 @@ import torch
 from mmcv.ops import DeformConv2dPack, deform_conv2d
 from torch import Tensor
 
+from mmdetpre.operators.deform_conv import sampled_deform_conv2d
 from mmdetpre.registry import MODELS
 
 
@@ -15,8 +16,9 @@ class DeformConv(DeformConv2dPack):
 
     The operator also refuses ``torch.channels_last``: maps and weights are copied. And it works off a batch in portions
     of 32 maps (``im2col_step``) and stops if they do not come out even: here the last portion may be smaller, so that
-    the last batch of an epoch may have any size. Parameters, their names and all other results are those of ``DCN``. So
-    ``AmpOptimWrapper`` with ``dtype="bfloat16"`` trains deformable backbones, and a classifier any number of images.
+    the last batch of an epoch may have any size. On a CPU it is computed by `sampled_deform_conv2d`, which is faster.
+    Parameters, their names and, to the last digits, all other results are those of ``DCN``. So ``AmpOptimWrapper`` with
+    ``dtype="bfloat16"`` trains deformable backbones, and a classifier any number of images.
     Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
 
     Example:
@@ -38,6 +40,9 @@ class DeformConv(DeformConv2dPack):
         return (torch.cat(parts) if len(parts) > 1 else parts[0]).to(kind)
 
     def _convolved(self, x: Tensor, offset: Tensor) -> Tensor:
+        if x.device.type == "cpu" and self.groups == 1 and len(x):
+            form = self.stride, self.padding, self.dilation
+            return sampled_deform_conv2d(x, offset, self.weight.to(x.dtype), *form, self.deform_groups)
         return deform_conv2d(
             x,
             offset,

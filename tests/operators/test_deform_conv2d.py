@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.ops import deform_conv2d as by_torchvision
 
-from mmdetpre.operators.deform_conv import deform_conv2d
+from mmdetpre.operators.deform_conv import sampled_deform_conv2d
 
 
 @settings(max_examples=40)
@@ -32,7 +31,7 @@ def test_outputs_and_gradients_are_torchvisions(count, size, kernel, stride, dil
     x, offset, weight = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes)
     offset = offset * spread + 0.1234  # away from whole pixels, where the gradient of an offset has two values
     variables = [t.requires_grad_() for t in (x, offset.detach(), weight)]
-    found = deform_conv2d(*variables, stride, padding, dilation, 1, deform_groups)
+    found = sampled_deform_conv2d(*variables, stride, padding, dilation, deform_groups)
     expected = by_torchvision(*variables, None, stride, padding, dilation)
     torch.testing.assert_close(found, expected)
     slope = torch.randn(found.shape, generator=generator, dtype=torch.float64)
@@ -42,10 +41,9 @@ def test_outputs_and_gradients_are_torchvisions(count, size, kernel, stride, dil
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_single_precision_stays_within_1e5(groups: int) -> None:
+def test_single_precision_stays_within_1e5() -> None:
     torch.manual_seed(0)
-    x, offset, weight = torch.randn(2, 64, 33, 40), torch.randn(2, 72, 33, 40) * 3, torch.randn(16, 64 // groups, 3, 3)
-    found = deform_conv2d(x, offset, weight, (1, 1), (2, 2), (2, 2), groups, 4)
+    x, offset, weight = torch.randn(2, 64, 33, 40), torch.randn(2, 72, 33, 40) * 3, torch.randn(16, 64, 3, 3)
+    found = sampled_deform_conv2d(x, offset, weight, (1, 1), (2, 2), (2, 2), 4)
     expected = by_torchvision(x.double(), offset.double(), weight.double(), None, (1, 1), (2, 2), (2, 2))
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
