@@ -24,11 +24,14 @@ class OnDemandRegistry(Registry):
 
     def get(self, key: str) -> type | None:
         """The type, or ``None``."""
-        name = key.removeprefix(f"{self.scope}.")
+        self.offer(key.removeprefix(f"{self.scope}."))
+        return super().get(key)
+
+    def offer(self, name: str) -> None:
+        """Import the type of this name, if there is one: then it is in ``module_dict``."""
         for package in map(import_module, self._locations):
             if name in package.__all__:
                 getattr(package, name)
-        return super().get(key)
 
 
 def _registry(name: str, parent: Registry, location: str) -> OnDemandRegistry:

@@ -17,7 +17,7 @@ from mmdetpre.analysis.image_set import ImageSet
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
 from mmdetpre.checkpoint_fit import require_fit
 from mmdetpre.host_versions import installed_versions
-from mmdetpre.models.config_model import build_model
+from mmdetpre.models.config_model import ConfigModel, build_model
 from mmdetpre.models.layer_features import BACKBONE_LAYERS, LayerReader
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
@@ -44,7 +44,7 @@ class FeatureSource:
 
 
 def open_feature_source(
-    config: str | Path,
+    config: str | Path | ConfigModel,
     checkpoint: str | Path,
     layers: Sequence[str],
     *,
@@ -57,7 +57,7 @@ def open_feature_source(
     another toolbox; other layers need a checkpoint of the model itself.
 
     Args:
-        config: Config of mmdet, mmsegmentation or mmpretrain.
+        config: Config of mmdet, mmsegmentation or mmpretrain, or the model that was built of one.
         checkpoint: Path or address.
         layers: See :class:`mmdetpre.models.layer_features.LayerReader`.
         device: Where the model runs.
@@ -68,7 +68,7 @@ def open_feature_source(
         FileNotFoundError: If config or checkpoint are missing.
         ValueError: If a layer does not exist, or the checkpoint lacks what it needs.
     """
-    built = build_model(config, device, options)
+    built = config if isinstance(config, ConfigModel) else build_model(config, device, options)
     model, preprocessing = built.model, built.preprocessing
     reader = LayerReader(model, layers)
     read = read_checkpoint(checkpoint)
@@ -77,7 +77,7 @@ def open_feature_source(
     report = load_backbone(find_backbone(model), read, preprocessing=preprocessing)
     model.to(device)
     metadata = {
-        "config": os.fspath(config),
+        "config": str(built.cfg.filename if isinstance(config, ConfigModel) else config),
         "checkpoint": os.fspath(checkpoint),
         "model": f"{built.scope}.{type(model).__name__}",
         "backbone_digest": report.digest,

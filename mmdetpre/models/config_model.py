@@ -53,5 +53,10 @@ def build_model(config: str | Path, device: str = "cpu", options: Mapping[str, A
     scope = cfg.get("default_scope", "mmengine")
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(cfg.model)
+    return with_preprocessing(cfg, scope, model, device)
+
+
+def with_preprocessing(cfg: Config, scope: str, model: nn.Module, device: str = "cpu") -> ConfigModel:
+    """A model that was built from a config, in eval mode, with how the config prepares its images."""
     model = revert_sync_batchnorm(model) if torch.device(device).type == "cpu" else model
     return ConfigModel(cfg, scope, model.eval(), from_config(cfg) or _PLAIN)

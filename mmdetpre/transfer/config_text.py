@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+MOST_TEXT = 1 << 20
+"""Characters of a config text; those of the toolboxes have some ten thousand."""
+
 
 def literal_config(text: str) -> dict[str, Any]:
     """The top-level assignments of a config text.
@@ -13,22 +16,24 @@ def literal_config(text: str) -> dict[str, Any]:
     the text may come from a stranger's file and is never executed.
 
     Args:
-        text: Python source, as ``Config.pretty_text`` writes it. Text that is no Python gives an empty dictionary.
+        text: Python source, as ``Config.pretty_text`` writes it. Text that is no Python, or far too long for a
+            config, gives an empty dictionary.
 
     Example:
         >>> literal_config("model = dict(mean=[1, 2.5], norm=print('x'))")
         {'model': {'mean': [1, 2.5], 'norm': None}}
     """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if len(text) > MOST_TEXT:
         return {}
     values = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target = statement.targets[0]
-            if isinstance(target, ast.Name):
-                values[target.id] = _literal(statement.value)
+    try:
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                target = statement.targets[0]
+                if isinstance(target, ast.Name):
+                    values[target.id] = _literal(statement.value)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
     return values
 
 

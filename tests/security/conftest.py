@@ -62,6 +62,8 @@ class Watch:
     def _opened(self, path: Any, mode: Any, flags: int) -> None:
         if not isinstance(path, str | bytes | Path):  # a descriptor that is open already
             return
+        if self.parses and path == "<unknown>":  # for the line of a syntax error
+            return
         written = any(letter in str(mode or "") for letter in "wax+") or flags & 0o103  # O_WRONLY, O_RDWR, O_CREAT
         if written and not _inside(path, self.writes):
             self.events.append(f"open {path!r} to write ({mode})")

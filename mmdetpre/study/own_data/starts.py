@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.analysis.feature_extraction import open_feature_source
 from mmdetpre.analysis.layer_probes import TABLE_7
+from mmdetpre.bounded_files import GIB
 from mmdetpre.config_writer import ConfigFile
+from mmdetpre.models.stored_model import build_stored_model
 from mmdetpre.study.study_file import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -168,20 +169,20 @@ def _from_file(
 def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, str]:
     """A config of the detector in a checkpoint, if it has the layers of Table 7, and what is to be said of it.
 
-    Of the config that the checkpoint carries, literal values are read and nothing is executed.
+    Of the config that the checkpoint carries, literal values are read and nothing is executed; what is built of them
+    goes through `mmdetpre.models.stored_model`.
     """
-    model = literal_config(str(checkpoint.meta.get("cfg", ""))).get("model")
-    if not isinstance(model, dict) or "roi_head" not in model:
+    stored = literal_config(str(checkpoint.meta.get("cfg", "")))
+    if not isinstance(stored.get("model"), dict) or "roi_head" not in stored["model"]:
         return None, ""
+    try:
+        most = 4 * sum(tensor.nbytes for tensor in checkpoint.tensors.values()) + GIB
+        built = build_stored_model(stored, source.name, most)
+        open_feature_source(built, str(source), TABLE_7)
+    except Exception as error:  # a model of other code or of another version fails in any way
+        return None, f"; a detector, but its layers cannot be probed: {(str(error) or repr(error)).splitlines()[0]}"
     config = ConfigFile(
-        {"default_scope": "mmdet", "custom_imports": {"imports": ["mmdetpre"]}, "model": model},
+        {"custom_imports": {"imports": ["mmdetpre"]}, **built.cfg.to_dict()},
         comments={"": "The detector in a start, as its checkpoint tells it: for the probes of its layers (Table 7)."},
     )
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "detector.py")
-        try:
-            config.write(file)
-            open_feature_source(file, str(source), TABLE_7)
-        except Exception as error:  # a model of other code or of another version fails in any way
-            return None, f"; a detector, but its layers cannot be probed: {(str(error) or repr(error)).splitlines()[0]}"
     return config, "; a whole detector, its layers are probed too"
