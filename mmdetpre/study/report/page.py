@@ -188,7 +188,7 @@ def _groups(outcome: Outcome) -> list[tuple[str, list[Run]]]:
     """Runs by task, in the order of the plan; pre-trainings first, figures last."""
     order = dict.fromkeys([PRETRAINING, *outcome.tasks, *(run.task for run in outcome.runs.values())])
     order = dict.fromkeys([*(task for task in order if task != "figures"), "figures"])
-    titles = {PRETRAINING: "Pre-training", "figures": "Figures"}
+    titles = {PRETRAINING: "Pre-training", "proposals": "Region proposals for negative chips", "figures": "Figures"}
     titles |= {
         task: f"{facts.get('title') or task}: {facts.get('kind') or task}" for task, facts in outcome.tasks.items()
     }
