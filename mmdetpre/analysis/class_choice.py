@@ -38,6 +38,50 @@ def class_index(wanted: str | int, classes: Sequence[str]) -> int:
     raise ValueError(f"{what}: give a number from 0 to {len(names) - 1}, or a name: {', '.join(shown)}{more}.")
 
 
+def classes_apart(spaces: Sequence[np.ndarray], labels: np.ndarray, count: int, *, least: int = 5) -> list[int]:
+    """Classes that can be told apart in a picture: those whose images lie farthest from each other.
+
+    Of two classes counts the distance of their means over the root of the sum of their variances, averaged over the
+    spaces. The two that are farthest apart come first, then the class whose nearest one of the chosen is farthest.
+
+    Args:
+        spaces: Features (n, ...) of the same images, one per network.
+        labels: (n,) classes of the images, -1 where there is none.
+        count: How many.
+        least: Classes with fewer images come only where there are not enough others.
+
+    Returns:
+        Indices in rising order.
+
+    Raises:
+        ValueError: If images have no classes, or there are fewer classes than asked for.
+
+    Example:
+        >>> values = np.array([[0.0], [0.1], [0.2], [0.3], [5.0], [5.1], [9.0], [9.1]])
+        >>> classes_apart([values], np.array([0, 0, 1, 1, 2, 2, 3, 3]), 3, least=2)
+        [0, 2, 3]
+    """
+    present, images = np.unique(labels[labels >= 0], return_counts=True)
+    if not 1 <= count <= len(present):
+        raise ValueError(f"{count} classes are asked for, the images have {len(present)}: give 1 to that many.")
+    if (images >= least).sum() >= count:
+        present = present[images >= least]
+    far = np.zeros((len(present), len(present)))
+    for space in spaces:
+        of_class = [np.asarray(space[labels == k], np.float64).reshape((labels == k).sum(), -1) for k in present]
+        means = np.stack([values.mean(axis=0) for values in of_class])
+        spread = np.array([values.var(axis=0).sum() for values in of_class])
+        lengths = (means**2).sum(axis=1)
+        squares = np.maximum(lengths[:, None] + lengths - 2 * means @ means.T, 0)
+        far += np.sqrt(squares / np.maximum(spread[:, None] + spread, 1e-12))
+    chosen = list(np.unravel_index(far.argmax(), far.shape))[:count]
+    while len(chosen) < count:
+        nearest = far[:, chosen].min(axis=1)
+        nearest[chosen] = -1
+        chosen.append(nearest.argmax())
+    return sorted(int(present[i]) for i in chosen)
+
+
 def choose_classes(
     labels: np.ndarray, classes: Sequence[str], wanted: Sequence[str | int] | int, *, seed: int = 0
 ) -> list[int]:

@@ -11,15 +11,17 @@ import numpy as np
 from mmdetpre.analysis.feature_file import read_features
 from mmdetpre.analysis.feature_spaces import image_root
 from mmdetpre.analysis.mask_out import MASK, STRIDE
+from mmdetpre.analysis.tsne import PERPLEXITY, THETA
 from mmdetpre.analysis.whole_images import CROP
 from mmdetpre.study.plan import config_path, work_dir
-from mmdetpre.study.training_job import last_checkpoint
 
 if TYPE_CHECKING:
     from mmdetpre.study.job import Job
 
 IMAGES = 4
 """Images of Figures 8 and 9, each of another class."""
+COLOURED = 10
+"""Classes of Figure 7."""
 
 
 class Drawing(NamedTuple):
@@ -108,16 +110,17 @@ def _clusters(job: Job) -> list[str | Path]:
 
 def _tsne(job: Job) -> list[str | Path]:
     features = read_features(job.root / job.settings["images"])
-    perplexity = min(30, (len(features) - 1) // 3)
-    return [*_features(job), "--classes", str(min(10, len(features.classes))), "--perplexity", str(perplexity)]
+    perplexity = min(PERPLEXITY, (len(features) - 1) // 3)
+    classes = ["--classes", str(min(COLOURED, len(np.unique(features.labels)))), "--choice", "apart"]
+    return [*_features(job), *classes, "--perplexity", str(perplexity), "--theta", str(THETA)]
 
 
-def _one_per_class(job: Job) -> tuple[list[str | Path], list[str | Path]]:
-    """The first image of each of some classes, and their labels."""
+def _one_per_class(job: Job) -> list[str | Path]:
+    """The first image of each of some classes."""
     features = read_features(job.root / job.settings["images"])
     labels = np.unique(features.labels)[:IMAGES]
     rows = [int(np.flatnonzero(features.labels == label)[0]) for label in labels]
-    return [image_root(features) / features.images[row] for row in rows], [str(label) for label in labels]
+    return [image_root(features) / features.images[row] for row in rows]
 
 
 def _sizes(job: Job) -> list[str | Path]:
@@ -127,16 +130,14 @@ def _sizes(job: Job) -> list[str | Path]:
 def _activations(job: Job) -> list[str | Path]:
     config = job.settings["data_config"]
     models = {name: f"{config},{file}" for name, file in job.settings["backbones"].items()}
-    return [*_one_per_class(job)[0], *_named(models, "--model"), *_sizes(job)]
+    return [*_one_per_class(job), *_named(models, "--model"), *_sizes(job)]
 
 
 def _masked(job: Job) -> list[str | Path]:
-    runs = job.settings["runs"]
-    models = {n: f"{config_path(job.out, run)},{last_checkpoint(work_dir(job.out, run))}" for n, run in runs.items()}
-    images, labels = _one_per_class(job)
+    folders = {name: work_dir(job.out, run) for name, run in job.settings["runs"].items()}
     crop = job.settings["crop"] or CROP
     square = ["--crop", crop, "--mask", round(MASK * crop / CROP), "--stride", max(4, round(STRIDE * crop / CROP))]
-    return [*images, "--label", *labels, *_named(models, "--model"), *_sizes(job), *map(str, square)]
+    return [*_named(folders, "--probe"), "--choose", str(IMAGES), *_sizes(job), *map(str, square)]
 
 
 def _maps(job: Job) -> list[str | Path]:
@@ -180,14 +181,16 @@ DRAWINGS: Mapping[int, Drawing] = {
         "analysis_tools/cluster_agreement.py", _agreement, ".json",
     ),
     7: Drawing(
-        "t-SNE of average-pooled conv5", "test images.", "analysis_tools/tsne.py", _tsne, ".csv",
+        "t-SNE of average-pooled conv5",
+        "test images; coloured are classes that lie far apart in all spaces.", "analysis_tools/tsne.py", _tsne, ".csv",
     ),
     8: Drawing(
         "Activations of conv5", "mean over the channels, before any fine-tuning.",
         "visualizations/activation_maps.py", _activations, ".csv",
     ),
     9: Drawing(
-        "Probability of the correct class under a mask", "fine-tuned classifiers, first seed.",
+        "Probability of the correct class under a mask",
+        "linear classifiers on the frozen backbones; test images that all of them classify correctly.",
         "visualizations/mask_out.py", _masked, ".json",
     ),
 }  # fmt: skip

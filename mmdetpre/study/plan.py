@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from mmengine.config import Config
 from mmdetpre.config_writer import resolved_text, write_config
 from mmdetpre.study.outcome import PLAN_FORMAT
 from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
-from mmdetpre.study.study_file import SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
+from mmdetpre.study.study_file import FIGURES_OF_TWO, SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
 from mmdetpre.whole_file import write_text
 
 PRETRAINING, PROPOSALS, FIGURES = "pretraining", "proposals", "figures"
@@ -267,8 +267,7 @@ def _model_config(study: Study, start: Start) -> str | None:
 
 def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
     """The figures that the study's tasks give: of the first task of their kind, and of its first seed."""
-    kinds = {1: "detection", 2: "detection", 3: "segmentation", 4: "segmentation", 9: "classification"}
-    pair = list(dict.fromkeys([study.reference, study.contrast]))
+    kinds = {1: "detection", 2: "detection", 3: "segmentation", 4: "segmentation"}
     runs = []
     for number in study.figures:
         task = _first(study, kinds.get(number, "linear"), plan)
@@ -276,9 +275,10 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
             continue
         seeds = study.tasks[task].seeds or study.seeds
         of_task = {run.start: run.id for run in plan.values() if run.task == task and run.seed in (None, seeds[0])}
-        both = number in (2, 3, 5, 6, 9)
-        starts = [key for key in (pair if both else of_task) if key in of_task]
-        if both and len(starts) < 2:
+        starts = list(of_task)
+        if number in FIGURES_OF_TWO:
+            starts = list(_pair(study, number, task, of_task))
+        if not starts:
             continue
         needs = [of_task[key] for key in starts if key is not None]
         settings: dict[str, Any] = {"number": number, "task": task, "title": study.tasks[task].title}
@@ -287,16 +287,24 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
             study.starts[str(key)].title: backbone_of(study, study.starts[str(key)]) for key in starts if key != SCRATCH
         }
         if number >= 5:  # of images whose features are stored
-            linear = _first(study, "linear", plan)
-            if linear is None:
-                continue
-            if task != linear:
-                needs.append(next(run.id for run in plan.values() if run.task == linear))
             settings["images"] = str(work_dir(study.out, needs[-1]) / "test")  # a run that this one waits for
-            settings["data_config"] = str(study.find(str(study.tasks[linear].data_config)))
-            settings |= {"crop": study.tasks[linear].crop, "resize_edge": study.tasks[linear].resize_edge}
+            settings["data_config"] = str(study.find(str(study.tasks[task].data_config)))
+            settings |= {"crop": study.tasks[task].crop, "resize_edge": study.tasks[task].resize_edge}
         runs.append(PlannedRun(f"{FIGURES}/{number}", FIGURES, "figure", None, None, needs, settings))
     return runs
+
+
+def _pair(study: Study, number: int, task: str, runs: Collection[str | None]) -> tuple[str, ...]:
+    """The two starts of a figure; none where the task has no runs of two."""
+    wanted = study.pair_of(number)
+    if number in study.pairs and not set(wanted) <= set(runs):
+        without = next(start for start in wanted if start not in runs)
+        raise ValueError(
+            f"{study.path}: contrast: figure {number} is to show {wanted[0]} and {wanted[1]}, but the task {task} has"
+            f" no run of {without}: name another start."
+        )
+    pairs = (wanted, (study.reference, study.contrast))
+    return next((pair for pair in pairs if pair[0] != pair[1] and set(pair) <= set(runs)), ())
 
 
 def backbone_of(study: Study, start: Start) -> str:

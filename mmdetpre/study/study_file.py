@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from mmdetpre.analysis.paper_values import FIGURE_PAIRS
 from mmdetpre.config_files import CONFIG_ROOT
 
 SCRATCH = "scratch"
@@ -18,7 +19,7 @@ TRAINED = {"detection": "mmdet", "segmentation": "mmsegmentation", "classificati
 PROBED = ("linear", "layers")
 PER = ("seed", "start")
 """What a network of region proposals is trained for: each run of a detector, or each start."""
-FIGURES = tuple(range(1, 10))
+FIGURES, FIGURES_OF_TWO = tuple(range(1, 10)), (2, 3, 5, 6, 9)
 OWN_RUNS = ("pretraining", "pretraining_test", "proposals", "figures")
 """First part of the names of runs that belong to no task."""
 LAUNCHERS = ("none", "pytorch", "slurm")
@@ -128,6 +129,9 @@ class Study:
         gpus: GPUs of one training or test; the study uses so many at a time.
         mim_arguments: Further arguments of ``mim train`` and ``mim test``, such as ``--partition NAME``.
         threads: Processor threads of one run.
+        pairs: Figure -> the two starts that it shows, where the file names them.
+        paper_pairs: Other figures of two show the paper's pair, where the study has both. So it is where the file
+            gives no start for all of them.
     """
 
     path: Path
@@ -145,6 +149,17 @@ class Study:
     gpus: int = 1
     mim_arguments: tuple[str, ...] = ()
     threads: int = 1
+    pairs: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    paper_pairs: bool = False
+
+    def pair_of(self, number: int) -> tuple[str, str]:
+        """The two starts that a figure shows."""
+        if number in self.pairs:
+            return self.pairs[number]
+        paper = FIGURE_PAIRS.get(number)
+        if self.paper_pairs and paper and set(paper) <= set(self.starts):
+            return paper
+        return self.reference, self.contrast
 
     def occlusion_of(self, task: Task) -> Path | None:
         """Annotated levels of a task: beside the file of the study, or below the current folder.
@@ -208,7 +223,7 @@ def read_study(path: str | Path) -> Study:
         raise ValueError(f"{path} is no YAML: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no settings: see tools/study/sample.yaml for its form.")
-    known = {f.name for f in fields(Study)} - {"path", *_LAUNCH} | {"launch"}
+    known = {f.name for f in fields(Study)} - {"path", "pairs", "paper_pairs", *_LAUNCH} | {"launch"}
     _require_keys(content, known, ("name", "out", "seeds", "starts", "tasks"), str(path))
     starts = {key: _start(str(key), value, f"{path}: start {key}") for key, value in _items(content, "starts", path)}
     tasks = {key: _task(str(key), value, f"{path}: task {key}") for key, value in _items(content, "tasks", path)}
@@ -217,14 +232,17 @@ def read_study(path: str | Path) -> Study:
     if launch.get("launcher", "none") not in LAUNCHERS:
         raise ValueError(f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}.")
     others = [key for key in starts if key != SCRATCH]
+    reference = str(content.get("reference", others[0] if others else SCRATCH))
+    last = others[-1] if others else SCRATCH
+    contrast, pairs = _contrast(content.get("contrast"), reference, last, f"{path}: contrast")
     study = Study(
         path=path,
         name=str(content["name"]),
         title=str(content.get("title", content["name"])),
         out=Path(content["out"]),
         seeds=_seeds(content["seeds"], f"{path}: seeds"),
-        reference=str(content.get("reference", others[0] if others else SCRATCH)),
-        contrast=str(content.get("contrast", others[-1] if others else SCRATCH)),
+        reference=reference,
+        contrast=contrast,
         starts=starts,
         tasks=tasks,
         figures=tuple(content.get("figures", FIGURES)),
@@ -233,6 +251,8 @@ def read_study(path: str | Path) -> Study:
         gpus=_count(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
         mim_arguments=tuple(map(str, launch.get("mim_arguments", ()))),
         threads=_count(content.get("threads", 1), 1, f"{path}: threads"),
+        pairs=pairs,
+        paper_pairs=not isinstance(content.get("contrast"), str),
     )
     _check(study)
     return study
@@ -302,11 +322,35 @@ def _proposals(value: Any, where: str, trained: bool) -> ProposalNetwork | None:
     return ProposalNetwork(**value | {"options": dict(value.get("options") or {})})
 
 
+def _contrast(value: Any, reference: str, default: str, where: str) -> tuple[str, dict[int, tuple[str, str]]]:
+    """The start of all figures, and the pairs of single ones: a name, or ``default`` and numbers of figures."""
+    if not isinstance(value, dict):
+        return str(default if value is None else value), {}
+    pairs = {}
+    for number, starts in value.items():
+        if number == "default":
+            continue
+        if type(number) is not int or number not in FIGURES_OF_TWO:
+            known = ", ".join(map(str, FIGURES_OF_TWO))
+            raise ValueError(f"{where}: {number!r} is no figure of two starts: those are {known}, and 'default'.")
+        pair = (reference, starts) if isinstance(starts, str) else starts
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or pair[0] == pair[1]:
+            raise ValueError(f"{where}: figure {number} has {starts!r}: give a start, or a list of two.")
+        pairs[number] = (str(pair[0]), str(pair[1]))
+    return str(value.get("default", default)), pairs
+
+
 def _check(study: Study) -> None:
     for name in ("reference", "contrast"):
         if getattr(study, name) not in study.starts:
             raise ValueError(
                 f"{study.path}: {name} is '{getattr(study, name)}', which is no start of it: {', '.join(study.starts)}."
+            )
+    for number, pair in study.pairs.items():
+        if unknown := [key for key in pair if key not in study.starts]:
+            raise ValueError(
+                f"{study.path}: contrast: figure {number} names '{unknown[0]}', which is no start of it:"
+                f" {', '.join(study.starts)}."
             )
     if wrong := [number for number in study.figures if number not in FIGURES]:
         raise ValueError(f"{study.path}: there is no figure {wrong[0]}, choose from 1 to 9.")

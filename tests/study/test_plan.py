@@ -202,3 +202,16 @@ def test_a_figure_waits_for_the_features_whose_images_it_shows(repository: Path,
     for number in range(5, 10):
         run = plan[f"figures/{number}"]
         assert run.settings["images"] in {str(work_dir(study.out, need) / "test") for need in run.needs}
+
+
+def test_figures_of_the_paper(paper) -> None:
+    pair = {number: list(paper[f"figures/{number}"].settings["runs"].values()) for number in (2, 3, 5, 6, 9)}
+    assert pair[3] == ["voc_segmentation/imagenet_cls/seed0", "voc_segmentation/imagenet_loc/seed0"]
+    assert pair[2] == ["voc_detection/imagenet_cls/seed0", "voc_detection/openimages/seed0"]
+    assert pair[9] == pair[5] == ["caltech256_linear/imagenet_cls", "caltech256_linear/openimages"]
+
+
+def test_a_pair_without_a_run_is_named(repository: Path, tmp_path: Path) -> None:
+    change = ("3: imagenet_loc }", "3: imagenet_loc, 9: [imagenet_cls, scratch] }")
+    with pytest.raises(ValueError, match="figure 9 is to show .* but the task caltech256_linear has no run of scratch"):
+        planned(repository, tmp_path, change)

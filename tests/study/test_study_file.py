@@ -43,6 +43,8 @@ def test_the_shipped_studies_are_read(repository: Path, name: str) -> None:
         "detection", "segmentation", "classification", "linear", "layers"
     }  # fmt: skip
     assert (study.reference, study.contrast, study.figures) == ("imagenet_cls", "openimages", tuple(range(1, 10)))
+    assert study.pair_of(3) == ("imagenet_cls", "imagenet_loc")
+    assert {study.pair_of(number) for number in (2, 5, 6, 9)} == {("imagenet_cls", "openimages")}
 
 
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
@@ -128,3 +130,40 @@ def test_no_yaml(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_study(path)
+
+
+def starts(*keys: str) -> dict[str, object]:
+    return {"starts": {key: {"checkpoint": f"{key}.pth"} for key in keys}}
+
+
+def test_figures_of_two_starts_show_the_papers_pairs_or_those_that_are_named(tmp_path: Path) -> None:
+    def pairs(contrast: object, *keys: str) -> dict[int, tuple[str, str]]:
+        task = GOOD["tasks"]["voc_detection"] | {"starts": ["imagenet_cls"]}
+        content = GOOD | starts(*keys) | {"tasks": {"voc_detection": task}}
+        content |= {"reference": "imagenet_cls"} | ({} if contrast is None else {"contrast": contrast})
+        study = read_study(write(tmp_path / "study.yaml", content))
+        return {number: study.pair_of(number) for number in (2, 3, 9)}
+
+    all_four = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
+    cls, loc, coco, openimages = all_four
+    assert pairs(None, *all_four) == {2: (cls, openimages), 3: (cls, loc), 9: (cls, openimages)}
+    assert pairs(None, cls, coco) == {2: (cls, coco), 3: (cls, coco), 9: (cls, coco)}
+    assert pairs("coco", *all_four) == {2: (cls, coco), 3: (cls, coco), 9: (cls, coco)}
+    own = {"default": "coco", 9: "imagenet_loc", 2: ["openimages", "coco"]}
+    assert pairs(own, *all_four) == {2: (openimages, coco), 3: (cls, loc), 9: (cls, loc)}
+
+
+@pytest.mark.parametrize(
+    ("contrast", "message"),
+    [
+        ({1: "own"}, "1 is no figure of two starts: those are 2, 3, 5, 6, 9, and 'default'"),
+        ({"three": "own"}, "'three' is no figure of two starts"),
+        ({3: ["own"]}, "figure 3 has .'own'.: give a start, or a list of two"),
+        ({3: ["own", "own"]}, "figure 3 has .*: give a start, or a list of two"),
+        ({3: ["own", "mine"]}, "contrast: figure 3 names 'mine', which is no start of it: scratch, coco, own"),
+        ({"default": "mine"}, "contrast is 'mine', which is no start"),
+    ],
+)
+def test_pairs_that_there_are_not(contrast: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_study(write(tmp_path / "study.yaml", GOOD | {"contrast": contrast}))

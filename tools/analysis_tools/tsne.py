@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.class_choice import choose_classes
+from mmdetpre.analysis.class_choice import choose_classes, classes_apart
 from mmdetpre.analysis.feature_file import read_features, require_finite, require_same_images
 from mmdetpre.analysis.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings, tsne_maps
 from mmdetpre.analysis.tsne_table import write_maps
@@ -30,6 +30,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--layer", nargs="+", help="layer of all, or one of each; not needed where there is one only")
     parser.add_argument(
         "--classes", nargs="+", default=["10"], metavar="N|NAME", help="how many are coloured, or which (10)"
+    )
+    parser.add_argument(
+        "--choice",
+        choices=("random", "apart"),
+        default="random",
+        help="of so many classes: drawn by --seed, or those that lie farthest apart in all spaces (%(default)s)",
     )
     parser.add_argument("--perplexity", type=float, default=PERPLEXITY, help="neighbours that count (%(default)g)")
     parser.add_argument("--theta", type=float, default=THETA, help="0: exact sums, 1: coarse (%(default)g)")
@@ -59,12 +65,17 @@ def main() -> int:
         check_settings(len(first), args.perplexity, args.theta, args.components)
         one_number = len(args.classes) == 1 and args.classes[0] not in first.classes and args.classes[0].isdecimal()
         wanted = int(args.classes[0]) if one_number else args.classes
-        shown = choose_classes(first.labels, first.classes, wanted, seed=args.seed)
-        check_shown(shown)
+        if one_number:
+            check_shown(range(int(args.classes[0])))
         spaces = {}
         for (name, file), layer in zip(files.items(), layers, strict=True):
             spaces[name] = file.layer(layer)
             require_finite(spaces[name], f"{layer or next(iter(file.layers))} of '{name}'")
+        if one_number and args.choice == "apart":
+            shown = classes_apart(list(spaces.values()), first.labels, int(args.classes[0]))
+        else:
+            shown = choose_classes(first.labels, first.classes, wanted, seed=args.seed)
+            check_shown(shown)
         settings = {name: getattr(args, name) for name in ("perplexity", "theta", "components", "seed")}
         maps = tsne_maps(spaces, **settings, progress=True)
     except (OSError, ValueError) as error:

@@ -1,8 +1,10 @@
 """Shift a blank square over images and map the probability of the correct class: Figure 9 of the paper.
 
-For classifiers of mmpretrain on any backbone. All see the same pixels: short side --resize-edge, centre --crop, then
-their own mean, deviation and channel order. Positions of the square's top left pixel: 0, stride, 2 * stride, ... and
-the last at which it fits. The class is --label, or else the name of the folder that an image lies in.
+For classifiers of mmpretrain on any backbone (--model), and for frozen backbones with the linear classifier of a probe
+(--probe, a folder of layer_probes.py), as in the paper. All see the same pixels: short side --resize-edge, centre
+--crop, then their own mean, deviation and channel order. Positions of the square's top left pixel: 0, stride,
+2 * stride, ... and the last at which it fits. The class is --label, or else the name of the folder that an image lies
+in. With probes alone, images may be left out: --choose takes test images that all of them classify correctly.
 
 Example: python tools/visualizations/mask_out.py --model ImageNet=CONFIG,work_dirs/a/epoch_90.pth \\
     --model OpenImages=CONFIG,work_dirs/b/epoch_90.pth dog/1.jpg --plot masked.png --out masked.json
@@ -12,31 +14,44 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import DictAction
 
 from mmdetpre.analysis.mask_out import BATCH, BATCH_GPU, MASK, STRIDE
 from mmdetpre.analysis.mask_out_report import format_masked, mask_out_images, write_masked
-from mmdetpre.analysis.named_models import named_models
+from mmdetpre.analysis.named_models import ModelFiles, named_models
+from mmdetpre.analysis.probe_classifier import images_all_classify, open_probe_classifier
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.models.classifier import open_classifier
+from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.models.classifier import Classifier, open_classifier
+from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.visualization.mask_out import draw_masked_images
 from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("images", nargs="+", help="image files")
+    parser.add_argument("images", nargs="*", help="image files")
     parser.add_argument(
         "--model",
         action="append",
-        required=True,
+        default=[],
         metavar="NAME=CONFIG,CHECKPOINT",
         help="a classifier; repeat for more",
     )
+    parser.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="a frozen backbone and its linear probe, from a folder of layer_probes.py; repeat for more",
+    )
+    parser.add_argument("--layer", default="conv5_pooled", help="layer of the probes (%(default)s)")
+    parser.add_argument("--choose", type=int, metavar="N", help="instead of images: so many of the probes' test images")
     parser.add_argument(
         "--label",
         nargs="+",
@@ -62,6 +77,31 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _opened(
+    args: argparse.Namespace, models: Mapping[str, ModelFiles], probes: Mapping[str, Path], device: str
+) -> tuple[dict[str, Classifier], list[str | Path], list[str]]:
+    """Classifiers by name, images, and their labels."""
+    if not (models or probes):
+        raise ValueError("Whose maps? Give --model NAME=CONFIG,CHECKPOINT or --probe NAME=FOLDER.")
+    if twice := [name for name in models if name in probes]:
+        raise ValueError(f"A model and a probe are called '{twice[0]}': give each a name of its own.")
+    if bool(args.images) == (args.choose is not None):
+        raise ValueError("Which images? Give image files, or --choose N where all are probes.")
+    images, labels = list(args.images), list(args.label)
+    if args.choose is not None:
+        if models or labels or args.choose < 1:
+            raise ValueError(
+                "--choose N takes N of the probes' test images with their classes: no --model, no --label."
+            )
+        images, labels = images_all_classify(list(probes.values()), args.choose, args.layer)
+    opened: dict[str, Classifier] = {
+        name: open_classifier(*files, device=device, options=args.cfg_options) for name, files in models.items()
+    }
+    for name, folder in probes.items():
+        opened[name] = open_probe_classifier(folder, args.layer, device=device, options=args.cfg_options)
+    return opened, images, labels
+
+
 def main() -> int:
     args = parse_args()
     device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -71,17 +111,17 @@ def main() -> int:
         require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json", ".csv"))], force=args.force)
         if not (args.plot or args.out):
             raise ValueError("Nothing is to be written: give --plot, --out or both.")
-        models = named_models(args.model)
-        classifiers = {
-            name: open_classifier(*files, device=device, options=args.cfg_options) for name, files in models.items()
-        }
-        found = mask_out_images(classifiers, args.images, labels=args.label, **settings, progress=True)
-    except (OSError, ValueError) as error:
+        models, probes = named_models(args.model), named_files(args.probe, "ImageNet=work_dirs/probe")
+        classifiers, images, labels = _opened(args, models, probes, device)
+        found = mask_out_images(classifiers, images, labels=labels, **settings, progress=True)
+    except (OSError, ValueError, BackboneNotLoaded) as error:
         print(f"mask_out: {error}", file=sys.stderr)
         return 1
     print(format_masked(found))
     if args.out:
-        write_masked(args.out, found, {**settings, "models": {name: files._asdict() for name, files in models.items()}})
+        told: dict[str, Any] = {name: files._asdict() for name, files in models.items()}
+        told |= {name: {"probe": str(folder), "layer": args.layer} for name, folder in probes.items()}
+        write_masked(args.out, found, {**settings, "models": told})
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
         write_figure(args.plot, draw_masked_images(found, own_scale=args.own_scale, title=args.title))

@@ -1,0 +1,125 @@
+"""The linear classifier of a probe: its weights, which a probe's result only scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmdetpre.analysis.feature_file import FeatureFile, read_features
+from mmdetpre.analysis.principal_axes import PrincipalAxes
+from mmdetpre.analysis.probe_data import probe_data
+from mmdetpre.analysis.probe_scores import read_result
+from mmdetpre.analysis.softmax_regression import fit_path
+from mmdetpre.bounded_files import load_npz
+from mmdetpre.whole_file import whole_file
+
+FORMAT = "mmdetpre linear classifier"
+
+
+@dataclass(frozen=True, eq=False)
+class LinearClassifier:
+    """A softmax classifier on a layer as it is stored.
+
+    Args:
+        weights: (d, C) float32.
+        bias: (C,) float32.
+        classes: C names.
+        layer: Name of the layer.
+        strength: Its regularisation.
+        digest: Of the training features.
+
+    Example:
+        >>> classifier = LinearClassifier(np.eye(2, dtype="f4"), np.zeros(2, "f4"), ("a", "b"), "fc1", 1e-3, "")
+        >>> classifier.probabilities(np.array([[0.0, 0.0]])).tolist()
+        [[0.5, 0.5]]
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    classes: tuple[str, ...]
+    layer: str
+    strength: float
+    digest: str
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        """(n, C) probabilities of values (n, d)."""
+        scores = values @ self.weights + self.bias
+        found = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return found / found.sum(axis=1, keepdims=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``.npz`` file, over an older one."""
+        with whole_file(path) as part, part.open("wb") as file:
+            np.savez(
+                file, format=np.array(FORMAT), weights=self.weights, bias=self.bias, classes=np.array(self.classes),
+                layer=np.array(self.layer), strength=np.array(self.strength), digest=np.array(self.digest),
+            )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | Path) -> LinearClassifier:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ValueError: If it is something else, or damaged.
+        """
+        arrays = load_npz(path)
+        if str(arrays.get("format")) != FORMAT:
+            raise ValueError(f"{path} holds no linear classifier of a probe: remove it, and it is fitted again.")
+        return cls(
+            arrays["weights"], arrays["bias"], tuple(map(str, arrays["classes"])), str(arrays["layer"]),
+            float(arrays["strength"]), str(arrays["digest"]),
+        )  # fmt: skip
+
+
+def fit_linear_classifier(train: FeatureFile, test: FeatureFile, layer: str, strength: float) -> LinearClassifier:
+    """The classifier that a linear probe tests, of one regularisation, from all training images.
+
+    Raises:
+        ValueError: If the features do not fit each other, see :func:`~mmdetpre.analysis.probe_data.probe_data`.
+    """
+    data = probe_data(train, test, layer)
+    design = PrincipalAxes(data.train, name=layer)
+    (solution,) = fit_path(design, data.train_labels, len(data.classes), [strength])
+    weights, bias = design.linear_map(solution.weights, solution.bias)
+    return LinearClassifier(weights, bias, data.classes, layer, strength, train.digest())
+
+
+def classifier_of_probe(folder: str | Path, layer: str = "conv5_pooled") -> LinearClassifier:
+    """The classifier of a folder that ``layer_probes.py`` wrote: fitted once, then kept beside the probe's result.
+
+    Its regularisation is the one that the probe chose with its first seed.
+
+    Args:
+        folder: Holds ``train``, ``test`` and ``results``.
+        layer: Layer whose probe it is.
+
+    Raises:
+        FileNotFoundError: If the folder holds no features, or no result of this layer.
+        ValueError: If features and result do not belong together.
+
+    Example:
+        >>> classifier_of_probe("work_dirs/layer_probes").weights.shape  # doctest: +SKIP
+        (2048, 257)
+    """
+    folder = Path(folder)
+    train, test = read_features(folder / "train"), read_features(folder / "test")
+    path = folder / "results" / f"{layer}_linear.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no linear probe of {layer} (results/{path.name}): run layer_probes.py with --layers"
+            f" {layer} --out {folder}."
+        )
+    result = read_result(path)
+    if result["train"]["digest"] != train.digest():
+        raise ValueError(f"{path} was made of other features than {train.path}: run the probe again.")
+    strength = float(result["seeds"][0]["strength"])
+    kept = path.with_suffix(".npz")
+    if kept.is_file():
+        found = LinearClassifier.load(kept)
+        if (found.digest, found.strength, found.layer) == (train.digest(), strength, layer):
+            return found
+    fitted = fit_linear_classifier(train, test, layer, strength)
+    fitted.save(kept)
+    return fitted
