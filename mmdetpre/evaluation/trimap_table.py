@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mmdetpre.analysis.paper_values import CLASS_GAINS
 from mmdetpre.evaluation.score_files import read_runs_of_kind, write_runs
 from mmdetpre.evaluation.trimap import TrimapConfusion, region_scores
 from mmdetpre.file_arguments import named_files
@@ -118,6 +121,27 @@ def format_class_differences(run: Mapping[str, Any], first: Mapping[str, Any], w
     means = [one[region]["mIoU"][i] for region in REGIONS for one in (first, run)]
     foot = [*map(percent, means[:2]), _difference(means[1], means[0])]
     return text_table(head, rows, ["mean", *foot, *map(percent, means[2:]), _difference(means[3], means[2])])
+
+
+def format_whole_differences(run: Mapping[str, Any], first: Mapping[str, Any]) -> str:
+    """IoU of each class in per cent on whole images, and how much more than ``first`` has it, the greatest gain first.
+
+    Classes whose gain the paper names (detection over classification pre-training, section on segmentation) have it in
+    the last column; ``none`` is no improvement.
+
+    Args:
+        run, first: Runs of :func:`to_dict`, comparable ones.
+    """
+    told = {name: "none" if gain is None else f"{gain:+.1f}" for name, gain in CLASS_GAINS.items()}
+    scores = list(zip(run["classes"], first["whole"]["IoU"], run["whole"]["IoU"], strict=True))
+    scores.sort(key=lambda row: np.inf if None in row[1:] else row[1] - row[2])
+    rows = [[name, percent(a), percent(b), _difference(b, a), told.get(name, "-")] for name, a, b in scores]
+    means = [one["whole"]["mIoU"] for one in (first, run)]
+    head = ["IoU (%), whole images", first["label"], run["label"], "difference", "paper"]
+    foot = ["mean", *map(percent, means), _difference(means[1], means[0]), "-"]
+    if not any(row[-1] != "-" for row in rows):  # other classes than the paper's
+        head, rows, foot = head[:-1], [row[:-1] for row in rows], foot[:-1]
+    return text_table(head, rows, foot)
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:

@@ -13,6 +13,7 @@ from mmdetpre.evaluation.trimap_table import (
     format_classes,
     format_comparison,
     format_table,
+    format_whole_differences,
     read_json,
     read_runs,
     to_dict,
@@ -105,3 +106,20 @@ def test_runs_that_cannot_be_compared_are_refused(runs, change, message):
         other[key] = other[key] | value if isinstance(value, dict) else value
     with pytest.raises(ValueError, match=f"'second' and 'first' cannot be compared, they differ in their {message}"):
         check_comparable([runs[0], other])
+
+
+def test_differences_on_whole_images_begin_with_the_greatest_gain(runs):
+    lines = [line.split() for line in format_whole_differences(runs[1], runs[0]).splitlines()]
+    assert lines[0][-3:] == ["first", "second", "difference"], "these classes are not the paper's"
+    first, second = runs[0]["whole"]["IoU"], runs[1]["whole"]["IoU"]
+    gains = {name: b - a for name, a, b in zip(CLASSES, first, second, strict=True) if None not in (a, b)}
+    assert [line[0] for line in lines[2:6]] == [*sorted(gains, key=lambda name: -gains[name]), "none"]
+    assert float(lines[2][3]) == pytest.approx(100 * max(gains.values()), abs=0.01)
+    mean = runs[1]["whole"]["mIoU"] - runs[0]["whole"]["mIoU"]
+    assert lines[-1][0] == "mean" and lines[-1][-1] == f"{100 * mean:+.2f}"
+
+
+def test_the_papers_class_gains_stand_beside_classes_of_voc(runs):
+    voc = [one | {"classes": ["background", "cow", "pottedplant", "sheep"]} for one in runs]
+    lines = {line.split()[0]: line.split()[-1] for line in format_whole_differences(voc[1], voc[0]).splitlines()}
+    assert (lines["cow"], lines["sheep"], lines["pottedplant"], lines["background"]) == ("+6.5", "+7.5", "none", "-")

@@ -1,8 +1,8 @@
 """mIoU of several segmentors over the width of the trimap, inside and outside it: Figure 4 of the paper.
 
 A run is the JSON file of mmdetpre.TrimapIoUMetric(outfile_prefix=...). Prints one table with the differences to the
-first run; --classes-at adds a table of classes at one width for each other run, the greatest difference first. --plot
-draws the curves, --out writes all widths and classes as CSV or JSON.
+first run; --classes-at adds a table of classes at one width for each other run, or on whole images (--classes-at
+whole), the greatest difference first. --plot draws the curves, --out writes all widths and classes as CSV or JSON.
 
 Example: python tools/analysis_tools/trimap_curves.py --run ImageNet=work_dirs/a/trimap.json \\
     --run OpenImages=work_dirs/b/trimap.json --classes-at 10 --plot trimap.png --out trimap.csv
@@ -17,6 +17,7 @@ from pathlib import Path
 from mmdetpre.evaluation.trimap_table import (
     format_class_differences,
     format_comparison,
+    format_whole_differences,
     read_runs,
     write_csv,
     write_json,
@@ -25,18 +26,26 @@ from mmdetpre.file_arguments import require_new_files
 from mmdetpre.visualization.trimap_curves import draw_trimap_curves
 from mmdetpre.whole_file import write_figure
 
+WHOLE = "whole"
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
     )
-    parser.add_argument("--classes-at", type=int, metavar="WIDTH", help="compare the classes at this width")
+    parser.add_argument(
+        "--classes-at", type=_width, metavar="WIDTH|whole", help="compare the classes at this width, or on whole images"
+    )
     parser.add_argument("--title", default="", help="headline of the picture")
     parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
     parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     return parser.parse_args()
+
+
+def _width(text: str) -> int | str:
+    return WHOLE if text == WHOLE else int(text)
 
 
 def main() -> int:
@@ -48,7 +57,10 @@ def main() -> int:
         if args.classes_at is not None:
             if len(runs) == 1:
                 raise ValueError("--classes-at compares runs: give a second --run NAME=FILE.")
-            tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
+            if args.classes_at == WHOLE:
+                tables += [format_whole_differences(run, runs[0]) for run in runs[1:]]
+            else:
+                tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
     except (OSError, ValueError) as error:
         print(f"trimap_curves: {error}", file=sys.stderr)
         return 1

@@ -17,6 +17,7 @@ def markdown(report: Report) -> str:
     outcome = report.outcome
     parts = [f"# {outcome.plan.get('title') or outcome.plan.get('name') or 'Study'}"]
     parts.append("\n".join(f"* {sentence}" for answer in report.answers for sentence in answer.sentences))
+    parts.append(" ".join(report.size))
     parts.append("\n\n".join(READING))
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
     for table in report.tables:

@@ -17,6 +17,7 @@ from mmdetpre.study.outcome import DONE, Outcome, Run, read_outcome
 from mmdetpre.study.report.answers import Answer, answers
 from mmdetpre.study.report.data_sizes import DataSize, data_sizes
 from mmdetpre.study.report.figures import Figure, figures
+from mmdetpre.study.report.pretraining_size import size_sentences
 from mmdetpre.study.report.result_tables import Entry, ResultTable, result_tables
 from mmdetpre.whole_file import write_json, write_text
 
@@ -33,6 +34,7 @@ class Report:
         sizes: Table 1.
         tables: Tables 2 to 7, the fine-tuning on COCO, then the pre-training runs' own scores.
         figures: Figures 1 to 9.
+        size: What the size of the pre-training data does.
     """
 
     outcome: Outcome
@@ -40,6 +42,7 @@ class Report:
     sizes: list[DataSize]
     tables: list[ResultTable]
     figures: list[Figure]
+    size: list[str]
 
 
 def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
@@ -56,7 +59,8 @@ def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
     papers = with_figures(paper) if paper else TABLES
     outcome = read_outcome(out)
     tables = result_tables(outcome, papers)
-    return Report(outcome, answers(outcome, tables), data_sizes(outcome), tables, figures(outcome))
+    sizes, size = data_sizes(outcome), size_sentences(outcome, tables)
+    return Report(outcome, answers(outcome, tables), sizes, tables, figures(outcome), size)
 
 
 def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
@@ -118,6 +122,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         ],
         "data": [_size(row) for row in report.sizes],
         "tables": [_table(table) for table in report.tables],
+        "pretraining_size": report.size,
         "paper_text": {key: asdict(number) for key, number in TEXT_VALUES.items()},
         "figures": [dict(asdict(figure), image=_relative(figure.image, outcome.folder)) for figure in report.figures],
         "runs": {run.id: _run(run) for run in outcome.runs.values()},
