@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,17 @@ def make_proposals(job: Job) -> dict[str, Any]:
     Raises:
         RunFailed: If a command fails.
     """
-    from mmdetpre.study.training_job import record, sha256, tested, train
+    from mmdetpre.study.training_job import record, tested, train
+    from mmdetpre.transfer.checkpoint_reader import read_checkpoint
+    from mmdetpre.transfer.digest import weights_digest
 
     checkpoint = train(job)
+    for part in job.folder.glob(f".{FOLDER}.*.part"):  # of a test that was killed: the run's lock is ours
+        shutil.rmtree(part, ignore_errors=True)
     run = tested(job, job.settings["toolbox"], config_path(job.out, job.id), checkpoint, "--tta")
     folder = job.folder / FOLDER
-    origin = {key: job.run[key] for key in ("start", "seed")} | {"run": job.id, "checkpoint": sha256(checkpoint)}
-    write_origin(folder, origin | {"backbone": job.made_of["backbone"]})
+    origin = {"run": job.id, "start": job.run["start"], "seed": job.run["seed"], "backbone": job.made_of["backbone"]}
+    write_origin(folder, origin | {"checkpoint": weights_digest(read_checkpoint(checkpoint).tensors)})
     return record(checkpoint, run, [], [_found(run.metrics)])
 
 
@@ -41,7 +46,7 @@ def _found(metrics: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def proposals_id(job: Job, run: str, backbone: str | None) -> dict[str, str]:
-    """What tells the proposals of a training apart: the network's checkpoint and the images.
+    """What tells the proposals of a training apart: the network's weights and the images.
 
     Args:
         job: A run that trains with them.
