@@ -2,6 +2,7 @@
 _base_ = "runtime.py"
 default_scope = "mmpretrain"
 custom_hooks = [
+    dict(type="mmdetpre.BrokenImageHook"),
     dict(type="mmdetpre.CheckpointFitHook"),
     dict(type="mmdetpre.LoadBackboneHook"),
     dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),

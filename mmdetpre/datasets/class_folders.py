@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from mmdetpre.plain_text import name_problem
+
 IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|jpe|jfif|png|bmp|ppm|pgm|pbm|pnm|tiff?|webp|jp2)", re.IGNORECASE | re.DOTALL)
 """``folder/file`` of an image."""
 ANY_FOLDER = re.compile(r"[^.].*", re.DOTALL)
@@ -185,11 +187,11 @@ def _require_no_parts(root: Path, folders: Sequence[str]) -> None:
 
 def _require_plain_names(root: Path, images: ClassImages) -> None:
     """Refuse names that no list can hold, and two folders of one class."""
-    odd = [path for folder, files in images.items() for path in (folder, *files) if not _is_plain(path)]
+    odd = [path for folder, files in images.items() for path in (folder, *files) if name_problem(path)]
     if odd:
         raise ValueError(
-            f"{root}: {len(odd)} names of folders or files hold line breaks, or bytes that are no UTF-8, so that no"
-            f" list can name them, such as {odd[0]!r}: rename them."
+            f"{root}: {len(odd)} names of folders or files cannot stand in a list; {odd[0]!r}, for example,"
+            f" {name_problem(odd[0])}: rename them, to printable characters on one line."
         )
     by_name: dict[str, str] = {}
     for folder in images:
@@ -200,11 +202,3 @@ def _require_plain_names(root: Path, images: ClassImages) -> None:
                 " blanks or in the form of their accents only): put their images into one folder."
             )
         by_name[name] = folder
-
-
-def _is_plain(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return not any(sign in name for sign in "\n\r\0")

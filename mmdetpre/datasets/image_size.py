@@ -13,7 +13,7 @@ from mmengine import fileio
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from mmdetpre.datasets.open_image import open_image
+from mmdetpre.open_image import open_image
 
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os.path as osp
 from collections.abc import Sequence
 from typing import Any
 
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
 from mmdetpre.datasets.image_list import file_statuses, read_image_list
+from mmdetpre.datasets.label_map_check import check_scan, scan_label_maps
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\
@@ -22,8 +25,8 @@ _LAYOUT = """\
 class VOCSegmentationDataset(BaseSegDataset):
     """Several image sets of VOC's segmentation, each with its folder of label maps, as one data set of mmseg.
 
-    All that the lists name is looked for before anything is read. With the loader of label maps,
-    :class:`mmdetpre.datasets.LoadLabelMap`, each map is checked against the number of classes.
+    All that the lists name is looked for before anything is read, and all label maps are checked against the number of
+    classes. The loader of label maps, :class:`mmdetpre.datasets.LoadLabelMap`, checks each against its image.
 
     Args:
         sets: Image sets as (list, folder of the label maps), e.g. ``[("train", "SegmentationClass"), ("aug",
@@ -31,11 +34,13 @@ class VOCSegmentationDataset(BaseSegDataset):
         classes: Names in label order, that of 0 (background) first; ``None``: the 21 of VOC.
         img_suffix: Images are called id + suffix.
         seg_map_suffix: Label maps are called id + suffix.
+        check_maps: Read all label maps first, on all cores, and refuse values that are no class; known ones are not
+            read again.
         **kwargs: See ``mmseg.BaseSegDataset``.
 
     Raises:
         FileNotFoundError: Names missing lists, folders and files.
-        ValueError: If a list is empty, or an image is in two of the sets.
+        ValueError: If a list is empty, an image is in two of the sets, or label maps hold values that are no class.
 
     Example:
         >>> VOCSegmentationDataset(data_root="data/VOCdevkit/VOC2012",
@@ -51,8 +56,10 @@ class VOCSegmentationDataset(BaseSegDataset):
         classes: Sequence[str] | None = None,
         img_suffix: str = ".jpg",
         seg_map_suffix: str = ".png",
+        check_maps: bool = True,
         **kwargs: Any,
     ) -> None:
+        self.check_maps = check_maps
         self.sets = [(name, folder) for name, folder in sets]
         voc = PascalVOCDataset.METAINFO
         metainfo = dict(classes=tuple(classes), palette=[]) if classes else dict(voc)
@@ -94,5 +101,16 @@ class VOCSegmentationDataset(BaseSegDataset):
             twice = next(path for i, path in enumerate(images) if path in images[:i])
             raise ValueError(f"{twice} is in two of the sets {self.sets}: take lists that do not overlap.")
         named_by = " and ".join(f"{name}.txt" for name, _ in self.sets)
-        file_statuses(images + [entry["seg_map_path"] for entry in data_list], named_by)
+        maps = [entry["seg_map_path"] for entry in data_list]
+        file_statuses(images + maps, named_by)
+        if self.check_maps:
+            self._check_maps(maps, named_by)
         return data_list
+
+    def _check_maps(self, maps: list[str], named_by: str) -> None:
+        scan = scan_label_maps(maps)
+        if self.label_map is not None:  # chosen classes: any other value may be there
+            scan.pixels.clear()
+        first = int(self.reduce_zero_label)  # of the values that are classes
+        for warning in check_scan(scan, len(self.metainfo["classes"]) + first, self.ignore_index, source=named_by):
+            print_log(warning, "current", logging.WARNING)

@@ -72,6 +72,7 @@ class CocoMetric(MMDetCocoMetric):
                     f" and use_mp_eval={self.use_mp_eval}: use backend='pycocotools' for these."
                 )
         self.backend = backend
+        self.skipped_images: set[int] = set()  # by mmdetpre.BrokenImageHook: neither found nor missed
         self.iou_thrs: Any = np.array(
             vars(self)["iou_thrs"], np.float64, ndmin=1
         )  # pycocotools' summary fails on a list
@@ -80,6 +81,9 @@ class CocoMetric(MMDetCocoMetric):
         """The metrics of ``mmdet.CocoMetric``."""
         if self.dataset_meta is not None and self._coco_api is not None:
             self._require_classes()
+        if self.skipped_images:
+            known = self._coco_api.get_img_ids() if self.img_ids is None else self.img_ids
+            self.img_ids = [image for image in known if image not in self.skipped_images]
         if self.backend == "pycocotools":
             return super().compute_metrics(results)
         with _evaluator_of_mmdet(HotCOCOeval):

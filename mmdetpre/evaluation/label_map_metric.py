@@ -75,6 +75,10 @@ class LabelMapMetric(BaseMetric):
     def count(self, truth: np.ndarray, prediction: np.ndarray, classes: int) -> Any:
         """Counts of one image, with their number ``images``; they are merged by ``+``."""
 
+    def named(self, counts: Any, file: str) -> Any:
+        """Counts of one image that know its file, where messages are to name some."""
+        return counts
+
     @abstractmethod
     def report(self, counts: Any) -> dict[str, float]:
         """Print and write the sum of all images, and return the results; runs on the main process alone."""
@@ -92,6 +96,7 @@ class LabelMapMetric(BaseMetric):
             prediction = _map(sample["pred_sem_seg"])
             try:
                 counts = self.count(_map(sample["gt_sem_seg"]), prediction, classes)
+                counts = self.named(counts, sample.get("seg_map_path") or sample.get("img_path", ""))
             except ValueError as error:
                 file = f" (label map {sample['seg_map_path']})" if "seg_map_path" in sample else ""
                 raise ValueError(f"Image {name}{file}: {error}") from error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from mmdetpre.open_image import open_image
 
 MAX_LABEL = 255  # of a file with one byte per pixel
 
@@ -41,26 +45,125 @@ def wrong_values(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore
 
 
 def read_label_map(path: str | Path) -> np.ndarray:
-    """``(h, w)`` uint8 of a PNG with one byte per pixel, grey or with a palette.
+    """``(h, w)`` class indices of a picture file with one value per pixel, see :func:`decode_label_map`.
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: If it is no picture, or a picture in colour.
+        ValueError: If it is no picture, in colour, or holds fractions.
     """
     try:
-        with Image.open(path) as image:
-            labels = np.asarray(image)
-            mode = image.mode
+        return decode_label_map(Path(path).read_bytes())
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no label map {path}.") from None
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read as a label map ({error}).") from None
-    if mode not in ("L", "P"):
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as a label map ({error.strerror or error}).") from None
+    except ValueError as error:
+        raise ValueError(f"Label map {path}: {error}") from None
+
+
+def decode_label_map(data: bytes) -> np.ndarray:
+    """The values of a picture with one value per pixel, as they stand in the file.
+
+    Args:
+        data: The file: grey or with a palette, of 1 to 32 bits.
+
+    Returns:
+        ``(h, w)``, uint8 if all values fit, else uint16 or int32.
+
+    Raises:
+        ValueError: If it is no picture, damaged, in colour, or holds fractions.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> Image.fromarray(np.array([[0, 256]], np.uint16)).save(file, "PNG")
+        >>> decode_label_map(file.getvalue()).tolist()
+        [[0, 256]]
+    """
+    try:
+        with open_image(io.BytesIO(data)) as image:
+            mode, labels = image.mode, np.asarray(image)
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... for damaged files
+        reason = "it is cut off" if "truncated" in str(error) else "it is damaged, cut off, or no picture"
+        raise ValueError(f"the file cannot be read: {reason}.") from error
+    if labels.ndim != 2:
+        colours = np.unique(labels.reshape(-1, labels.shape[-1]), axis=0)
+        listed = ", ".join(str(tuple(colour)) for colour in colours[:4].tolist())
         raise ValueError(
-            f"{path} is a picture of mode {mode}: a label map holds one class index per pixel, in grey (mode L) or with"
-            " a palette (P). Convert colours to class indices."
+            f"it is in colour (mode {mode}), {len(colours)} colours such as {listed}: a label map holds one class index"
+            " per pixel, in grey or with a palette. Convert colours to class indices."
         )
-    return labels
+    if labels.dtype.kind == "f":
+        raise ValueError(
+            f"it holds fractions (mode {mode}), such as {_short(labels)}: a label map holds one class index per pixel,"
+            " a whole number."
+        )
+    least, most = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    fits = (kind for kind in (np.uint8, np.uint16) if least >= 0 and most <= np.iinfo(kind).max)
+    return labels.astype(next(fits, np.int32))
+
+
+def check_label_map(
+    labels: np.ndarray, size: tuple[int, int] | None = None, classes: int | None = None, ignore_index: int = 255
+) -> None:
+    """Refuse what is no map of class indices.
+
+    Args:
+        labels: (h, w) whole numbers.
+        size: Height and width of the image.
+        classes: Number of classes.
+        ignore_index: Label of void pixels.
+
+    Raises:
+        ValueError: Of another size than the image, or with values that are no class, each with its number of pixels.
+
+    Example:
+        >>> check_label_map(np.array([[0, 255, 1]], np.uint8), (1, 3), classes=2)
+    """
+    if labels.ndim != 2:
+        raise ValueError(f"it has shape {labels.shape}: expected one class index per pixel, (height, width).")
+    if size is not None and labels.shape != tuple(size):
+        raise ValueError(
+            f"it has {labels.shape[1]}x{labels.shape[0]} pixels, its image {size[1]}x{size[0]}: one of the two files"
+            " was resized or turned."
+        )
+    if classes is not None:
+        wrong = wrong_labels(count_labels(labels), classes, ignore_index)
+        if wrong:
+            raise ValueError(
+                f"it holds {described_labels(wrong)}: expected 0 to {classes - 1}, one per class, and {ignore_index}"
+                " for void. Name all classes of the data set in `classes`, or correct the file."
+            )
+
+
+def count_labels(labels: np.ndarray) -> dict[int, int]:
+    """Number of pixels of each value.
+
+    Example:
+        >>> count_labels(np.array([[0, 255, 0]], np.uint8))
+        {0: 2, 255: 1}
+    """
+    if labels.dtype == np.uint8:
+        counts = np.bincount(labels.ravel(), minlength=1)
+        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    values, pixels = np.unique(labels, return_counts=True)
+    return dict(zip(values.tolist(), pixels.tolist(), strict=True))
+
+
+def wrong_labels(pixels: Mapping[int, int], classes: int, ignore_index: int = 255) -> dict[int, int]:
+    """The values that are neither class nor void, and their pixels."""
+    return {v: count for v, count in pixels.items() if v != ignore_index and not 0 <= v < classes}
+
+
+def described_labels(pixels: Mapping[int, int]) -> str:
+    """Values with their pixels, for messages.
+
+    Example:
+        >>> described_labels({256: 607101})
+        '256 (607,101 pixels)'
+    """
+    listed = [f"{value} ({count:,} pixels)" for value, count in sorted(pixels.items())]
+    return ", ".join(listed[:6]) + (", ..." if len(listed) > 6 else "")
 
 
 def write_prediction(path: str | Path, labels: np.ndarray) -> None:

@@ -22,6 +22,7 @@ WIDTHS = tuple(range(2, 41, 2))
 """Twenty widths up to 40 pixels."""
 MAX_WIDTH = 8190  # distances are exact up to here in every version of OpenCV
 
+_SHOWN = 3
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -37,6 +38,7 @@ class TrimapConfusion:
             the i-th width reaches and the one before does not, the last those that no width reaches.
         images: Number of images.
         without_boundary: How many of them have no boundary at all; their pixels are in no band.
+        without_names: The first few of these by name, where names are known.
 
     Example:
         >>> truth = np.array([[0, 0, 255, 1, 1]])
@@ -49,6 +51,7 @@ class TrimapConfusion:
     table: np.ndarray
     images: int = 1
     without_boundary: int = 0
+    without_names: tuple[str, ...] = ()
 
     def __add__(self, other: TrimapConfusion) -> TrimapConfusion:
         if self.widths != other.widths or self.table.shape != other.table.shape:
@@ -58,6 +61,7 @@ class TrimapConfusion:
             self.table + other.table,
             self.images + other.images,
             self.without_boundary + other.without_boundary,
+            (self.without_names + other.without_names)[:_SHOWN],
         )
 
     def inside(self) -> np.ndarray:

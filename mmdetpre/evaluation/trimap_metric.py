@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmengine.logging import print_log
 
 from mmdetpre.evaluation.label_map_metric import LabelMapMetric
 from mmdetpre.evaluation.trimap import WIDTHS, TrimapConfusion, check_boundary, check_widths, count_image, region_scores
-from mmdetpre.evaluation.trimap_table import format_classes, format_table, to_dict, write_csv, write_json
+from mmdetpre.evaluation.trimap_table import format_classes, format_table, mean_changes, to_dict, write_csv, write_json
 from mmdetpre.registry import METRICS
 from mmdetpre.visualization.trimap_curves import draw_trimap_curves
 from mmdetpre.whole_file import write_figure
@@ -70,6 +71,10 @@ class TrimapIoUMetric(LabelMapMetric):
         settings: dict[str, Any] = dict(widths=self.widths, boundary=self.boundary, ignore_index=self.ignore_index)
         return count_image(truth, prediction, classes=classes, **settings)
 
+    def named(self, counts: TrimapConfusion, file: str) -> TrimapConfusion:
+        """Counts of one image that know its file if it has no boundary."""
+        return replace(counts, without_names=(file,)) if counts.without_boundary and file else counts
+
     def report(self, counts: TrimapConfusion) -> dict[str, float]:
         """Print the tables, write the files and return the results."""
         run = to_dict(counts, self.dataset_meta["classes"], self.boundary)
@@ -77,12 +82,16 @@ class TrimapIoUMetric(LabelMapMetric):
         if counts.without_boundary:
             what = f"void ({self.ignore_index}) pixel" if self.boundary == "void" else "border between labels"
             hint = ' boundary="label" needs no void pixels.' if self.boundary == "void" else ""
+            more = ", ..." if counts.without_boundary > len(counts.without_names) else ""
+            named = f" ({', '.join(counts.without_names)}{more})" if counts.without_names else ""
             print_log(
-                f"{counts.without_boundary} of {counts.images} label maps have no {what}, so all their pixels are"
-                f" outside of every band.{hint}",
+                f"{counts.without_boundary} of {counts.images} label maps have no {what}{named}, so all their pixels"
+                f" are outside of every band.{hint}",
                 "current",
                 logging.WARNING,
             )
+        for change in mean_changes(run):
+            print_log(change, "current", logging.WARNING)
         if self.out_files:
             numbers, table, curves = self.out_files
             write_json(numbers, [run], overwrite=self.overwrite)

@@ -80,6 +80,25 @@ def format_classes(run: Mapping[str, Any]) -> str:
     return text_table(head, rows)
 
 
+def mean_changes(run: Mapping[str, Any]) -> list[str]:
+    """Which classes are in the means of some widths only, a sentence each: there the curves of the means may jump.
+
+    A class is in a mean if the region holds pixels of it, in the truth or in the prediction.
+    """
+    changes = []
+    for region in REGIONS:
+        rows = run[region]["IoU"]
+        for c, name in enumerate(run["classes"]):
+            without = [width for width, row in zip(run["widths"], rows, strict=True) if row[c] is None]
+            if without and run["whole"]["IoU"][c] is not None:
+                listed = ", ".join(map(str, without[:6])) + (", ..." if len(without) > 6 else "")
+                changes.append(
+                    f"{_words(region)}: '{name}' has no pixel at width {listed}, so the means there leave it out: the"
+                    " curve may jump."
+                )
+    return changes
+
+
 def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
     """mIoU of every run in per cent over the width; of each but the first also the difference to the first."""
     tables = []

@@ -111,9 +111,16 @@ def test_label_maps_are_read_from_palette_and_grey_files(load):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda size: np.zeros((*size, 3), np.uint8), r"shape \(\d+, \d+, 3\): expected one class index per pixel"),
+        (
+            lambda size: np.zeros((*size, 3), np.uint8),
+            r"it is in colour \(mode RGB\), 1 colours such as \(0, 0, 0\): a label map holds one class index",
+        ),
         (lambda size: np.zeros((100, 90), np.uint8), r"it has 90x100 pixels, its image \d+x\d+: one of the two"),
-        (lambda size: np.full(size, 7, np.uint8), "it holds 7: expected 0 to 4, one per class, and 255 for void"),
+        (
+            lambda size: np.full(size, 7, np.uint8),
+            r"it holds 7 \(\d+,\d+ pixels\): expected 0 to 4, one per class, and 255 for void",
+        ),
+        (lambda size: np.full(size, 257, np.uint16), r"it holds 257 \(\d+,\d+ pixels\): expected 0 to 4"),
         (lambda size: b"no picture", "cannot be read"),
         (lambda size: Path(__file__).read_bytes(), "cannot be read"),
     ],

@@ -125,8 +125,12 @@ def test_maps_without_void_are_counted_and_said_once(tmp_path, monkeypatch):
     monkeypatch.setattr(trimap_metric, "print_log", lambda text, *_: texts.append(text))
     samples = [*drawn(2, void=0), *drawn(1)]
     results = evaluate(TrimapIoUMetric(widths=[5]), samples)
-    assert sum("2 of 3 label maps have no void (255) pixel" in text for text in texts) == 1
+    assert sum("2 of 3 label maps have no void (255) pixel (" in text for text in texts) == 1
     assert results["trimap/mIoU_5"] > 0
+    for i, sample in enumerate(samples):
+        sample["seg_map_path"] = f"{i}.png"
+    evaluate(TrimapIoUMetric(widths=[5]), samples)
+    assert any("2 of 3 label maps have no void (255) pixel (0.png, 1.png), so all" in text for text in texts)
     results = evaluate(TrimapIoUMetric(widths=[5], outfile_prefix=str(tmp_path / "run")), samples[:2])
     assert np.isnan(results["trimap/mIoU_5"]) and results["trimap/anti_mIoU_5"] == results["trimap/whole_mIoU"]
     assert read_json(tmp_path / "run.json")[0]["trimap"]["mIoU"] == [None]

@@ -14,6 +14,7 @@ from mmdetpre.evaluation.trimap_table import (
     format_comparison,
     format_table,
     format_whole_differences,
+    mean_changes,
     read_json,
     read_runs,
     to_dict,
@@ -44,6 +45,13 @@ def test_values_per_region_and_width(runs):
     assert first["trimap"]["IoU"][0] == [0, 0.5, 0, None] and first["anti_trimap"]["IoU"][0] == [1, None, 1, None]
     assert first["trimap"]["aAcc"][0] == 0.5 and first["anti_trimap"]["mIoU"] == [1, 1]
     assert np.isclose(first["trimap"]["mIoU"][1], (2 / 3 + 2 / 4 + 2 / 3) / 3)
+
+
+def test_classes_that_leave_the_mean_are_told(runs):
+    assert mean_changes(runs[0]) == [
+        f"anti-trimap: '{name}' has no pixel at width {widths}, so the means there leave it out: the curve may jump."
+        for name, widths in (("ground", "3"), ("cat", "1, 3"))
+    ]
 
 
 def test_tables(runs):

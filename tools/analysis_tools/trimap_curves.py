@@ -18,6 +18,7 @@ from mmdetpre.evaluation.trimap_table import (
     format_class_differences,
     format_comparison,
     format_whole_differences,
+    mean_changes,
     read_runs,
     write_csv,
     write_json,
@@ -65,6 +66,9 @@ def main() -> int:
         print(f"trimap_curves: {error}", file=sys.stderr)
         return 1
     print("\n\n".join(tables))
+    for run in runs:
+        print("".join(f"\n{run['label']}: {change}" for change in mean_changes(run)), end="")
+    print()
     if args.out:
         write = write_csv if args.out.suffix == ".csv" else write_json
         write(args.out, runs, overwrite=args.force)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mmdetpre.datasets.coco_json import OBJECT_FLAGS
 from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.datasets.image_size import read_image_size
-from mmdetpre.datasets.open_image import open_image
+from mmdetpre.open_image import open_image
 from mmdetpre.study.own_data.box_files import read_annotations
 
 _KEPT = ("image_id", "category_id", "bbox", "iscrowd", *OBJECT_FLAGS)

@@ -10,7 +10,6 @@ from pathlib import Path
 from mmdetpre.datasets.class_folders import read_class_folders
 from mmdetpre.datasets.class_split import split_images
 from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.plain_text import require_names
 from mmdetpre.study.own_data.split import same_files
 
 MOST_PER_CLASS = 60
@@ -69,7 +68,6 @@ def read_own_classes(
     if len(images) < 2:
         raise ValueError(f"{root} holds one class folder, {next(iter(images))}: classification needs two at least.")
     paths = [f"{folder}/{file}" for folder, files in images.items() for file in files]
-    require_names(paths, f"{root}: the image")
     bad: dict[str, list[str]] = {}
     reasons = broken_images([str(root / path) for path in paths])
     broken = {path: reason for path in paths if (reason := reasons.get(str(root / path)))}
