@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine import dist
 from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
@@ -78,10 +80,10 @@ class BrokenImageHook(Hook):
             )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        self._say(runner, "val", metrics)
+        self._say(runner, "val")
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        self._say(runner, "test", metrics)
+        self._say(runner, "test")
 
     def _refuse(self, runner: Runner, part: str, loop: Any, broken: dict[int, str]) -> None:
         raise ValueError(
@@ -105,20 +107,38 @@ class BrokenImageHook(Hook):
         for metric in loop.evaluator.metrics:
             if hasattr(metric, "skipped_images"):
                 metric.skipped_images = gone
+        loop.evaluator.metrics.append(_SkippedImages(len(broken)))
         self.skipped[part] = len(broken)
         runner.logger.log(
             logging.WARNING,
             f"{len(broken)} of {count} images of {part}_dataloader are broken and are skipped: {_listed(broken)}.",
         )
 
-    def _say(self, runner: Runner, part: str, metrics: dict[str, float] | None) -> None:
+    def _say(self, runner: Runner, part: str) -> None:
         if skipped := self.skipped.get(part):
             tested = len(getattr(runner, f"{part}_dataloader").dataset)
-            if metrics is not None:
-                metrics["broken_images"] = skipped
             runner.logger.log(
                 logging.WARNING, f"The scores are those of {tested} images: {skipped} are broken and were skipped."
             )
+
+
+class _SkippedImages(BaseMetric):
+    """Says in the results how many images they are not of."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """There is nothing to measure."""
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """There is nothing to compute."""
+        return self.evaluate(0)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """The count, as one of the results."""
+        return {"broken_images": self.count}
 
 
 def _broken_rows(dataset: Any) -> dict[int, str]:

@@ -127,8 +127,8 @@ def test_maps_without_void_are_counted_and_said_once(tmp_path, monkeypatch):
     results = evaluate(TrimapIoUMetric(widths=[5]), samples)
     assert sum("2 of 3 label maps have no void (255) pixel (" in text for text in texts) == 1
     assert results["trimap/mIoU_5"] > 0
-    for i, sample in enumerate(samples):
-        sample["seg_map_path"] = f"{i}.png"
+    for i, one in enumerate(samples):
+        one["seg_map_path"] = f"{i}.png"
     evaluate(TrimapIoUMetric(widths=[5]), samples)
     assert any("2 of 3 label maps have no void (255) pixel (0.png, 1.png), so all" in text for text in texts)
     results = evaluate(TrimapIoUMetric(widths=[5], outfile_prefix=str(tmp_path / "run")), samples[:2])
