@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mmdetpre.datasets.csv_form import CsvForm, csv_form
 from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
 
 _COORDINATES = ["XMin", "YMin", "XMax", "YMax"]
@@ -20,6 +22,13 @@ _HEADER = (
     *("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax"),
     *("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside"),
 )
+_WITH_BLANK_ROWS = _TYPES | dict.fromkeys(_FLAGS, np.float32)
+_LIKELY = {
+    "box outside the image": "box outside of the image: expected fractions of its width and height, from 0 to 1. If"
+    " these are pixels, divide them by width and height of each image; if they are percent, by 100.",
+    "box without area": "box without area: XMax must exceed XMin, and YMax YMin. If the two are width and height, add"
+    " XMin and YMin to them.",
+}
 _ROWS_PER_CHUNK = 500_000
 _EMPTY = -3
 _OVERSHOOT = 0.01  # of the image side: rounding in the source, clipped; beyond that the row is wrong
@@ -58,65 +67,85 @@ def read_box_csv(
         max_images: Read the first so many images only.
 
     Raises:
-        ValueError: If a column is missing, a value is no number, or no row has a known class.
+        ValueError: If a column is missing, a value is no number, coordinates are no fractions, or no row has a known
+            class; names the line.
 
     Example:
         >>> rows = read_box_csv("validation-annotations-bbox.csv", {"/m/0k4j": 0})  # doctest: +SKIP
     """
     described = set(labels) if described is None else described
-    require_columns(path, list(_TYPES), _HEADER)
+    form = csv_form(path, list(_TYPES), _HEADER)
+    choice = _Choice(labels, described, max_images)
+    try:
+        try:
+            rows, first_mid = _read(form, _TYPES, choice)
+        except (ValueError, pd.errors.ParserError):
+            if problem := form.wrong_row(_CHECKS):
+                raise ValueError(problem) from None
+            rows, first_mid = _read(form, _WITH_BLANK_ROWS, choice)
+    except pd.errors.ParserError as error:
+        raise ValueError(f"{path} cannot be read: {error}. Expected the official rows, {','.join(_HEADER)}.") from error
+    dropped = rows.dropped
+    if dropped.get("unknown class") and not len(rows.image) and not dropped.get("class not chosen"):
+        raise ValueError(
+            f"{path}: none of its {dropped['unknown class']} rows has a class of the label_file (found"
+            f" {first_mid!r}, expected such as {min(described)!r}). Give the label_file that belongs to the CSV."
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is read: label by MID, the MIDs that are known, and how many images."""
+
+    labels: dict[str, int]
+    described: set[str]
+    max_images: int | None
+
+
+def _read(form: CsvForm, types: dict[str, Any], choice: _Choice) -> tuple[BoxRows, str]:
+    """The rows, and the class of the last one."""
     index: dict[str, int] = {}
     parts: list[tuple[np.ndarray, ...]] = []
     dropped: Counter[str] = Counter()
-    with open(path, "rb") as file, tqdm(total=Path(path).stat().st_size, unit="B", unit_scale=True) as bar:
-        bar.set_description(f"reading {Path(path).name}")
-        try:
-            for chunk in pd.read_csv(file, usecols=list(_TYPES), dtype=_TYPES, chunksize=_ROWS_PER_CHUNK):
-                parts.append(_read_chunk(chunk, index, labels, described, max_images, dropped))
-                bar.update(file.tell() - bar.n)
-        except (ValueError, pd.errors.ParserError) as error:
+    odd: dict[str, int] = {}
+    total, mid = 0, ""
+    with open(form.path, "rb") as file, tqdm(total=os.path.getsize(form.path), unit="B", unit_scale=True) as bar:
+        bar.set_description(f"reading {Path(form.path).name}")
+        for chunk in pd.read_csv(file, chunksize=_ROWS_PER_CHUNK, **form.arguments(types)):
+            chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
+            if types is _WITH_BLANK_ROWS:
+                blank = chunk.isna().all(axis=1).to_numpy()
+                dropped["blank rows"] += int(blank.sum())
+            parts.append(_read_chunk(chunk, index, choice, dropped, odd, total))
+            total += len(chunk)
+            mid = str(chunk["LabelName"].iloc[0])
+            bar.update(file.tell() - bar.n)
+    if types is _WITH_BLANK_ROWS:
+        dropped["no image id"] -= dropped["blank rows"]
+    for reason, what in _LIKELY.items():
+        if dropped[reason] > total / 2:
+            line = form.line_of(odd[reason])
             raise ValueError(
-                f"{path} cannot be read: {error}. Expected numbers in {', '.join(_COORDINATES)} and 0, 1 or -1 in"
-                f" {', '.join(_FLAGS)}."
-            ) from error
+                f"{form.path}, line {line} is the first of {dropped[reason]} of {total} rows with a {what}"
+            )
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else _empty()
     image, boxes, box_labels, flags = columns
-    if dropped["unknown class"] and not len(image) and not dropped["class not chosen"]:
-        raise ValueError(
-            f"{path}: none of its {dropped['unknown class']} rows has a class of the label_file (found"
-            f" {chunk['LabelName'].iloc[0]!r}, expected such as {min(described)!r}). Give the label_file that belongs"
-            " to the CSV."
-        )
-    images = list(index)[:max_images]
+    images = list(index)[: choice.max_images]
     reasons = {reason: count for reason, count in dropped.items() if count}
-    return BoxRows(images, image, boxes, box_labels, flags, dropped=reasons)
-
-
-def require_columns(path: str | Path, columns: Sequence[str], header: Sequence[str]) -> None:
-    """Check the first line of an official CSV.
-
-    Raises:
-        ValueError: Names the missing columns, those found and the official ``header``.
-    """
-    try:
-        found = list(pd.read_csv(path, nrows=0).columns)
-    except pd.errors.EmptyDataError:
-        found = []
-    if missing := [name for name in columns if name not in found]:
-        raise ValueError(
-            f"{path} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}; it has"
-            f" {', '.join(found) or 'none'}. Use the official OpenImages file, whose first line is {','.join(header)}."
-        )
+    return BoxRows(images, image, boxes, box_labels, flags, dropped=reasons), mid
 
 
 def _read_chunk(
     chunk: pd.DataFrame,
     index: dict[str, int],
-    labels: dict[str, int],
-    described: set[str],
-    max_images: int | None,
+    choice: _Choice,
     dropped: Counter[str],
+    odd: dict[str, int],
+    before: int,
 ) -> tuple[np.ndarray, ...]:
+    """The kept rows of a chunk; counts the others in ``dropped``, and notes the first row of each reason in ``odd``."""
+    labels, described, max_images = choice.labels, choice.described, choice.max_images
     codes, names = pd.factorize(chunk["ImageID"])
     # pandas gives empty cells the code -1: it finds the entry appended at the end
     image = np.array([*(index.setdefault(name, len(index)) for name in names), _EMPTY], np.int32)[codes]
@@ -125,7 +154,10 @@ def _read_chunk(
     boxes = chunk[_COORDINATES].to_numpy(np.float32)
     flags = np.zeros(len(chunk), np.uint8)
     for name, bit in _FLAGS.items():
-        flags[chunk[name].to_numpy() == 1] |= bit
+        values = chunk[name].to_numpy()
+        if ((values < -1) | (values > 1)).any():
+            raise ValueError(name)  # the line is found by wrong_row
+        flags[values == 1] |= bit
     keep = np.ones(len(chunk), bool) if max_images is None else image < max_images
     inside = ((boxes >= -_OVERSHOOT) & (boxes <= 1 + _OVERSHOOT)).all(axis=1)  # false for NaN
     boxes = boxes.clip(0, 1)
@@ -138,9 +170,30 @@ def _read_chunk(
         ("box outside the image", inside),
         ("box without area", solid),
     ):
-        dropped[reason] += int(np.count_nonzero(keep & ~good))
+        bad = keep & ~good
+        if count := int(np.count_nonzero(bad)):
+            dropped[reason] += count
+            odd.setdefault(reason, before + int(np.argmax(bad)))
         keep &= good
     return image[keep], boxes[keep], label[keep], flags[keep]
+
+
+def _number_problem(cell: str) -> str:
+    try:
+        float(cell or "nan")
+    except ValueError:
+        return "expected a number from 0 to 1"
+    return ""
+
+
+def _flag_problem(cell: str) -> str:
+    try:
+        return "" if float(cell) in (-1, 0, 1) else "expected 0, 1 or -1 (not known)"
+    except ValueError:
+        return "expected 0, 1 or -1 (not known)"
+
+
+_CHECKS = dict.fromkeys(_COORDINATES, _number_problem) | dict.fromkeys(_FLAGS, _flag_problem)
 
 
 def _empty() -> list[np.ndarray]:

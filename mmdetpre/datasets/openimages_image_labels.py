@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmdetpre.datasets.openimages_csv import require_columns
+from mmdetpre.datasets.csv_form import csv_form
 
 _HEADER = ("ImageID", "Source", "LabelName", "Confidence")
 _TYPES = {"ImageID": str, "LabelName": str}
@@ -57,12 +57,13 @@ def read_image_labels(path: str | Path, labels: dict[str, int]) -> ImageLevelLab
         >>> path = "validation-annotations-human-imagelabels-boxable.csv"
         >>> read_image_labels(path, {"/m/0k4j": 0}).of("0001eeaf4aed83f9")  # doctest: +SKIP
     """
-    require_columns(path, list(_TYPES), _HEADER)
+    form = csv_form(path, list(_TYPES), _HEADER)
     rows: dict[str, int] = {}
     dropped: Counter[str] = Counter()
     images, kept = [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
     try:
-        for chunk in pd.read_csv(path, usecols=list(_TYPES), dtype=_TYPES, chunksize=_ROWS_PER_CHUNK):
+        for chunk in pd.read_csv(path, chunksize=_ROWS_PER_CHUNK, **form.arguments(_TYPES)):
+            chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
             codes, mids = pd.factorize(chunk["LabelName"])
             # pandas gives empty cells the code -1: it finds the entry appended at the end
             label = np.array([*(labels.get(mid, -1) for mid in mids), _EMPTY], np.int16)[codes]
@@ -74,6 +75,8 @@ def read_image_labels(path: str | Path, labels: dict[str, int]) -> ImageLevelLab
             images.append(np.array([rows.setdefault(name, len(rows)) for name in names], np.int32)[codes])
             kept.append(label[keep])
     except (ValueError, pd.errors.ParserError) as error:
+        if problem := form.wrong_row({}):
+            raise ValueError(problem) from None
         raise ValueError(f"{path} cannot be read: {error}. Expected lines {','.join(_HEADER)}.") from error
     image = np.concatenate(images)
     offsets = np.zeros(len(rows) + 1, np.int64)

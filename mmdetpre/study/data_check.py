@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmdetpre.analysis.image_set import dataset_of_config
+from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.study.outcome import DATA_FORMAT
 from mmdetpre.study.plan import write_if_changed
 from mmdetpre.study.study_file import SCRATCH, Study, of_start
+
+_SHOWN = 10
 
 
 @dataclass
@@ -59,21 +65,27 @@ def data_sources(study: Study) -> list[DataSource]:
     return list(found.values())
 
 
-def check_data(study: Study) -> dict[str, Any]:
-    """Open all data and count them.
+def check_data(study: Study, *, leave_out_bad: bool = False) -> dict[str, Any]:
+    """Open all data, count them, and decode every image; those that were decoded before and have not changed are known.
+
+    Of images that chips are cut from as many may be broken as ``max_broken`` allows; training replaces and counts them.
+
+    Args:
+        study: The study.
+        leave_out_bad: Go on with broken images to test on: tests skip them, and their results say so.
 
     Returns:
         Content of ``data.json``, from which Table 1 is made.
 
     Raises:
-        FileNotFoundError: Lists all that is missing, and where it belongs.
+        FileNotFoundError: Lists all that is missing or broken, and where it belongs.
     """
     entries, missing = [], []
     for source in data_sources(study):
         try:
             cfg = Config.fromfile(source.config)
             cfg.merge_from_dict(dict(source.options))
-            parts = {part: _count(cfg, part, source.config) for part in ("train", "test")}
+            parts = {part: _count(cfg, part, source.config, leave_out_bad) for part in ("train", "test")}
         except (OSError, ValueError) as error:
             missing.append(f"* {source.title} ({source.config.name}): {error}")
             continue
@@ -102,18 +114,49 @@ def write_data(out: Path, content: Mapping[str, Any]) -> None:
     write_if_changed(out / "data.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def _count(cfg: Config, part: str, config: Path) -> dict[str, Any] | None:
+def _count(cfg: Config, part: str, config: Path, leave_out_bad: bool) -> dict[str, Any] | None:
     if not cfg.get(f"{part}_dataloader"):
         return None
     dataset = dataset_of_config(cfg, part, str(config))
     table = getattr(dataset, "packed", None)
     classes = (getattr(dataset, "metainfo", None) or {}).get("classes") or ()
-    return {
+    broken = _broken(dataset, _allowed(cfg, part, len(dataset), leave_out_bad), part)
+    return ({"broken": broken} if broken else {}) | {
         "images": len(dataset),
         "objects": None if table is None else int(len(table.boxes)),
         "classes": len(classes),
         "root": str(getattr(dataset, "data_root", "") or ""),
     }
+
+
+def _allowed(cfg: Config, part: str, images: int, leave_out_bad: bool) -> int:
+    """How many images may be broken."""
+    if part == "test":
+        return images - 1 if leave_out_bad else 0
+    limit = cfg.train_dataloader.dataset.get("max_broken", 100 if "chips" in cfg.train_dataloader.dataset else 0)
+    return math.floor(limit * images) if isinstance(limit, float) else int(limit)
+
+
+def _broken(dataset: Any, allowed: int, part: str) -> int:
+    """Number of images that cannot be decoded.
+
+    Raises:
+        ValueError: If more are broken than is allowed; names the first.
+    """
+    if getattr(dataset, "backend_args", None) is not None or not hasattr(dataset, "get_data_info"):
+        return 0  # what lies elsewhere is fetched by training
+    paths = [str(dataset.get_data_info(i).get("img_path", "")) for i in range(len(dataset))]
+    reasons = broken_images([path for path in paths if path and "://" not in path])
+    listed = "".join(f"\n    {path} ({reason})" for path, reason in list(reasons.items())[:_SHOWN])
+    text = f"{len(reasons)} of {len(paths)} images to {part} on cannot be decoded:{listed}" + (
+        "\n    ..." if len(reasons) > _SHOWN else ""
+    )
+    if len(reasons) > allowed:
+        skip = " or add --leave-out-bad to skip them," if part == "test" else " or take them out of the annotations,"
+        raise ValueError(f"{text}\n  Replace them,{skip} and start again.")
+    if reasons:
+        print_log(text, "current", logging.WARNING)
+    return len(reasons)
 
 
 def data_table(content: Mapping[str, Any]) -> str:
@@ -124,6 +167,7 @@ def data_table(content: Mapping[str, Any]) -> str:
         for part in ("train", "test"):
             if size := entry[part]:
                 boxes = "" if size["objects"] is None else f", {size['objects']:,} boxes"
-                sizes.append(f"{part} {size['images']:,} images{boxes}")
+                broken = f", {size['broken']:,} of them broken" if size.get("broken") else ""
+                sizes.append(f"{part} {size['images']:,} images{boxes}{broken}")
         lines.append(f"{entry['title']}: {entry['classes']} classes; {'; '.join(sizes)}  ({entry['root']})")
     return "\n".join(lines)

@@ -26,6 +26,7 @@ def run_study(
     dry_run: bool = False,
     paper: str | Path | None = None,
     snakemake_arguments: Sequence[str] = (),
+    leave_out_bad: bool = False,
 ) -> int:
     """Run what is missing of a study and write its report.
 
@@ -38,6 +39,7 @@ def run_study(
         dry_run: List the runs, do nothing, and do not look at the data.
         paper: JSON file with figures of the paper, for the report.
         snakemake_arguments: Passed on, such as ``--executor slurm --jobs 20``.
+        leave_out_bad: Go on with broken images to test on, which tests skip.
 
     Returns:
         Exit code: 0 if all runs are done, else 1.
@@ -54,15 +56,15 @@ def run_study(
     with _only_one(study.out):
         write_plan(study, plan)
         if not dry_run:
-            _prepare(study)
+            _prepare(study, leave_out_bad)
         code = _snakemake(study, cores, ["--dry-run"] if dry_run else [], snakemake_arguments)
         if dry_run:
             return code
         return _report(study, paper)
 
 
-def _prepare(study: Study) -> None:
-    """Draw the sample where the study uses it, and count the data."""
+def _prepare(study: Study, leave_out_bad: bool) -> None:
+    """Draw the sample where the study uses it, count the data and decode every image."""
     from mmdetpre.sample import make_sample
     from mmdetpre.sample.folder import default_folder
     from mmdetpre.study.data_check import check_data, write_data
@@ -71,7 +73,7 @@ def _prepare(study: Study) -> None:
         root = default_folder(layout)
         if not (root / "sample.json").is_file():
             make_sample(root, layout=layout)
-    write_data(study.out, check_data(study))
+    write_data(study.out, check_data(study, leave_out_bad=leave_out_bad))
 
 
 def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[str]) -> int:

@@ -65,7 +65,7 @@ def test_a_missing_column_is_named_with_those_found(tmp_path, helpers):
 
 def test_a_value_that_is_no_number_is_named(tmp_path, helpers):
     path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=("left", 1, 0, 1))]).csv
-    with pytest.raises(ValueError, match="left.*Expected numbers in XMin"):
+    with pytest.raises(ValueError, match=r"line 2: XMin is 'left', expected a number from 0 to 1"):
         read_box_csv(path, LABELS)
 
 
@@ -106,3 +106,71 @@ def test_the_official_files_are_read_like_by_the_csv_module(shared_data):
     assert [mids[i] for i in rows.labels] == [line["LabelName"] for line in lines]
     expected = [[float(line[name]) for name in ("XMin", "YMin", "XMax", "YMax")] for line in lines]
     np.testing.assert_allclose(rows.boxes, expected, atol=1e-6)
+
+
+def variants(rows: list[str], header: str) -> dict[str, bytes]:
+    """The same rows as other programs write them."""
+    text = "\n".join([header, *rows]) + "\n"
+    comma = text.replace(",", ";")
+    return {
+        "semicolons": comma.encode(),
+        "decimal commas": comma.replace(".", ",").encode(),
+        "tabs and utf-16": text.replace(",", "\t").encode("utf-16"),
+        "utf-16-be": text.encode("utf-16-be"),
+        "mark": text.encode("utf-8-sig"),
+        "cr": text.replace("\n", "\r").encode(),
+        "crlf": text.replace("\n", "\r\n").encode(),
+        "blank rows": text.replace("\n", "\n\n,,,,,,,,,,,,\n").encode(),
+        "blank rows in front": b",,,\n\n" + text.encode(),
+        "quotes": "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in [header, *rows]).encode(),
+        "small header": text.replace(header, header.lower().replace(",", " , ")).encode(),
+        "empty last cells": text.replace("\n", ",\n").encode(),
+    }
+
+
+@pytest.mark.parametrize("kind", variants([], ""))
+def test_rows_of_other_programs_are_read_alike(folder, helpers, kind):
+    expected = read_box_csv(folder.csv, LABELS, DESCRIBED)
+    rows = folder.csv.read_text().splitlines()[1:]
+    folder.csv.write_bytes(variants(rows, helpers.HEADER)[kind])
+    read = read_box_csv(folder.csv, LABELS, DESCRIBED)
+    blank = {"blank rows": 5} if kind == "blank rows" else {}
+    assert read.dropped == expected.dropped | blank and read.images == expected.images
+    for name in ("image", "boxes", "labels", "flags"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda row: row("b", box=(10, 90, 20, 80)),
+            r"line 4 is the first of 3 of 4 rows with a box outside.*pixels, div",
+        ),
+        (
+            lambda row: row("b", box=(0.5, 0.2, 0.5, 0.1)),
+            r"line 4 is the first of 3 of 4 rows with a box without area.*add",
+        ),
+        (lambda row: row("b", group_of=7), r"line 4: IsGroupOf is '7', expected 0, 1 or -1"),
+        (lambda row: row("b", occluded=""), r"line 4: IsOccluded is '', expected 0, 1 or -1"),
+        (lambda row: row("b", box=("0,5", 1, 0, 1)), r"line 4 has 14 cells, the header 13"),
+        (lambda row: row("b", box=("1.2.3", 1, 0, 1)), r"line 4: XMin is '1.2.3'"),
+        (lambda row: "b,x,/m/0k4", r"line 4: .* is '', expected"),
+        (lambda row: row("ima\xe9"), "line 4 is no UTF-8"),
+        (
+            lambda row: "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,a,b",
+            "line 4",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path, helpers, change, message):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a"), "", *[change(helpers.row)] * 3]).csv
+    path.write_bytes(path.read_text().encode("latin-1"))
+    with pytest.raises(ValueError, match=f"train.csv, {message}"):
+        read_box_csv(path, LABELS)
+
+
+def test_a_decimal_comma_beside_commas_is_refused(tmp_path, helpers):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=("0,1", "0,5", "0,2", "0,8"))]).csv
+    with pytest.raises(ValueError, match="line 2 has 17 cells, the header 13: is the decimal sign a comma"):
+        read_box_csv(path, LABELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,27 @@ def test_sizes_are_those_that_were_loaded(tiny_voc: Path, tmp_path: Path) -> Non
     first = (tmp_path / "out/data.json").stat().st_mtime_ns
     write_data(tmp_path / "out", content)
     assert (tmp_path / "out/data.json").stat().st_mtime_ns == first
+
+
+def test_images_that_cannot_be_decoded_are_listed(tiny_coco: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(tiny_coco, tmp_path / "coco")
+    options = {f"{part}_dataloader.dataset.data_root": f"{root}/" for part in ("train", "test")}
+    options["train_dataloader.dataset.dataset.data_root"] = options.pop("train_dataloader.dataset.data_root")
+    config = "configs/det/sniper_coco_sample.py"
+    tasks = {"coco": {"kind": "detection", "config": config, "scratch_config": config, "options": options}}
+    study = study_of(tmp_path, {"scratch": None}, tasks)
+    cut = {part: sorted((root / f"{part}2017").iterdir())[1] for part in ("train", "val")}
+    for path in cut.values():
+        path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(FileNotFoundError) as error:
+        check_data(study)
+    text = str(error.value)
+    assert f"1 of 6 images to test on cannot be decoded:\n    {cut['val']} (" in text and "--leave-out-bad" in text
+    table = data_table(check_data(study, leave_out_bad=True))  # chips replace one broken image of 24
+    assert table.count(", 1 of them broken") == 2
+    tasks["coco"]["options"]["train_dataloader.dataset.max_broken"] = 0
+    with pytest.raises(FileNotFoundError, match=f"1 of 24 images to train on cannot be decoded:\n    {cut['train']} "):
+        check_data(study_of(tmp_path, {"scratch": None}, tasks), leave_out_bad=True)
 
 
 def annotations(root: Path, part: str) -> list[str]:

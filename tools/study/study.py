@@ -3,7 +3,7 @@
     init     write a study of your own data: a COCO JSON, a folder per class
     run      run what is missing of a study, then write the report
     plan     list the runs of a study, with the data not looked at
-    check    look at the data of a study: what is there, what is missing
+    check    look at the data of a study: what is there, what is missing, which images are broken
     report   write the report of what stands
 
 Example: python tools/study/study.py run tools/study/sample.yaml            (`make study`)
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mmdetpre.study.own_data.command import add_init_arguments, run_init
 
+LEAVE_OUT = "go on with broken images to test on: tests skip them, and their results say so"
 FILE = "file of the study, such as tools/study/sample.yaml"
 
 
@@ -30,6 +31,7 @@ def parse_args() -> argparse.Namespace:
     run.add_argument("--cores", type=int, default=os.cpu_count(), help="processor cores to use (%(default)s)")
     run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
     run.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, for the report")
+    run.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
     run.add_argument(
         "snakemake", nargs="*", metavar="-- ARGUMENTS", help="for Snakemake, such as: -- --executor slurm --jobs 20"
     )
@@ -37,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     plan.add_argument("file", type=Path, help=FILE)
     check = commands.add_parser("check", help="look at the data")
     check.add_argument("file", type=Path, help=FILE)
+    check.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
     report = commands.add_parser("report", help="write the report of what stands")
     report.add_argument("out", type=Path, help="folder of the study")
     report.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
@@ -63,7 +66,12 @@ def _commands(args: argparse.Namespace) -> int:
         from mmdetpre.study.workflow import run_study
 
         return run_study(
-            args.file, cores=args.cores, dry_run=args.dry_run, paper=args.paper, snakemake_arguments=args.snakemake
+            args.file,
+            cores=args.cores,
+            dry_run=args.dry_run,
+            paper=args.paper,
+            snakemake_arguments=args.snakemake,
+            leave_out_bad=args.leave_out_bad,
         )
     if args.command == "report":
         from mmdetpre.study.report.report import write_report
@@ -76,7 +84,7 @@ def _commands(args: argparse.Namespace) -> int:
     if args.command == "check":
         from mmdetpre.study.data_check import check_data, data_table
 
-        print(data_table(check_data(study)))
+        print(data_table(check_data(study, leave_out_bad=args.leave_out_bad)))
         return 0
     from mmdetpre.study.plan import make_plan, plan_table
 
