@@ -2,7 +2,9 @@
 
 The folder NAME holds::
 
-    NAME/features.json   format, layers, number of images, classes, metadata; written last: not finished without it
+    NAME/features.json   format, layers, number of images, classes, metadata, checksums of the other files; written
+                         last: not finished without it
+    NAME/verified.json   which files were compared with their checksums
     NAME/images.json     paths of the images, relative to the root of the data where possible, in order
     NAME/labels.npy      (n,) int64 class of each image, -1 where there is none
     NAME/<layer>.npy     (n, *shape of one image) float32
@@ -15,7 +17,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from mmdetpre.checked_files import VERIFIED, checksums, damaged_files
 from mmdetpre.whole_file import write_json
 
 FORMAT = "mmdetpre features"
@@ -110,6 +113,8 @@ def read_features(path: str | Path) -> FeatureFile:
         found = (index.get("format"), index.get("version"))
         if found != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"its {INDEX} says {found}, expected {(FORMAT, FORMAT_VERSION)}")
+        if bad := damaged_files(path, index.get("sums", {})):
+            raise ValueError(f"the content of {', '.join(bad)} has changed since it was written")
         layers = {name: tuple(shape) for name, shape in index["layers"].items()}
         images = tuple(json.loads((path / "images.json").read_text(encoding="utf-8")))
         labels = np.load(path / "labels.npy")
@@ -344,7 +349,8 @@ class FeatureWriter:
         if len(missing := self.pending()):
             raise ValueError(f"{len(missing)} of {len(self.images)} images are not written, e.g. row {missing[0]}.")
         if not (self.path / INDEX).exists():
-            write_json(self.path / INDEX, self.plan)
+            sums = checksums(self.path, _checked(self.plan["layers"]))
+            write_json(self.path / INDEX, self.plan | {"sums": sums})
         for name in _UNFINISHED:
             (self.path / name).unlink(missing_ok=True)
         return read_features(self.path)
@@ -376,6 +382,7 @@ class FeatureWriter:
         else:
             raise _exists(self.path)
         theirs = json.loads((self.path / name).read_text(encoding="utf-8"))
+        theirs.pop("sums", None)
         theirs["images"] = json.loads((self.path / "images.json").read_text(encoding="utf-8"))
         theirs["labels"] = np.load(self.path / "labels.npy").tolist()
         ours = {**self.plan, "images": list(self.images), "labels": self.labels.tolist()}
@@ -423,6 +430,11 @@ def _first_difference(before: Any, now: Any, key: str = "") -> tuple[str, Any, A
     return None if before == now else (key, before, now)
 
 
+def _checked(layers: Iterable[str]) -> list[str]:
+    """Files of a folder that have checksums; they are verified when the features are first read."""
+    return ["images.json", "labels.npy", *(f"{name}.npy" for name in layers)]
+
+
 def _open_column(path: Path, name: str) -> np.ndarray:
     # a plain view: slicing np.memmap objects is slow, the memory stays mapped
     return np.load(path / f"{name}.npy", mmap_mode="r").view(np.ndarray)
@@ -440,7 +452,14 @@ def _remove(path: Path) -> None:
     if not path.is_dir() or not ((path / INDEX).is_file() or (path / "plan.json").is_file()):
         raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
     plan = json.loads((path / (INDEX if (path / INDEX).is_file() else "plan.json")).read_text(encoding="utf-8"))
-    own = {INDEX, *_UNFINISHED, "images.json", "labels.npy", *(f"{name}.npy" for name in plan.get("layers", ()))}
+    own = {
+        INDEX,
+        VERIFIED,
+        *_UNFINISHED,
+        "images.json",
+        "labels.npy",
+        *(f"{name}.npy" for name in plan.get("layers", ())),
+    }
     if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")
     shutil.rmtree(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any, overload
 
 import numpy as np
 
+from mmdetpre.checked_files import checksums
+from mmdetpre.whole_file import write_json
+
 IGNORE = 1  # crowd, group-of or difficult: never a target, never a negative
 DIFFICULT = 2
 OCCLUDED = 4
 TRUNCATED = 8
 
 FORMAT = "mmdetpre packed annotations"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 COLUMNS = ("sizes", "box_offsets", "boxes", "labels", "flags", "name_bytes", "name_offsets")
 IDS = "ids"  # the one column that a table may lack
 
@@ -179,7 +183,7 @@ class PackedAnnotations:
         try:
             names_of_columns = [*COLUMNS, *([IDS] if meta.get("ids") else [])]
             columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in names_of_columns}
-        except (OSError, ValueError) as error:
+        except Exception as error:  # NumPy raises what tokenizing a damaged header raises
             raise ValueError(f"The packed annotations in {directory} are incomplete ({error}): delete them.") from error
         names = NameColumn(columns.pop("name_bytes").view(np.ndarray), columns.pop("name_offsets").view(np.ndarray))
         return cls(
@@ -205,7 +209,8 @@ class PackedAnnotations:
         counts = {"images": len(self), "boxes": len(self.boxes)}
         header = {"format": FORMAT, "version": FORMAT_VERSION, "counts": counts, "notes": dict(self.notes)}
         header |= {"ids": self.ids is not None, "extra": dict(self.extra)}
-        (directory / "meta.json").write_text(json.dumps(header | {"classes": self.classes} | meta, indent=1))
+        header |= {"sums": checksums(directory, [f"{name}.npy" for name in columns])}
+        write_meta(directory, header | {"classes": self.classes} | meta)
 
     def subset(self, rows: np.ndarray) -> PackedAnnotations:
         """The given images in the given order, as a table in memory."""
@@ -266,7 +271,18 @@ def read_meta(directory: Path) -> dict:
         raise ValueError(f"{directory} holds no packed annotations: its meta.json has another format.")
     if meta.get("version") != FORMAT_VERSION:
         raise ValueError(f"{directory} holds packed annotations version {meta.get('version')}, not {FORMAT_VERSION}.")
+    if meta.pop("checksum", None) != _checksum(meta):
+        raise ValueError(f"{directory} holds damaged packed annotations: its meta.json has changed.")
     return meta
+
+
+def write_meta(directory: Path, meta: Mapping[str, object]) -> None:
+    """Write ``meta.json`` of a table, with its checksum."""
+    write_json(directory / "meta.json", {**meta, "checksum": _checksum(meta)})
+
+
+def _checksum(meta: Mapping[str, object]) -> int:
+    return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
 
 
 def _rebuild(state: dict) -> PackedAnnotations:

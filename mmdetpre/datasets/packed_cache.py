@@ -13,16 +13,18 @@ from pathlib import Path
 from filelock import FileLock
 from mmengine.logging import print_log
 
+from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
 
-_OWN_FILES = {"meta.json", *(f"{name}.npy" for name in (*COLUMNS, IDS))}
+_OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS))}
 
 
 def fingerprint(path: str | Path) -> dict[str, object]:
-    """What changes when a file or folder changes: real path, size (files only) and time of modification."""
+    """What changes when a file or folder changes: real path, size (files only), time of modification and of change."""
     status = os.stat(path)
     size = None if os.path.isdir(path) else status.st_size
-    return {"path": os.path.realpath(path), "size": size, "mtime_ns": status.st_mtime_ns}
+    times = {"mtime_ns": status.st_mtime_ns, "ctime_ns": status.st_ctime_ns}
+    return {"path": os.path.realpath(path), "size": size, **times}
 
 
 def fingerprint_files(folder: str | Path, files: Iterable[tuple[str, os.stat_result]]) -> dict[str, object]:
@@ -35,7 +37,7 @@ def fingerprint_files(folder: str | Path, files: Iterable[tuple[str, os.stat_res
     digest, count = hashlib.sha256(), 0
     for name, status in files:
         count += 1
-        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0".encode())
     return {"path": os.path.realpath(folder), "files": count, "digest": digest.hexdigest()}
 
 
@@ -54,7 +56,9 @@ def open_or_build(
     """Open the table in ``directory``; build it first if it is missing or not made from the present sources.
 
     The table is written beside its place and renamed, so an interrupted build leaves nothing half-made. Of several
-    processes that ask at the same time one builds and the others wait.
+    processes that ask at the same time one builds and the others wait. Its columns have checksums, which are verified
+    once. A source that was changed has another time of change even where its size and time of modification were put
+    back: then its content is compared.
 
     Args:
         directory: Where the table lies.
@@ -104,6 +108,8 @@ def _outdated(directory: Path, prints: list[dict], folder_print: dict | None) ->
         )
     try:
         meta = read_meta(directory)
+        if bad := damaged_files(directory, meta["sums"]):
+            return f"the table there is damaged ({', '.join(bad)})"
         table = PackedAnnotations.open(directory)
     except ValueError as error:
         return f"the table there cannot be used ({error})"
@@ -113,16 +119,33 @@ def _outdated(directory: Path, prints: list[dict], folder_print: dict | None) ->
     if len(meta["sources"]) != len(prints):
         return "it was made from other files"
     for old, new in zip(meta["sources"], prints, strict=True):
-        if old != new:
+        if not _is_same(old, new):
             return f"{new['path']} has changed since"
     if len(table.unreadable()) and meta["images"] != folder_print:
         return f"images were missing and the folder {folder_print and folder_print['path']} has changed since"
     return None
 
 
+def _with_checksum(source: dict) -> dict:
+    is_file = source.get("size") is not None and os.path.isfile(str(source["path"]))
+    return source | ({"checksum": checksum(source["path"])} if is_file else {})
+
+
+def _is_same(old: dict, new: dict) -> bool:
+    """Whether a source is what it was; only where nothing but its time of change differs, its content is read."""
+    if {**old, "checksum": None} == {**new, "checksum": None}:
+        return True
+    if {**old, "checksum": None, "ctime_ns": None} != {**new, "checksum": None, "ctime_ns": None}:
+        return False
+    return "checksum" in old and checksum(new["path"]) == old["checksum"]
+
+
 def _is_ours(directory: Path) -> bool:
     """Whether it may be replaced: tables appear whole, so one without its meta.json is not ours."""
-    if not directory.is_dir() or {path.name for path in directory.iterdir()} - _OWN_FILES:
+    if not directory.is_dir():
+        return False
+    names = {path.name for path in directory.iterdir()}
+    if any(name not in _OWN_FILES and not name.startswith(f".{VERIFIED}.") for name in names):
         return False
     try:
         return json.loads((directory / "meta.json").read_text())["format"] == FORMAT
@@ -133,7 +156,7 @@ def _is_ours(directory: Path) -> bool:
 def _write(directory: Path, table: PackedAnnotations, prints: list[dict], folder_print: dict | None) -> None:
     part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
-        table.save(part, sources=prints, images=folder_print)
+        table.save(part, sources=[_with_checksum(source) for source in prints], images=folder_print)
         part.chmod(0o755)
         if directory.exists():  # ours and outdated: open maps keep their data until they are closed
             shutil.rmtree(directory)

@@ -73,6 +73,7 @@ def test_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         "features.json",
         "images.json",
         "labels.npy",
+        "verified.json",
     ]
 
 
@@ -183,9 +184,9 @@ def test_damaged_folders_are_refused(tmp_path: Path) -> None:
         (path / "features.json").write_text(json.dumps(index | options))
 
     damages = (
-        (lambda: (path / "fc1.npy").unlink(), "No such file"),
+        (lambda: (path / "fc1.npy").unlink(), "the content of fc1.npy has changed"),
         (lambda: (path / "fc1.npy").write_bytes((path / "fc1.npy").read_bytes()[:-4]), "no complete features"),
-        (lambda: np.save(path / "labels.npy", np.zeros(3)), "7 images, 3 labels"),
+        (lambda: np.save(path / "labels.npy", np.zeros(3)), "the content of labels.npy has changed"),
         (lambda: change_index(version=99), r"\('mmdetpre features', 99\), expected \('mmdetpre features', 1\)"),
         (lambda: change_index(count=8), "expected 8"),
         (lambda: (path / "features.json").write_text("[]"), "no complete features"),
@@ -224,3 +225,15 @@ def test_finite_in_blocks() -> None:
         require_finite(array, "fc1")
     assert [array[block].shape[0] for block in row_blocks(array, block_bytes=50)] == [4, 4, 2]
     assert list(row_blocks(np.zeros((0, 3)))) == []
+
+
+@pytest.mark.parametrize("name", ["images.json", "labels.npy", "fc1.npy"])
+@pytest.mark.parametrize("at", [2, 20, -1])
+def test_a_flipped_bit_is_never_used(tmp_path: Path, name: str, at: int) -> None:
+    write_features(tmp_path / "a", {"fc1": np.arange(14.0).reshape(7, 2)}, **PLAN)
+    file = tmp_path / "a" / name
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(ValueError, match=rf"holds no complete features \(the content of {name} has changed"):
+        read_features(tmp_path / "a")

@@ -1,9 +1,11 @@
 import os
+import time
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.packed_annotations import PackedAnnotations
+from mmdetpre.datasets.packed_annotations import COLUMNS, PackedAnnotations, read_meta, write_meta
 from mmdetpre.datasets.packed_cache import cache_name, open_or_build
 
 
@@ -99,3 +101,63 @@ def test_a_place_that_cannot_be_written_names_cache_dir(tmp_path, source):
 def test_names_differ_with_parameters():
     assert cache_name("train", {"classes": ["a"]}) != cache_name("train", {"classes": ["b"]})
     assert cache_name("train", {"a": 1, "b": 2}) == cache_name("train", {"b": 2, "a": 1})
+
+
+def flipped(path, at):
+    """Flip a bit of a file and put its time back."""
+    time.sleep(0.03)  # a clock of a file system ticks every few milliseconds
+    before, data = path.stat(), bytearray(path.read_bytes())
+    data[at % len(data)] ^= 1
+    path.write_bytes(bytes(data))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", ["meta.json", *(f"{name}.npy" for name in COLUMNS)])
+@pytest.mark.parametrize("at", [3, -1, 140])
+def test_a_flipped_bit_is_never_used(tmp_path, source, name, at):
+    build, place = Builder(), tmp_path / "table"
+    good = open_or_build(place, [source], None, build)
+    flipped(place / name, at)
+    try:
+        again = open_or_build(place, [source], None, build)
+    except FileExistsError:  # a meta.json that is not ours
+        assert name == "meta.json"
+        return
+    assert build.calls == 2 and again.boxes.tolist() == good.boxes.tolist() and again.classes == ("a",)
+
+
+def test_a_source_of_the_same_size_and_time_is_compared(tmp_path, source):
+    build, place = Builder(), tmp_path / "table"
+    open_or_build(place, [source], None, build)
+    flipped(source, 0)
+    open_or_build(place, [source], None, build)
+    assert build.calls == 2
+    source.chmod(0o600)  # another time of change, the same content
+    open_or_build(place, [source], None, build)
+    assert build.calls == 2
+
+
+def test_a_table_of_another_version_is_built_again(tmp_path, source):
+    build, place = Builder(), tmp_path / "table"
+    open_or_build(place, [source], None, build)
+    write_meta(place, read_meta(place) | {"version": 1})
+    open_or_build(place, [source], None, build)
+    assert build.calls == 2
+
+
+def test_of_several_processes_one_builds(tmp_path, source):
+    def work(number):
+        def build():
+            (tmp_path / f"built{number}").touch()
+            time.sleep(0.2)
+            return Builder()()
+
+        assert len(open_or_build(tmp_path / "cache" / "table", [source], None, build)) == 1
+
+    processes = [get_context("fork").Process(target=work, args=(number,)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(list(tmp_path.glob("built*"))) == 1

@@ -77,6 +77,7 @@ def test_images_that_cannot_be_decoded_are_listed(tiny_coco: Path, tmp_path: Pat
     root = shutil.copytree(tiny_coco, tmp_path / "coco")
     options = {f"{part}_dataloader.dataset.data_root": f"{root}/" for part in ("train", "test")}
     options["train_dataloader.dataset.dataset.data_root"] = options.pop("train_dataloader.dataset.data_root")
+    options["train_dataloader.dataset.max_broken"] = 1
     config = "configs/det/sniper_coco_sample.py"
     tasks = {"coco": {"kind": "detection", "config": config, "scratch_config": config, "options": options}}
     study = study_of(tmp_path, {"scratch": None}, tasks)
