@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import runpy
@@ -34,6 +35,20 @@ settings.load_profile("mmdetpre")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "how long each reader is given damaged files (%(default)s)"
+    parser.addoption("--fuzz-seconds", type=float, default=0.4, metavar="N", help=help)
+
+
+@pytest.fixture
+def hold(request: pytest.FixtureRequest):
+    """Function ``hold(read, path)`` that damages a file and reads it for ``--fuzz-seconds``, see tests/mutations.py."""
+    spec = importlib.util.spec_from_file_location("mutations", ROOT / "tests" / "mutations.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return functools.partial(module.hold, seconds=request.config.getoption("--fuzz-seconds"))
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from torchvision.datasets import Flowers102 as TorchvisionFlowers102
 
 from mmdetpre.datasets.class_folder_dataset import require_split
 from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.datasets.mat_file import read_whole_numbers
 from mmdetpre.registry import DATASETS
 
 
@@ -40,13 +41,28 @@ class Flowers102(MMPretrainFlowers102):
     def load_data_list(self) -> list[dict[str, Any]]:
         """Path and label of every image of the split."""
         file_statuses([self.ann_file, self.train_test_split_file], named_by="the layout of Oxford-102 Flowers")
-        try:
-            images: list[dict[str, Any]] = super().load_data_list()
-        except (KeyError, IndexError) as error:
-            raise ValueError(
-                f"{self.train_test_split_file} and {self.ann_file} do not fit each other ({error!r}): the one needs"
-                " trnid, valid and tstid, the other a label of each image they name. Take both from one release."
-            ) from error
+        labels = read_whole_numbers(self.ann_file, "labels")
+        parts = (
+            ("trnid", "valid")
+            if self.split == "trainval"
+            else ({"train": "trnid", "test": "tstid"}.get(self.split, "valid"),)
+        )
+        numbers = [number for part in parts for number in read_whole_numbers(self.train_test_split_file, part)]
+        for number in numbers:
+            if not 1 <= number <= len(labels) or not 1 <= labels[number - 1] <= len(self.METAINFO["classes"]):
+                found = labels[number - 1] if 1 <= number <= len(labels) else "none"
+                raise ValueError(
+                    f"{self.train_test_split_file} and {self.ann_file} do not fit each other: of image {number} the"
+                    f" label is {found}, expected 1 to {len(self.METAINFO['classes'])}; there are {len(labels)} labels."
+                    " Take both files from one release."
+                )
+        images = [
+            dict(
+                img_path=self.backend.join_path(self.img_prefix, f"image_{number:05d}.jpg"),
+                gt_label=labels[number - 1] - 1,
+            )
+            for number in numbers
+        ]
         if self.check_files:
             file_statuses([image["img_path"] for image in images], named_by=self.train_test_split_file)
         return images

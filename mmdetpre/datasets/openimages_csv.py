@@ -119,7 +119,7 @@ def _read(form: CsvForm, types: dict[str, Any], choice: _Choice) -> tuple[BoxRow
                 dropped["blank rows"] += int(blank.sum())
             parts.append(_read_chunk(chunk, index, choice, dropped, odd, total))
             total += len(chunk)
-            mid = str(chunk["LabelName"].iloc[0])
+            mid = str(chunk["LabelName"].iloc[0]) if len(chunk) else mid
             bar.update(file.tell() - bar.n)
     if types is _WITH_BLANK_ROWS:
         dropped["no image id"] -= dropped["blank rows"]

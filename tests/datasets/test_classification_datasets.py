@@ -215,7 +215,7 @@ def test_flowers_that_are_incomplete(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not fit each other"):
         Flowers102(str(tmp_path), "test")
     write_flowers(tmp_path, 6, trnid=[1, 2])
-    with pytest.raises(ValueError, match="trnid, valid and tstid"):
+    with pytest.raises(ValueError, match="setid.mat has no variable 'valid'"):
         Flowers102(str(tmp_path))
     with pytest.raises(ValueError, match="'trainval'"):
         Flowers102(str(tmp_path), "all")
