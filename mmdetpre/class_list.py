@@ -39,6 +39,7 @@ _HEADERS = frozenset(
 )
 _ID_FORMS = (re.compile(r"n\d{8}"), re.compile(r"/[a-z]/[0-9a-z_]+"))  # of WordNet, of Freebase (OpenImages)
 _DELIMITERS = ",;\t|"
+_PLAIN = "# Class names in label order, one per line; no line below is a header or a comment."
 _NAMES = "a text file with one class name per line"
 _IDS = "a text file with one class id per line, or a list"
 
@@ -91,6 +92,16 @@ def class_names_of(text: str, source: str) -> list[str]:
         ['cat', 'traffic light']
     """
     return _names(text_lines(text), source)
+
+
+def class_names_text(names: Sequence[str]) -> str:
+    """Text of a file of class names that comes back as it is, also where a name looks like a header or a comment.
+
+    Example:
+        >>> class_names_of(class_names_text(["label", "# cat"]), "classes.txt")
+        ['label', '# cat']
+    """
+    return "".join(f"{line}\n" for line in (_PLAIN, *names))
 
 
 def read_class_table(path: str | os.PathLike, example: str) -> list[ClassRow]:
@@ -208,6 +219,8 @@ def _one_form(ids: Iterable[str]) -> bool:
 
 
 def _names(lines: Sequence[Line], source: str) -> list[str]:
+    if lines and lines[0].text == _PLAIN:
+        return _different([line.text.strip() for line in lines[1:]], source, "name")
     rows = class_rows(lines, source, lambda text: [text])
     return _different([row.cells[0] for row in rows], source, "name")
 

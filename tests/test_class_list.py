@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.class_list import read_class_list, read_class_names, read_class_pairs, read_class_table
+from mmdetpre.class_list import (
+    class_names_of,
+    class_names_text,
+    read_class_list,
+    read_class_names,
+    read_class_pairs,
+    read_class_table,
+)
 from mmdetpre.datasets.openimages_classes import choose_classes, read_class_descriptions
 
 MIDS = {"/m/011k07": "Tortoise", "/m/0k4j": "Cat, big", "/m/01yrx": "Žába"}
@@ -112,6 +119,11 @@ def test_written_names_come_back_or_are_refused(tmp_path_factory, names: list[st
         assert read_class_names(file) == names
     except ValueError as error:
         assert "line 1" in str(error) and "header" in str(error)
+
+
+@given(st.lists(st.one_of(NAMES, st.sampled_from(["label", "# a", "name", "id"])), min_size=1, unique=True))
+def test_names_that_we_write_come_back(names: list[str]) -> None:
+    assert class_names_of(class_names_text(names), "a.txt") == names
 
 
 @given(st.dictionaries(st.from_regex(r"/m/[0-9a-z]{2,6}", fullmatch=True), NAMES, min_size=1, max_size=6))

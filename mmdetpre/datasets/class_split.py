@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from mmdetpre.datasets.class_folders import ClassImages, shown
 from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.datasets.photo_names import PhotoFolder
 from mmdetpre.text_files import Line, read_lines
 from mmdetpre.whole_file import write_text
 
@@ -53,7 +54,8 @@ def read_split(file: str | os.PathLike, root: str | os.PathLike, images: ClassIm
     """``folder/file`` of a split's images, one per line.
 
     A line means the image of exactly this name; where there is none, the one that it names without blanks around it,
-    with slashes for backslashes, and without what leads to ``root``.
+    with slashes for backslashes, and without what leads to ``root``; else the only one whose name differs in form
+    alone, see `mmdetpre.datasets.photo_names.PhotoFolder`.
 
     Args:
         file: The list.
@@ -73,6 +75,8 @@ def read_split(file: str | os.PathLike, root: str | os.PathLike, images: ClassIm
     found = [_meant(line, str(file), Path(root), known) for line in lines]
     if not found:
         raise ValueError(f"{file} names no image: each line names one as {_EXAMPLE}.")
+    if not known.issuperset(found):
+        found = _other_forms(root, found, known)
     if not known.issuperset(found):
         _require_there(file, root, found, known, images)
     if twice := [path for path, count in Counter(found).items() if count > 1]:
@@ -97,6 +101,14 @@ def _meant(line: Line, file: str, root: Path, known: set[str]) -> str:
     if len(path.parts) < 2 or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{file}, line {line.number}: {line.text[:80]!r}: each names one image as {_EXAMPLE}.")
     return str(path)
+
+
+def _other_forms(root: str | os.PathLike, found: list[str], known: set[str]) -> list[str]:
+    """The images with known ones for those that differ in upper and lower case, forms of Unicode, suffix ..."""
+    unknown = [path for path in found if path not in known]
+    photos = PhotoFolder(root).find(unknown)
+    meant = {path: name for path, name in zip(unknown, photos.names, strict=True) if name in known}
+    return [meant.get(path, path) for path in found]
 
 
 def _require_there(

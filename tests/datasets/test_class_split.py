@@ -72,6 +72,19 @@ def test_lists_of_any_system(tmp_path: Path, encoding: str, end: str) -> None:
     assert read == ["cat/1.jpg", "cat/day2/2.jpg", " dog/1.jpg", "žába/1.jpg"]
 
 
+def test_names_that_differ_in_form_only_are_found(tmp_path: Path) -> None:
+    images = {"cat": ["Žofie 1.JPG", "2.jpg"], "dog": ["1.jpg", "1.JPEG"]}
+    for folder, names in images.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).touch()
+    (tmp_path / "train.txt").write_text("Cat/Z\u030cofie%201.jpg\nC:\\data\\cat\\2.JPEG\n", encoding="utf-8")
+    assert read_split(tmp_path / "train.txt", tmp_path, images) == ["cat/Žofie 1.JPG", "cat/2.jpg"]
+    (tmp_path / "train.txt").write_text("dog/1.png\n")
+    with pytest.raises(FileNotFoundError, match=r"1 of the 1 files"):
+        read_split(tmp_path / "train.txt", tmp_path, images)
+
+
 def test_lines_may_begin_with_the_folder(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text(f"pets/cat/1.jpg\n{tmp_path}/pets/cat/2.jpg\n")
     images = {"cat": ["1.jpg", "2.jpg"]}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdetpre.class_list import class_names_text
 from mmdetpre.config_files import CONFIG_ROOT, find_config
 from mmdetpre.config_writer import ConfigFile
 from mmdetpre.plain_text import path_problem, require_names
@@ -101,7 +102,7 @@ def init_study(settings: Settings) -> str:
         scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
         files["data/own_det_train.json"] = json.dumps(train.to_coco())
         files["data/own_det_test.json"] = json.dumps(test.to_coco())
-        files["data/own_det_classes.txt"] = _lines(train.classes)
+        files["data/own_det_classes.txt"] = class_names_text(train.classes)
         files["configs/own_det.py"] = detection_config(choice, recipe, train, test)
         if choice.frozen:
             files["configs/own_det_scratch.py"] = detection_scratch_config()
