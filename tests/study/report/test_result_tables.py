@@ -69,6 +69,16 @@ def test_missing_cells_say_why(tables) -> None:
     assert tables["pretraining", "", ""].entries["openimages", "AP50"].state == "failed"
 
 
+def test_a_pretraining_and_its_test_are_no_two_seeds(fake_study) -> None:
+    fake_study.planned("pretraining_test/coco", "pretraining", "coco", 0, "pretraining/coco")
+    before = tables_of(fake_study.out)["pretraining", "", ""].entries["coco", "AP50"]
+    assert (before.state, before.missing) == ("", ())
+    fake_study.record("pretraining_test/coco", {("pretraining", "coco", "test_map"): 44.0})
+    table = tables_of(fake_study.out)["pretraining", "", ""]
+    for column in ("AP50", "test_map"):
+        assert len(table.entries["coco", column].values) == 1 and table.entries["coco", column].missing == ()
+
+
 def test_the_papers_figures(tables) -> None:
     table = tables["2", "", ""]
     assert table.entries["openimages", "ap70"].paper == 81.1
