@@ -11,9 +11,9 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_MARKUP = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])")
+_MARKUP = re.compile(r"[\\`*\[\]<>|$~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 _ADDRESS = re.compile(r":(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):|(?<=\S)@(?=\S)", re.IGNORECASE)
-_BLOCK = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))")
+_BLOCK = re.compile(r"^(\s*)(#(?=#*(?:\s|$))|[+-](?=\s|$)|=(?=[=\s]*$)|-(?=[-\s]*$)|\d+(?=[.)](?:\s|$)))")
 
 
 def one_line(text: object) -> str:
@@ -24,7 +24,18 @@ def one_line(text: object) -> str:
         >>> print(one_line("cat" + chr(10) + "dog" + chr(27) + "[2J"))
         cat\\ndog\\x1b[2J
     """
-    return _HIDDEN.sub(lambda found: repr(found[0])[1:-1] if found[0] != "\ufeff" else "\\ufeff", str(text))
+    return _HIDDEN.sub(_escape, str(text))
+
+
+def printable(text: object) -> str:
+    """A text of several lines without what `one_line` escapes, but for its line breaks.
+
+    Example:
+        >>> print(printable("two" + chr(10) + "lines" + chr(7)))
+        two
+        lines\\x07
+    """
+    return "\n".join(map(one_line, str(text).split("\n")))
 
 
 def name_problem(name: object) -> str:
@@ -83,6 +94,10 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([list(map(_cell, row)) for row in rows])
     return text.getvalue()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return repr(found[0])[1:-1]
 
 
 def _cell(value: object) -> object:

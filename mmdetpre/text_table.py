@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmdetpre.plain_text import one_line
+
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] | None = None) -> str:
     """Lines of aligned columns, the first to the left and the others to the right, ``foot`` under a rule.
@@ -15,6 +17,8 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequenc
         cat    71.5
         dog     8.0
     """
+    head, foot = list(map(one_line, head)), list(map(one_line, foot or ()))
+    rows = [list(map(one_line, row)) for row in rows]
     everything = [head, *rows, *([foot] if foot else [])]
     widths = [max(len(row[i]) for row in everything) for i in range(len(head))]
     rule = "  ".join("-" * width for width in widths)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import tempfile
@@ -11,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mmdetpre.plain_text import csv_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,14 +95,12 @@ def write_json(path: str | os.PathLike[str], content: Any, *, overwrite: bool = 
 
 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[Sequence[Any]], *, overwrite: bool = True) -> None:
-    """Write rows as CSV in UTF-8, ``None`` as an empty cell; see `whole_file`.
+    """Write rows as CSV in UTF-8, ``None`` as an empty cell, no text as a formula; see `whole_file` and `csv_text`.
 
     Raises:
         FileExistsError, OSError: As `whole_file`.
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_text(path, text.getvalue(), overwrite=overwrite)
+    write_text(path, csv_text(rows), overwrite=overwrite)
 
 
 def write_figure(path: str | os.PathLike[str], figure: Figure, *, overwrite: bool = True) -> None:

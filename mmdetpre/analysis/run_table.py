@@ -6,14 +6,14 @@ of the training (``<time>/vis_data/scalars.json``) belongs to one run as long as
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mmdetpre.plain_text import csv_text, markdown_table
 
 NOT_METRICS = ("data_time", "time", "step")
 EMPTY = "—"
@@ -131,11 +131,8 @@ def run_table(runs: Sequence[Run], metrics: Sequence[str] | None = None, style: 
             cells = ["" if value is None else _short(value) for value in values]
         rows.append([run.config, run.backbone, run.verdict, run.digest[:12], *cells, str(run.work_dir)])
     if style == "csv":
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([head, *rows])
-        return text.getvalue().rstrip("\n")
-    lines = [head, ["---"] * len(head), *([cell or EMPTY for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return csv_text([head, *rows]).rstrip("\n")
+    return markdown_table(head, [[cell or EMPTY for cell in row] for row in rows])
 
 
 def _scalars(folder: Path) -> list[dict[str, Any]]:

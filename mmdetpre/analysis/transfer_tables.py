@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +13,7 @@ from mmdetpre.analysis.paper_tables import STARTS, TABLES, PaperTable, key_of
 from mmdetpre.analysis.paper_values import DATA_SETS, TEXT_VALUES
 from mmdetpre.analysis.probe_scores import FORMAT, read_result
 from mmdetpre.analysis.run_table import find_runs, read_run
+from mmdetpre.plain_text import csv_text, markdown_table, markdown_text
 from mmdetpre.whole_file import write_text
 
 METRICS = ("accuracy", "balanced_accuracy")
@@ -121,15 +120,15 @@ def markdown(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -
         rows = _ordered({row for row, _ in found} | of_paper, table.rows)
         head = [""]
         for column in columns:
-            head += [table.columns.get(column, column), *(["paper"] if table.in_paper(column) else [])]
+            head += [markdown_text(table.columns.get(column, column)), *(["paper"] if table.in_paper(column) else [])]
         lines = []
         for row in rows:
-            line = [table.rows.get(row, row)]
+            line = [markdown_text(table.rows.get(row, row))]
             for column in columns:
                 line.append(_shown(found.get((row, column))))
                 line += [_of_paper(table, row, column)] if table.in_paper(column) else []
             lines.append(line)
-        texts += _text(f"**Table {key}**: {table.title}{f' ({group})' if group else ''}", head, lines)
+        texts += _text(f"**Table {key}**: {table.title}{f' ({markdown_text(group)})' if group else ''}", head, lines)
         if of_paper and table.note:
             texts.append(table.note)
     return "\n\n".join(texts)
@@ -174,11 +173,7 @@ def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, P
         text = json.dumps(records(cells, tables), indent=1, ensure_ascii=False)
     elif path.suffix == ".csv":
         rows = records(cells, tables)
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        text = buffer.getvalue().rstrip("\n")
+        text = csv_text([list(rows[0]), *(list(row.values()) for row in rows)]).rstrip("\n")
     else:
         text = markdown(cells, tables)
     write_text(path, f"{text}\n")
@@ -256,5 +251,5 @@ def _compares(table: str, group: str) -> bool:
 
 
 def _text(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *([cell or EMPTY for cell in row] for row in rows)]
-    return ["\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])]
+    table = markdown_table(head, [[cell or EMPTY for cell in row] for row in rows], escape=False)
+    return [f"{title}\n\n{table}"]

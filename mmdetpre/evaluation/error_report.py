@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from mmdetpre.evaluation.class_groups import Groups
 from mmdetpre.evaluation.error_types import TYPE_NAMES, TypeCounts
 from mmdetpre.evaluation.missed_objects import MIN_PRECISION, LevelErrors
+from mmdetpre.plain_text import csv_text, markdown_text
 
 ALL, OCCLUSION, HIDDEN, SIZE, ASPECT = "all", "occlusion", "occlusion or truncation from", "size", "aspect"
 ANNOTATED, FLAGS, COVERED = "annotated", "flags", "covered"
@@ -115,12 +114,10 @@ class ErrorReport:
 
     def to_csv(self) -> str:
         """The table as CSV; shares from 0 to 1, empty where there is nothing to divide by."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["measure", "property", "level", "number", *(run.name for run in self.runs)])
+        rows = [["measure", "property", "level", "number", *(run.name for run in self.runs)]]
         for *keys, shares in self.rows():
-            writer.writerow([*keys, *("" if share is None else f"{share:.6f}" for share in shares)])
-        return text.getvalue()
+            rows.append([*keys, *("" if share is None else f"{share:.6f}" for share in shares)])
+        return csv_text(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with the types of errors class by class."""
@@ -161,7 +158,7 @@ class ErrorReport:
         )
 
     def __str__(self) -> str:
-        names = [run.name for run in self.runs]
+        names = [markdown_text(run.name) for run in self.runs]
         two = len(names) == 2
         heads = ["", "number", *names, *([f"{names[1]} - {names[0]}"] if two else [])]
         table: list[list[str]] = []
@@ -181,7 +178,11 @@ class ErrorReport:
             "|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|",
         ]
         lines += [_line(row, widths) for row in table]
-        similar = ", ".join(self.groups) if self.groups else "no groups: every other class is an other class"
+        similar = (
+            ", ".join(map(markdown_text, self.groups))
+            if self.groups
+            else "no groups: every other class is an other class"
+        )
         return "\n".join(
             [
                 *lines,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 from mmdetpre.evaluation.voc_ap import VOCResult
 from mmdetpre.text_table import text_table
-from mmdetpre.whole_file import write_text
+from mmdetpre.whole_file import write_rows, write_text
 
 FORMAT = "mmdetpre AP over IoU"
 
@@ -118,16 +117,7 @@ def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite:
             lines.append([run["label"], one["name"], one["objects"], one["detections"], *one["ap"]])
         totals = [sum(one[name] for one in run["classes"]) for name in ("objects", "detections")]
         lines.append([run["label"], "mean", *totals, *run["mean_ap"]])
-    rows: list[str] = []
-    csv.writer(_Lines(rows), lineterminator="\n").writerows(lines)
-    write_text(path, "".join(rows), overwrite=overwrite)
-
-
-class _Lines:
-    """What csv writes to: a list of lines."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self.write = lines.append
+    write_rows(path, lines, overwrite=overwrite)
 
 
 def _cells(values: Sequence[float | None]) -> list[str]:

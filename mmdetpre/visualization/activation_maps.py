@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mmdetpre.analysis.activation_map_report import ActiveImage
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 COLOURS = "inferno"
 _INK = "#20242a"
@@ -40,7 +41,7 @@ def draw_activation_maps(images: Sequence[ActiveImage], *, overlay: float = 0.0,
     heights = [min(_SIDE / aspect, _TALLEST) for aspect in aspects]
     width = columns * (_SIDE + _GAP) + _GAP + _BAR
     total = _HEAD + sum(heights) + len(images) * (_TITLE + _GAP)
-    figure = Figure(figsize=(width, total), dpi=110, facecolor="white")
+    figure = PlainFigure(figsize=(width, total), dpi=110, facecolor="white")
     top = total - _HEAD
     for row, (image, height, aspect) in enumerate(zip(images, heights, aspects, strict=True)):
         top -= _TITLE + height

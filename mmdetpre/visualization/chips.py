@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from mmdetpre.visualization.palette import IGNORED, VALID, scale_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 # Places in inches, from the lower left corner.
 _FIGURE = (13.0, 6.0)
@@ -73,7 +74,7 @@ def draw_chips(
     Returns:
         A matplotlib figure; ``figure.savefig(path)`` writes it.
     """
-    figure = Figure(figsize=_FIGURE, dpi=120, facecolor="white")
+    figure = PlainFigure(figsize=_FIGURE, dpi=120, facecolor="white")
     _draw_whole(figure, image, boxes, chips, title)
     per_scale = [[k for k, chip in enumerate(chips) if chip.scale == s] for s in range(len(scale_titles))]
     counts = [min(len(indices), max_per_scale) for indices in per_scale]

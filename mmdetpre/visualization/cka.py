@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from mmdetpre.visualization.plain_figure import PlainFigure
+
 _INK = "#20242a"
 _MAX_NUMBERS = 16  # layers of a network up to which every cell shows its number
 
@@ -34,7 +36,7 @@ def draw_layer_similarity(
     cell = 0.72 if max(rows, columns) <= _MAX_NUMBERS else 0.3
     labels = [0.085 * max(map(len, of_network)) for of_network in layers]
     size = (max(columns * cell + labels[0] + 2.0, 4.6), max(rows * cell + labels[1] * 0.75 + 1.4, 3.2))
-    figure = Figure(figsize=size, dpi=130, facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    figure = PlainFigure(figsize=size, dpi=130, facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     axis = figure.subplots()
     image = axis.imshow(cka, vmin=0, vmax=1, cmap="viridis", origin="lower", aspect="equal")
     axis.set_xticks(range(columns), layers[1], rotation=40, ha="right", rotation_mode="anchor")

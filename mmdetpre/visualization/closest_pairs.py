@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmdetpre.visualization.palette import run_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _TILE, _TEXT, _GAP, _MARGIN, _HEAD, _TITLE = 1.3, 0.62, 0.3, 0.15, 0.5, 0.5  # inches
@@ -35,7 +36,7 @@ def draw_pairs(report: Mapping[str, Any], photos: Mapping[str, np.ndarray], *, t
     rows = max(1, *(len(one["pairs"]) for one in lists))
     width = len(lists) * (2 * _TILE + _GAP) - _GAP + 2 * _MARGIN
     height = _HEAD + _TITLE + rows * (_TILE + _TEXT) + _MARGIN
-    figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
+    figure = PlainFigure(figsize=(width, height), dpi=110, facecolor="white")
 
     def place(x: float, y: float) -> tuple[float, float]:
         return x / width, 1 - y / height

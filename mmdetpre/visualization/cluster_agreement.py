@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from mmdetpre.visualization.palette import run_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _DASHES = (0, (4, 3))
@@ -29,7 +30,7 @@ def draw_cluster_agreement(result: Mapping[str, Any], *, title: str = "") -> Fig
 
     Source: Figure 6 of "An Analysis of Pre-Training on Object Detection".
     """
-    figure = Figure(figsize=(7.6, 5.0), dpi=130, facecolor="white", layout="constrained")
+    figure = PlainFigure(figsize=(7.6, 5.0), dpi=130, facecolor="white", layout="constrained")
     axis = figure.subplots()
     for number, way in enumerate(result["directions"]):
         colour, mark = unit(run_colour(number)), "os"[number % 2]

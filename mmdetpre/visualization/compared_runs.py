@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from mmdetpre.visualization.palette import RGB, TRUTH, run_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _WIDTH = 14.0
@@ -88,7 +89,7 @@ def draw_comparison(
     lines = [images[start : start + columns] for start in range(0, len(images), columns)]
     heights = [_row_height([_aspect(item) for item in line]) for line in lines]
     total = _HEAD + _FOOT + sum(heights) + len(lines) * (_TITLE + _GAP)
-    figure = Figure(figsize=(_WIDTH, total), dpi=110, facecolor="white")
+    figure = PlainFigure(figsize=(_WIDTH, total), dpi=110, facecolor="white")
     top = total - _HEAD
     for line, height in zip(lines, heights, strict=True):
         left = _GAP

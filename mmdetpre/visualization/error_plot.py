@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from mmdetpre.evaluation.error_report import ASPECT, OCCLUSION, SIZE, ErrorReport
 from mmdetpre.evaluation.error_types import TYPE_NAMES
 from mmdetpre.visualization.palette import ERROR_COLOURS, run_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _QUIET = "#5b626b"
@@ -33,7 +34,7 @@ def draw_errors(report: ErrorReport) -> Figure:
         >>> draw_errors(report).savefig("errors.png")  # doctest: +SKIP
     """
     layout = ConstrainedLayoutEngine(rect=(0, 0.06, 1, 0.86), w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout=layout)
+    figure = PlainFigure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout=layout)
     grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 1, 1.25))
     for row, (field, label) in enumerate(_MEASURES):
         left: Axes | None = None

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from mmdetpre.visualization.palette import run_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
@@ -29,7 +30,7 @@ def draw_iou_sweep(runs: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     Source: Figure 1 of "An Analysis of Pre-Training on Object Detection".
     """
     both = len(runs) > 1
-    figure = Figure(figsize=(11.0 if both else 6.0, 4.4), dpi=130, facecolor="white", layout="constrained")
+    figure = PlainFigure(figsize=(11.0 if both else 6.0, 4.4), dpi=130, facecolor="white", layout="constrained")
     axes = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
     ious = np.array(runs[0]["iou_thrs"])
     values = 100 * np.array([run["mean_ap"] for run in runs], float)

@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 from mmdetpre.analysis.mask_out import MaskOut
 from mmdetpre.analysis.mask_out_report import MaskedImage
 from mmdetpre.visualization.palette import unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _SIDE, _BAR, _HEAD = 2.9, 1.0, 0.55  # inches
@@ -41,7 +42,7 @@ def draw_masked_images(images: Sequence[MaskedImage], *, own_scale: bool = False
     if not images:
         raise ValueError("There is no image to draw: give at least one.")
     columns = 1 + len(images[0].found)
-    figure = Figure(
+    figure = PlainFigure(
         figsize=(_SIDE * columns + _BAR, (_SIDE + 0.25) * len(images) + _HEAD), dpi=110, facecolor="white"
     )  # fmt: skip
     figure.set_layout_engine("constrained")

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmdetpre.visualization.palette import run_colour, unit
+from mmdetpre.visualization.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
@@ -30,7 +31,7 @@ def draw_trimap_curves(runs: Sequence[Mapping[str, Any]], *, title: str = "") ->
 
     Source: Figure 4 of "An Analysis of Pre-Training on Object Detection".
     """
-    figure = Figure(figsize=(11.0, 4.6), dpi=130, facecolor="white", layout="constrained")
+    figure = PlainFigure(figsize=(11.0, 4.6), dpi=130, facecolor="white", layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     widths = np.array(runs[0]["widths"])
     titles = {"trimap": "Trimap: near boundaries", "anti_trimap": "Anti-trimap: away from boundaries"}

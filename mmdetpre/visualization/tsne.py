@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mmdetpre.visualization.plain_figure import PlainFigure
+
 _INK, _GREY, _OTHERS = "#20242a", "#c9ced4", "#d5d9de"
 _COLOURS = [colour for i, colour in enumerate(matplotlib.color_sequences["tab10"]) if i != 7]  # without grey
 _MARKERS = "o^sDv"
@@ -48,7 +50,7 @@ def draw_tsne_maps(
     """
     check_shown(shown)
     names = list(classes) or [f"class {i}" for i in range(int(labels.max()) + 1)]
-    figure = Figure(figsize=(_SIDE * len(maps) + _LEGEND, _SIDE + 0.5), dpi=130, facecolor="white")
+    figure = PlainFigure(figsize=(_SIDE * len(maps) + _LEGEND, _SIDE + 0.5), dpi=130, facecolor="white")
     figure.set_layout_engine("constrained")
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
     for axis, (name, points) in zip(axes, maps.items(), strict=True):

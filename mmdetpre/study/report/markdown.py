@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mmdetpre.analysis.paper_values import TEXT_VALUES
+from mmdetpre.plain_text import markdown_table, markdown_text
 from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
 from mmdetpre.study.report.reading import READING
 from mmdetpre.study.report.report import Report
@@ -15,47 +16,52 @@ from mmdetpre.study.report.wording import DASH, counted, plain, signed
 def markdown(report: Report) -> str:
     """Answers and tables. A cell without a number is a dash, with its cause in brackets."""
     outcome = report.outcome
-    parts = [f"# {outcome.plan.get('title') or outcome.plan.get('name') or 'Study'}"]
-    parts.append("\n".join(f"* {sentence}" for answer in report.answers for sentence in answer.sentences))
-    parts.append(" ".join(report.size))
+    parts = [f"# {markdown_text(outcome.plan.get('title') or outcome.plan.get('name') or 'Study')}"]
+    parts.append(_bullets(sentence for answer in report.answers for sentence in answer.sentences))
+    parts.append(markdown_text(" ".join(report.size)))
     parts.append("\n\n".join(READING))
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
     for table in report.tables:
         body = _table(report, table) if table.columns else "Nothing in this study belongs here."
-        parts.append(f"**{table.label}**: {table.title}{' (lower is better)' * table.lower_is_better}\n\n{body}")
+        lower = " (lower is better)" * table.lower_is_better
+        parts.append(f"**{table.label}**: {markdown_text(table.title)}{lower}\n\n{body}")
         if table.notes:
-            parts.append("\n".join(f"* {note}" for note in table.notes))
-    text = _lines(["", "paper"], [[number.what, number.value] for number in TEXT_VALUES.values()])
+            parts.append(_bullets(table.notes))
+    text = markdown_table(["", "paper"], [[number.what, number.value] for number in TEXT_VALUES.values()])
     parts.append(f"**In the text of the paper**: numbers and settings\n\n{text}")
     if outcome.problems:
-        parts.append("**What could not be used**\n\n" + "\n".join(f"* {problem}" for problem in outcome.problems))
+        parts.append(f"**What could not be used**\n\n{_bullets(outcome.problems)}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"* {markdown_text(sentence)}" for sentence in sentences)
 
 
 def _sizes(rows: Sequence[DataSize]) -> str:
     head = ["data", *(text for title in COLUMNS.values() for text in (title, "paper"))]
     lines = []
     for row in rows:
-        line = [row.title]
+        line = [markdown_text(row.title)]
         for column in COLUMNS:
             size = row.sizes.get(column)
             line += [DASH if size is None else f"{size:,}", row.of_paper(column) or DASH]
         lines.append(line)
-    return _lines(head, lines)
+    return markdown_table(head, lines, escape=False)
 
 
 def _table(report: Report, table: ResultTable) -> str:
     head = [""]
     for column in table.columns:
-        head += [column.title, *(["paper"] if column.in_paper else [])]
-        head += [f"to {report.outcome.title_of_start(column.reference)}"] if column.reference else []
+        head += [markdown_text(column.title), *(["paper"] if column.in_paper else [])]
+        head += [f"to {markdown_text(report.outcome.title_of_start(column.reference))}"] if column.reference else []
     lines = []
     for row, title in table.rows.items():
-        line = [title]
+        line = [markdown_text(title)]
         for column in table.columns:
             line += _cells(table.entries[row, column.key], column)
         lines.append(line)
-    return _lines(head, lines)
+    return markdown_table(head, lines, escape=False)
 
 
 def _cells(entry: Entry, column: Column) -> list[str]:
@@ -87,8 +93,3 @@ def _own(entry: Entry) -> str:
     if value.low is not None and value.high is not None:
         return f"{mean} [{plain(value.low)}, {plain(value.high)}]"
     return mean if value.seed is None else f"{mean} ({seeds})"
-
-
-def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

@@ -1,0 +1,36 @@
+"""A figure of matplotlib in which names are names: a class "US$ or $" is no formula."""
+
+from __future__ import annotations
+
+from matplotlib.artist import allow_rasterization
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
+
+from mmdetpre.plain_text import printable
+
+
+class PlainFigure(Figure):
+    """A figure that reads no text as a formula (``$...$``), and shows control characters as escapes.
+
+    Numbers that matplotlib writes at its axes by itself stay as they are.
+
+    Example:
+        >>> figure = PlainFigure()
+        >>> _ = figure.text(0, 0, "costs 5$ to 6$")
+        >>> figure.savefig("plain.png")  # doctest: +SKIP
+    """
+
+    @allow_rasterization
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw all."""
+        own = {id(label) for axes in self.axes for axis in (axes.xaxis, axes.yaxis)
+               if not isinstance(axis.get_major_formatter(), FixedFormatter)
+               for tick in (*axis.majorTicks, *axis.minorTicks) for label in (tick.label1, tick.label2)}  # fmt: skip
+        for text in self.findobj(Text):
+            if id(text) not in own:
+                text.set_parse_math(False)
+                if (shown := printable(text.get_text())) != text.get_text():
+                    text.set_text(shown)
+        super().draw(renderer)
