@@ -108,13 +108,13 @@ def _cell(value: object) -> object:
 
 
 def markdown_text(text: object) -> str:
-    """A text as Markdown shows it: no tag, link, emphasis, formula, cell or list comes out of it.
+    """A text for Markdown, without blanks around it: no tag, link, emphasis, formula, cell or list comes out of it.
 
     Example:
         >>> print(markdown_text("<script> a|b [x](y) own_det 5 * 3"))
         \\<script\\> a\\|b \\[x\\](y) own_det 5 \\* 3
     """
-    line = _MARKUP.sub(r"\\\g<0>", one_line(text))
+    line = _MARKUP.sub(r"\\\g<0>", one_line(text).strip())
     line = _ADDRESS.sub(r"\\\g<0>", line)
     return _BLOCK.sub(
         lambda found: f"{found[1]}{found[2]}\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}", line

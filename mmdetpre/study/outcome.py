@@ -6,12 +6,12 @@ rest is read all the same; only a study without a readable plan is refused.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mmdetpre.study.record_form import DATA, PLAN, RECORD, read_form
 
 PLAN_FORMAT = "mmdetpre.study/1"
 DATA_FORMAT = "mmdetpre.study.data/1"
@@ -117,7 +117,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     if not path.is_file():
         raise FileNotFoundError(f"There is no {path}: give the folder of a study, which `study.py run` makes.")
     try:
-        plan = _read(path, PLAN_FORMAT)
+        plan = read_form(path, PLAN_FORMAT, PLAN)
         outcome = Outcome(
             folder,
             plan,
@@ -127,7 +127,7 @@ def read_outcome(folder: str | Path) -> Outcome:
             [],
             [],
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no plan of a study ({_why(error)}): start the study again.") from error
     _read_data(outcome)
     _read_records(outcome)
@@ -145,11 +145,11 @@ def _read_data(outcome: Outcome) -> None:
         outcome.problems.append(f"There is no {path.name}: the sizes of the data (Table 1) are not known.")
         return
     try:
-        found: list[Mapping[str, Any]] = [dict(entry) for entry in _read(path, DATA_FORMAT)["data"]]
+        found: list[Mapping[str, Any]] = [dict(entry) for entry in read_form(path, DATA_FORMAT, DATA)["data"]]
         for entry in found:
             _ = entry["key"], dict(entry["train"]), dict(entry.get("test") or {})
         outcome.data = found
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         outcome.problems.append(f"{path.name} is damaged ({_why(error)}): Table 1 shows the paper's sizes only.")
 
 
@@ -164,13 +164,14 @@ def _read_records(outcome: Outcome) -> None:
                 outcome.problems.append(f"{shown} is of a run that is not in the plan: it is not counted.")
                 continue
             try:
-                content = _read(path, form)
+                _require_inside(path, outcome.folder)
+                content = read_form(path, form, RECORD)
                 if content.get("run") != name:
                     raise ValueError(f"it is of the run '{content.get('run')}'")
                 cells = tuple(_cell(cell) for cell in content.get("cells") or ()) if state == DONE else ()
                 if content.get("figure"):
                     content["figure"] = dict(content["figure"], number=str(content["figure"]["number"]))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 outcome.problems.append(f"{shown} is damaged ({_why(error)}): remove it and run the study again.")
                 run.state, run.cells, run.content = DAMAGED, (), {}
                 continue
@@ -192,26 +193,15 @@ def _compare_backbones(outcome: Outcome) -> None:
             outcome.problems.append(f"The runs of {task} from {start} did not start from the same backbone ({runs}).")
 
 
-def _read(path: Path, form: str) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN is no number
-    if not isinstance(content, dict) or content.get("format") != form:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"its format is {found!r}, expected {form!r}")
-    return content
+def _require_inside(path: Path, folder: Path) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError("it is a link out of the study's folder")
 
 
 def _cell(cell: Mapping[str, Any]) -> Cell:
-    value, low, high = (_number(cell.get(key), key) for key in ("value", "low", "high"))
+    value, low, high = (None if cell.get(key) is None else float(cell[key]) for key in ("value", "low", "high"))
     where = (str(cell["table"]), str(cell.get("group") or ""), str(cell["row"]), str(cell["column"]))
     return Cell(*where, value, *((low, high) if None not in (low, high) else (None, None)))
-
-
-def _number(value: Any, key: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"a cell has {key} {value!r}, which is no number")
-    return float(value) if math.isfinite(value) else None
 
 
 def _why(error: Exception) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmdetpre.analysis.paper_values import FIGURE_PAIRS
 from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.plain_text import name_problem, path_problem
+from mmdetpre.study.yaml_file import read_yaml
 
 SCRATCH = "scratch"
 TOOLBOXES = ("mmdet", "mmsegmentation", "mmpretrain")
@@ -24,6 +24,17 @@ OWN_RUNS = ("pretraining", "pretraining_test", "proposals", "figures")
 """First part of the names of runs that belong to no task."""
 LAUNCHERS = ("none", "pytorch", "slurm")
 _LAUNCH = ("launcher", "gpus", "mim_arguments")
+_EXPECTED = {str: "a text (in quotes)", int: "a whole number", bool: "true or false", list: "a list", dict: "settings"}
+_TYPES = (
+    dict.fromkeys(
+        ("out", "config", "scratch_config", "data_config", "checkpoint", "column", "toolbox", "launcher"), str
+    )
+    | dict.fromkeys(("title", "reference", "contrast", "kind"), str)
+    | dict.fromkeys(("crop", "resize_edge"), int)
+    | dict.fromkeys(("figures", "sample_layouts", "mim_arguments", "layers"), list)
+    | {"tta": bool, "options": dict}
+)
+"""Types of the settings; a study's name may also be a number."""
 
 
 @dataclass(frozen=True)
@@ -217,18 +228,17 @@ def read_study(path: str | Path) -> Study:
             f"There is no file {path}: give the file of a study, such as tools/study/sample.yaml, or let"
             " `study.py init` write one for your data."
         )
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML: {error}") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no settings: see tools/study/sample.yaml for its form.")
     known = {f.name for f in fields(Study)} - {"path", "pairs", "paper_pairs", *_LAUNCH} | {"launch"}
     _require_keys(content, known, ("name", "out", "seeds", "starts", "tasks"), str(path))
+    _require_types(content, str(path))
     starts = {key: _start(str(key), value, f"{path}: start {key}") for key, value in _items(content, "starts", path)}
     tasks = {key: _task(str(key), value, f"{path}: task {key}") for key, value in _items(content, "tasks", path)}
-    launch = content.get("launch", {})
+    launch = content.get("launch") or {}
     _require_keys(launch, set(_LAUNCH), (), f"{path}: launch")
+    _require_types(launch, f"{path}: launch")
     if launch.get("launcher", "none") not in LAUNCHERS:
         raise ValueError(f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}.")
     others = [key for key in starts if key != SCRATCH]
@@ -245,11 +255,11 @@ def read_study(path: str | Path) -> Study:
         contrast=contrast,
         starts=starts,
         tasks=tasks,
-        figures=tuple(content.get("figures", FIGURES)),
-        sample_layouts=tuple(content.get("sample_layouts", ())),
+        figures=tuple(content["figures"]) if content.get("figures") is not None else FIGURES,
+        sample_layouts=tuple(content.get("sample_layouts") or ()),
         launcher=str(launch.get("launcher", "none")),
         gpus=_count(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
-        mim_arguments=tuple(map(str, launch.get("mim_arguments", ()))),
+        mim_arguments=tuple(map(str, launch.get("mim_arguments") or ())),
         threads=_count(content.get("threads", 1), 1, f"{path}: threads"),
         pairs=pairs,
         paper_pairs=not isinstance(content.get("contrast"), str),
@@ -272,6 +282,11 @@ def _start(key: str, value: Any, where: str) -> Start:
     value = value or {}
     known = {f.name for f in fields(Start)} - {"key"}
     _require_keys(value, known, (), where)
+    _require_types(value, where)
+    if "=" in str(value.get("title", "")):
+        raise ValueError(
+            f"{where} has the title {value['title']!r}: leave out the =, which ends a name on command lines."
+        )
     given = [name for name in ("config", "checkpoint") if value.get(name)]
     if key == SCRATCH and given:
         raise ValueError(f"{where} has a {given[0]}: this key means no weights at all, give the start another one.")
@@ -293,6 +308,7 @@ def _start(key: str, value: Any, where: str) -> Start:
 def _task(key: str, value: Any, where: str) -> Task:
     known = {f.name for f in fields(Task)} - {"key"}
     _require_keys(value, known, ("kind",), where)
+    _require_types(value, where)
     kind = value["kind"]
     kinds = (*TRAINED, *PROBED)
     if kind not in kinds:
@@ -303,6 +319,8 @@ def _task(key: str, value: Any, where: str) -> Task:
     if value.get("occlusion") and kind != "detection":
         raise ValueError(f"{where} is of kind {kind}: occlusion is for tasks of kind detection, remove it.")
     given = dict(value, title=str(value.get("title", key)), options=dict(value.get("options") or {}))
+    if not isinstance(value.get("starts") or [], list):
+        raise ValueError(f"{where}: starts is {value['starts']!r}, expected a list of keys.")
     for name in ("layers", "starts"):
         given[name] = None if value.get(name) is None else tuple(map(str, value[name]))
     given["proposals"] = _proposals(value.get("proposals"), where, trained=kind == "detection")
@@ -317,6 +335,7 @@ def _proposals(value: Any, where: str, trained: bool) -> ProposalNetwork | None:
         raise ValueError(f"{where} has proposals, which only a detector that the study trains can use: leave them out.")
     where = f"{where}: proposals"
     _require_keys(value, {f.name for f in fields(ProposalNetwork)}, ("config",), where)
+    _require_types(value, where)
     if value.get("per", "seed") not in PER:
         raise ValueError(f"{where}: per is {value['per']!r}: choose one of {', '.join(PER)}.")
     return ProposalNetwork(**value | {"options": dict(value.get("options") or {})})
@@ -393,6 +412,21 @@ def _require_keys(value: Any, known: set[str], needed: tuple[str, ...], where: s
         raise ValueError(f"{where} has the unknown key '{unknown[0]}': it knows {', '.join(sorted(known))}.")
     if missing := [key for key in needed if key not in value]:
         raise ValueError(f"{where} lacks the key '{missing[0]}'.")
+
+
+def _require_types(values: Mapping[str, Any], where: str) -> None:
+    for key, value in values.items():
+        kind = _TYPES.get(key)
+        if (
+            value is not None
+            and kind is not None
+            and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool))
+        ):
+            raise ValueError(f"{where}: {key} is {value!r}, expected {_EXPECTED[kind]}.")
+        if isinstance(value, str) and value and (problem := name_problem(value)):
+            raise ValueError(f"{where}: {key} {problem}: write it on one line.")
+    if "out" in values and (problem := path_problem(values["out"] or "")):
+        raise ValueError(f"{where}: out {problem}: give another folder.")
 
 
 def _seeds(value: Any, where: str) -> tuple[int, ...]:

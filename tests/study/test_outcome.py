@@ -47,7 +47,10 @@ def test_no_study(tmp_path: Path) -> None:
         ("[]", "its format is 'list', expected 'mmdetpre.study/1'"),
         ('{"format": "mmdetpre.study/2"}', "its format is 'mmdetpre.study/2'"),
         ('{"format": "mmdetpre.study/1", "starts": {}, "tasks": {}}', "there is no 'runs'"),
-        ('{"format": "mmdetpre.study/1", "starts": [], "tasks": {}, "runs": {}}', "items"),
+        (
+            '{"format": "mmdetpre.study/1", "starts": [], "tasks": {}, "runs": {}}',
+            "starts is [], expected keys with values",
+        ),
         ('{"format": "mmdetpre.study/1", "starts": {}, "tasks": {}, "runs": {"a": {}}}', "there is no 'task'"),
     ],
 )
@@ -66,11 +69,11 @@ def test_a_damaged_plan_is_refused(text: str, why: str, tmp_path: Path) -> None:
         ('{"format": "mmdetpre.study.failure/1"}', "expected 'mmdetpre.study.run/1'"),
         ('{"format": "mmdetpre.study.run/1", "run": "other"}', "it is of the run 'other'"),
         ('{"format": "mmdetpre.study.run/1", "run": "RUN", "cells": [{"table": "2"}]}', "there is no 'row'"),
-        ('{"format": "mmdetpre.study.run/1", "run": "RUN", "cells": [1]}', "int"),
+        ('{"format": "mmdetpre.study.run/1", "run": "RUN", "cells": [1]}', "cells[0] is 1, expected keys with values"),
         (
             '{"format": "mmdetpre.study.run/1", "run": "RUN", "cells": [{"table": "2", "row": "a", "column": "b",'
             ' "value": "39"}]}',
-            "a cell has value '39', which is no number",
+            "cells[0].value is '39', expected a number",
         ),
         ('{"format": "mmdetpre.study.run/1", "run": "RUN", "figure": {"title": "no number"}}', "there is no 'number'"),
         ("\udcff", "utf-8"),
