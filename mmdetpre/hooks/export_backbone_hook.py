@@ -15,6 +15,7 @@ from torch import nn
 from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
 from mmdetpre.registry import HOOKS
 from mmdetpre.transfer.backbone_file import check_writable, config_facts, export_backbone, write_backbone
+from mmdetpre.transfer.checkpoint_reader import CheckpointError, read_checkpoint
 from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.transfer.key_map import map_names
 from mmdetpre.transfer.load_backbone import POLICIES
@@ -121,6 +122,10 @@ class ExportBackboneHook(Hook):
             if path.resolve() in starts:
                 raise ValueError(f"{path} is what this run starts from and would be replaced: set another work_dir.")
             check_writable(path, self.overwrite)
+            if path.exists() and not _is_exported(path):
+                raise FileExistsError(
+                    f"{path} is no backbone that a run exported: move it away, or set another work_dir."
+                )
             if path.exists():
                 when = "" if path == final else ", if it keeps a best checkpoint of that name,"
                 runner.logger.warning(f"{path} stands from before; this run{when} will replace it.")
@@ -149,3 +154,11 @@ class ExportBackboneHook(Hook):
                     "weights": "averaged by EMAHook"
                 }
         return find_backbone(runner.model, self.backbone), self._facts(runner)
+
+
+def _is_exported(path: Path) -> bool:
+    """Whether a file is one of ours, and not a user's own of the same name."""
+    try:
+        return read_checkpoint(path).backbone_metadata is not None
+    except (CheckpointError, OSError, ValueError):
+        return False

@@ -13,6 +13,7 @@ from mmdetpre.analysis.feature_spaces import image_root
 from mmdetpre.analysis.mask_out import MASK, STRIDE
 from mmdetpre.analysis.tsne import PERPLEXITY, THETA
 from mmdetpre.analysis.whole_images import CROP
+from mmdetpre.own_files import require_own, write_own
 from mmdetpre.study.plan import config_path, work_dir
 
 if TYPE_CHECKING:
@@ -49,31 +50,32 @@ def draw_figure(job: Job) -> dict[str, Any]:
         The figure's files and captions, for the record.
 
     Raises:
+        FileExistsError: If the folder of the figures holds one of a user's own of this name.
         RunFailed: If the tool fails.
     """
     number = job.settings["number"]
     drawing = DRAWINGS[number]
-    stem = job.out / "figures" / f"figure_{number}"
-    picture = stem.with_suffix(".png")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    numbers = stem.with_suffix(drawing.data) if drawing.data else None
-    files: list[str | Path] = ["--plot", picture] if drawing.data else ["--out", picture]
-    if numbers is not None:
-        files += ["--out", numbers]
+    folder, name = job.out / "figures", f"figure_{number}"
+    names = [f"{name}.png", *([f"{name}{drawing.data}"] if drawing.data else [])]
+    require_own(folder, names)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    picture, *numbers = (job.folder / file for file in names)
+    files: list[str | Path] = ["--plot", picture, "--out", *numbers] if numbers else ["--out", picture]
     job.tool(drawing.tool, *drawing.arguments(job), *files, "--force")
+    write_own(folder, {file.name: file.read_bytes() for file in (picture, *numbers)})
     caption = f"{job.settings['title']}: {drawing.caption}"
     figure = {
         "number": str(number),
         "title": drawing.title,
         "caption": caption,
-        "image": picture.relative_to(job.out).as_posix(),
-        "data": numbers.relative_to(job.out).as_posix() if numbers else None,
+        "image": f"figures/{picture.name}",
+        "data": f"figures/{numbers[0].name}" if numbers else None,
     }
     return {"checkpoint": None, "load": None, "cells": [], "figure": figure, "notes": []}
 
 
 def _named(names: Mapping[str, str | Path], flag: str = "--run") -> list[str | Path]:
-    return [word for name, value in names.items() for word in (flag, f"{name}={value}")]
+    return [f"{flag}={name}={value}" for name, value in names.items()]  # one word: a name may begin with a dash
 
 
 def _results(suffix: str) -> Callable[[Job], list[str | Path]]:

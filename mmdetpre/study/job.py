@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import platform
 import re
@@ -17,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.bounded_files import read_json
 from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.own_files import require_inside
+from mmdetpre.plain_text import one_line, printable
 from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT
 from mmdetpre.study.plan import job_path, work_dir
 from mmdetpre.whole_file import write_json
@@ -83,7 +85,8 @@ class Job:
         """
         self.made_of = dict(made_of)
         file = self.folder / _STATE
-        state = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        require_inside(self.folder, self.out)
+        state = _state(file)
         if self.folder.exists() and state.get("made_of") != made_of:
             numbered = (self.folder.with_name(f"{self.folder.name}.old{k}") for k in range(1, 10**6))
             aside = next(path for path in numbered if not path.exists())
@@ -98,8 +101,7 @@ class Job:
     def note(self, **values: Any) -> None:
         """Note something in the run's folder."""
         file = self.folder / _STATE
-        state = json.loads(file.read_text(encoding="utf-8"))
-        write_json(file, state | values)
+        write_json(file, _state(file) | values)
 
     def command(self, *arguments: str | Path) -> None:
         """Run a command with its output in the log.
@@ -110,8 +112,8 @@ class Job:
         words = [str(argument) for argument in arguments]
         self.commands.append(words)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"$ {shlex.join(words)}\n")
+        with self.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"$ {one_line(shlex.join(words))}\n")
             log.flush()
             done = subprocess.run(
                 words, cwd=self.root, stdout=log, stderr=subprocess.STDOUT, env=_environment(self.threads),
@@ -119,7 +121,7 @@ class Job:
             )  # fmt: skip
         if done.returncode:
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            raise RunFailed("\n".join([f"$ {shlex.join(words)} (exit {done.returncode})", *_why(lines)]))
+            raise RunFailed("\n".join([f"$ {one_line(shlex.join(words))} (exit {done.returncode})", *_why(lines)]))
 
     def tool(self, name: str, *arguments: str | Path) -> None:
         """Run one of the command line tools, such as ``analysis_tools/tsne.py``."""
@@ -142,15 +144,17 @@ def run_job(out: Path, run: str, root: Path | None = None) -> int:
 
     Raises:
         FileNotFoundError: If the plan does not have this run.
+        ValueError: If the plan is damaged, or links lead out of the study's folder.
     """
     root = Path.cwd() if root is None else root
     out = root / out
     path = job_path(out, run)
     if not path.is_file():
         raise FileNotFoundError(f"There is no run {run} in {out}: `study.py plan` lists those that there are.")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    plan = json.loads((out / "study.json").read_text(encoding="utf-8"))
+    content, plan = _planned(path), _planned(out / "study.json")
     failure, record = out / "failed" / f"{run}.json", out / "records" / f"{run}.json"
+    for file in (failure, record):
+        require_inside(file, out)
     began = time.monotonic()
     with _locked(out / "locks" / f"{run}.lock", run) as lock:
         job = Job(root, out, content, out / "logs" / f"{run}.log", lock, int(plan["threads"]), tuple(plan["launch"]))
@@ -158,7 +162,7 @@ def run_job(out: Path, run: str, root: Path | None = None) -> int:
         try:
             result = _work(job)
         except (RunFailed, OSError, ValueError, KeyError) as error:
-            text = str(error) if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
+            text = printable(error if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}")
             _write(failure, {"format": FAILURE_FORMAT, **base, **_made(job, began), "exit": 1, "error": text})
             print(f"study: {run} failed: {text}\nIts log: {job.log}", file=sys.stderr)
             return 1
@@ -204,6 +208,25 @@ def _made(job: Job, began: float) -> dict[str, Any]:
         "device": device,
         "log": str(job.log),
     }
+
+
+def _planned(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    known = {"jobs": ("id", "kind", "task", "start", "seed", "settings"), "study.json": ("threads", "launch")}
+    needed = known["study.json" if path.name == "study.json" else "jobs"]
+    if not isinstance(content, dict) or (missing := [key for key in needed if key not in content]):
+        lacks = f" (it lacks {missing[0]})" if isinstance(content, dict) else ""
+        raise ValueError(f"{path} is no part of a study's plan{lacks}: start the study again.")
+    return content
+
+
+def _state(file: Path) -> dict[str, Any]:
+    """What a run noted in its folder; nothing if that is damaged, then the folder is moved aside."""
+    try:
+        state = read_json(file) if file.is_file() else {}
+    except ValueError:
+        state = {}
+    return state if isinstance(state, dict) else {}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

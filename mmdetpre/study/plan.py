@@ -18,6 +18,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdetpre.config_writer import resolved_text, write_config
+from mmdetpre.own_files import require_inside
 from mmdetpre.study.outcome import PLAN_FORMAT
 from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
 from mmdetpre.study.study_file import FIGURES_OF_TWO, SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
@@ -79,6 +80,8 @@ def make_plan(study: Study) -> dict[str, PlannedRun]:
 def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
     """Write job files, configs and ``study.json`` into the study's folder, where they are new or changed."""
     for run in plan.values():
+        for path in (job_path(study.out, run.id), config_path(study.out, run.id)):
+            require_inside(path, study.out)
         if run.config is not None:
             text = resolved_text(run.config, _ABOVE.format(run=run.id))
             if not _holds(path := config_path(study.out, run.id), text):

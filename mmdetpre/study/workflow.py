@@ -12,10 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.study.outcome import DONE, Outcome, read_outcome
+from mmdetpre.plain_text import one_line
+from mmdetpre.study.outcome import DONE, PLAN_FORMAT, Outcome, read_outcome
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
+from mmdetpre.study.report.report import report_folder
 from mmdetpre.study.study_file import Study, read_study
+from mmdetpre.whole_file import write_json
 
+_LOCK = "study.lock"
 SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
 
 
@@ -80,10 +84,12 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
     import torch
 
     one_at_a_time = ["--resources", f"gpu={study.gpus}"] if torch.cuda.is_available() else []
+    given = study.out / "workflow.json"
+    write_json(given, {"root": os.getcwd(), "out": str(study.out)})  # Snakemake would guess the types of --config
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, "--cores", cores,
         *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",
-        "--rerun-triggers", "mtime", "input", "--config", f"root={os.getcwd()}", f"out={study.out}",
+        "--rerun-triggers", "mtime", "input", "--configfile", given.absolute(),
         "--quiet", "host", "rules", "reason", *mode, *further,
     ]  # fmt: skip
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
@@ -117,13 +123,38 @@ def _left(outcome: Outcome) -> str:
 @contextmanager
 def _only_one(out: Path) -> Iterator[None]:
     """The system releases this lock whatever ends the process, so a killed study can be started again at once."""
+    _require_study_folder(out)
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "study.lock").open("w") as file:
+    with (out / _LOCK).open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"Another process runs the study in {out}: wait for it, or stop it first.") from None
+        if not file.tell():
+            file.write(f"{PLAN_FORMAT}\n")
+            file.flush()
         yield
+
+
+def _require_study_folder(out: Path) -> None:
+    """Refuse a folder that holds files which no study wrote, a page of a user's own for example."""
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file: give the study another folder, `out` in its file.")
+    found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    empty = found == [_LOCK] and not (out / _LOCK).stat().st_size  # of a study that was only about to begin
+    if found and not empty and not any(map(_is_marked, (out / "study.json", out / _LOCK))):
+        listed = ", ".join(map(one_line, found[:5])) + (", ..." if len(found) > 5 else "")
+        raise FileExistsError(
+            f"{out} holds files that no study wrote ({listed}) and is left as it is: give the study another folder,"
+            " `out` in its file."
+        )
+    report_folder(out)
+
+
+def _is_marked(path: Path) -> bool:
+    return (
+        path.is_file() and not path.is_symlink() and PLAN_FORMAT in path.read_bytes()[:4096].decode("utf-8", "replace")
+    )
 
 
 def _require_snakemake() -> None:

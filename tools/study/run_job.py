@@ -23,7 +23,7 @@ def main() -> int:
     args = parse_args()
     try:
         return run_job(args.out, args.run)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f"run_job: {error}", file=sys.stderr)
         return 1
 

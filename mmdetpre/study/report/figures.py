@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,10 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
+
+
+LARGEST = 64 << 20
+"""Bytes of a picture that a page holds."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,29 @@ def data_uri(path: Path) -> str:
 
 def _picture(outcome: Outcome, run: str, name: str) -> tuple[Path | None, str]:
     path = outcome.folder / name
-    if not name or not path.is_file():
+    if name and not _is_inside(path, outcome.folder):
+        outcome.problems.append(
+            f"{run} names the picture '{name}', which is not in the folder of the study: it is not shown."
+        )
+        return None, "not in the folder of the study"
+    if not name or not os.path.isfile(path):
         outcome.problems.append(f"{run} names the picture '{name}', which is gone: run it again.")
         return None, "picture gone"
+    if path.stat().st_size > LARGEST:
+        outcome.problems.append(f"{run} names the picture '{name}', of more than {LARGEST >> 20} MiB: it is not shown.")
+        return None, "a picture too large for a page"
     if path.suffix.lower() not in _TYPES:
         outcome.problems.append(f"{run} names the picture '{name}': a page shows {', '.join(_TYPES)}.")
         return None, "no picture that a page can show"
     return path, ""
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a file lies below a folder, links followed, and is named so."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve()) and ".." not in path.relative_to(folder).parts
+    except (OSError, ValueError, RuntimeError):  # a name with a null byte, links in a circle
+        return False
 
 
 def _order(number: str) -> tuple[int, str]:

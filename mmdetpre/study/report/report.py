@@ -6,6 +6,7 @@ of the paper with the study's own numbers, what is missing and what to type to g
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +14,13 @@ from typing import Any
 
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
 from mmdetpre.analysis.paper_values import TEXT_VALUES
+from mmdetpre.own_files import require_own, write_own
 from mmdetpre.study.outcome import DONE, Outcome, Run, read_outcome
 from mmdetpre.study.report.answers import Answer, answers
 from mmdetpre.study.report.data_sizes import DataSize, data_sizes
 from mmdetpre.study.report.figures import Figure, figures
 from mmdetpre.study.report.pretraining_size import size_sentences
 from mmdetpre.study.report.result_tables import Entry, ResultTable, result_tables
-from mmdetpre.whole_file import write_json, write_text
 
 FORMAT = "mmdetpre.study.report/1"
 
@@ -76,6 +77,7 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
         Path of the page.
 
     Raises:
+        FileExistsError: If the folder of the report holds files of a user's own.
         FileNotFoundError: If there is no study in the folder, or no such file.
         ValueError: If the plan of the study or the file of figures is damaged, or Jinja not installed.
 
@@ -89,13 +91,24 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
         from mmdetpre.study.report.page import page
     except ModuleNotFoundError as error:
         raise ValueError(f"The page is made with Jinja ({error}): pip install 'mmdetpre[study]'.") from error
+    folder = report_folder(out)
     report = read_report(out, paper)
+    content = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False)
+    texts = {"tables.md": markdown(report), "report.json": f"{content}\n", "index.html": page(report)}
+    write_own(folder, texts)
+    return folder / "index.html"
+
+
+def report_folder(out: str | Path) -> Path:
+    """Folder of a study's report.
+
+    Raises:
+        FileExistsError: If it holds a page or tables of a user's own.
+        ValueError: If a link leads out of the study's folder.
+    """
     folder = Path(out) / "report"
-    write_text(folder / "tables.md", markdown(report))
-    write_json(folder / "report.json", as_dict(report), allow_nan=False)
-    path = folder / "index.html"
-    write_text(path, page(report))
-    return path
+    require_own(folder, ("tables.md", "report.json", "index.html"))
+    return folder
 
 
 def as_dict(report: Report) -> dict[str, Any]:
