@@ -98,6 +98,7 @@ class ExportBackboneHook(Hook):
             if not key.startswith("best_ckpt") or not best:
                 continue
             path = self._path(runner, "best" + key.removeprefix("best_ckpt").replace("/", "_"))
+            _require_exported(path)
             told = export_backbone(
                 best,
                 path,
@@ -122,10 +123,8 @@ class ExportBackboneHook(Hook):
             if path.resolve() in starts:
                 raise ValueError(f"{path} is what this run starts from and would be replaced: set another work_dir.")
             check_writable(path, self.overwrite)
-            if path.exists() and not _is_exported(path):
-                raise FileExistsError(
-                    f"{path} is no backbone that a run exported: move it away, or set another work_dir."
-                )
+            if path == final:
+                _require_exported(path)
             if path.exists():
                 when = "" if path == final else ", if it keeps a best checkpoint of that name,"
                 runner.logger.warning(f"{path} stands from before; this run{when} will replace it.")
@@ -156,9 +155,11 @@ class ExportBackboneHook(Hook):
         return find_backbone(runner.model, self.backbone), self._facts(runner)
 
 
-def _is_exported(path: Path) -> bool:
-    """Whether a file is one of ours, and not a user's own of the same name."""
+def _require_exported(path: Path) -> None:
+    """Refuse to replace a file that is a user's own, and no export of an earlier run."""
     try:
-        return read_checkpoint(path).backbone_metadata is not None
+        exported = not path.exists() or read_checkpoint(path).backbone_metadata is not None
     except (CheckpointError, OSError, ValueError):
-        return False
+        exported = False
+    if not exported:
+        raise FileExistsError(f"{path} is no backbone that a run exported: move it away, or set another work_dir.")

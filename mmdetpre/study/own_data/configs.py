@@ -114,7 +114,7 @@ Look before you train:
   python tools/analysis_tools/chip_report.py configs/{name}.py
   python tools/misc/browse_chips.py configs/{name}.py --out-dir chips""",
         "backbone_start": _START,
-        "data_root": "The folder data of the study, wherever that is moved; names of the classes: one a line.",
+        "data_root": "The folder data of the study, wherever that is moved; names of the classes, in label order.",
         "chips": f"""\
 Proposed from the boxes of the training part: scales (longer image side), finest first, and the sizes learned at each,
 in pixels of the square root of the area of an image whose longer side has {recipe.chips.range_reference:g} pixels.""",
