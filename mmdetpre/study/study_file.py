@@ -29,7 +29,7 @@ _TYPES = (
     dict.fromkeys(
         ("out", "config", "scratch_config", "data_config", "checkpoint", "column", "toolbox", "launcher"), str
     )
-    | dict.fromkeys(("title", "reference", "contrast", "kind"), str)
+    | dict.fromkeys(("title", "reference", "kind", "occlusion"), str)
     | dict.fromkeys(("crop", "resize_edge"), int)
     | dict.fromkeys(("figures", "sample_layouts", "mim_arguments", "layers"), list)
     | {"tta": bool, "options": dict}
@@ -423,6 +423,10 @@ def _require_types(values: Mapping[str, Any], where: str) -> None:
             and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool))
         ):
             raise ValueError(f"{where}: {key} is {value!r}, expected {_EXPECTED[kind]}.")
+        if key == "options" and value and not all(isinstance(name, str) for name in value):
+            raise ValueError(
+                f"{where}: options has the key {min(value, key=lambda name: isinstance(name, str))!r}: give texts."
+            )
         if isinstance(value, str) and value and (problem := name_problem(value)):
             raise ValueError(f"{where}: {key} {problem}: write it on one line.")
     if "out" in values and (problem := path_problem(values["out"] or "")):

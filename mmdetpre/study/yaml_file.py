@@ -80,9 +80,9 @@ def _require_bounded(text: bytes) -> None:
 def _require_plain(value: Any, path: Path, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            if not isinstance(key, str):
+            if not isinstance(key, str | int) or isinstance(key, bool):
                 raise ValueError(f"{path}: {where or 'it'} has the key {key!r}, which is no text: write it in quotes.")
-            _require_plain(key, path, f"the key {key!r}")
+            _require_plain(key, path, f"the key {str(key)[:40]!r}")
             _require_plain(item, path, f"{where}.{key}".lstrip("."))
     elif isinstance(value, list):
         for i, item in enumerate(value):
