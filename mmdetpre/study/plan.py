@@ -237,6 +237,11 @@ def _training(study: Study, task: Task, start: Start, source: str, seed: int, fi
     if own is None and task.kind == "detection":  # another metric: what it gives are the columns
         table = COCO_FINETUNING.get(task.key)
         settings |= {"table": table or TABLE_OF_KIND[task.kind], "own_table": table is None}
+        if task.occlusion:
+            raise ValueError(
+                f"{study.path}: task {task.key} has occlusion, which needs the detections that"
+                f" {_EVALUATORS[task.kind]} writes: set it as test_evaluator of {path.name}, or remove occlusion."
+            )
     run = PlannedRun(name, task.key, task.kind, start.key, seed, _needs(start), settings)
     shared = task.proposals is not None and task.proposals.per == "start"
     made_by = f"{PROPOSALS}/{task.key}/{start.key}" if shared else f"{PROPOSALS}/{name}"

@@ -375,7 +375,11 @@ def _check(study: Study) -> None:
         raise ValueError(f"{study.path}: there is no figure {wrong[0]}, choose from 1 to 9.")
     if taken := [key for key in study.tasks if key in OWN_RUNS]:
         raise ValueError(f"{study.path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
-    for network in (user.proposals for user in (*study.starts.values(), *study.tasks.values())):
+    networks = [
+        *(start.proposals for start in study.starts.values()),
+        *(task.proposals for task in study.tasks.values()),
+    ]
+    for network in networks:
         if network is not None:
             study.find(network.config)
     for start in study.starts.values():

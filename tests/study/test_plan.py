@@ -120,6 +120,12 @@ def test_a_detector_may_have_any_metric(tmp_path: Path, key: str, table: str, ow
     assert "table" not in voc and voc["own_table"] is True
 
 
+def test_annotated_occlusion_needs_the_metric_that_keeps_detections(tmp_path: Path) -> None:
+    (tmp_path / "levels").mkdir()
+    with pytest.raises(ValueError, match="task det has occlusion, .*VOCIoUMetric writes: .*sniper_coco_sample.py"):
+        of_one_detector(tmp_path, "sniper_coco_sample", occlusion="levels")
+
+
 @pytest.mark.parametrize("config", ["rpn_voc_sample", "sniper_coco_test_dev_sample"])
 def test_a_detector_whose_test_measures_nothing(tmp_path: Path, config: str) -> None:
     with pytest.raises(ValueError, match="no test_evaluator that measures, such as mmdetpre.VOCIoUMetric or Coco"):
