@@ -61,7 +61,7 @@ def covered_fractions(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
             )
             area = float(np.clip(boxes[i, 2:] - boxes[i, :2], 0, None).prod())
             if area > 0:
-                covered[i] = min(_union_area(clipped) / area, 1.0)
+                covered[i] = min(union_area(clipped) / area, 1.0)
     return covered
 
 
@@ -75,8 +75,13 @@ def levels_from_cover(covered: np.ndarray) -> np.ndarray:
     return np.searchsorted(LEVEL_STARTS, np.asarray(covered, np.float64), side="right").astype(np.int64)
 
 
-def _union_area(boxes: np.ndarray) -> float:
-    """Area that boxes cover together, exact, on the grid of their own edges."""
+def union_area(boxes: np.ndarray) -> float:
+    """Area that boxes (k, 4) x1, y1, x2, y2, half-open, cover together: exact, on the grid of their own edges.
+
+    Example:
+        >>> union_area(np.array([[0.0, 0, 10, 10], [5, 0, 15, 10]]))
+        150.0
+    """
     boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
     xs, ys = np.unique(boxes[:, [0, 2]]), np.unique(boxes[:, [1, 3]])
     if len(boxes) < 2:

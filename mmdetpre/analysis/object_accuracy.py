@@ -1,0 +1,211 @@
+"""Accuracy of classifiers by how many objects an image has, and by how much of it they cover.
+
+"Detection networks are poor at classification when multiple instances are present in an image or when an instance only
+covers a small fraction of an image", says the abstract of "An Analysis of Pre-Training on Object Detection" (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmdetpre.analysis.probe_scores import wilson_interval
+from mmdetpre.evaluation.ground_truth import GroundTruth
+from mmdetpre.evaluation.occlusion_levels import union_area
+from mmdetpre.evaluation.overlapping_pairs import rows_per_value
+from mmdetpre.text_table import text_table
+
+NUMBERS = (1, 2, 3, 5)
+COVERED = (0.0, 0.05, 0.15, 0.35, 0.6)
+"""Where the groups of images begin: number of objects, and part of the image that they cover."""
+RULES = ("only", "largest")
+_NO_CLASS = -1
+
+
+@dataclass(frozen=True, eq=False)
+class ImageObjects:
+    """What is annotated in N images.
+
+    Args:
+        label: (N,) int64 class that an image is to be classified as; -1 where there is none.
+        number: (N,) int64 objects of all classes.
+        covered: (N,) float64 part of the image that the boxes of its class cover together (without a class: of all
+            boxes); NaN where its size is not known.
+    """
+
+    label: np.ndarray
+    number: np.ndarray
+    covered: np.ndarray
+
+
+@dataclass(frozen=True)
+class GroupAccuracy:
+    """Images of one group.
+
+    Attributes:
+        name: Such as ``3-4`` objects, or ``5-15 %``.
+        images, right: How many there are, and how many are classified correctly.
+    """
+
+    name: str
+    images: int
+    right: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Part of the images that is right; None without images."""
+        return self.right / self.images if self.images else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its 95 % interval (Wilson)."""
+        return wilson_interval(self.right, self.images) if self.images else None
+
+
+def image_objects(truth: GroundTruth, sizes: np.ndarray, rule: str = "only") -> ImageObjects:
+    """Class, number and covered part of the objects of each image.
+
+    Args:
+        truth: Annotated boxes of N images, half-open.
+        sizes: (N, 2) width and height in pixels, 0 where unknown.
+        rule: ``only``: images whose objects are all of one class have it. ``largest``: the class whose boxes cover most
+            (of equals the first). Images with a region (crowd, group-of), whose objects nobody counted, have none.
+
+    Raises:
+        ValueError: If the rule is another.
+
+    Example:
+        >>> truth = GroundTruth([0, 0, 1], [[0, 0, 5, 10], [5, 0, 10, 10], [0, 0, 2, 5]], [3, 3, 4], [False] * 3)
+        >>> found = image_objects(truth, [[10, 10], [10, 10], [10, 10]])
+        >>> found.label.tolist(), found.number.tolist(), found.covered.tolist()
+        ([3, 4, -1], [2, 1, 0], [1.0, 0.1, 0.0])
+    """
+    if rule not in RULES:
+        raise ValueError(f"The rule is {rule!r}: choose one of {', '.join(RULES)}.")
+    sizes = np.asarray(sizes, np.float64).reshape(-1, 2)
+    images = len(sizes)
+    label, number = np.full(images, _NO_CLASS, np.int64), np.zeros(images, np.int64)
+    covered = np.where(sizes.prod(axis=1) > 0, 0.0, np.nan)
+    regions = truth.regions
+    for image, rows in rows_per_value(truth.image).items():
+        labels, boxes = truth.labels[rows], truth.boxes[rows].astype(np.float64)
+        classes = np.unique(labels)
+        number[image] = len(rows)
+        if not regions[rows].any() and (len(classes) == 1 or rule == "largest"):
+            areas = [union_area(boxes[labels == k]) for k in classes]
+            label[image] = classes[int(np.argmax(areas))]
+            boxes = boxes[labels == label[image]]
+        width, height = sizes[image]
+        if width * height > 0:
+            covered[image] = union_area(np.clip(boxes, 0, [width, height, width, height])) / (width * height)
+    return ImageObjects(label, number, covered)
+
+
+def accuracy_by_group(
+    values: np.ndarray, right: np.ndarray, starts: Sequence[float], *, percent: bool = False
+) -> tuple[GroupAccuracy, ...]:
+    """Accuracy of the images whose value lies from one start to the next.
+
+    Args:
+        values: (n,) number of objects, or part of the image; NaN takes no part.
+        right: (n,) bool.
+        starts: Where the groups begin, rising; the last is open.
+        percent: Call the groups by per cent.
+
+    Example:
+        >>> groups = accuracy_by_group(np.array([1, 1, 2, 4, 9]), np.array([1, 1, 1, 0, 0], bool), (1, 2, 3, 5))
+        >>> [(group.name, group.images, group.accuracy) for group in groups]
+        [('1', 2, 1.0), ('2', 1, 1.0), ('3-4', 1, 0.0), ('5 or more', 1, 0.0)]
+    """
+    values, right = np.asarray(values, np.float64), np.asarray(right, bool)
+    known = np.isfinite(values)
+    group = np.searchsorted(starts, values, side="right") - 1
+    return tuple(
+        GroupAccuracy(name, int((known & (group == k)).sum()), int((known & (group == k) & right).sum()))
+        for k, name in enumerate(_names(starts, percent))
+    )
+
+
+def object_accuracy(objects: ImageObjects, right: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Both groupings of every classifier.
+
+    Args:
+        objects: The images that were classified.
+        right: Name -> (N,) bool, whether it classifies an image correctly.
+
+    Returns:
+        Name -> ``objects``, ``covered`` -> groups; and ``all`` -> the one group of all images.
+
+    Raises:
+        ValueError: If a classifier has another number of images.
+    """
+    found = {}
+    for name, values in right.items():
+        if len(values) != len(objects.number):
+            raise ValueError(f"{name} classifies {len(values)} images, {len(objects.number)} are annotated.")
+        found[name] = {
+            "objects": accuracy_by_group(objects.number, values, NUMBERS),
+            "covered": accuracy_by_group(objects.covered, values, COVERED, percent=True),
+            "all": (GroupAccuracy("all images", len(values), int(np.sum(values))),),
+        }
+    return found
+
+
+def format_object_accuracy(found: Mapping[str, Mapping[str, Sequence[GroupAccuracy]]]) -> str:
+    """A table: groups of images, accuracy of each classifier in per cent with its interval, and what the others have
+    more than the first."""
+    first, *others = found
+    head = ["accuracy (%)", "images", first]
+    for name in others:
+        head += [name, f"to {first}"]
+    rows = []
+    for grouping, words in (("objects", "objects: "), ("covered", "covered: "), ("all", "")):
+        for k, group in enumerate(found[first][grouping]):
+            row = [f"{words}{group.name}", f"{group.images:,}", _shown(group)]
+            for name in others:
+                other = found[name][grouping][k]
+                row += [_shown(other), _difference(other, group)]
+            rows.append(row)
+    return text_table(head, rows)
+
+
+def to_dict(found: Mapping[str, Mapping[str, Sequence[GroupAccuracy]]]) -> dict[str, Any]:
+    """The same as plain values, ready for JSON."""
+    return {
+        name: {
+            grouping: [
+                {"group": g.name, "images": g.images, "right": g.right, "accuracy": g.accuracy, "interval": g.interval}
+                for g in groups
+            ]
+            for grouping, groups in groupings.items()
+        }
+        for name, groupings in found.items()
+    }
+
+
+def _names(starts: Sequence[float], percent: bool) -> list[str]:
+    names = []
+    for k, start in enumerate(starts):
+        end = starts[k + 1] if k + 1 < len(starts) else None
+        if percent:
+            names.append(f"{100 * start:.0f}-{100 if end is None else 100 * end:.0f} %")
+        elif end is None:
+            names.append(f"{start:g} or more")
+        else:
+            names.append(f"{start:g}" if end - start == 1 else f"{start:g}-{end - 1:g}")
+    return names
+
+
+def _shown(group: GroupAccuracy) -> str:
+    if group.accuracy is None or group.interval is None:
+        return "-"
+    return f"{100 * group.accuracy:.1f} [{100 * group.interval[0]:.1f}, {100 * group.interval[1]:.1f}]"
+
+
+def _difference(group: GroupAccuracy, first: GroupAccuracy) -> str:
+    if group.accuracy is None or first.accuracy is None:
+        return "-"
+    return f"{100 * (group.accuracy - first.accuracy):+.1f}"
