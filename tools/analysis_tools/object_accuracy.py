@@ -42,10 +42,9 @@ LEAST = 5
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for flag, what in (("--model", "a backbone to probe"), ("--classifier", "a fine-tuned classifier of mmpretrain")):
-        parser.add_argument(
-            flag, action="append", default=[], metavar="NAME=CONFIG,CHECKPOINT", help=f"{what}; repeat for more"
-        )
+    named = dict(action="append", default=[], metavar="NAME=CONFIG,CHECKPOINT")
+    parser.add_argument("--model", **named, help="a backbone to probe; repeat for more")
+    parser.add_argument("--classifier", **named, help="a fine-tuned classifier of mmpretrain; repeat for more")
     parser.add_argument("--data-config", type=Path, required=True, help="detection config with train and test data")
     parser.add_argument("--test-part", default="test", choices=("val", "test"), help="images to test on (%(default)s)")
     parser.add_argument("--label", default="only", choices=RULES, help="which images, and their class (%(default)s)")
