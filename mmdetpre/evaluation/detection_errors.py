@@ -89,7 +89,7 @@ def detection_errors(
     properties = {key: (np.where(ignored, -1, level), name) for key, (level, name) in properties.items()}
     hidden = {}
     if kind == ANNOTATED:
-        hidden = {name: rows & ~ignored for name, rows in hidden_from(levels, truth.truncated).items()}
+        hidden = {name: rows & ~ignored for name, rows in hidden_from(levels, np.asarray(truth.truncated)).items()}
     objects = np.bincount(truth.labels[~ignored], minlength=len(first.classes))
     similar = similar_classes(groups, first.classes)
     normal = normal_objects(objects, len(first.names), settings.objects_per_image)

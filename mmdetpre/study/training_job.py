@@ -202,6 +202,7 @@ def _missed(file: Path, start: str, occlusion: str | None) -> tuple[str, dict[st
 
     report = detection_errors({start: Detections.load(file)}, occlusion=occlusion or "auto")
     run = report.runs[0]
+    columns: dict[str, Any]
     if report.occlusion_kind == ANNOTATED:
         group, columns = "", {level.level: (level,) for level in run.levels[HIDDEN]}
         rule = ". Low and medium: hidden by that much or more, or truncated, as the software of Hoiem et al. counts"

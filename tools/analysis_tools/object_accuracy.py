@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ LEAST = 5
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    named = dict(action="append", default=[], metavar="NAME=CONFIG,CHECKPOINT")
+    named: dict[str, Any] = dict(action="append", default=[], metavar="NAME=CONFIG,CHECKPOINT")
     parser.add_argument("--model", **named, help="a backbone to probe; repeat for more")
     parser.add_argument("--classifier", **named, help="a fine-tuned classifier of mmpretrain; repeat for more")
     parser.add_argument("--data-config", type=Path, required=True, help="detection config with train and test data")
