@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from mmdetpre.text_files import read_lines
 
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _NUMBER = re.compile(r"-?\d+")
 _OUTSIDE = re.compile(r"/|\.\./|[A-Za-z]:/")
 _SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp|xml)$", re.IGNORECASE)
@@ -69,7 +71,9 @@ def file_statuses(paths: Sequence[str], named_by: str) -> list[tuple[str, os.sta
     for path in paths:
         try:
             found.append((path, os.stat(path)))
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             missing.append(path)
     if missing:
         lines = "\n    ".join(missing[:20] + ["..."] * (len(missing) > 20))

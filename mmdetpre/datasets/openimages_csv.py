@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,16 @@ from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
 
 _COORDINATES = ["XMin", "YMin", "XMax", "YMax"]
 _FLAGS = {"IsGroupOf": IGNORE, "IsOccluded": OCCLUDED, "IsTruncated": TRUNCATED}
-_TYPES = {"ImageID": str, "LabelName": str, **dict.fromkeys(_COORDINATES, np.float32), **dict.fromkeys(_FLAGS, np.int8)}
+_TYPES = {
+    "ImageID": str,
+    "LabelName": str,
+    **dict.fromkeys(_COORDINATES, np.float32),
+    **dict.fromkeys(_FLAGS, np.float32),
+}
 _HEADER = (
     *("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax"),
     *("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside"),
 )
-_WITH_BLANK_ROWS = _TYPES | dict.fromkeys(_FLAGS, np.float32)
 _LIKELY = {
     "box outside the image": "box outside of the image: expected fractions of its width and height, from 0 to 1. If"
     " these are pixels, divide them by width and height of each image; if they are percent, by 100.",
@@ -30,6 +34,8 @@ _LIKELY = {
     " XMin and YMin to them.",
 }
 _ROWS_PER_CHUNK = 500_000
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_NO_NUMBER = ("", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "inf", "-inf")  # such a box is left out
 _EMPTY = -3
 _OVERSHOOT = 0.01  # of the image side: rounding in the source, clipped; beyond that the row is wrong
 
@@ -77,14 +83,12 @@ def read_box_csv(
     form = csv_form(path, list(_TYPES), _HEADER)
     choice = _Choice(labels, described, max_images)
     try:
-        try:
-            rows, first_mid = _read(form, _TYPES, choice)
-        except (ValueError, pd.errors.ParserError):
-            if problem := form.wrong_row(_CHECKS):
-                raise ValueError(problem) from None
-            rows, first_mid = _read(form, _WITH_BLANK_ROWS, choice)
-    except pd.errors.ParserError as error:
-        raise ValueError(f"{path} cannot be read: {error}. Expected the official rows, {','.join(_HEADER)}.") from error
+        rows, first_mid = _read(form, choice)
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:
+        if str(error).startswith(form.path):
+            raise
+        problem = form.wrong_row(_CHECKS) or f"{path} cannot be read: {error}. Expected rows {','.join(_HEADER)}."
+        raise ValueError(problem) from None
     dropped = rows.dropped
     if dropped.get("unknown class") and not len(rows.image) and not dropped.get("class not chosen"):
         raise ValueError(
@@ -103,7 +107,7 @@ class _Choice:
     max_images: int | None
 
 
-def _read(form: CsvForm, types: dict[str, Any], choice: _Choice) -> tuple[BoxRows, str]:
+def _read(form: CsvForm, choice: _Choice) -> tuple[BoxRows, str]:
     """The rows, and the class of the last one."""
     index: dict[str, int] = {}
     parts: list[tuple[np.ndarray, ...]] = []
@@ -112,19 +116,14 @@ def _read(form: CsvForm, types: dict[str, Any], choice: _Choice) -> tuple[BoxRow
     total, mid = 0, ""
     with open(form.path, "rb") as file, tqdm(total=os.path.getsize(form.path), unit="B", unit_scale=True) as bar:
         bar.set_description(f"reading {Path(form.path).name}")
-        for chunk in pd.read_csv(file, chunksize=_ROWS_PER_CHUNK, **form.arguments(types)):
+        for chunk in pd.read_csv(file, chunksize=_ROWS_PER_CHUNK, **form.arguments(_TYPES)):
             chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
-            if types is _WITH_BLANK_ROWS:
-                blank = chunk.isna().all(axis=1).to_numpy()
-                dropped["blank rows"] += int(blank.sum())
             parts.append(_read_chunk(chunk, index, choice, dropped, odd, total))
             total += len(chunk)
             mid = str(chunk["LabelName"].iloc[0]) if len(chunk) else mid
             bar.update(file.tell() - bar.n)
-    if types is _WITH_BLANK_ROWS:
-        dropped["no image id"] -= dropped["blank rows"]
     for reason, what in _LIKELY.items():
-        if dropped[reason] > total / 2:
+        if dropped[reason] > (total - dropped["blank rows"]) / 2:
             line = form.line_of(odd[reason])
             raise ValueError(
                 f"{form.path}, line {line} is the first of {dropped[reason]} of {total} rows with a {what}"
@@ -153,16 +152,20 @@ def _read_chunk(
     label = np.array([*(labels.get(mid, -1 if mid in described else -2) for mid in mids), _EMPTY], np.int16)[codes]
     boxes = chunk[_COORDINATES].to_numpy(np.float32)
     flags = np.zeros(len(chunk), np.uint8)
+    filled = np.ones(len(chunk), bool)
+    if chunk[list(_FLAGS)].isna().to_numpy().any():
+        filled = ~chunk.isna().to_numpy().all(axis=1)
     for name, bit in _FLAGS.items():
         values = chunk[name].to_numpy()
-        if ((values < -1) | (values > 1)).any():
-            raise ValueError(name)  # the line is found by wrong_row
+        if not ((values == 0) | (values == 1) | (values == -1) | ~filled).all():
+            raise ValueError(f"{name} is no flag")  # the line is found by wrong_row
         flags[values == 1] |= bit
     keep = np.ones(len(chunk), bool) if max_images is None else image < max_images
     inside = ((boxes >= -_OVERSHOOT) & (boxes <= 1 + _OVERSHOOT)).all(axis=1)  # false for NaN
     boxes = boxes.clip(0, 1)
     solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     for reason, good in (
+        ("blank rows", filled),
         ("no image id", image != _EMPTY),
         ("no class", label != _EMPTY),
         ("unknown class", label != -2),
@@ -179,18 +182,12 @@ def _read_chunk(
 
 
 def _number_problem(cell: str) -> str:
-    try:
-        float(cell or "nan")
-    except ValueError:
-        return "expected a number from 0 to 1"
-    return ""
+    return "" if _NUMBER.fullmatch(cell.strip()) or cell.strip() in _NO_NUMBER else "expected a number from 0 to 1"
 
 
 def _flag_problem(cell: str) -> str:
-    try:
-        return "" if float(cell) in (-1, 0, 1) else "expected 0, 1 or -1 (not known)"
-    except ValueError:
-        return "expected 0, 1 or -1 (not known)"
+    good = _NUMBER.fullmatch(cell.strip()) and float(cell) in (-1, 0, 1)
+    return "" if good else "expected 0, 1 or -1 (not known)"
 
 
 _CHECKS = dict.fromkeys(_COORDINATES, _number_problem) | dict.fromkeys(_FLAGS, _flag_problem)

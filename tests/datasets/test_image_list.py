@@ -37,6 +37,13 @@ def test_bad_lists(tmp_path, text, message):
         read_image_list(tmp_path / "list.txt")
 
 
+def test_paths_that_cannot_be_are_missing(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    for path in (tmp_path / "a.jpg" / "b.jpg", tmp_path / ("a" * 300)):
+        with pytest.raises(FileNotFoundError, match="1 of the 1 files that the list names"):
+            file_statuses([str(path)], "the list")
+
+
 def test_missing_files_are_counted_and_the_first_named(tmp_path):
     paths = [str(tmp_path / f"{i:02d}") for i in range(30)]
     (tmp_path / "03").write_text("here")

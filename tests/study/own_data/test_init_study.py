@@ -18,6 +18,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmdetpre.datasets.class_folder_dataset import ClassFolders
 from mmdetpre.evaluation.detections_file import Detections
 from mmdetpre.study.own_data.command import add_init_arguments, run_init
 from mmdetpre.study.own_data.init_study import Settings, init_study
@@ -386,6 +387,46 @@ def test_bad_class_folders_are_named(tmp_path: Path) -> None:
     assert "2 images that lie in several classes: cat/0.jpg, dog/0.jpg" in message(small)
     (small / "dog" / "0.jpg").write_bytes(b"no picture")
     assert "1 images that cannot be read: dog/0.jpg" in message(small)
+
+
+def test_images_in_folders_inside_of_class_folders_are_used(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "pets", **{"cat": 4, " dog": 4})
+    for label, name in enumerate(("cat", " dog")):
+        for i in range(4):
+            photo(folder / name / "day2" / f"{i}.jpg", 1000 + 10 * label + i, (40, 30))
+    (folder / "cat" / "._0.jpg").write_bytes(b"resource fork")
+    (folder / "cat" / "notes.txt").touch()
+    out, text = init(tmp_path, cls=tmp_path / "pets")
+    assert "2 classes of 8 images; 10 to train on, 5 of each class, and 6 to test on" in text
+    assert "8 images lie in folders inside of the class folders and are used, such as  dog/day2/0.jpg" in text
+    assert "Left out: 1 hidden files, such as cat/._0.jpg; 1 files that are no images by their names" in text
+    lines = [(out / "data" / f"own_cls_{part}.txt").read_text().splitlines() for part in ("train", "test")]
+    assert len({*lines[0], *lines[1]}) == 16 and sum("day2" in line for line in lines[0] + lines[1]) == 8
+    cfg = Config.fromfile(out / "configs" / "own_cls.py")
+    data = [
+        ClassFolders(**{k: v for k, v in cfg[f"{p}_dataloader"].dataset.items() if k != "type"} | {"pipeline": []})
+        for p in ("train", "test")
+    ]
+    assert [len(part) for part in data] == [10, 6] and data[0].metainfo["classes"] == ("dog", "cat")
+
+
+def test_a_root_above_the_class_folders_is_accepted(tmp_path: Path) -> None:
+    class_folders(tmp_path / "set" / "101_ObjectCategories", cat=4, dog=4)
+    (tmp_path / "set" / "train.txt").touch()
+    _, text = init(tmp_path, cls=tmp_path / "set")
+    assert f"The class folders: {tmp_path}/set/101_ObjectCategories" in text and "2 classes of 4 images" in text
+
+
+def test_photos_that_are_cut_off_are_refused_by_name_and_can_be_left_out(tmp_path: Path) -> None:
+    folder, file = class_folders(tmp_path / "pets", cat=6, dog=6), coco(tmp_path)
+    for path in (folder / "dog" / "3.jpg", tmp_path / "images" / "4.jpg"):
+        path.write_bytes(path.read_bytes()[:-200])
+    reason = r"\(the JPEG is cut off or damaged"
+    assert re.search(rf"1 images that cannot be read: dog/3.jpg {reason}", refused(tmp_path, cls=folder))
+    assert re.search(rf"1 images cannot be decoded: 4.jpg {reason}", refused(tmp_path, det=file))
+    _, text = init(tmp_path, cls=folder, det=file, leave_out_bad=True)
+    assert "Left out: 1 images that cannot be read." in text and "1 images cannot be decoded" in text
+    assert "2 classes of 5 to 6 images" in text
 
 
 def test_copies_in_a_class_are_left_out(tmp_path: Path) -> None:
