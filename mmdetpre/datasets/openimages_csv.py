@@ -85,10 +85,10 @@ def read_box_csv(
     try:
         rows, first_mid = _read(form, choice)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        if str(error).startswith(form.path):
-            raise
-        problem = form.wrong_row(_CHECKS) or f"{path} cannot be read: {error}. Expected rows {','.join(_HEADER)}."
-        raise ValueError(problem) from None
+        told = str(error)
+        if not told.startswith(form.path):
+            told = f"{path} cannot be read: {error}. Expected rows {','.join(_HEADER)}."
+        raise ValueError(form.wrong_row(_CHECKS) or told) from None
     dropped = rows.dropped
     if dropped.get("unknown class") and not len(rows.image) and not dropped.get("class not chosen"):
         raise ValueError(
