@@ -10,14 +10,16 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import tokenize
 import zipfile
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 import numpy as np
+
+from mmdetpre.xml_text import decode_xml
 
 MIB, GIB = 1 << 20, 1 << 30
 _DAMAGED = (
@@ -31,6 +33,7 @@ _DAMAGED = (
     MemoryError,
 )
 """What NumPy raises for headers that are none."""
+_CONTAINERS = (list, dict)
 MOST_DEPTH = 64
 """Lists and objects within one another. No format that the project reads needs ten."""
 
@@ -94,65 +97,58 @@ def parse_json(text: str | bytes, name: str, most_depth: int = MOST_DEPTH) -> An
         raise ValueError(too_deep) from None
     except ValueError as error:
         raise ValueError(f"{name} is no JSON ({error}): it is cut off or another kind of file.") from error
-    level = [value] if isinstance(value, list | dict) else []
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(most_depth):
         if not level:
             return value
         within = (part.values() if isinstance(part, dict) else part for part in level)
-        level = [item for items in within for item in items if isinstance(item, list | dict)]
+        level = [item for items in within for item in items if isinstance(item, _CONTAINERS)]
     if level:
         raise ValueError(too_deep)
     return value
 
 
 def read_xml(path: str | os.PathLike[str], most_bytes: int = 16 * MIB, most_depth: int = MOST_DEPTH) -> Element:
-    """The root element of an XML file without entities of its own.
+    """The root element of an XML file without entities of its own; names are without their namespace.
 
     A document type (``<!DOCTYPE``) is refused: it is what entities are defined in, which grow without bound or name
     other files. Nothing is fetched.
 
     Args:
-        path: The file.
+        path: The file, in any encoding that `mmdetpre.xml_text.decode_xml` reads.
         most_bytes, most_depth: Bounds of its size, and of elements within one another.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is too large, no XML, too deep, or has a document type.
+        ValueError: If it is too large, no XML, too deep, in an unknown encoding, or has a document type.
 
     Example:
         >>> read_xml("Annotations/2007_000027.xml").findtext("size/width")  # doctest: +SKIP
         '486'
     """
     name = os.fspath(path)
-    content = read_bounded(path, most_bytes)
-    builder, parser, depth = TreeBuilder(), expat.ParserCreate(), 0
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > most_depth:
-            raise ValueError(f"{name} has elements more than {most_depth} deep: it is no file of this kind.")
-        builder.start(tag, attributes)
-
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(tag)
-
-    def refuse(*declaration: Any) -> None:
+    text = decode_xml(read_bounded(path, most_bytes), name)
+    if (at := text.find("<!DOCTYPE")) >= 0:  # in a comment as well: that is not worth a second parser
+        kind = re.split(r"[>\[]", text[at : at + 50])[0].strip()
         raise ValueError(
-            f"{name} has a document type (<!DOCTYPE {declaration[0]} ...>), which annotations do not need and which is"
-            " not read: remove it from the file."
+            f"{name} has a document type ({kind} ...>), which annotations do not need and which is not read: remove it"
+            " from the file."
         )
-
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, refuse
+    parser = XMLParser()
     try:
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
+        parser.feed(text)
+        root = parser.close()
+    except (ParseError, UnicodeError) as error:  # a lone surrogate is no text
         raise ValueError(f"{name} is no XML ({error}): it is cut off or damaged.") from error
-    return builder.close()
+    if "xmlns" in text:
+        for item in root.iter():
+            item.tag = item.tag.rpartition("}")[2]
+    level = [root]
+    for _ in range(most_depth):
+        level = [item for items in level for item in items]
+        if not level:
+            return root
+    raise ValueError(f"{name} has elements more than {most_depth} deep: it is no file of this kind.")
 
 
 def load_npy(path: str | os.PathLike[str]) -> np.ndarray:

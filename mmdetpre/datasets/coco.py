@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmdet.datasets import CocoDataset
 
-from mmdetpre.datasets.coco_json import OBJECT_FLAGS, CocoBoxes, read_coco_json
-from mmdetpre.datasets.coco_union import join_coco_boxes
+from mmdetpre.datasets.annotation_values import MOST_PIXELS
+from mmdetpre.datasets.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
+from mmdetpre.datasets.coco_json import OBJECT_FLAGS, WAY, CocoFile, match_classes, read_coco_json
+from mmdetpre.datasets.coco_union import join_coco_files
 from mmdetpre.datasets.image_size import settle_sizes
-from mmdetpre.datasets.packed_annotations import PackedAnnotations
+from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed_dataset import PackedDataset
 from mmdetpre.registry import DATASETS
 
@@ -28,10 +31,10 @@ class PackedCocoDataset(PackedDataset):
     """COCO detection, and any JSON in its format: read once, then opened at once and shared by all workers.
 
     Works wherever ``mmdet.CocoDataset`` does for boxes (training and test loops, ``CocoMetric``): same images in the
-    same order, same boxes and labels, ``img_id`` the integer of the file. Boxes are clipped to their image; instance
-    masks are not kept. Crowds are ignored in training, and so are objects with ``difficult: 1``; VOC's flags
-    ``difficult``, ``occluded`` and ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1,
-    x2, y2 in pixels.
+    same order, same boxes and labels, ``img_id`` the id of the file. Boxes are clipped to their image; instance masks
+    are not kept. An area that is missing, null or 0 is that of the box, which mmdet leaves out where it is 0. Crowds
+    are ignored in training, and so are objects with ``difficult: 1``; VOC's flags ``difficult``, ``occluded`` and
+    ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1, x2, y2 in pixels.
 
     Args:
         ann_file: The JSON.
@@ -91,57 +94,77 @@ class PackedCocoDataset(PackedDataset):
             files = list(self._files().values())
             return self._cached(
                 Path(self.ann_file).stem,
-                {"classes": classes, "first": self._first, "further": self.further},
+                {"classes": classes, "first": self._first, "further": self.further, "reader": 2},
                 files,
                 self.data_root,
-                lambda: self._table_of(self._read_all(files, classes), self.data_root),
+                lambda: self._table_of(self._read_all(files), self.data_root),
                 list(self._folders().values()),
             )
         return self._cached(
             Path(self.ann_file).stem,
-            {"classes": classes},
+            {"classes": classes, "reader": 2},
             [self.ann_file],
             self._images,
-            lambda: self._table_of(read_coco_json(self.ann_file, classes, self.max_images), self._images),
+            lambda: self._table_of(read_coco_json(self.ann_file, need_annotations=False), self._images),
         )
 
-    def _read_all(self, files: Sequence[str], classes: list[str]) -> CocoBoxes:
-        parts: list[CocoBoxes] = []
-        for file in files:
-            left = None if self.max_images is None else self.max_images - sum(len(part.files) for part in parts)
-            parts.append(read_coco_json(file, classes, left))
-        return join_coco_boxes(parts, [self._first, *(pair[1] for pair in self.further)], files)
+    def _read_all(self, files: Sequence[str]) -> CocoFile:
+        parts = [read_coco_json(file, need_annotations=False) for file in files]
+        return join_coco_files(parts, [self._first, *(pair[1] for pair in self.further)])
 
-    def _table_of(self, found: CocoBoxes, images: str) -> PackedAnnotations:
+    def _table_of(self, found: CocoFile, images: str) -> PackedAnnotations:
         classes = list(self._metainfo["classes"])
-        paths = [str(Path(images, f"{name}{self.img_suffix}")) for name in found.files]
+        labels = match_classes(found, classes)
+        count = len(found.files[: self.max_images])
+        photos = self._find_photos(found.files[:count], images)
+        paths = [osp.join(images, name) for name in photos.names]
+        sizes = settle_sizes(paths, found.sizes[:count], self.backend_args, missing=photos.missing)
+        rows = np.flatnonzero(found.image < count)
+        image, box_sizes, corners = found.image[rows], sizes[found.image[rows]], WAYS[WAY](found.boxes[rows])
+        verdicts = judge_boxes(corners, box_sizes)
+
+        def photo_of(row: int) -> str:
+            return found.files[int(image[row])]
+
+        require_form(self._label(), found.boxes[rows], WAY, box_sizes, verdicts, photo_of)
+        label = labels[found.category[rows]]
+        kept, notes = np.ones(len(rows), bool), {}
+        for reason, mask in (
+            ("boxes of classes not chosen", label < 0),
+            ("boxes marked ignore", found.ignore[rows]),
+            ("boxes without area", verdicts.empty),
+            ("boxes outside their image", verdicts.outside),
+            ("boxes beyond their image by more than three times its size", verdicts.far),
+        ):
+            if left_out := int(np.count_nonzero(mask & kept)):
+                notes[reason] = left_out
+            kept &= ~mask
+        remarks = remarks_on_boxes(verdicts, kept, corners, box_sizes, photo_of)
+        flags = found.flags[rows]
+        ignored = found.crowd[rows] | (flags & DIFFICULT).astype(bool)
+        numbers = [number for number, label_of in zip(found.category_ids, labels, strict=True) if label_of >= 0]
+        extra = {"category_ids": numbers, "flags": found.known_flags, "remarks": [*found.remarks, *remarks]}
         return PackedAnnotations.from_boxes(
-            names=found.files,
-            sizes=settle_sizes(paths, found.sizes, self.backend_args),
+            sizes=sizes,
             classes=classes,
-            image=found.image,
-            boxes=found.boxes,
-            labels=found.labels,
-            flags=found.flags,
-            ids=found.ids,
-            notes=found.dropped,
-            extra={"category_ids": found.category_ids, "flags": found.known_flags},
+            image=image[kept],
+            boxes=np.clip(corners[kept], -MOST_PIXELS, MOST_PIXELS),
+            labels=label[kept],
+            flags=(flags | np.where(ignored, IGNORE, 0).astype(np.uint8))[kept],
+            notes=notes,
+            **self._named(photos, found.ids[:count], extra),
         )
 
     def _instance(self, box: list[float], label: int, flags: int) -> dict:
         known = self._table.extra.get("flags", ())
         return super()._instance(box, label, flags) | {f"is_{key}": bool(flags & OBJECT_FLAGS[key]) for key in known}
 
-    def _image_id(self, row: int) -> int:
-        assert self._table.ids is not None
-        return int(self._table.ids[row])
-
     @property
-    def cat_ids(self) -> list[int]:
+    def cat_ids(self) -> list[int | str]:
         """Category id of each label, as ``mmdet.CocoDataset`` has it."""
         return list(self.packed.extra["category_ids"])
 
     @property
-    def cat2label(self) -> dict[int, int]:
+    def cat2label(self) -> dict[int | str, int]:
         """Label of each category id."""
         return {category: label for label, category in enumerate(self.cat_ids)}

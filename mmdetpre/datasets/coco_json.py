@@ -1,155 +1,274 @@
-"""Read the boxes of a COCO JSON file into columns."""
+"""The one reader of COCO's JSON, for data sets, studies of one's own data and tools: checked, and as columns."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.bounded_files import GIB, read_json
+from mmdetpre.datasets.annotation_values import (
+    FLAG,
+    MOST_PIXELS,
+    area_of,
+    box_table,
+    converted,
+    converted_ids,
+    first_not_text,
+    flag_of,
+    is_box,
+    name_of,
+    side_of,
+)
+from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED
 
 OBJECT_FLAGS = {"difficult": DIFFICULT, "occluded": OCCLUDED, "truncated": TRUNCATED}
 """Keys of VOC's flags, 0 or 1, that an annotation may carry beyond COCO's own -> bit of the table's flags."""
+WAY = "x y width height"
+"""The four numbers of a box, a key of `mmdetpre.datasets.box_form.WAYS`."""
+
+_KEYS = {
+    "images": ("id", "file_name"),
+    "annotations": ("image_id", "category_id", "bbox"),
+    "categories": ("id", "name"),
+}
 
 
 @dataclass(frozen=True)
-class CocoBoxes:
-    """A COCO file as columns.
+class CocoFile:
+    """A COCO file as columns, every value of its kind, every reference pointing at something.
 
     Attributes:
-        files: File names of the images in the order of the JSON.
-        ids: (N,) int64 image ids.
-        sizes: (N, 2) int32 width and height, (0, 0) where the JSON does not tell them.
-        image: (M,) int32 index into ``files``.
-        boxes: (M, 4) float32 x1, y1, x2, y2 in pixels, half-open.
-        labels: (M,) int16.
-        flags: (M,) uint8, ``IGNORE`` for crowds and difficult objects, and the bits of `OBJECT_FLAGS`.
-        category_ids: Category id of each label.
-        dropped: How many annotations were left out, by reason.
+        path: The file.
+        files: File names of the N images, as written and in the order of the file.
+        ids: Ids of the images: whole numbers or texts.
+        sizes: (N, 2) int32 width and height, (0, 0) where the file does not tell them.
+        image: (M,) int32 index of each annotation's image.
+        boxes: (M, 4) float64 x, y, width, height in pixels, as written.
+        category: (M,) int32 index into ``names``.
+        area: (M,) float64 in pixels, width times height of the box where the file tells none.
+        crowd, ignore: (M,) bool, the keys ``iscrowd`` and ``ignore``.
+        flags: (M,) uint8, bits of `OBJECT_FLAGS`.
         known_flags: Keys of `OBJECT_FLAGS` that any annotation carries; the file says nothing of the others.
+        names: Names of the C classes, without blanks at their ends, in the order of the file.
+        category_ids: Category id of each.
+        merged: Names of categories that differ from an earlier one by blanks or the form of Unicode alone; their
+            annotations are of that one.
     """
 
+    path: Path
     files: list[str]
-    ids: np.ndarray
+    ids: list[int | str]
     sizes: np.ndarray
     image: np.ndarray
     boxes: np.ndarray
-    labels: np.ndarray
+    category: np.ndarray
+    area: np.ndarray
+    crowd: np.ndarray
+    ignore: np.ndarray
     flags: np.ndarray
-    category_ids: list[int]
-    dropped: dict[str, int]
     known_flags: list[str]
+    names: list[str]
+    category_ids: list[int | str]
+    merged: list[str]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to say of the file although it was read."""
+        return [f"the category {name!r} is the class {name_of(name)!r} in another spelling" for name in self.merged]
 
 
-def read_coco_json(path: str | os.PathLike, classes: Sequence[str], max_images: int | None = None) -> CocoBoxes:
+def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) -> CocoFile:
     """Read a detection file of COCO (``instances_*.json``, or ``image_info_*.json`` without annotations).
 
-    Boxes come as mmdet's reader gives them: ``[x, y, w, h]`` becomes ``[x, y, x + w, y + h]``; annotations marked
-    ``ignore``, without area, with a side below 1 pixel or outside their image are left out, and counted. The keys of
-    `OBJECT_FLAGS` are read where a file has them.
+    Boxes are four finite numbers; flags 0, 1, true or false, also as texts; ids whole numbers of any size or texts;
+    names are stripped; sizes and areas may be missing or null. CVAT's ``attributes`` may hold the keys of
+    `OBJECT_FLAGS`.
 
     Args:
         path: The JSON.
-        classes: Category names in label order.
-        max_images: Read the first so many images only.
+        need_annotations: False allows a file without the key ``annotations``, or an empty list of them.
 
     Raises:
-        ValueError: If it is no COCO file, if an annotation names no image or has no box, or if the class list does not
-            match the categories.
+        FileNotFoundError: If it is not there.
+        ValueError: Names the file, the first entry that is not as it should be, and what was expected.
 
     Example:
-        >>> read_coco_json("annotations/instances_val2017.json", ["person", "bicycle"])  # doctest: +SKIP
+        >>> read_coco_json("annotations/instances_val2017.json").names[:2]  # doctest: +SKIP
+        ['person', 'bicycle']
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error}): it is cut off or another kind of file.") from error
-    if not isinstance(content, dict) or not isinstance(content.get("images"), list) or "categories" not in content:
-        raise ValueError(f"{path} is no COCO detection file: it needs the keys images, annotations and categories.")
-    images = content["images"][:max_images]
-    category_ids = _match_classes(path, content["categories"], classes)
-    position = {image["id"]: i for i, image in enumerate(content["images"])}
-    if len(position) < len(content["images"]):
-        raise ValueError(f"{path}: {len(content['images'])} images have {len(position)} different ids.")
-    sizes = [(image.get("width") or 0, image.get("height") or 0) for image in content["images"]]
-    labels = {category: label for label, category in enumerate(category_ids)}
-    known = {category["id"] for category in content["categories"]}
-    dropped: Counter[str] = Counter()
-    known_flags: set[str] = set()
-    rows: list[tuple[int, float, float, float, float, int, int]] = []
-    annotations = content.get("annotations", [])
-    for ann in tqdm(annotations, desc=f"reading {path.name}", unit=" boxes", disable=len(annotations) < 100_000):
-        i = position.get(ann.get("image_id"))
-        if i is None or ann.get("category_id") not in known or len(ann.get("bbox") or ()) != 4:
-            raise ValueError(
-                f"{path}: annotation {ann.get('id')} needs a box of 4 numbers and an image and a category of the file;"
-                f" it has bbox={ann.get('bbox')}, image_id={ann.get('image_id')}, category_id={ann.get('category_id')}."
-            )
-        if i >= len(images):
-            continue
-        reason = _reason_to_drop(ann, sizes[i], labels)
-        if reason:
-            dropped[reason] += 1
-            continue
-        x, y, w, h = ann["bbox"]
-        flags = IGNORE if ann.get("iscrowd") or ann.get("difficult") else 0
-        for key, bit in OBJECT_FLAGS.items():
-            if key in ann:
-                known_flags.add(key)
-                flags |= bit if ann[key] else 0
-        rows.append((i, x, y, x + w, y + h, labels[ann["category_id"]], flags))
-    table = np.asarray(rows, np.float64).reshape(-1, 7)
-    return CocoBoxes(
-        files=[image["file_name"] for image in images],
-        ids=np.asarray([image["id"] for image in images], np.int64),
-        sizes=np.asarray(sizes[: len(images)], np.int32).reshape(-1, 2),
-        image=table[:, 0].astype(np.int32),
-        boxes=table[:, 1:5].astype(np.float32),
-        labels=table[:, 5].astype(np.int16),
-        flags=table[:, 6].astype(np.uint8),
-        category_ids=category_ids,
-        dropped=dict(dropped),
-        known_flags=sorted(known_flags),
+    content = read_json(path, most_bytes=8 * GIB)
+    rows = {key: _rows(path, content, key, need_annotations or key != "annotations") for key in _KEYS}
+    images, annotations, categories = (_Table(path, key, rows[key]) for key in _KEYS)
+    ids, files = images.ids("id"), images.column("file_name")
+    if (bad := first_not_text(files)) is not None:
+        raise images.error(bad, "file_name", "a name")
+    images.require_different("id", ids)
+    images.require_different("file_name", files)
+    sizes = [images.converted(side, side_of, f"whole pixels, at most {MOST_PIXELS:,}") for side in ("width", "height")]
+    table = np.array(sizes, np.int32).T.reshape(-1, 2)
+    table[table.min(axis=1, initial=MOST_PIXELS) == 0] = 0
+
+    category_ids = categories.ids("id")
+    categories.require_different("id", category_ids)
+    raw = categories.column("name")
+    names = categories.converted("name", name_of, "a name")
+    categories.require_different("name", raw)
+    index = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    first = [names.index(name) for name in index]
+
+    boxes = annotations.boxes("bbox")
+    area = np.array(annotations.converted("area", area_of, "a number or null"), np.float64)
+    flags, known_flags = np.zeros(len(annotations.rows), np.uint8), []
+    for key, bit in OBJECT_FLAGS.items():
+        values = annotations.flags(key, inside="attributes")
+        if values is not None:
+            known_flags.append(key)
+            flags |= values * np.uint8(bit)
+    crowd, ignore = (annotations.flags(key) for key in ("iscrowd", "ignore"))
+    none = np.zeros(len(annotations.rows), np.uint8)
+    labels = {number: index[name] for number, name in zip(category_ids, names, strict=True)}
+    return CocoFile(
+        path=path,
+        files=files,
+        ids=ids,
+        sizes=table,
+        image=annotations.references("image_id", {number: i for i, number in enumerate(ids)}, "images"),
+        boxes=boxes,
+        category=annotations.references("category_id", labels, "categories"),
+        area=np.where(area > 0, area, boxes[:, 2] * boxes[:, 3]),
+        crowd=(none if crowd is None else crowd).astype(bool),
+        ignore=(none if ignore is None else ignore).astype(bool),
+        flags=flags,
+        known_flags=known_flags,
+        names=list(index),
+        category_ids=[category_ids[i] for i in first],
+        merged=[raw[i] for i in range(len(raw)) if i not in first],
     )
 
 
-def _match_classes(path: Path, categories: Sequence[dict], classes: Sequence[str]) -> list[int]:
-    """Category ids of the classes; they must be some of the file's categories, in the file's order."""
-    names = [category["name"] for category in categories]
-    listed = f"\n    classes of the data set: {', '.join(classes)}\n    categories of the file: {', '.join(names)}\n"
-    if len(set(names)) < len(names) or len(set(classes)) < len(classes):
-        raise ValueError(f"{path}: a class is named twice.{listed}Names must differ.")
-    if missing := [name for name in classes if name not in names]:
+def match_classes(found: CocoFile, classes: Sequence[str]) -> np.ndarray:
+    """(C,) label of each class of a file, -1 for those that are not chosen.
+
+    Raises:
+        ValueError: If classes are not in the file, named twice, or in another order than there.
+    """
+    wanted = [name_of(name) for name in classes]
+    listed = (
+        f"\n    classes of the data set: {', '.join(classes)}\n    categories of the file: {', '.join(found.names)}\n"
+    )
+    if len(set(wanted)) < len(wanted):
+        raise ValueError(f"{found.path}: a class is named twice.{listed}Names must differ.")
+    if missing := [name for name, known in zip(classes, wanted, strict=True) if known not in found.names]:
         raise ValueError(
-            f"{path}: the class list does not match, the file has no {', '.join(missing)}.{listed}"
+            f"{found.path}: the class list does not match, the file has no {', '.join(missing)}.{listed}"
             "Set classes=[...] of the data set to names of the file."
         )
-    chosen = set(classes)
-    in_order = [category for category in categories if category["name"] in chosen]
-    if [category["name"] for category in in_order] != list(classes):
+    in_order = [name for name in found.names if name in wanted]
+    if in_order != wanted:
         raise ValueError(
-            f"{path}: the class list does not match the order of the file, by which mmdet and CocoMetric number"
-            f" labels.{listed}Set classes={[category['name'] for category in in_order]}."
+            f"{found.path}: the class list does not match the order of the file, by which mmdet and CocoMetric number"
+            f" labels.{listed}Set classes={in_order} of the data set."
         )
-    return [category["id"] for category in in_order]
+    label = {name: i for i, name in enumerate(in_order)}
+    return np.array([label.get(name, -1) for name in found.names], np.int64)
 
 
-def _reason_to_drop(ann: dict, size: tuple[int, int], labels: dict[int, int]) -> str | None:
-    x, y, w, h = ann["bbox"]
-    width, height = size if min(size) > 0 else (np.inf, np.inf)
-    if ann["category_id"] not in labels:
-        return "boxes of classes not chosen"
-    if ann.get("ignore"):
-        return "boxes marked ignore"
-    if w < 1 or h < 1 or ann.get("area", w * h) <= 0:
-        return "boxes without area"
-    if min(x + w, width) <= max(x, 0) or min(y + h, height) <= max(y, 0):
-        return "boxes outside their image"
-    return None
+def _rows(path: Path, content: Any, key: str, needed: bool) -> list[dict[str, Any]]:
+    """The list of a key, each entry an object with the keys it needs."""
+    if not isinstance(content, dict):
+        kind = {list: "a list", str: "a text"}.get(type(content), f"{content!r:.40}")
+        raise ValueError(f"{path} is no COCO file: it holds {kind}, expected an object.")
+    if key not in content and not needed:
+        return []
+    rows = content.get(key)
+    if not isinstance(rows, list):
+        found = f"it has no key {key!r}" if key not in content else f"its {key!r} is no list"
+        raise ValueError(f"{path} is no COCO file: {found}. It needs {', '.join(_KEYS)}.")
+    if not rows and needed:
+        raise ValueError(f"{path}: the list {key!r} is empty.")
+    keys = _KEYS[key]
+    for i, row in enumerate(rows):
+        if type(row) is not dict or any(row.get(name) is None for name in keys):
+            lacks = [name for name in keys if not isinstance(row, dict) or row.get(name) is None]
+            raise ValueError(f"{path}: {key}[{i}] has no {' and no '.join(map(repr, lacks))}.")
+    return rows
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A list of the file; its columns are checked as a whole, and the first bad entry is named."""
+
+    path: Path
+    key: str
+    rows: list[dict[str, Any]]
+
+    def column(self, name: str) -> list[Any]:
+        return [row.get(name) for row in self.rows]
+
+    def error(self, i: int, name: str, expected: str) -> ValueError:
+        row = self.rows[i]
+        number = f" (id {row['id']!r:.40})" if self.key == "annotations" and row.get("id") is not None else ""
+        found = f"{row.get(name)!r:.120}"
+        return ValueError(f"{self.path}: {self.key}[{i}]{number} has {name} {found}, expected {expected}.")
+
+    def converted(self, name: str, rule: Callable[[Any], Any], expected: str) -> list[Any]:
+        values, bad = converted(self.column(name), rule)
+        if bad is not None:
+            raise self.error(bad, name, expected)
+        return values
+
+    def ids(self, name: str) -> list[int | str]:
+        values, bad = converted_ids(self.column(name))
+        if bad is not None:
+            raise self.error(bad, name, "a whole number or a text")
+        return values
+
+    def boxes(self, name: str) -> np.ndarray:
+        boxes = self.column(name)
+        table = box_table(boxes)
+        if table is None:
+            bad = next(i for i, box in enumerate(boxes) if not is_box(box))
+            raise self.error(bad, name, "[x, y, width, height] in pixels")
+        return table
+
+    def flags(self, name: str, inside: str | None = None) -> np.ndarray | None:
+        """(M,) uint8, or None where no entry has the key."""
+        values = self.column(name)
+        if inside and any(inside in row for row in self.rows):
+            inner = (row.get(inside) for row in self.rows)
+            values = [
+                other.get(name) if value is None and isinstance(other, dict) else value
+                for value, other in zip(values, inner, strict=True)
+            ]
+        if all(value is None for value in values):
+            return None
+        found, bad = converted(values, flag_of)
+        if bad is not None:
+            raise ValueError(f"{self.path}: {self.key}[{bad}] has {name} {values[bad]!r:.120}, expected {FLAG}.")
+        return np.array(found, np.uint8)
+
+    def references(self, name: str, places: dict[int | str, int], listed: str) -> np.ndarray:
+        """(M,) int32, the place of each id."""
+        ids = self.ids(name)
+        found = np.fromiter((places.get(value, -1) for value in ids), np.int32, len(ids))
+        if len(ids) and found.min() < 0:
+            i = int(found.argmin())
+            twin = next((place for place in places if str(place) == str(ids[i])), None)
+            kinds = "" if twin is None else f" (they have {twin!r}: a text is no number)"
+            raise ValueError(f"{self.path}: {self.key}[{i}] has {name} {ids[i]!r:.120}, which {listed} lacks{kinds}.")
+        return found
+
+    def require_different(self, name: str, values: Sequence[int | str]) -> None:
+        if len(set(values)) == len(values):
+            return
+        seen: set[int | str] = set()
+        for value in values:
+            if value in seen:
+                raise ValueError(f"{self.path}: two {self.key} have the {name} {value!r:.120}: they must differ.")
+            seen.add(value)

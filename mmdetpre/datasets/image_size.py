@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -69,31 +68,22 @@ def read_image_sizes(paths: Sequence[str], backend_args: dict | None = None, wor
     return sizes
 
 
-def settle_sizes(paths: Sequence[str], sizes: np.ndarray, backend_args: dict | None = None) -> np.ndarray:
+def settle_sizes(
+    paths: Sequence[str], sizes: np.ndarray, backend_args: dict | None = None, missing: Sequence[int] = ()
+) -> np.ndarray:
     """Annotated sizes, checked against what is there: read from the header where unknown, (0, 0) where no file is.
-
-    Local folders are listed once each instead of asking for every file; with ``backend_args`` the files are trusted to
-    be there.
 
     Args:
         paths: N paths.
         sizes: (N, 2) annotated width and height, (0, 0) where unknown.
         backend_args: Arguments of mmengine's file backend.
+        missing: Indices of the files that are not there, see `mmdetpre.datasets.photo_names`.
 
     Returns:
         (N, 2) int32. Missing files are counted and the first few named in a warning.
     """
     sizes = np.array(sizes, np.int32).reshape(-1, 2)
-    missing = []
-    if backend_args is None:
-        listed: dict[str, set[str]] = {}
-        for i, path in enumerate(paths):
-            folder, name = os.path.split(path)
-            if folder not in listed:
-                listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
-            if name not in listed[folder]:
-                missing.append(i)
-    sizes[missing] = 0
+    sizes[list(missing)] = 0
     unknown = np.setdiff1d(np.flatnonzero(sizes.min(axis=1, initial=1) <= 0), missing)
     if len(unknown):
         sizes[unknown] = read_image_sizes([paths[i] for i in unknown], backend_args)

@@ -18,11 +18,12 @@ from mmengine.logging import print_log
 from mmdetpre.class_list import class_names_of, read_class_names
 from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed_cache import cache_name, fingerprint_files, open_or_build
+from mmdetpre.datasets.photo_names import FoundPhotos, PhotoFolder
 from mmdetpre.text_files import decode_text
 
 _FILTERS = ("filter_empty_gt", "min_size")
 # Mistakes of the annotations.
-_SUSPECT = ("boxes without area", "boxes outside their image", "boxes not inside their image")
+_SUSPECT = tuple(f"boxes {what}" for what in ("without area", "outside their", "beyond their", "not inside their"))
 Self = TypeVar("Self", bound="PackedDataset")
 
 
@@ -171,7 +172,7 @@ class PackedDataset(BaseDetDataset):
         if local:
             folders = fingerprint_files(images, ((folder, os.stat(folder)) for folder in image_folders or [images]))
         table = open_or_build(cache / cache_name(stem, parameters), sources, folders, build)
-        return table.with_paths(images, self.img_suffix)
+        return table.with_paths(images, table.extra.get("suffix", self.img_suffix))
 
     def _report(self) -> None:
         table, label = self._table, self._label()
@@ -184,16 +185,21 @@ class PackedDataset(BaseDetDataset):
             "current",
             logging.WARNING if len(unreadable) or any(what.startswith(_SUSPECT) for what in notes) else logging.INFO,
         )
+        for remark in table.extra.get("remarks", ()):
+            print_log(f"{label}: {remark}.", "current", logging.WARNING)
         if len(unreadable) > self.max_unreadable * len(table):
+            path = table.path(int(unreadable[0]))
+            near = None if self.backend_args is not None else PhotoFolder(table.prefix or ".").nearest(path)
             raise FileNotFoundError(
                 f"{len(unreadable)} of the {len(table)} images in {label} are missing or unreadable, e.g."
-                f" {table.path(int(unreadable[0]))}. Check data_prefix. To work with the images that are there, set"
-                " max_unreadable=1.0 of the data set."
+                f" {path}{f' (the nearest name there is {near})' if near else ''}. Check data_prefix. To work with the"
+                " images that are there, set max_unreadable=1.0 of the data set."
             )
-        if self.require_boxes and not len(table.boxes):
+        if self.require_boxes and (table.flags & IGNORE).all():  # also where there is none
+            found = f"; all {len(table.boxes)} others are {self.IGNORED}" if len(table.boxes) else ""
             raise ValueError(
-                f"No image of {label} has a box that can be used (left out: {left_out}): nothing to learn and nothing"
-                " to measure. To write detections for images without known boxes set require_boxes=False."
+                f"No image of {label} has a box that can be used (left out: {left_out}{found}): nothing to learn and"
+                " nothing to measure. To write detections for images without known boxes set require_boxes=False."
             )
 
     def _select_rows(self) -> None:
@@ -225,9 +231,34 @@ class PackedDataset(BaseDetDataset):
         self.full_init()
         return len(self._rows)
 
+    def _find_photos(self, names: Sequence[str], folder: str) -> FoundPhotos:
+        """The photos called name + suffix in a folder; with ``backend_args`` they are trusted to be there."""
+        if self.backend_args is not None:
+            return FoundPhotos([f"{name}{self.img_suffix}" for name in names], [])
+        return PhotoFolder(folder).find(names, self.img_suffix)
+
+    def _named(self, photos: FoundPhotos, ids: Sequence[int | str], extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Names, ids and extra of a table, see `PackedAnnotations.from_boxes`, from photos and image ids.
+
+        Ids that a column of whole numbers cannot hold, and those of photos whose name is another, stand in ``extra``.
+        """
+        extra = dict(extra)
+        if photos.other_form:
+            row, written = next(iter(photos.other_form.items()))
+            remark = f"{len(photos.other_form)} photos go by another form of their name (e.g. {photos.names[row]} for"
+            extra["remarks"] = [*extra.get("remarks", []), f"{remark} {written})"]
+        numbers = all(type(value) is int and abs(value) < 1 << 63 for value in ids)
+        if not numbers:
+            extra["image_ids"] = list(ids)
+        columns = np.asarray(ids if numbers else range(len(ids)), np.int64)
+        return {"names": photos.names, "ids": columns, "extra": extra | {"suffix": ""}}
+
     def _image_id(self, row: int) -> str | int:
         """What the metrics know the image of a row by."""
-        return self._table.names[row]
+        if self._table.ids is None:
+            return self._table.names[row]
+        number = int(self._table.ids[row])
+        return self._table.extra["image_ids"][number] if "image_ids" in self._table.extra else number
 
     def get_data_info(self, idx: int) -> dict:
         """Data info of one image as mmdet's pipelines and metrics expect it; boxes in pixels."""

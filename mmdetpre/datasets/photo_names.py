@@ -94,6 +94,10 @@ class PhotoFolder:
     def __contains__(self, name: str) -> bool:
         return self._is_there(name) or len(self._of_name(name)) == 1
 
+    def stems(self) -> set[str]:
+        """Paths of all photos without their suffixes."""
+        return {os.path.splitext(path)[0] for paths in self._index.values() for path, _ in paths}
+
     def nearest(self, name: str) -> str | None:
         """The photo whose name is most like this one, to show in a message."""
         keys: dict[str, str] = {}
@@ -120,7 +124,8 @@ class PhotoFolder:
         return ", ".join(texts) + (", ..." if len(rows) > _SHOWN else "")
 
     def _settle(self, files: list[str], candidates: dict[int, tuple[list[str], str]]) -> FoundPhotos:
-        names, missing, several, other_form = list(files), [], {}, {}
+        names = [os.path.relpath(name, self.folder) if name[:1] == "/" else name for name in files]
+        missing, several, other_form = [], {}, {}
         taken = Counter(paths[0] for paths, _ in candidates.values() if len(paths) == 1)
         if candidates:
             taken += Counter(name for i, name in enumerate(files) if i not in candidates)
@@ -130,6 +135,7 @@ class PhotoFolder:
                 if not paths[0].startswith(written):
                     other_form[i] = written
             else:
+                names[i] = files[i]
                 missing.append(i)
                 if paths:
                     several[i] = sorted(paths)

@@ -13,12 +13,14 @@ import numpy as np
 from mmdet.datasets import VOCDataset
 from mmengine.logging import print_log
 
+from mmdetpre.datasets.box_form import judge_boxes, remarks_on_boxes, require_form
 from mmdetpre.datasets.image_list import file_statuses, read_image_list
 from mmdetpre.datasets.image_size import settle_sizes
 from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
 from mmdetpre.datasets.packed_cache import fingerprint, fingerprint_files
 from mmdetpre.datasets.packed_dataset import PackedDataset
-from mmdetpre.datasets.voc_xml import XMLObjects, read_xml_files
+from mmdetpre.datasets.photo_names import FoundPhotos, PhotoFolder
+from mmdetpre.datasets.voc_xml import WAY, XMLObjects, find_xml, half_open, read_xml_files
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\
@@ -139,9 +141,11 @@ class PackedVOCDataset(PackedDataset):
         parts = self._parts()
         names, files = [], []
         for part in parts:
-            ids = read_image_list(part.list_file) if part.list_file else _stems(part.annotations)
-            names += [part.prefix + name for name in ids]
-            files += [osp.join(part.annotations, f"{name}.xml") for name in ids]
+            found = find_xml(part.annotations, read_image_list(part.list_file) if part.list_file else None)
+            if not found:
+                raise ValueError(f"{part.annotations} holds no *.xml file: set ann_subdir of the data set.")
+            names += [part.prefix + name for name in found]
+            files += [str(path) for path in found.values()]
         names, files = names[: self.max_images], files[: self.max_images]
         if len(set(names)) < len(names):
             raise ValueError(f"{self._label()}: {Counter(names).most_common(1)[0][0]} is in two of the sets.")
@@ -152,6 +156,7 @@ class PackedVOCDataset(PackedDataset):
             {
                 "classes": classes,
                 "boxes": "half-open",
+                "reader": 2,
                 "difficult": self.difficult,
                 "empty_boxes": self.empty_boxes,
                 "folders": [self.ann_subdir, self.img_subdir],
@@ -170,13 +175,21 @@ class PackedVOCDataset(PackedDataset):
 
     def _build(self, names: list[str], files: list[str], classes: list[str]) -> PackedAnnotations:
         found = read_xml_files(files)
-        images = [osp.join(self._base, f"{name}{self.img_suffix}") for name in names]
+        photos = self._photos_of(names, found.files)
+        images = [osp.join(self._base, name) for name in photos.names]
+        sizes = settle_sizes(images, found.sizes, self.backend_args, missing=photos.missing)
         labels = self._labels(found, classes)
-        boxes = np.trunc(found.boxes) - (1, 1, 0, 0)
+        boxes = half_open(found.boxes)
+        verdicts = judge_boxes(boxes, sizes[found.image])
+
+        def file_of(row: int) -> str:
+            return osp.basename(files[int(found.image[row])])
+
+        require_form(self._label(), found.boxes, WAY, sizes[found.image], verdicts, file_of)
         difficult = (found.flags & DIFFICULT).astype(bool)
         dropped = difficult & (labels >= 0) & (self.difficult == "drop")
         without_area = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1) & (labels >= 0) & ~dropped
-        keep = (labels >= 0) & ~without_area & ~dropped
+        keep = (labels >= 0) & ~without_area & ~dropped & ~verdicts.outside & ~verdicts.far
         notes = {"objects of other classes": int(np.count_nonzero(labels < 0)), "difficult objects": int(dropped.sum())}
         if without_area.any():
             first = int(np.flatnonzero(without_area)[0])
@@ -190,9 +203,17 @@ class PackedVOCDataset(PackedDataset):
                     " file, or set empty_boxes='drop' of the data set to leave such objects out."
                 )
             notes[f"boxes without area (e.g. in {example})"] = int(without_area.sum())
+        used = (labels >= 0) & ~without_area & ~dropped
+        notes["boxes outside their image"] = int((used & verdicts.outside).sum())
+        notes["boxes beyond their image by more than three times its size"] = int(
+            (used & verdicts.far & ~verdicts.outside).sum()
+        )
+        extra = {"remarks": remarks_on_boxes(verdicts, keep, boxes, sizes[found.image], file_of)}
+        as_named = photos.names == [f"{name}{self.img_suffix}" for name in names]
+        named = {"names": names, "extra": extra} if as_named else self._named(photos, self._ids_of(names), extra)
         return PackedAnnotations.from_boxes(
-            names=names,
-            sizes=settle_sizes(images, found.sizes, self.backend_args),
+            **named,
+            sizes=sizes,
             classes=classes,
             image=found.image[keep],
             boxes=boxes[keep],
@@ -200,6 +221,28 @@ class PackedVOCDataset(PackedDataset):
             flags=(found.flags | np.where(difficult, IGNORE, 0).astype(np.uint8))[keep],
             notes={what: count for what, count in notes.items() if count},
         )
+
+    def _photos_of(self, names: list[str], told: list[str]) -> FoundPhotos:
+        """The photos of XML files, which also tell their names, relative to the base folder."""
+        if self.backend_args is not None:
+            return self._find_photos(names, self._base)
+        photos = FoundPhotos([f"{name}{self.img_suffix}" for name in names], [])
+        for prefix in {part.prefix: None for part in self._parts()}:
+            rows = [i for i, name in enumerate(names) if name.startswith(prefix)]
+            stems = [names[i][len(prefix) :] for i in rows]
+            found = PhotoFolder(osp.join(self._base, prefix)).find_stems(
+                stems, [told[i] for i in rows], self.img_suffix
+            )
+            for i, name in zip(rows, found.names, strict=True):
+                photos.names[i] = prefix + name
+            photos.missing.extend(rows[i] for i in found.missing)
+            photos.other_form.update({rows[i]: written for i, written in found.other_form.items()})
+            photos.several.update({rows[i]: paths for i, paths in found.several.items()})
+        return photos
+
+    def _ids_of(self, names: Sequence[str]) -> list[str]:
+        prefixes = [part.prefix for part in self._parts()]
+        return [name[len(next(prefix for prefix in prefixes if name.startswith(prefix))) :] for name in names]
 
     def _labels(self, found: XMLObjects, classes: list[str]) -> np.ndarray:
         """(M,) label of each object, -1 for a class that was not chosen."""
@@ -219,13 +262,7 @@ class PackedVOCDataset(PackedDataset):
         index = {name: label for label, name in enumerate(classes)}
         return np.asarray([index.get(name, -1) for name in found.names], np.int64)
 
-    def _image_id(self, row: int) -> str:
-        name = self._table.names[row]
-        return next(name[len(p.prefix) :] for p in self._parts() if name.startswith(p.prefix))
-
-
-def _stems(folder: str) -> list[str]:
-    stems = sorted(path.stem for path in Path(folder).glob("*.xml"))
-    if not stems:
-        raise ValueError(f"{folder} holds no *.xml file: set ann_subdir of the data set.")
-    return stems
+    def _image_id(self, row: int) -> str | int:
+        if self._table.ids is not None:
+            return super()._image_id(row)
+        return self._ids_of([self._table.names[row]])[0]

@@ -1,4 +1,4 @@
-"""Read the objects of annotation files in the XML format of PASCAL VOC, which ImageNet uses as well."""
+"""The one reader of annotation files in the XML format of PASCAL VOC, which ImageNet uses as well."""
 
 from __future__ import annotations
 
@@ -7,20 +7,34 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from xml.etree import ElementTree
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
 
 import numpy as np
 from tqdm import tqdm
 
+from mmdetpre.bounded_files import read_xml
+from mmdetpre.datasets.annotation_values import FLAG, MOST_PIXELS, flag_of, name_of, side_of
 from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED
 
+WAY = "x1 y1 x2 y2"
+"""The four numbers of a box, a key of `mmdetpre.datasets.box_form.WAYS`."""
 _FLAGS = {"difficult": DIFFICULT, "occluded": OCCLUDED, "truncated": TRUNCATED}
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _BLOCK = 256
 _MANY = 20_000
 _THREADS, _PROCESSES = 8, 16
 
+_FARTHEST = 1 << 30  # no pixel, and false for what is no number
+
 Object = tuple[list[float], str, int]  # corners as written, name, flags
+
+
+class _Read(NamedTuple):
+    size: tuple[int, int]
+    photo: str
+    objects: list[Object]
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class XMLObjects:
         boxes: (M, 4) float64 xmin, ymin, xmax, ymax as written.
         names: Class name of each object.
         flags: (M,) uint8, bits ``DIFFICULT``, ``OCCLUDED``, ``TRUNCATED``.
+        files: N names of photos, the tag ``filename``, "" where it is missing.
     """
 
     sizes: np.ndarray
@@ -40,6 +55,44 @@ class XMLObjects:
     boxes: np.ndarray
     names: list[str]
     flags: np.ndarray
+    files: list[str]
+
+
+def half_open(corners: np.ndarray) -> np.ndarray:
+    """(M, 4) boxes as VOC writes them, first and last pixel inside, counted from 1 -> half-open, from 0.
+
+    Example:
+        >>> half_open(np.array([[1, 1, 100, 80.5]])).tolist()
+        [[0.0, 0.0, 100.0, 80.0]]
+    """
+    return np.trunc(corners) - (1, 1, 0, 0)
+
+
+def find_xml(folder: str | os.PathLike, names: Sequence[str] | None = None) -> dict[str, Path]:
+    """The XML files of a folder and of those below it, by their paths without suffix, sorted.
+
+    Files whose names begin with a point (``._a.xml``, which macOS leaves in archives) are none; ``.XML`` is as good as
+    ``.xml``.
+
+    Args:
+        folder: The folder.
+        names: Such paths; None: all there are. Of one that is not there the path is made up with ``.xml``.
+
+    Raises:
+        ValueError: If two files differ in their suffix alone.
+    """
+    found: dict[str, Path] = {}
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for file in files:
+            stem, suffix = os.path.splitext(os.path.relpath(os.path.join(place, file), folder))
+            if suffix.lower() == ".xml" and not file.startswith("."):
+                if stem in found:
+                    raise ValueError(f"{folder} holds {found[stem].name} and {file}: remove one of them.")
+                found[stem] = Path(place, file)
+    if names is None:
+        return {stem: found[stem] for stem in sorted(found)}
+    return {name: found.get(name, Path(folder, f"{name}.xml")) for name in names}
 
 
 def read_xml_files(paths: Sequence[str]) -> XMLObjects:
@@ -57,25 +110,22 @@ def read_xml_files(paths: Sequence[str]) -> XMLObjects:
         ['person']
     """
 
-    sizes: list[tuple[int, int]] = []
-    image: list[int] = []
-    objects: list[Object] = []
+    read: list[_Read] = []
     with (
         _pool(len(paths)) as pool,
         tqdm(total=len(paths), desc="reading XML", unit=" files", disable=len(paths) < 2000) as bar,
     ):
         for block in pool.map(_read_block, [paths[k : k + _BLOCK] for k in range(0, len(paths), _BLOCK)]):
-            for size, found in block:
-                image += [len(sizes)] * len(found)
-                sizes.append(size)
-                objects += found
+            read += block
             bar.update(len(block))
+    objects = [item for file in read for item in file.objects]
     return XMLObjects(
-        sizes=np.asarray(sizes, np.int32).reshape(-1, 2),
-        image=np.asarray(image, np.int32),
+        sizes=np.asarray([file.size for file in read], np.int32).reshape(-1, 2),
+        image=np.repeat(np.arange(len(read), dtype=np.int32), [len(file.objects) for file in read]),
         boxes=np.asarray([box for box, _, _ in objects], np.float64).reshape(-1, 4),
         names=[name for _, name, _ in objects],
         flags=np.asarray([flags for _, _, flags in objects], np.uint8),
+        files=[file.photo for file in read],
     )
 
 
@@ -86,36 +136,48 @@ def _pool(files: int) -> Executor:
     return ProcessPoolExecutor(min(os.cpu_count() or 1, _PROCESSES), multiprocessing.get_context("fork"))
 
 
-def _read_block(paths: Sequence[str]) -> list[tuple[tuple[int, int], list[Object]]]:
+def _read_block(paths: Sequence[str]) -> list[_Read]:
     return [_read(path) for path in paths]
 
 
-def _read(path: str) -> tuple[tuple[int, int], list[Object]]:
-    try:
-        root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{path} is no XML ({error}): it is cut off or damaged. Restore it or take it out.") from error
-    width, height = (int(_number(root.findtext(f"size/{side}")) or 0) for side in ("width", "height"))
-    return (width, height) if min(width, height) > 0 else (0, 0), [
-        _object(item, path) for item in root.iterfind("object")
-    ]
+def _read(path: str) -> _Read:
+    root = read_xml(path)
+    objects = [_object(item, path) for item in root.iterfind("object")]
+    sides = [_side(path, name, root.findtext(f"size/{name}")) for name in ("width", "height")]
+    size = (sides[0], sides[1]) if min(sides) > 0 else (0, 0)
+    return _Read(size, (root.findtext("filename") or "").strip(), objects)
 
 
-def _object(item: ElementTree.Element, path: str) -> Object:
-    name = (item.findtext("name") or "").strip()
+def _object(item: Element, path: str) -> Object:
+    name = name_of(item.findtext("name") or "")
     corners = (_number(item.findtext(f"bndbox/{corner}")) for corner in _CORNERS)
     box = [value for value in corners if value is not None]
     if not name or len(box) < 4:
-        found = ElementTree.tostring(item, encoding="unicode").strip()
+        found = " ".join(f"<{part.tag}>{_shown(part)}</{part.tag}>" for part in item)
         raise ValueError(
             f"{path}: an object has no {'name' if not name else 'complete box'}. It needs <name> and <bndbox> with the"
-            f" numbers {', '.join(_CORNERS)}; found {' '.join(found.split())[:200]}"
+            f" numbers {', '.join(_CORNERS)}; found <object>{found[:200]}"
         )
     flags = 0
     for tag, bit in _FLAGS.items():
-        if (item.findtext(tag) or "").strip() in ("1", "true", "True"):
-            flags |= bit
+        text = item.findtext(tag)
+        told = flag_of(text)
+        if told is None:
+            raise ValueError(f"{path}: an object {name!r} has {tag} {text!r:.40}, expected {FLAG}.")
+        flags |= bit if told else 0
     return box, name, flags
+
+
+def _shown(item: Element) -> str:
+    return (item.text or "").strip() or " ".join(f"<{part.tag}>{(part.text or '').strip()}" for part in item)
+
+
+def _side(path: str, name: str, text: str | None) -> int:
+    value = _number(text)
+    side = side_of(value)
+    if side is None:
+        raise ValueError(f"{path} has {name} {text!r:.40}, expected whole pixels, at most {MOST_PIXELS:,}.")
+    return side
 
 
 def _number(text: str | None) -> float | None:
@@ -123,4 +185,4 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if np.isfinite(value) else None
+    return value if abs(value) <= _FARTHEST else None

@@ -143,6 +143,9 @@ def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, helpe
     assert dataset.packed.ignore.tolist() == [False, True, False]
     reasons = ("boxes without area", "boxes outside their image", "boxes marked ignore")
     assert dataset.packed.notes == dict.fromkeys(reasons, 1)
+    assert dataset.packed.extra["remarks"] == [
+        "1 box reaches beyond the image, by up to 72 pixels: cut at its edge (x1 y1 x2 y2 [30, 30, 120, 120] in b.jpg)"
+    ]
     dogs = DATASETS.build(made(tmp_path, helpers, classes=["dog"]))
     assert len(dogs.packed.boxes) == 2 and dogs.packed.notes["boxes of classes not chosen"] == 4
 
@@ -153,11 +156,14 @@ def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, helpe
         ({"classes": ["cat", "horse"]}, "no horse.*classes of the data set: cat, horse.*of the file: cat, dog"),
         ({"classes": ["dog", "cat"]}, r"order of the file.*Set classes=\['cat', 'dog'\]"),
         ({"text": '{"images": ['}, "is no JSON"),
-        ({"text": "[1, 2]"}, "no COCO detection file: it needs the keys"),
-        ({"annotations": [{"id": 8, "image_id": 7, "category_id": 3}]}, "annotation 8 needs a box.*bbox=None"),
-        ({"annotations": [{"id": 8, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9]}]}, "image_id=1,"),
-        ({"images": [{"id": 7, "file_name": "a.jpg"}] * 2}, "2 images have 1 different ids"),
-        ({"categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "cat"}]}, "named twice"),
+        ({"text": "[1, 2]"}, "is no COCO file: it holds a list, expected an object"),
+        ({"annotations": [{"id": 8, "image_id": 7, "category_id": 3}]}, r"annotations\[0\].* has no 'bbox'"),
+        (
+            {"annotations": [{"id": 8, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9]}]},
+            r"annotations\[0\] has image_id 1, which images lacks",
+        ),
+        ({"images": [{"id": 7, "file_name": "a.jpg"}] * 2}, "two images have the id 7: they must differ"),
+        ({"categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "cat"}]}, "two categories have the name 'cat'"),
         ({"annotations": []}, "nothing to learn and nothing to measure.*require_boxes=False"),
     ],
 )

@@ -208,7 +208,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
     assert dataset.packed.notes == {
         "objects of other classes": 1,
         f"boxes without area (e.g. in {tmp_path / 'xml' / 'a.xml'})": 1,
-        "boxes below 1 pixel": 1,
+        "boxes outside their image": 1,
     }
 
 

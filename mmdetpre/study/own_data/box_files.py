@@ -1,25 +1,23 @@
-"""Annotation files as they are found: COCO's JSON, or a folder of VOC's XML, in the terms of the former."""
+"""Annotation files as they are found: COCO's JSON, or VOC's XML, with their photos, in the terms of the former."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.datasets.class_folders import IMAGE_FILE
-from mmdetpre.datasets.coco_json import OBJECT_FLAGS
-from mmdetpre.datasets.voc_xml import read_xml_files
+import numpy as np
 
-_KEYS = {
-    "images": ("id", "file_name"),
-    "annotations": ("image_id", "category_id", "bbox"),
-    "categories": ("id", "name"),
-}
-_FOLDERS = (".", "images", "JPEGImages", "../images", "../JPEGImages", "..")
+from mmdetpre.datasets import coco_json, voc_xml
+from mmdetpre.datasets.coco_json import OBJECT_FLAGS, read_coco_json
+from mmdetpre.datasets.image_list import read_image_list
+from mmdetpre.datasets.photo_names import FoundPhotos, PhotoFolder
+from mmdetpre.datasets.voc_xml import find_xml, half_open, read_xml_files
+
+_DESCRIBED = 3
+_FOLDERS = (".", "images", "JPEGImages", "photos", "../images", "../JPEGImages", "../photos", "..")
 
 
 @dataclass(frozen=True)
@@ -28,27 +26,34 @@ class Annotations:
 
     Attributes:
         images_dir: Folder that the file names of the images are relative to.
-        images, annotations, categories: As in COCO's JSON; ids differ, and references point at something.
+        images, annotations, categories: As in COCO's JSON, each annotation with ``written``, the four numbers of the
+            file; ids differ, and references point at something. Image ids are whole numbers.
+        way: How boxes are written, a key of `mmdetpre.datasets.box_form.WAYS`.
+        missing: Ids of the images that are not there, and their names, the first with what is there instead.
         left_out: How many things were passed over, by what they are.
+        remarks: What to say although it was read.
     """
 
     images_dir: Path
     images: list[dict[str, Any]]
     annotations: list[dict[str, Any]]
     categories: list[dict[str, Any]]
+    way: str
+    missing: dict[int, str] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
 
 def read_annotations(
     source: Path, images_dir: str | os.PathLike | None = None, option: str = "--det-images"
 ) -> Annotations:
-    """Read a COCO JSON or a folder of VOC XML.
+    """Read a COCO JSON, a folder of VOC XML, a VOC root with ``Annotations``, or a list in its ``ImageSets/Main``.
 
     Boxes of XML name the first and the last pixel inside, counted from 1; they become x, y, width, height of half-open
     boxes from 0.
 
     Args:
-        source: The JSON, or the folder.
+        source: The JSON, the folder, or the list.
         images_dir: Folder of the images; None: a usual one beside the annotations.
         option: What the command line calls that folder.
 
@@ -59,143 +64,150 @@ def read_annotations(
     if images_dir is not None and not Path(images_dir).is_dir():
         raise FileNotFoundError(f"There is no folder {images_dir}: set {option} to the folder of the images.")
     if source.is_dir():
-        return _read_xml(source, images_dir, option)
+        inner = source / "Annotations"  # of a VOC root
+        root = inner if inner.is_dir() and not list(source.glob("*.xml")) else source
+        return _read_xml(root, find_xml(root), images_dir, option)
     if not source.is_file():
         raise FileNotFoundError(f"There is no {source}: give a COCO JSON, or a folder of VOC XML files.")
+    if source.suffix == ".txt" and source.parent.name == "Main":
+        root = source.parents[2] / "Annotations"
+        return _read_xml(root, find_xml(root, read_image_list(source)), images_dir, option)
     return _read_json(source, images_dir)
 
 
 def _read_json(source: Path, images_dir: str | os.PathLike | None) -> Annotations:
-    try:
-        content = json.loads(source.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{source} is no JSON ({error}): it is cut off or another kind of file.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{source} is no COCO file: it holds a {type(content).__name__}, expected an object.")
-    for key, needed in _KEYS.items():
-        rows = content.get(key)
-        if not isinstance(rows, list):
-            found = f"it has no key {key!r}" if key not in content else f"its {key!r} is no list"
-            raise ValueError(f"{source} is no COCO file: {found}. It needs {', '.join(_KEYS)}.")
-        if not rows:
-            raise ValueError(f"{source}: the list {key!r} is empty.")
-        for i, row in enumerate(rows):
-            if not isinstance(row, dict) or any(row.get(name) is None for name in needed):
-                lacks = [name for name in needed if not isinstance(row, dict) or row.get(name) is None]
-                raise ValueError(f"{source}: {key}[{i}] has no {' and no '.join(map(repr, lacks))}.")
-    for key, name in (("images", "id"), ("images", "file_name"), ("categories", "id"), ("categories", "name")):
-        _require_different(source, key, name, content[key])
-    images, annotations = content["images"], content["annotations"]
-    for image in images:
-        if wrong := [image[side] for side in ("width", "height") if not isinstance(image.get(side) or 0, int | float)]:
-            raise ValueError(f"{source}: {image['file_name']} has the side {wrong[0]!r}, expected pixels.")
-    known = {"image_id": {row["id"] for row in images}, "category_id": {row["id"] for row in content["categories"]}}
-    for i, annotation in enumerate(annotations):
-        for key, ids in known.items():
-            if not isinstance(annotation[key], int | str) or annotation[key] not in ids:
-                listed = "categories" if key == "category_id" else "images"
-                raise ValueError(f"{source}: annotations[{i}] has {key} {annotation[key]!r}, which {listed} lacks.")
-        if not _is_box(annotation["bbox"]):
-            raise ValueError(
-                f"{source}: annotations[{i}] has bbox {annotation['bbox']!r}, expected [x, y, width, height] in pixels."
-            )
-    folder = _images_dir(source.parent, images_dir, str(images[0]["file_name"]))
-    numbers = [image["id"] for image in images]
-    if not all(isinstance(number, int) for number in numbers):  # COCO's are, and so are those that are written
-        places = {number: place for place, number in enumerate(numbers, start=1)}
-        images = [image | {"id": places[image["id"]]} for image in images]
-        annotations = [a | {"image_id": places[a["image_id"]]} for a in annotations]
-    return Annotations(folder, images, _with_flags(annotations), content["categories"])
-
-
-def _read_xml(source: Path, images_dir: str | os.PathLike | None, option: str) -> Annotations:
-    files = sorted(source.glob("*.xml"))
-    if not files:
-        raise ValueError(f"{source} holds no *.xml file: --det takes a COCO JSON or a folder of VOC XML files.")
-    folder = next(
-        (path for path in _candidates(source, images_dir) if _photos(path).keys() & {file.stem for file in files}), None
+    found = read_coco_json(source)
+    folder, photos = _find_photos(
+        _candidates(source.parent, images_dir, source.stem), lambda folder: folder.find(found.files)
     )
-    if folder is None:
-        where = images_dir or "the usual folders beside it"
-        raise FileNotFoundError(
-            f"{source}: none of {len(files)} XML files has a photo of its name in {where}, such as"
-            f" {files[0].stem}.jpg. Set {option} to the folder of the images."
-        )
-    photos = _photos(folder)
-    objects = read_xml_files([str(file) for file in files])
-    if not objects.names:
-        raise ValueError(f"{source}: none of {len(files)} XML files has an <object>.")
-    images = [
-        {"id": i, "file_name": photos.get(file.stem, f"{file.stem}.jpg"), "width": int(size[0]), "height": int(size[1])}
-        for i, (file, size) in enumerate(zip(files, objects.sizes, strict=True), start=1)
-    ]
-    names = sorted(set(objects.names))
-    numbers = {name: number for number, name in enumerate(names, start=1)}
-    annotations = []
-    for image, (x1, y1, x2, y2), name, flags in zip(
-        objects.image.tolist(), objects.boxes.tolist(), objects.names, objects.flags.tolist(), strict=True
+    ids = [i for i in found.ids if isinstance(i, int) and abs(i) < 1 << 63]
+    if len(ids) < len(found.ids):  # what is written has numbers, as COCO has
+        ids = list(range(1, len(found.ids) + 1))
+    annotations = _annotations(found.image, found.boxes, found.boxes, found.category, found.flags, ids)
+    for annotation, area, crowd, ignore in zip(
+        annotations, found.area.tolist(), found.crowd.tolist(), found.ignore.tolist(), strict=True
     ):
-        told = {key: int(bool(flags & bit)) for key, bit in OBJECT_FLAGS.items()}
-        box = [x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1]
-        annotations.append({"image_id": image + 1, "category_id": numbers[name], "bbox": box, **told})
-    without = len(photos.keys() - {file.stem for file in files})
+        annotation |= {"area": area, "iscrowd": int(crowd), "ignore": int(ignore)}
     return Annotations(
-        folder,
-        images,
-        _with_flags(annotations),
-        [{"id": number, "name": name} for name, number in numbers.items()],
-        {"photos without an XML file": without} if without else {},
+        Path(folder.folder),
+        _images(ids, photos.names, found.sizes),
+        annotations,
+        [{"id": i, "name": name} for i, name in enumerate(found.names)],
+        coco_json.WAY,
+        _missing(folder, photos, ids),
+        remarks=[*found.remarks, *_other_forms(photos)],
     )
 
 
-def _with_flags(annotations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Annotations with a flag only where any object has it set: no flag at all says that nobody looked."""
+def _read_xml(root: Path, files: dict[str, Path], images_dir: str | os.PathLike | None, option: str) -> Annotations:
+    if not files:
+        raise ValueError(f"{root} holds no *.xml file: --det takes a COCO JSON or a folder of VOC XML files.")
+    objects = read_xml_files([str(file) for file in files.values()])
+    folder, photos = _find_photos(
+        _candidates(root, images_dir), lambda folder: folder.find_stems(list(files), objects.files)
+    )
+    if len(photos.missing) == len(files) and not photos.several:
+        where = images_dir or "the usual folders beside it"
+        near = folder.nearest(photos.names[0])
+        raise FileNotFoundError(
+            f"{root}: none of {len(files)} XML files has a photo of its name in {where}, such as"
+            f" {next(iter(files))}.jpg{f' (the nearest name there is {near})' if near else ''}. Set {option} to the"
+            " folder of the images."
+        )
+    if not objects.names:
+        raise ValueError(f"{root}: none of {len(files)} XML files has an <object>.")
+    names = sorted(set(objects.names))
+    number = {name: i for i, name in enumerate(names)}
+    corners = half_open(objects.boxes)
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    ids = list(range(1, len(files) + 1))
+    category = np.array([number[name] for name in objects.names], np.int32)
+    without = len(folder.stems() - {os.path.splitext(name)[0] for name in photos.names})
+    return Annotations(
+        Path(folder.folder),
+        _images(ids, photos.names, objects.sizes),
+        _annotations(objects.image, boxes, objects.boxes, category, objects.flags, ids),
+        [{"id": i, "name": name} for i, name in enumerate(names)],
+        voc_xml.WAY,
+        _missing(folder, photos, ids),
+        {"photos without an XML file": without} if without else {},
+        [*_other_forms(photos), *_strange_names(folder, photos.names, files, objects.files)],
+    )
 
-    def told(annotation: Mapping[str, Any], key: str) -> int:
-        attributes = annotation.get("attributes")  # where CVAT keeps them
-        inner = attributes.get(key) if isinstance(attributes, Mapping) else None
-        return int(annotation.get(key, inner) in (1, True, "1", "true", "True"))
 
-    used = [key for key in OBJECT_FLAGS if any(told(annotation, key) for annotation in annotations)]
+def _strange_names(
+    folder: PhotoFolder, names: Sequence[str], files: Mapping[str, Path], told: Sequence[str]
+) -> list[str]:
+    """What to say where XML files tell the name of a photo that is there and is not theirs."""
+    strange = [
+        f"{path.name}: {text}"
+        for path, text, name in zip(files.values(), told, names, strict=True)
+        if text and os.path.basename(name) != text and text in folder and folder.find([text]).names != [name]
+    ]
+    if not strange:
+        return []
+    return [f"<filename> of {len(strange)} XML files names another photo than that of their own name ({strange[0]})"]
+
+
+def _images(ids: Sequence[int], names: Sequence[str], sizes: np.ndarray) -> list[dict[str, Any]]:
     return [
-        {key: value for key, value in annotation.items() if key not in OBJECT_FLAGS}
-        | {key: told(annotation, key) for key in used}
-        for annotation in annotations
+        {"id": i, "file_name": name, "width": width, "height": height}
+        for i, name, (width, height) in zip(ids, names, sizes.tolist(), strict=True)
     ]
 
 
-def _is_box(box: Any) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in box)
-    )
+def _annotations(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    written: np.ndarray,
+    category: np.ndarray,
+    flags: np.ndarray,
+    ids: Sequence[int],
+) -> list[dict[str, Any]]:
+    """Annotations with a flag only where any object has it set: no flag at all says that nobody looked."""
+    used = {key: bit for key, bit in OBJECT_FLAGS.items() if (flags & bit).any()}
+    return [
+        {"image_id": ids[i], "category_id": c, "bbox": box, "written": numbers}
+        | {key: int(bool(bits & bit)) for key, bit in used.items()}
+        for i, box, numbers, c, bits in zip(
+            image.tolist(), boxes.tolist(), written.tolist(), category.tolist(), flags.tolist(), strict=True
+        )
+    ]
 
 
-def _require_different(source: Path, key: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    seen: set[Any] = set()
-    for row in rows:
-        if not isinstance(row[name], str if name in ("name", "file_name") else int | str):
-            raise ValueError(
-                f"{source}: {key} has {name} {row[name]!r}, expected a {'name' if name != 'id' else 'number'}."
-            )
-        if row[name] in seen:
-            raise ValueError(f"{source}: two {key} have the {name} {row[name]!r}: they must differ.")
-        seen.add(row[name])
+def _find_photos(
+    folders: Sequence[PhotoFolder], find: Callable[[PhotoFolder], FoundPhotos]
+) -> tuple[PhotoFolder, FoundPhotos]:
+    """The folder that holds most of the photos, the first of equals."""
+    best = None
+    for folder in folders:
+        photos = find(folder)
+        if best is None or len(photos.missing) < len(best[1].missing):
+            best = folder, photos
+        if not photos.missing:
+            break
+    assert best is not None
+    return best
 
 
-def _images_dir(beside: Path, images_dir: str | os.PathLike | None, example: str) -> Path:
-    folders = _candidates(beside, images_dir)
-    found = next((folder for folder in folders if (folder / example).is_file()), None)
-    return found or Path(images_dir or beside)
+def _candidates(beside: Path, images_dir: str | os.PathLike | None, stem: str = "") -> list[PhotoFolder]:
+    if images_dir is not None:
+        return [PhotoFolder(images_dir)]
+    part = stem.rpartition("_")[2]  # instances_train2017.json
+    names = [*_FOLDERS, *(f"{folder}/{part}" for folder in (".", "..", "images", "../images") if part)]
+    folders = [PhotoFolder(beside / name, deep=name not in (".", "..")) for name in names if (beside / name).is_dir()]
+    return folders or [PhotoFolder(beside, deep=False)]
 
 
-def _candidates(beside: Path, images_dir: str | os.PathLike | None) -> list[Path]:
-    return [Path(images_dir)] if images_dir is not None else [beside / name for name in _FOLDERS]
+def _missing(folder: PhotoFolder, photos: FoundPhotos, ids: Sequence[int]) -> dict[int, str]:
+    texts = {ids[i]: photos.names[i] for i in photos.missing}
+    return texts | {ids[i]: folder.describe_missing(photos, [i]) for i in photos.missing[:_DESCRIBED]}
 
 
-def _photos(folder: Path) -> dict[str, str]:
-    """Image files of a folder by their names without suffix."""
-    if not folder.is_dir():
-        return {}
-    return {Path(name).stem: name for name in sorted(os.listdir(folder)) if IMAGE_FILE.fullmatch(f"./{name}")}
+def _other_forms(photos: FoundPhotos) -> list[str]:
+    if not photos.other_form:
+        return []
+    row, written = next(iter(photos.other_form.items()))
+    count = len(photos.other_form)
+    photo = "photo goes" if count == 1 else "photos go"
+    return [f"{count} {photo} by another form of their name ({photos.names[row]} for {written})"]

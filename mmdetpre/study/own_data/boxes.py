@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from tqdm import tqdm
 
+from mmdetpre.datasets.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
 from mmdetpre.datasets.coco_json import OBJECT_FLAGS
 from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.datasets.image_size import read_image_size
@@ -41,6 +42,7 @@ class OwnBoxes:
         upright: Whether sizes and boxes count pixels of photos turned by their EXIF orientation; None where no photo is
             turned.
         left_out: How many things were left out, by what they are.
+        remarks: What to say of data that are used.
     """
 
     source: Path
@@ -50,6 +52,7 @@ class OwnBoxes:
     categories: list[dict[str, Any]]
     upright: bool | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def classes(self) -> list[str]:
@@ -106,10 +109,10 @@ def read_own_boxes(
             raise kind(f"{source}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to go on without.")
         left_out.update({what: len(bad)} if bad else {})
 
-    images, missing = _parted(raw.images, lambda image: (raw.images_dir / image["file_name"]).is_file())
+    images, missing = _parted(raw.images, lambda image: image["id"] not in raw.missing)
     refuse(
         f"of {len(raw.images)} images are missing in {raw.images_dir}",
-        [image["file_name"] for image in missing],
+        [raw.missing[image["id"]] for image in missing],
         f"Set {option} to the folder of the images",
         FileNotFoundError,
     )
@@ -127,14 +130,34 @@ def read_own_boxes(
     files = {image["id"]: image["file_name"] for image in images}
     sizes = {image["id"]: (image["width"], image["height"]) for image in images}
     annotations = [a for a in raw.annotations if a["image_id"] in sizes]
-    for problem, is_bad in _BAD_BOXES.items():
-        annotations, bad = _parted(annotations, lambda a: not is_bad(a["bbox"], *sizes[a["image_id"]]))  # noqa: B023
-        refuse(problem, [f"{a['bbox']} in {files[a['image_id']]}" for a in bad], "Correct the boxes")
+    where = [files[a["image_id"]] for a in annotations]
+    box_sizes = np.array([sizes[a["image_id"]] for a in annotations], np.int64).reshape(-1, 2)
+    corners = WAYS["x y width height"](np.array([a["bbox"] for a in annotations], np.float64).reshape(-1, 4))
+    verdicts = judge_boxes(corners, box_sizes)
+    written = np.array([a.pop("written") for a in annotations], np.float64).reshape(-1, 4)
+    require_form(source, written, raw.way, box_sizes, verdicts, where.__getitem__)
+    kept = np.ones(len(annotations), bool)
+    for problem, mask in (
+        ("boxes are empty (a side below 1 pixel)", verdicts.empty),
+        ("boxes lie outside of their image", verdicts.outside),
+        ("boxes reach beyond their image by more than three times its size", verdicts.far),
+    ):
+        rows = np.flatnonzero(mask & kept)
+        refuse(problem, [f"{_shown(annotations[i]['bbox'])} in {where[i]}" for i in rows], "Correct the boxes")
+        kept &= ~mask
+    remarks = [*raw.remarks, *remarks_on_boxes(verdicts, kept, corners, box_sizes, where.__getitem__)]
+    annotations = [annotations[i] for i in np.flatnonzero(kept)]
     annotations, ignored = _parted(annotations, lambda a: not a.get("ignore"))
     left_out.update({"boxes marked ignore": len(ignored)} if ignored else {})
     if not annotations:
         gone = "".join(f"; left out: {count} {what}" for what, count in left_out.items())
         raise ValueError(f"{source}: no box is left to learn from or to test on{gone}.")
+    for key in ("iscrowd", "difficult"):
+        if all(a.get(key) for a in annotations):
+            raise ValueError(
+                f"{source}: all {len(annotations)} boxes have {key} 1, and such boxes are neither learned nor counted:"
+                f" set {key} to 0 where a box surrounds one object."
+            )
 
     used = {a["category_id"] for a in annotations}
     categories, empty = _parted(raw.categories, lambda category: category["id"] in used)
@@ -156,22 +179,12 @@ def read_own_boxes(
         categories=[{"id": label, "name": name} for name, label in number.items()],
         upright=upright,
         left_out=dict(left_out),
+        remarks=remarks,
     )
 
 
-def _is_empty(box: Sequence[float], width: int, height: int) -> bool:
-    return box[2] < 1 or box[3] < 1
-
-
-def _is_outside(box: Sequence[float], width: int, height: int) -> bool:
-    x, y, w, h = box
-    return min(x + w, width) - max(x, 0) < 1 or min(y + h, height) - max(y, 0) < 1
-
-
-_BAD_BOXES: dict[str, Callable[..., bool]] = {
-    "boxes are empty (a side below 1 pixel)": _is_empty,
-    "boxes lie outside of their image": _is_outside,
-}
+def _shown(box: Sequence[float]) -> str:
+    return f"[{', '.join(f'{value:g}' for value in box)}]"
 
 
 def _clean(number: int, annotation: dict[str, Any], renumbered: dict[Any, int]) -> dict[str, Any]:
@@ -179,8 +192,7 @@ def _clean(number: int, annotation: dict[str, Any], renumbered: dict[Any, int]) 
     x, y, w, h = (float(value) for value in annotation["bbox"])
     crowd = int(bool(annotation.get("iscrowd") or annotation.get("difficult")))
     kept |= {"id": number, "category_id": renumbered[annotation["category_id"]], "bbox": [x, y, w, h], "iscrowd": crowd}
-    area = annotation.get("area")
-    return kept | {"area": area if isinstance(area, int | float) and area > 0 and math.isfinite(area) else w * h}
+    return kept | {"area": annotation.get("area", w * h)}
 
 
 Header = tuple[tuple[int, int], tuple[int, int]]

@@ -38,6 +38,7 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
         f"Median size of a box: {np.median(np.sqrt(sides.prod(axis=1))):.0f} pixels (root of its area).",
         *_notes("to train on", train),
         *_notes("to test on", test),
+        *(f"Note: {text}." for text in dict.fromkeys([*train.remarks, *test.remarks])),
     ]
     if copies:
         photos = _count(len(copies), "photo is", "photos are")

@@ -260,7 +260,10 @@ BAD_COCO = {
     ),
     "strange image": ({"annotations": [BOX | {"image_id": 1, "category_id": 3}]}, "image_id 1, which images lacks"),
     "strange class": ({"annotations": [BOX | {"image_id": 7, "category_id": 9}]}, "category_id 9, which categories"),
-    "list as id": ({"annotations": [BOX | {"image_id": [7], "category_id": 3}]}, r"image_id \[7\], which images"),
+    "list as id": (
+        {"annotations": [BOX | {"image_id": [7], "category_id": 3}]},
+        r"image_id \[7\], expected a whole number or a text",
+    ),
     "class twice": (
         {"categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "cat"}]},
         "two categories have the name",
@@ -280,7 +283,7 @@ BAD_COCO = {
     ),
     "missing": (
         {"images": [{"id": 7 + i, "file_name": f"{i * 5}.jpg"} for i in range(10)]},
-        "8 of 10 images are missing in .*: 10.jpg, 15.jpg, 20.jpg, ...*--det-images",
+        r"8 of 10 images are missing in .*: 10.jpg \(the nearest name there is 1.jpg\), 15.jpg .*, ...*--det-images",
     ),
 }
 
@@ -331,8 +334,13 @@ def test_the_same_image_in_both_parts_is_refused(tmp_path: Path) -> None:
 
 
 def test_classes_to_test_on_must_be_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     message = refused(
-        tmp_path, FileNotFoundError, det=coco(tmp_path), det_test=tmp_path / "bolts.json", det_test_images=tmp_path
+        tmp_path,
+        FileNotFoundError,
+        det=coco(tmp_path),
+        det_test=tmp_path / "bolts.json",
+        det_test_images=tmp_path / "empty",
     )
     assert "Set --det-test-images to the folder" in message
     test = coco(tmp_path / "test", categories=[{"id": 3, "name": "cat"}, {"id": 5, "name": "horse"}])
