@@ -9,6 +9,7 @@ from mmdetpre.text_files import encoding_of
 
 _DECLARED = re.compile(r"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
 _CODEC = re.compile(r"[A-Za-z][A-Za-z0-9._:-]{0,40}")
+_WIDE = re.compile(r"(utf|ucs)[-_]?(16|32|2|4)", re.IGNORECASE)
 _WIDER = {
     "ascii": "utf-8",
     "gb2312": "gb18030",
@@ -40,7 +41,7 @@ def decode_xml(data: bytes, name: str) -> str:
     """
     encoding = encoding_of(data)
     declared = _DECLARED.match(data[:400].decode("latin-1").lstrip()) if encoding == "utf-8" else None
-    if declared:
+    if declared and not _WIDE.match(declared[1].strip()):  # it could not be read above if it were in UTF-16
         encoding = declared[1].strip()
     try:
         codec = codecs.lookup(encoding).name if _CODEC.fullmatch(encoding) else ""
