@@ -46,7 +46,7 @@ def scan_label_maps(paths: Sequence[str | os.PathLike]) -> LabelMapScan:
     """
     scan = LabelMapScan()
     verdicts = file_verdicts(paths, _KIND, _verdict, what="reading label maps")
-    for path, verdict in zip(map(os.fspath, paths), verdicts, strict=True):
+    for path, verdict in zip([os.fspath(path) for path in paths], verdicts, strict=True):
         if not verdict.startswith("{"):
             scan.broken[path] = verdict
             continue

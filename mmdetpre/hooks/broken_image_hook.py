@@ -103,7 +103,7 @@ class BrokenImageHook(Hook):
             )
         gone = {dataset.get_data_info(row).get("img_id") for row in broken}
         dataset.get_subset_([row for row in range(count) if row not in broken])
-        sampler.__init__(dataset, sampler.shuffle, sampler.seed, sampler.round_up)  # type: ignore[misc]
+        sampler.__init__(dataset, sampler.shuffle, sampler.seed, sampler.round_up)
         for metric in loop.evaluator.metrics:
             if hasattr(metric, "skipped_images"):
                 metric.skipped_images = gone
