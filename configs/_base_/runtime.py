@@ -1,12 +1,13 @@
 # Once, for every config: makes `mmdetpre.*` types known, lets interrupted training go on in mid-epoch, refuses to test
-# a checkpoint of other classes, loads the backbone that `backbone_start` names (see starts/), and leaves that of the
-# run in work_dirs/CONFIG/backbone_final.pth.
+# a checkpoint of other classes, lets learning rate and weight decay follow the total batch, loads the backbone that
+# `backbone_start` names (see starts/), and leaves that of the run in work_dirs/CONFIG/backbone_final.pth.
 default_scope = "mmdet"
 custom_imports = dict(imports=["mmdetpre"])
 custom_hooks = [
     dict(type="mmdetpre.ExactResumeHook"),
     dict(type="mmdetpre.BrokenImageHook"),
     dict(type="mmdetpre.CheckpointFitHook"),
+    dict(type="mmdetpre.FollowBatchHook"),
     dict(type="mmdetpre.LoadBackboneHook"),
     dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
     # Beside the checkpoint of each epoch, one to go on from in mid-epoch.

@@ -4,6 +4,7 @@ default_scope = "mmpretrain"
 custom_hooks = [
     dict(type="mmdetpre.BrokenImageHook"),
     dict(type="mmdetpre.CheckpointFitHook"),
+    dict(type="mmdetpre.FollowBatchHook"),
     dict(type="mmdetpre.LoadBackboneHook"),
     dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
 ]

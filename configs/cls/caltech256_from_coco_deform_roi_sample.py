@@ -7,8 +7,10 @@ _base_ = ["caltech256_sample.py", "../_base_/starts/coco_deform_roi_sample.py"]
 model = dict(
     backbone=dict(
         depth=50,
-        base_channels=4,
+        base_channels=8,
+        zero_init_residual=True,
         dcn=dict(_delete_=True, type="mmdetpre.DCN", deform_groups=4),
         stage_with_dcn=(False, False, False, True),
-    )
+    ),
+    head=dict(in_channels=256),
 )

@@ -9,4 +9,5 @@ _base_ = [
     "../_base_/starts/imagenet_cls.py",
     "../_base_/runtime_mmpretrain.py",
 ]
-model = dict(head=dict(num_classes=257))
+# Frozen, so in the form it was trained in: the strides of the classification network, nothing dilated.
+model = dict(backbone=dict(strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1)), head=dict(num_classes=257))

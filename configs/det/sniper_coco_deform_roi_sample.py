@@ -4,14 +4,18 @@
 #   mim train mmdet configs/det/sniper_coco_deform_roi_sample.py
 _base_ = "sniper_coco_sample.py"
 model = dict(
-    # Deformable convolutions stand in bottlenecks: ResNet-50, with the widths that the heads know.
+    # Deformable convolutions stand in bottlenecks: ResNet-50 of an eighth of its width.
     backbone=dict(
         depth=50,
-        base_channels=4,
+        base_channels=8,
+        zero_init_residual=True,
         dcn=dict(_delete_=True, type="mmdetpre.DCN", deform_groups=4),
         stage_with_dcn=(False, False, False, True),
     ),
+    neck=dict(in_channels=[128, 256]),
+    rpn_head=dict(in_channels=384),
     roi_head=dict(
+        in_channels=384,
         bbox_roi_extractor=dict(
             _delete_=True,
             type="mmdetpre.DeformRoIExtractor",

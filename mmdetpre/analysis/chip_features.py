@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torchvision.ops import roi_align
@@ -15,7 +16,9 @@ from tqdm import tqdm
 
 from mmdetpre.analysis.class_clusters import ClassMeans
 from mmdetpre.models.instances import boxes_of
+from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.load_backbone import load_backbone
+from mmdetpre.transfer.trained_form import take_trained_form, trained_form
 
 
 @torch.no_grad()
@@ -47,7 +50,9 @@ def class_means_of_config(
     cfg.merge_from_dict(dict(options or {}))
     init_default_scope("mmdet")
     model = MODELS.build(cfg.model).eval()
-    load_backbone(model.backbone, checkpoint, check_preprocessing=False)
+    read = read_checkpoint(checkpoint)
+    load_backbone(model.backbone, read, check_preprocessing=False)
+    print_log(f"{read.source}: {take_trained_form(model.backbone, trained_form(read), dense=True)}", "current")
     model.to(device)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     meta = loader.dataset.metainfo

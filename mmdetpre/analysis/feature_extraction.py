@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from torch import nn
 from tqdm import tqdm
 
@@ -24,6 +25,7 @@ from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.preprocessing import Preprocessing
+from mmdetpre.transfer.trained_form import take_trained_form, trained_form
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def open_feature_source(
     *,
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
+    conv5: str = "trained",
+    dense: bool = False,
 ) -> FeatureSource:
     """Build a model and load what its layers need: the backbone alone, or the whole model.
 
@@ -62,6 +66,11 @@ def open_feature_source(
         layers: See :class:`mmdetpre.models.layer_features.LayerReader`.
         device: Where the model runs.
         options: Values of the config to override, by dotted key.
+        conv5: ``trained`` runs the backbone with the strides that its weights were trained with, where layers of the
+            backbone are asked for: weights of a classification network as that network, though the config dilates
+            conv5. ``config`` runs it as configured.
+        dense: With ``trained``: keep the strides of the config and dilate instead, for maps with more positions; see
+            :func:`mmdetpre.transfer.trained_form.take_trained_form`.
 
     Raises:
         BackboneNotLoaded: If the backbone does not arrive, or was trained on images prepared in another way.
@@ -74,7 +83,12 @@ def open_feature_source(
     read = read_checkpoint(checkpoint)
     if not reader.backbone_only:
         _load_all(model, read, reader)
-    report = load_backbone(find_backbone(model), read, preprocessing=preprocessing)
+    backbone = find_backbone(model)
+    report = load_backbone(backbone, read, preprocessing=preprocessing)
+    form = "Stages as configured."
+    if conv5 == "trained" and reader.backbone_only:
+        form = take_trained_form(backbone, trained_form(read), dense=dense)
+    print_log(f"{read.source}: {form}", "current")
     model.to(device)
     metadata = {
         "config": str(built.cfg.filename if isinstance(config, ConfigModel) else config),
@@ -82,6 +96,7 @@ def open_feature_source(
         "model": f"{built.scope}.{type(model).__name__}",
         "backbone_digest": report.digest,
         "backbone_verdict": report.verdict,
+        "backbone_form": form,
         "model_digest": None if reader.backbone_only else weights_digest(model.state_dict()),
         "device": torch.device(device).type,
         "versions": installed_versions(),

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from mmdetpre.hooks.checkpoint_fit_hook import CheckpointFitHook
     from mmdetpre.hooks.exact_resume_hook import ExactResumeHook
     from mmdetpre.hooks.export_backbone_hook import ExportBackboneHook
+    from mmdetpre.hooks.follow_batch_hook import FollowBatchHook
     from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
 
-__all__ = ["BrokenImageHook", "CheckpointFitHook", "ExactResumeHook", "ExportBackboneHook", "LoadBackboneHook"]
+__all__ = [
+    "BrokenImageHook",
+    "CheckpointFitHook",
+    "ExactResumeHook",
+    "ExportBackboneHook",
+    "FollowBatchHook",
+    "LoadBackboneHook",
+]
 __getattr__, __dir__ = on_demand(__name__)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv as MXNetDCN
     from mmdetpre.models.position_sensitive_head import PositionSensitiveHead
     from mmdetpre.models.preact_resnet import PreActResNet
+    from mmdetpre.models.resnet import ResNet
     from mmdetpre.models.rfcn3000_roi_head import RFCN3000RoIHead
     from mmdetpre.models.rounded_anchors import RoundedAnchorGenerator
     from mmdetpre.models.sniper import SNIPER
@@ -39,6 +40,7 @@ __all__ = [
     "PositionSensitiveHead",
     "PreActResNet",
     "RFCN3000RoIHead",
+    "ResNet",
     "RoundedAnchorGenerator",
     "TwoStepDeformRoIPool",
 ]

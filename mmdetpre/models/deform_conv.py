@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from mmcv.ops import DeformConv2dPack, deform_conv2d
 from torch import Tensor
 
@@ -16,8 +17,8 @@ class DeformConv(DeformConv2dPack):
 
     The operator also refuses ``torch.channels_last``: maps and weights are copied. And it works off a batch in portions
     of 32 maps (``im2col_step``) and stops if they do not come out even: here the last portion may be smaller, so that
-    the last batch of an epoch may have any size. On a CPU it is computed by `sampled_deform_conv2d`, which is faster.
-    Parameters, their names and, to the last digits, all other results are those of ``DCN``. So ``AmpOptimWrapper`` with
+    the last batch of an epoch may have any size. Maps smaller than the kernel, which it refuses too, are filled up. On
+    a CPU it is computed by `sampled_deform_conv2d`, which is faster. Parameters, their names and, to the last digits, all other results are those of ``DCN``. So ``AmpOptimWrapper`` with
     ``dtype="bfloat16"`` trains deformable backbones, and a classifier any number of images.
     Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
 
@@ -43,6 +44,12 @@ class DeformConv(DeformConv2dPack):
         if x.device.type == "cpu" and self.groups == 1 and len(x):
             form = self.stride, self.padding, self.dilation
             return sampled_deform_conv2d(x, offset, self.weight.to(x.dtype), *form, self.deform_groups)
+        height, width = offset.shape[2:]
+        down, right = (max(side - own, 0) for side, own in zip(self.kernel_size, x.shape[2:], strict=True))
+        if down or right:  # the operator wants a map as large as its kernel; beyond the map it reads 0 in any case
+            x = F.pad(x, (0, right, 0, down))
+            rows, columns = self.conv_offset(x[:1]).shape[2:]
+            offset = F.pad(offset, (0, columns - width, 0, rows - height))
         return deform_conv2d(
             x,
             offset,
@@ -54,7 +61,7 @@ class DeformConv(DeformConv2dPack):
             self.deform_groups,
             False,
             self.im2col_step,
-        )
+        )[:, :, :height, :width]
 
     def adjusted(self, offset: Tensor, height: int, width: int) -> Tensor:
         """The offsets to sample a map of this size with: those that the layer predicts."""

@@ -19,6 +19,7 @@ from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import map_names
 from mmdetpre.transfer.preprocessing import Preprocessing, of_checkpoint
+from mmdetpre.transfer.trained_form import form_of_backbone
 from mmdetpre.whole_file import whole_file
 
 FORMATS = (".pth", ".safetensors")
@@ -153,7 +154,7 @@ def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Toolbox and source data set that a config names."""
+    """Toolbox, source data set, and strides and dilations of the backbone that a config names."""
     facts: dict[str, Any] = {}
     if scope := config.get("default_scope"):
         facts["toolbox"] = str(scope)
@@ -166,4 +167,8 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(dataset, Mapping) and (kind := dataset.get("type")):
         files = [str(dataset[key]) for key in ("data_root", "ann_file") if dataset.get(key)]
         facts["source_dataset"] = " ".join([str(kind), *files])
+    model = config.get("model")
+    backbone = model.get("backbone") if isinstance(model, Mapping) else None
+    if isinstance(backbone, Mapping) and (form := form_of_backbone(backbone)):
+        facts |= {"strides": list(form.strides), "dilations": list(form.dilations)}
     return facts

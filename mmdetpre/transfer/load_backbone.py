@@ -14,6 +14,7 @@ from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError, map_names
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing, differences, of_checkpoint
+from mmdetpre.transfer.trained_form import stage_differences, trained_form
 
 POLICIES = ("error", "warn")
 
@@ -90,6 +91,7 @@ def load_backbone(
             f" {str(told)[:12]}.... Export the file again"
         )
     compare_weights(report, file_names, checkpoint.tensors, model_names, state, reset_offsets)
+    report.stages = stage_differences(module, trained_form(checkpoint))
     if dry_run:
         return report
     if report.verdict == "refused" or (policy == "error" and not report.good):

@@ -44,6 +44,7 @@ class LoadReport:
         not_finite: Tensors of the file with NaN or infinity.
         statistics: State of the batch normalisation in the file, one of `STATISTICS`.
         preprocessing: What file and model say, as text.
+        stages: Strides and dilations that the file's weights were trained with and that the model has, if they differ.
         digest: `mmdetpre.transfer.digest.weights_digest` of what was loaded; empty if nothing was.
         loaded: Whether the model was changed.
     """
@@ -62,6 +63,7 @@ class LoadReport:
     not_finite: list[str] = field(default_factory=list)
     statistics: str = "none"
     preprocessing: dict[str, str] = field(default_factory=dict)
+    stages: dict[str, str] = field(default_factory=dict)
     digest: str = ""
     loaded: bool = False
 
@@ -85,6 +87,9 @@ class LoadReport:
             lines += self._table()
             lines.append(f"  batch normalisation: {self.statistics} ({STATISTICS[self.statistics]})")
         lines += [f"  preprocessing of the {side}: {text}" for side, text in self.preprocessing.items()]
+        if self.stages:
+            told = "; ".join(f"{side} {text}" for side, text in self.stages.items())
+            lines.append(f"  stages differ, which training gets over and frozen weights do not: {told}")
         for rule, count in Counter(rule for _, rule in self.expected).items():
             lines.append(f"  expected, {count}: {rule}")
         for (before, after), count in Counter((a, b) for _, a, b in self.conversions).items():

@@ -56,6 +56,9 @@ def test_backbone_is_that_of_the_detectors(name: str) -> None:
     if name == "imagenet_cls":  # an ordinary ResNet-101
         own |= {"strides", "dilations", "dcn", "stage_with_dcn"}
         assert (ours.strides, ours.dilations, ours.dcn) == ((1, 2, 2, 2), (1, 1, 1, 1), None)
+    if name.endswith("_linear_from_imagenet_cls"):  # frozen weights of a network that strides
+        own |= {"strides", "dilations"}
+        assert (ours.strides, ours.dilations) == ((1, 2, 2, 2), (1, 1, 1, 1))
     assert {key: ours[key] for key in ours if key not in own} == {key: theirs[key] for key in theirs if key not in own}
     linear = "_linear_" in name
     assert (ours.frozen_stages, ours.norm_eval) == ((4, True) if linear else (-1, False))

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torchvision
 from mmcv.cnn import build_conv_layer
 from mmcv.ops import DeformConv2dPack
 from mmengine.registry import init_default_scope
@@ -47,6 +48,19 @@ def test_a_batch_of_any_size_is_the_single_maps_side_by_side(batch: int) -> None
     if batch > 32 and batch % 32:
         with pytest.raises(AssertionError, match="im2col_step"):
             theirs(x)  # the day this passes, the portions are not needed any more
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (2, 9), (7, 1)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_map_smaller_than_the_kernel(size: tuple[int, int], stride: int, groups: int) -> None:
+    torch.manual_seed(0)
+    ours = DeformConv(8, 6, 3, padding=2, dilation=2, stride=stride, groups=groups, deform_groups=2)
+    torch.nn.init.normal_(ours.conv_offset.weight, std=0.3)
+    x = torch.randn(2, 8, *size)
+    options = dict(stride=stride, padding=2, dilation=2)
+    expected = torchvision.ops.deform_conv2d(x, ours.conv_offset(x), ours.weight, **options)
+    torch.testing.assert_close(ours(x), expected)
 
 
 def test_bfloat16_is_near_float32_and_gives_gradients() -> None:

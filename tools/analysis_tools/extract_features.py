@@ -52,6 +52,12 @@ def parse_args() -> argparse.Namespace:
     work = parser.add_argument_group("work")
     work.add_argument("--batch-size", type=int, default=32, help="images that pass the model together (%(default)s)")
     work.add_argument("--workers", type=int, default=2, help="processes that decode images (%(default)s)")
+    work.add_argument(
+        "--conv5",
+        choices=("trained", "config"),
+        default="trained",
+        help="run the backbone with the strides its weights were trained with, or as configured (%(default)s)",
+    )
     work.add_argument("--device", default=None, help="such as cuda:0; default: the GPU if there is one")
     work.add_argument("--shard", metavar="I/N", help="do the I-th of N parts of the work, I from 0")
     work.add_argument("--launcher", choices=_LAUNCHERS, help="take I, N and the GPU from torchrun or srun")
@@ -97,7 +103,9 @@ def main() -> int:
         else:
             options = args.data_options if args.data_config else args.cfg_options
             images = images_of_config(args.data_config or args.config, args.split or "test", options)
-        source = open_feature_source(args.config, args.checkpoint, args.layers, device=device, options=args.cfg_options)
+        source = open_feature_source(
+            args.config, args.checkpoint, args.layers, device=device, options=args.cfg_options, conv5=args.conv5
+        )
         features = extract_features(
             source,
             images,

@@ -55,6 +55,12 @@ def parse_args() -> argparse.Namespace:
     work = parser.add_argument_group("work")
     work.add_argument("--batch-size", type=int, default=32, help="images that pass the model together (%(default)s)")
     work.add_argument("--workers", type=int, default=2, help="processes that decode images (%(default)s)")
+    work.add_argument(
+        "--conv5",
+        choices=("trained", "config"),
+        default="trained",
+        help="run the backbone with the strides its weights were trained with, or as configured (%(default)s)",
+    )
     work.add_argument("--device", help="such as cuda:0; default: the GPU if there is one")
     work.add_argument("--cfg-options", nargs="+", action=DictAction, help="override values of CONFIG, as key=value")
     work.add_argument("--data-options", nargs="+", action=DictAction, help="override values of --data-config")
@@ -73,7 +79,9 @@ def run(args: argparse.Namespace) -> str:
         parts["test"] = images_of_folder(args.images, args.test_file)
     else:
         parts = {part: images_of_config(args.data_config, part, args.data_options) for part in ("train", "test")}
-    source = open_feature_source(args.config, args.checkpoint, args.layers, device=device, options=args.cfg_options)
+    source = open_feature_source(
+        args.config, args.checkpoint, args.layers, device=device, options=args.cfg_options, conv5=args.conv5
+    )
     for part, images in parts.items():
         extract_features(
             source,

@@ -39,6 +39,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--layer", default="conv5", help="layer with maps: conv5, backbone.layer3, ... (%(default)s)")
     parser.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")
     parser.add_argument("--overlay", type=float, default=0.0, help="part of the image that shows through (%(default)g)")
+    parser.add_argument(
+        "--conv5",
+        choices=("trained", "config"),
+        default="trained",
+        help="run the backbone with the strides its weights were trained with, or as configured (%(default)s)",
+    )
     parser.add_argument("--device", help="such as cuda:0 or cpu (the GPU if there is one)")
     parser.add_argument("--title", default="", help="headline of the picture")
     parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
@@ -57,7 +63,9 @@ def main() -> int:
         check_overlay(args.overlay)
         device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
         sources = {
-            name: open_feature_source(*files, [args.layer], device=device, options=args.cfg_options)
+            name: open_feature_source(
+                *files, [args.layer], device=device, options=args.cfg_options, conv5=args.conv5, dense=True
+            )
             for name, files in named_models(args.model).items()
         }
         found = activations_of_images(sources, args.layer, args.images, resize_edge=args.resize_edge, progress=True)

@@ -1,6 +1,7 @@
 # SNIPER's schedule for averaged gradients at 128 chips: 7 epochs over plain and flipped images = 14 with random flips,
-# learning rate / 10 after 5.33 (here 10.67, rounded). `auto_scale_lr` scales lr with the real batch of N chips;
-# weight_decay * lr is the invariant of the original: also set weight_decay = 1e-4 * 16 / N when you change N.
+# learning rate / 10 after 5.33 (here 10.67, rounded). With N chips on all GPUs lr is 0.12 * N / 128 (`auto_scale_lr`)
+# and weight_decay 1.25e-5 * 128 / N (FollowBatchHook): the original adds up the gradients of its GPUs, so that
+# lr * weight_decay is its invariant.
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=14, val_interval=1)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
@@ -13,4 +14,4 @@ optim_wrapper = dict(
     optimizer=dict(type="SGD", lr=0.12, momentum=0.9, weight_decay=1.25e-5),
     paramwise_cfg=dict(bias_decay_mult=0.0, custom_keys={"conv_offset.bias": dict(decay_mult=0.0)}),
 )
-auto_scale_lr = dict(enable=True, base_batch_size=128)
+auto_scale_lr = dict(enable=True, base_batch_size=128, scale_weight_decay=True)

@@ -92,7 +92,6 @@ def detection_config(
             },
             _steps(round(recipe.epochs * 10 / 14)) if choice.frozen else _COSINE,
         ],
-        **({"optim_wrapper": {"optimizer": {"weight_decay": 1e-4}}} if choice.frozen else {}),
         "default_hooks": {"checkpoint": {"interval": max(1, recipe.epochs // 4)}},
     }
     return ConfigFile(values, _bases(choice.detection), _detection_comments(choice, recipe, train, test, name))
@@ -125,8 +124,6 @@ writes what the analyses read: Figures 1 and 2, Table 3.
 What is hidden: {hidden}.""",
         "max_epochs": f"{recipe.coverage.chips} chips an epoch, {recipe.steps} steps of {choice.detection_amount.batch}"
         f" chips in all.{_MILESTONES * choice.frozen}",
-        "optim_wrapper": "For 1 GPU x 16 chips: 1e-4 * 16 / chips of all GPUs. The learning rate follows by itself"
-        " (auto_scale_lr).",
     }
 
 
