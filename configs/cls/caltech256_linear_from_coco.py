@@ -1,7 +1,7 @@
 # Linear classification of Caltech-256: average-pooled conv5 of SNIPER on COCO, frozen.
 #   mim train mmpretrain configs/cls/caltech256_linear_from_coco.py
 # Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
-# Paper: Table 6, row "COCO". Faster, on stored features: tools/analysis_tools/linear_probe.py.
+# Paper: in the text, 2 lower than OpenImagesV4. Faster, on stored features: tools/analysis_tools/linear_probe.py.
 _base_ = [
     "../_base_/models/resnet101_dcn_linear.py",
     "../_base_/datasets/caltech256.py",

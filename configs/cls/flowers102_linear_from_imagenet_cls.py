@@ -1,7 +1,7 @@
 # Linear classification of Oxford-102 Flowers: average-pooled conv5 of ImageNet classification, frozen.
 #   mim train mmpretrain configs/cls/flowers102_linear_from_imagenet_cls.py
 # Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
-# Paper: Table 6, row "ImageNet-CLS". Faster, on stored features: tools/analysis_tools/linear_probe.py.
+# Paper: Table 6, row "ImageNet-CLS": 87.4 top-1. Faster, on stored features: tools/analysis_tools/linear_probe.py.
 _base_ = [
     "../_base_/models/resnet101_dcn_linear.py",
     "../_base_/datasets/flowers102.py",

@@ -1,7 +1,7 @@
 # SNIPER on COCO with deformable RoI pooling: 7x7 bins, moved by offsets that are learned from a first pooling.
 #   mim train mmdet configs/det/sniper_coco_deform_roi.py --gpus 8 --launcher pytorch
 # As the original repository; the paper's text and sniper_coco.py have 14x14 RoIAlign. Time, memory and result: not run
-# here. Paper: the COCO rows of Table 2, with the pooling of the original.
+# here. Paper: the "COCO" rows of Tables 2 and 5, with the pooling of the original.
 _base_ = "sniper_coco.py"
 model = dict(
     roi_head=dict(

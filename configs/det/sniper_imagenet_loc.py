@@ -4,7 +4,7 @@
 # Without that file: class_map=None of the validation data and is_a_file=".../wordnet.is_a.txt" of val_evaluator.
 # More super-classes than one: tools/analysis_tools/cluster_classes.py, then roi_head's super_classes and classes.
 # Hardware of the original: 1 GPU x 16 chips. Time, memory and result: not run here (no full data set, no GPU).
-# Paper: section 4, 37.4 mAP on ILSVRC-DET, and the "ImageNet-LOC" rows of Tables 2 to 6.
+# Paper: 37.4 mAP on ILSVRC-DET, and the "ImageNet-LOC" rows of Tables 2, 4 and 5.
 _base_ = [
     "../_base_/models/rfcn3000_r101_dcn.py",
     "../_base_/datasets/imagenet_loc_chips.py",

@@ -46,6 +46,9 @@ class PackedOpenImagesDataset(PackedDataset):
         image_level_ann_file: Official CSV of human-verified image-level labels, for validation and testing: the labels
             verified in an image, present or absent, become its ``image_level_labels`` (int64), and the metric with
             ``filter_labels=True`` judges detections of these classes. Held in memory, about 2 bytes per label.
+        expand_image_labels: Expand these labels as the OpenImages Challenge does: a class verified present makes its
+            ancestors present, one verified absent its descendants absent. Together with ``get_supercategory=True`` and
+            ``filter_labels=True`` of the metric this is the protocol of the challenge.
         img_suffix: Image files are called ImageID + suffix.
         **kwargs: See :class:`PackedDataset` (``cache_dir``, ``max_images``, ``max_unreadable``) and
             ``mmdet.BaseDetDataset``.
@@ -75,11 +78,12 @@ class PackedOpenImagesDataset(PackedDataset):
         hierarchy_file: str,
         classes: str | Sequence[str] | None = "challenge",
         image_level_ann_file: str | None = None,
+        expand_image_labels: bool = False,
         img_suffix: str = ".jpg",
         **kwargs: Any,
     ) -> None:
         self.label_file, self.hierarchy_file = label_file, hierarchy_file
-        self.image_level_ann_file = image_level_ann_file
+        self.image_level_ann_file, self.expand_image_labels = image_level_ann_file, expand_image_labels
         self._image_labels: ImageLevelLabels | None = None
         super().__init__(*args, classes=classes, img_suffix=img_suffix, **kwargs)
 
@@ -145,7 +149,8 @@ class PackedOpenImagesDataset(PackedDataset):
         )
 
     def _read_image_labels(self, path: str) -> ImageLevelLabels:
-        image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(self._mids)})
+        relation = self._metainfo["RELATION_MATRIX"] if self.expand_image_labels else None
+        image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(self._mids)}, relation)
         covered = sum(self._table.names[int(row)] in image_labels.rows for row in self._rows)
         left_out = "".join(f" {count} rows with {what} left out." for what, count in image_labels.dropped.items())
         print_log(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
 from mmdetpre.registry import HOOKS
@@ -84,7 +83,7 @@ class FollowBatchHook(Hook):
 
     @staticmethod
     def _told(runner: Runner, batch: int, rule: dict[str, Any]) -> str:
-        groups = list(_groups(runner))
+        groups = [group for wrapper in _wrappers(runner) for group in wrapper.optimizer.param_groups]
         rate, decay = (max(group.get(name, 0) for group in groups) for name in ("lr", "weight_decay"))
         return f"lr {rate:.4g}, weight decay {decay:.4g} for {batch}, of a config for {rule['base_batch_size']}"
 
@@ -94,18 +93,18 @@ def total_batch(runner: Runner) -> int:
     return int(runner.world_size * runner.train_dataloader.batch_sampler.batch_size)
 
 
-def _groups(runner: Runner) -> Iterator[dict[str, Any]]:
+def _wrappers(runner: Runner) -> list[OptimWrapper]:
     wrapper = runner.optim_wrapper
-    for one in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else (wrapper,):
-        yield from one.optimizer.param_groups
+    return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
 
 
 def _scale(runner: Runner, name: str, factor: float) -> None:
     """Scale a value of all parameter groups, and what the schedulers remember of it."""
-    for group in _groups(runner):
-        for key in (name, f"initial_{name}"):
-            if key in group:
-                group[key] *= factor
+    for wrapper in _wrappers(runner):
+        for group in wrapper.param_groups:  # also that of the values that the log shows
+            for key in (name, f"initial_{name}"):
+                if key in group:
+                    group[key] *= factor
     schedulers = runner.param_schedulers or []
     for one in schedulers.values() if isinstance(schedulers, dict) else (schedulers,):
         for scheduler in one:

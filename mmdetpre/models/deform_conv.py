@@ -18,9 +18,9 @@ class DeformConv(DeformConv2dPack):
     The operator also refuses ``torch.channels_last``: maps and weights are copied. And it works off a batch in portions
     of 32 maps (``im2col_step``) and stops if they do not come out even: here the last portion may be smaller, so that
     the last batch of an epoch may have any size. Maps smaller than the kernel, which it refuses too, are filled up. On
-    a CPU it is computed by `sampled_deform_conv2d`, which is faster. Parameters, their names and, to the last digits, all other results are those of ``DCN``. So ``AmpOptimWrapper`` with
-    ``dtype="bfloat16"`` trains deformable backbones, and a classifier any number of images.
-    Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
+    a CPU it is computed by `sampled_deform_conv2d`, which is faster. Parameters, their names and, to the last digits,
+    all other results are those of ``DCN``. So ``AmpOptimWrapper`` with ``dtype="bfloat16"`` trains deformable
+    backbones, and a classifier any number of images. Use it as ``dcn=dict(type="mmdetpre.DCN", deform_groups=4)``.
 
     Example:
         >>> layer = DeformConv(2, 3, 3, padding=1)

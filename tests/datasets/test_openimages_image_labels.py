@@ -31,6 +31,20 @@ def test_present_and_absent_labels_count_and_others_are_skipped(folder, monkeypa
         assert read.of(unverified).shape == (0,) and read.of(unverified).dtype == np.int64
 
 
+@pytest.mark.parametrize("rows_per_chunk", [1, 2, 100])
+def test_labels_expand_as_in_the_challenge(folder, monkeypatch, rows_per_chunk):
+    monkeypatch.setattr(openimages_image_labels, "_ROWS_PER_CHUNK", rows_per_chunk)
+    labels = {"/m/thing": 0, "/m/vehicle": 1, "/m/car": 2, "/m/bus": 3, "/m/cat": 4}
+    relation = np.eye(5)
+    relation[[1, 2, 2, 3, 3, 4], [0, 0, 1, 0, 1, 0]] = 1  # thing: vehicle (car, bus), cat
+    rows = ["a,verification,/m/car,1", "b,verification,/m/vehicle,0", "c,verification,/m/cat,1", "c,x,/m/bus,0"]
+    found = read_image_labels(write(folder, rows), labels, relation)
+    assert [sorted(found.of(image)) for image in "abc"] == [[0, 1, 2], [1, 2, 3], [0, 3, 4]]
+    plain = read_image_labels(write(folder, rows), labels)
+    assert [sorted(plain.of(image)) for image in "abc"] == [[2], [1], [3, 4]]
+    assert read_image_labels(write(folder, []), labels, relation).of("a").tolist() == []
+
+
 @pytest.mark.parametrize("rows_per_chunk", [1, 100])
 def test_empty_ids_and_classes_are_counted_and_left_out(folder, monkeypatch, rows_per_chunk):
     monkeypatch.setattr(openimages_image_labels, "_ROWS_PER_CHUNK", rows_per_chunk)

@@ -47,7 +47,7 @@ class Rates(Hook):
         self.stop_after = stop_after
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        weight, bias = runner.optim_wrapper.param_groups
+        weight, bias = runner.optim_wrapper.optimizer.param_groups
         self.seen.append((weight["lr"], weight["weight_decay"], bias["weight_decay"]))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

@@ -1,6 +1,6 @@
-# DeepLab of the paper: the detectors' ResNet-101 (conv5 dilated and deformable, output stride 16), a 1x1 convolution
-# that scores the classes, bilinear upsampling. Batches are small: the statistics of batch normalisation stay those of
-# the start.
+# DeepLab of the paper: the detectors' ResNet-101 (conv5 dilated and deformable, output stride 16), a 1x1 convolution to
+# 1024 channels with ReLU, one that scores the classes, bilinear upsampling. Batches are small: the statistics of batch
+# normalisation stay those of the start.
 model = dict(
     type="EncoderDecoder",
     data_preprocessor=dict(
@@ -30,8 +30,9 @@ model = dict(
         type="FCNHead",
         in_channels=2048,
         in_index=0,
-        channels=2048,
-        num_convs=0,  # with concat_input=False nothing is left but the 1x1 convolution
+        channels=1024,
+        num_convs=1,
+        kernel_size=1,
         concat_input=False,
         dropout_ratio=0.0,
         num_classes=21,

@@ -13,5 +13,5 @@ model = dict(
         norm_eval=False,
         zero_init_residual=False,
     ),
-    decode_head=dict(in_channels=128, channels=128, num_classes=5),
+    decode_head=dict(in_channels=128, channels=128, num_convs=0, num_classes=5),  # without the reduction: 128 are few
 )
