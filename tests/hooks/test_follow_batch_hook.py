@@ -58,6 +58,7 @@ class Rates(Hook):
 def run(folder: Path, batch: int, *, rule: dict | None = None, stop_after: int | None = None, resume: bool = False):
     schedule = Config.fromfile(Path(__file__).resolve().parents[2] / "configs/_base_/schedules/sniper_14e.py")
     loader = dict(dataset=Numbers(), batch_size=batch, sampler=dict(type="DefaultSampler", shuffle=False))
+    loader["collate_fn"] = dict(type="default_collate")
     rates = Rates(stop_after)
     runner = Runner(
         model=Line(),
