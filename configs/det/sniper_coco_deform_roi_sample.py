@@ -1,5 +1,5 @@
-# SNIPER with deformable conv5 and RoI pooling on the drawn sample in COCO layout, from scratch. 78 s of processor
-# time, 90 steps; AP@0.5 0.13 at one scale, 0.19 with --tta.
+# SNIPER with deformable conv5 and RoI pooling on the drawn sample in COCO layout, from scratch. 194 s of processor
+# time beside other work, 90 steps; AP@0.5 0.12 at one scale, 0.18 with --tta.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/sniper_coco_deform_roi_sample.py
 _base_ = "sniper_coco_sample.py"
