@@ -114,7 +114,7 @@ class ErrorReport:
 
     def to_csv(self) -> str:
         """The table as CSV; shares from 0 to 1, empty where there is nothing to divide by."""
-        rows = [["measure", "property", "level", "number", *(run.name for run in self.runs)]]
+        rows: list[list[Any]] = [["measure", "property", "level", "number", *(run.name for run in self.runs)]]
         for *keys, shares in self.rows():
             rows.append([*keys, *("" if share is None else f"{share:.6f}" for share in shares)])
         return csv_text(rows)

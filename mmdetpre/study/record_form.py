@@ -106,7 +106,7 @@ def _require(value: Any, form: Any, where: str) -> None:
             _require(item, form[0], f"{where}[{i}]")
     elif isinstance(value, bool) or not isinstance(value, {TEXT: str, WHOLE: int, NUMBER: int | float}[form]):
         raise ValueError(f"{where} is {_shown(value)}, expected {form}")
-    elif form == NUMBER and "cells" in where and not abs(value) <= GREATEST:
+    elif form == NUMBER and "cells" in where and not -GREATEST <= float(value) <= GREATEST:
         raise ValueError(f"{where} is {value!r}, which no run measures")
 
 

@@ -56,7 +56,9 @@ def read_yaml(path: Path, most_bytes: int = MIB) -> Any:
 
 
 def _require_bounded(text: bytes) -> None:
-    depth, values, sizes, open_anchors = 0, 0, {}, []
+    depth, values = 0, 0
+    sizes: dict[str, int] = {}
+    open_anchors: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in [anchor for anchor, _ in open_anchors]:

@@ -6,7 +6,7 @@ from matplotlib.artist import allow_rasterization
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 from mmdetpre.plain_text import printable
 
@@ -25,10 +25,16 @@ class PlainFigure(Figure):
     @allow_rasterization
     def draw(self, renderer: RendererBase) -> None:
         """Draw all."""
-        own = {id(label) for axes in self.axes for axis in (axes.xaxis, axes.yaxis)
-               if not isinstance(axis.get_major_formatter(), FixedFormatter)
-               for tick in (*axis.majorTicks, *axis.minorTicks) for label in (tick.label1, tick.label2)}  # fmt: skip
-        for text in self.findobj(Text):
+        texts = self.findobj(Text)  # makes ticks that are not there yet
+        ticks = [
+            tick
+            for axes in self.axes
+            for axis in (axes.xaxis, axes.yaxis)
+            if isinstance(axis.get_major_formatter(), LogFormatter | ScalarFormatter)
+            for tick in (*axis.majorTicks, *axis.minorTicks)
+        ]
+        own = {id(label) for tick in ticks for label in (tick.label1, tick.label2)}
+        for text in texts:
             if id(text) not in own:
                 text.set_parse_math(False)
                 if (shown := printable(text.get_text())) != text.get_text():

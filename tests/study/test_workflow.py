@@ -14,12 +14,16 @@ from mmdetpre.sample import make_sample
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="Snakemake 9, which runs a study, needs Python 3.11")
 
 
+ODD = """a 'b' "c" {d} 1.0"""
+"""A folder that works all the same."""
+
+
 def start(repository: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
     command = [sys.executable, repository / "tools/study/study.py", *arguments]
     return subprocess.run(list(map(str, command)), cwd=repository, capture_output=True, text=True)
 
 
-def write_study(folder: Path, data: Path, classes_of_bad: int) -> Path:
+def write_study(folder: Path, data: Path, classes_of_bad: int, out: str = "out") -> Path:
     """Two classifiers from scratch, on one CPU core each."""
     options = {"train_cfg.max_epochs": 1, "train_cfg.val_begin": 9, "param_scheduler": None}
     for part in ("train", "val", "test"):
@@ -31,7 +35,7 @@ def write_study(folder: Path, data: Path, classes_of_bad: int) -> Path:
     bad = options | {"model.head.num_classes": classes_of_bad}
     content = {
         "name": "small",
-        "out": str(folder / "out"),
+        "out": str(folder / out),
         "seeds": [0],
         "starts": {"scratch": {"title": "from scratch"}},
         "tasks": {"good": task | {"options": options}, "bad": task | {"options": bad}},
@@ -44,8 +48,8 @@ def write_study(folder: Path, data: Path, classes_of_bad: int) -> Path:
 @pytest.mark.slow
 def test_a_study_from_its_file_to_its_report(repository: Path, tmp_path: Path) -> None:
     data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
-    study = write_study(tmp_path, data, classes_of_bad=3)
-    out = tmp_path / "out"
+    out = tmp_path / ODD
+    study = write_study(tmp_path, data, classes_of_bad=3, out=ODD)
 
     done = start(repository, "run", study, "--cores", "2")
     assert done.returncode == 1
@@ -60,7 +64,7 @@ def test_a_study_from_its_file_to_its_report(repository: Path, tmp_path: Path) -
     assert (cell["table"], cell["row"], cell["column"]) == ("5", "scratch", "good") and 0 <= cell["value"] <= 100
 
     before = record.stat().st_mtime_ns
-    study = write_study(tmp_path, data, classes_of_bad=5)
+    study = write_study(tmp_path, data, classes_of_bad=5, out=ODD)
     done = start(repository, "run", study, "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 runs are done.\nReport:" in done.stdout

@@ -47,7 +47,7 @@ def detection_config(
         "chips": {
             "scales": _pairs(chips.scales),
             "valid_ranges": _pairs(chips.valid_ranges),
-            "range_reference": _number(chips.range_reference),
+            "range_reference": None if chips.range_reference is None else _number(chips.range_reference),
         },
         "test_pipeline": [
             load,
@@ -57,7 +57,7 @@ def detection_config(
         ],
         "tta_model": {
             "test_ranges": _pairs(recipe.test_ranges),
-            "range_reference": _number(chips.range_reference),
+            "range_reference": None if chips.range_reference is None else _number(chips.range_reference),
         },
         "tta_pipeline": [
             load,
