@@ -29,6 +29,8 @@ Less than torch's own list, which also has what takes memory by a number in the 
 """
 MOST_UNPACKED = 16
 """How many times larger than the file what it holds may be: shared weights count once for each name."""
+_FORGED = (LookupError, TypeError, AttributeError, AssertionError, OverflowError, RecursionError, MemoryError)
+"""What torch and NumPy raise for arguments that no checkpoint has."""
 _LEGACY_PICKLES = 5
 
 
@@ -47,7 +49,7 @@ def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu", map
     Raises:
         NotPlainData: If it names anything but tensors, numbers, plain containers and mmengine's log, or announces
             tensors far larger than itself. Nothing of it was run.
-        RuntimeError, EOFError, OSError, ValueError, KeyError: If torch cannot read it.
+        RuntimeError, EOFError, OSError, ValueError: If torch cannot read it.
     """
     path, size = os.fspath(path), Path(path).stat().st_size
     with open(path, "rb") as file:
@@ -61,6 +63,8 @@ def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu", map
             content = torch.load(path, map_location=map_location, weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:  # torch's message advises to switch the protection off
         raise NotPlainData(first_reason(str(error))) from None
+    except _FORGED as error:
+        raise EOFError(f"it is cut off or damaged ({type(error).__name__}: {error})") from error
     if (announced := _tensor_bytes(content)) > _most(size):
         raise NotPlainData(
             f"tensors of {announced / MIB:,.0f} MiB in a file of {size / MIB:,.1f} MiB, which are one value over and"

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mmdetpre import bounded_files
 from mmdetpre.whole_file import whole_file
 
 DEFAULT_KS = (2, 4, 8, 16, 32, 64, 125, 250, 375, 500, 750, 1000)
@@ -141,7 +142,7 @@ class _Store:
         if not path.exists():
             return None
         try:
-            labels = np.load(path)
+            labels = np.array(bounded_files.load_npy(path))
             if labels.shape != (self.images,) or labels.min() < 0 or labels.max() >= k:
                 raise ValueError(f"labels of shape {labels.shape}")
         except (OSError, ValueError, EOFError) as error:

@@ -25,12 +25,15 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from mmdetpre.checked_files import VERIFIED, checksums, damaged_files
+from mmdetpre import bounded_files
+from mmdetpre.checked_files import checksums, damaged_files
 from mmdetpre.whole_file import write_json
 
 FORMAT = "mmdetpre features"
 FORMAT_VERSION = 1
 INDEX = "features.json"
+MOST_JSON = 4 * bounded_files.GIB
+"""Of the names of the images."""
 _UNFINISHED = ("plan.json", "done.npy")
 _RESERVED = ("labels", "done")
 _BLOCK_BYTES = 64 << 20
@@ -101,23 +104,23 @@ def read_features(path: str | Path) -> FeatureFile:
         raise FileNotFoundError(f"There is no folder of features at {path}. Make one with: {_COMMAND}")
     if not (path / INDEX).is_file():
         if (path / _UNFINISHED[0]).is_file():
-            done = int(np.count_nonzero(np.load(path / _UNFINISHED[1], mmap_mode="r")))
-            count = len(json.loads((path / "images.json").read_text(encoding="utf-8")))
+            done = int(np.count_nonzero(bounded_files.load_npy(path / _UNFINISHED[1])))
+            count = len(bounded_files.read_json(path / "images.json", MOST_JSON))
             raise ValueError(
                 f"{path} holds {done} of {count} images, it is not finished: run the command that began it again, it"
                 " goes on from there."
             )
         raise ValueError(f"{path} is no folder of features, it has no {INDEX}. Make one with: {_COMMAND}")
     try:
-        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        index = bounded_files.read_json(path / INDEX)
         found = (index.get("format"), index.get("version"))
         if found != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"its {INDEX} says {found}, expected {(FORMAT, FORMAT_VERSION)}")
         if bad := damaged_files(path, index.get("sums", {})):
             raise ValueError(f"the content of {', '.join(bad)} has changed since it was written")
         layers = {name: tuple(shape) for name, shape in index["layers"].items()}
-        images = tuple(json.loads((path / "images.json").read_text(encoding="utf-8")))
-        labels = np.load(path / "labels.npy")
+        images = tuple(bounded_files.read_json(path / "images.json", MOST_JSON))
+        labels = np.array(bounded_files.load_npy(path / "labels.npy"))
         shapes = {name: _open_column(path, name).shape for name in layers}
         expected = {name: (index["count"], *shape) for name, shape in layers.items()}
         if shapes != expected or len(images) != index["count"] or labels.shape != (index["count"],):
@@ -381,10 +384,10 @@ class FeatureWriter:
                 break
         else:
             raise _exists(self.path)
-        theirs = json.loads((self.path / name).read_text(encoding="utf-8"))
+        theirs = bounded_files.read_json(self.path / name)
         theirs.pop("sums", None)
-        theirs["images"] = json.loads((self.path / "images.json").read_text(encoding="utf-8"))
-        theirs["labels"] = np.load(self.path / "labels.npy").tolist()
+        theirs["images"] = bounded_files.read_json(self.path / "images.json", MOST_JSON)
+        theirs["labels"] = bounded_files.load_npy(self.path / "labels.npy").tolist()
         ours = {**self.plan, "images": list(self.images), "labels": self.labels.tolist()}
         if difference := _first_difference(theirs, ours):
             key, before, now = difference
@@ -436,8 +439,9 @@ def _checked(layers: Iterable[str]) -> list[str]:
 
 
 def _open_column(path: Path, name: str) -> np.ndarray:
-    # a plain view: slicing np.memmap objects is slow, the memory stays mapped
-    return np.load(path / f"{name}.npy", mmap_mode="r").view(np.ndarray)
+    if "/" in name or "\\" in name:
+        raise ValueError(f"the layer {name!r} is no file of this folder")
+    return bounded_files.load_npy(path / f"{name}.npy")
 
 
 def _exists(path: Path) -> FileExistsError:
@@ -451,15 +455,8 @@ def _remove(path: Path) -> None:
         return
     if not path.is_dir() or not ((path / INDEX).is_file() or (path / "plan.json").is_file()):
         raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
-    plan = json.loads((path / (INDEX if (path / INDEX).is_file() else "plan.json")).read_text(encoding="utf-8"))
-    own = {
-        INDEX,
-        VERIFIED,
-        *_UNFINISHED,
-        "images.json",
-        "labels.npy",
-        *(f"{name}.npy" for name in plan.get("layers", ())),
-    }
+    plan = bounded_files.read_json(path / (INDEX if (path / INDEX).is_file() else "plan.json"))
+    own = {INDEX, *_UNFINISHED, "images.json", "labels.npy", *(f"{name}.npy" for name in plan.get("layers", ()))}
     if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")
     shutil.rmtree(path)

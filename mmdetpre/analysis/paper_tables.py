@@ -7,12 +7,12 @@ The figures are those of :mod:`~mmdetpre.analysis.paper_values`. A JSON file of 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mmdetpre import bounded_files
 from mmdetpre.analysis.paper_values import TEXT_VALUES, VALUES
 
 STARTS = {
@@ -141,7 +141,7 @@ def with_figures(path: str | Path, tables: Mapping[str, PaperTable] = TABLES) ->
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path} with figures of the paper.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = bounded_files.read_json(path)
         found = [(t, r, c, v) for t, rows in content.items() for r, cells in rows.items() for c, v in cells.items()]
     except (AttributeError, ValueError) as error:
         raise ValueError(

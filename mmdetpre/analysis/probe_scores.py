@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmdetpre import bounded_files
 from mmdetpre.analysis.feature_file import FeatureFile
 from mmdetpre.whole_file import write_json
 
@@ -82,7 +82,7 @@ def read_result(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = bounded_files.read_json(path)
         found = (content.get("format"), content.get("version"))
     except (AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no result of a probe ({error}).") from error

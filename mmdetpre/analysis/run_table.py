@@ -6,13 +6,13 @@ of the training (``<time>/vis_data/scalars.json``) belongs to one run as long as
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmdetpre import bounded_files
 from mmdetpre.plain_text import csv_text, markdown_table
 
 NOT_METRICS = ("data_time", "time", "step")
@@ -150,7 +150,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(text))
+        return dict(bounded_files.parse_json(text, str(path)))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is no JSON as mmengine writes it ({error}): remove its run, or repair it.") from None
 

@@ -11,6 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from mmdetpre import bounded_files
 from mmdetpre.checked_files import checksums
 from mmdetpre.whole_file import write_json
 
@@ -182,10 +183,10 @@ class PackedAnnotations:
         meta = read_meta(directory)
         try:
             names_of_columns = [*COLUMNS, *([IDS] if meta.get("ids") else [])]
-            columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in names_of_columns}
-        except Exception as error:  # NumPy raises what tokenizing a damaged header raises
+            columns = {name: bounded_files.load_npy(directory / f"{name}.npy") for name in names_of_columns}
+        except (OSError, ValueError) as error:
             raise ValueError(f"The packed annotations in {directory} are incomplete ({error}): delete them.") from error
-        names = NameColumn(columns.pop("name_bytes").view(np.ndarray), columns.pop("name_offsets").view(np.ndarray))
+        names = NameColumn(columns.pop("name_bytes"), columns.pop("name_offsets"))
         return cls(
             classes=tuple(meta["classes"]),
             names=names,
@@ -194,8 +195,7 @@ class PackedAnnotations:
             directory=directory,
             prefix=prefix,
             suffix=suffix,
-            # plain views: slicing np.memmap objects is ten times slower, the memory stays mapped
-            **{name: column.view(np.ndarray) for name, column in columns.items()},
+            **columns,
         )
 
     def save(self, directory: Path, **meta: object) -> None:
@@ -264,7 +264,7 @@ def read_meta(directory: Path) -> dict:
         ValueError: If the directory holds no table of this version.
     """
     try:
-        meta = json.loads((directory / "meta.json").read_text())
+        meta = bounded_files.read_json(directory / "meta.json")
     except (OSError, ValueError) as error:
         raise ValueError(f"{directory} holds no packed annotations ({error}).") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:

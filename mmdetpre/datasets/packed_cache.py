@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 from mmengine.logging import print_log
 
+from mmdetpre import bounded_files
 from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
 
@@ -148,7 +149,7 @@ def _is_ours(directory: Path) -> bool:
     if any(name not in _OWN_FILES and not name.startswith(f".{VERIFIED}.") for name in names):
         return False
     try:
-        return json.loads((directory / "meta.json").read_text())["format"] == FORMAT
+        return bounded_files.read_json(directory / "meta.json")["format"] == FORMAT
     except (OSError, ValueError, TypeError, KeyError):
         return False
 

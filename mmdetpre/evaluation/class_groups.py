@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from mmdetpre import bounded_files
 
 Groups = Mapping[str, Sequence[str]]
 
@@ -83,9 +84,9 @@ def _read_groups(path: Path) -> Groups:
             ' {"group": ["class", ...], ...}.'
         )
     try:
-        groups = json.loads(path.read_text())
+        groups = bounded_files.read_json(path)
     except ValueError as error:
-        raise ValueError(f'{path} is no JSON ({error}). Expected {{"group": ["class", ...], ...}}.') from error
+        raise ValueError(f'{error} Expected {{"group": ["class", ...], ...}}.') from error
     well_formed = isinstance(groups, dict) and all(
         isinstance(group, list) and all(isinstance(name, str) for name in group) for group in groups.values()
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdetpre import bounded_files
 from mmdetpre.evaluation.ground_truth import UNKNOWN, GroundTruth, as_column, check_boxes, set_field
 from mmdetpre.whole_file import whole_file
 
@@ -183,9 +184,8 @@ class Detections:
         if not zipfile.is_zipfile(path):
             raise ValueError(f"{path} is not a file of detections, or cut off: it is no .npz archive. {_ADVICE}")
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+            arrays = bounded_files.load_npz(path)
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path} is not a file of detections, or damaged ({error}). {_ADVICE}") from error
         if str(arrays.get("format")) != FORMAT:
             raise ValueError(f"{path} is not a file of detections: it bears no mark '{FORMAT}'. {_ADVICE}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdetpre import bounded_files
 from mmdetpre.whole_file import write_json
 
 
@@ -32,7 +32,7 @@ def read_runs_of_kind(path: str | Path, kind: str, what: str, writer: str) -> li
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}: {writer} writes it.")
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = bounded_files.read_json(path)
         if content["format"] != kind:
             raise ValueError(f"its mark is '{content['format']}'")
         return content["runs"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdetpre import bounded_files
 from mmdetpre.evaluation.voc_ap import VOCResult
 from mmdetpre.text_table import text_table
 from mmdetpre.whole_file import write_rows, write_text
@@ -99,7 +100,7 @@ def read_json(path: str | Path) -> list[dict[str, Any]]:
         ValueError: If it is another kind of file.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = bounded_files.read_json(path)
         if content["format"] != FORMAT:
             raise ValueError(f"its mark is '{content['format']}'")
         return content["runs"]

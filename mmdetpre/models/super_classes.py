@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mmdetpre import bounded_files
 from mmdetpre.class_list import read_class_list
 
 SuperClasses = str | Path | Mapping[str, int] | Sequence[int] | None
@@ -84,7 +84,7 @@ def _read_json(path: str | Path) -> Mapping[str, int] | Sequence[int]:
             " super_classes=None for one super-class."
         )
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = bounded_files.read_json(path)
     except ValueError as error:
         raise ValueError(f"super_classes={str(path)!r} is not JSON ({error}).") from error
     if isinstance(content, dict):

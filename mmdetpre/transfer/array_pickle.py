@@ -7,7 +7,10 @@ they are stand-ins that check what they are given; anything else stops the readi
 from __future__ import annotations
 
 import codecs
+import io
 import pickle
+import pickletools
+import reprlib
 from collections import OrderedDict
 from typing import IO, Any
 
@@ -28,7 +31,7 @@ class Latin1Array(StoredArray):
 def new_array(kind: Any, shape: Any, typecode: Any) -> Latin1Array:
     """Stands for NumPy's ``_reconstruct``."""
     if kind is not Latin1Array or shape != (0,):
-        raise pickle.UnpicklingError(f"an array of kind {kind!r} and shape {shape!r}")
+        raise pickle.UnpicklingError(f"an array of kind {reprlib.repr(kind)} and shape {reprlib.repr(shape)}")
     return Latin1Array()
 
 
@@ -82,8 +85,34 @@ def load_arrays(file: IO[bytes]) -> Any:
         pickle.UnpicklingError: If the file is no pickle, is cut off, or holds anything else.
     """
     try:
+        _check_lengths(file)
         return ArrayUnpickler(file, encoding="latin1").load()
     except pickle.UnpicklingError:
         raise
-    except (EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
+    except (EOFError, ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         raise pickle.UnpicklingError(f"a damaged pickle ({error})") from error
+    except (RecursionError, MemoryError) as error:
+        raise pickle.UnpicklingError(f"a pickle of which no data can be made ({type(error).__name__})") from error
+
+
+class _Within:
+    """Reads a file, and nothing of a length that it does not have: Python takes the memory before it reads."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.readline = file, file.readline
+        self.left = file.seek(0, io.SEEK_END)
+        file.seek(0)
+
+    def read(self, count: int) -> bytes:
+        if count > self.left - self.file.tell():
+            raise pickle.UnpicklingError(f"a text or array of {count} bytes in a file of {self.left}")
+        return self.file.read(count)
+
+
+def _check_lengths(file: IO[bytes]) -> None:
+    within = _Within(file)
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(within)):  # type: ignore[arg-type]
+        most = {"FRAME": within.left, "PUT": count, "BINPUT": count, "LONG_BINPUT": count}.get(opcode.name)
+        if most is not None and int(argument) > most:
+            raise pickle.UnpicklingError(f"an instruction {opcode.name} {argument} in a file of {within.left} bytes")
+    file.seek(0)

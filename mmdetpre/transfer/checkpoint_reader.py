@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 import re
@@ -19,6 +18,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mmdetpre.bounded_files import parse_json
 from mmdetpre.checkpoint_file import first_reason, read_torch_file
 from mmdetpre.checkpoint_safety import strict_loading
 from mmdetpre.transfer.array_pickle import load_arrays
@@ -171,7 +171,7 @@ def _read_safetensors(path: Path) -> tuple[str, Any, dict[str, Any]]:
     except SafetensorError as error:
         raise OSError(str(error)) from error
     if METADATA_KEY in metadata:
-        metadata[METADATA_KEY] = json.loads(metadata[METADATA_KEY])
+        metadata[METADATA_KEY] = parse_json(metadata[METADATA_KEY], "its metadata")
     return "safetensors", tensors, metadata
 
 

@@ -44,6 +44,8 @@ class Watch:
         if event == "import":
             if str(args[0]).split(".")[0] not in self.imports:
                 self.events.append(f"import {args[0]}")
+        elif event == "marshal.loads" and self.imports:  # what it gives is seen when it is executed
+            return
         elif event == "exec":
             file = getattr(args[0], "co_filename", "?")
             if not (_inside(file, tuple(map(Path, LIBRARIES))) and set(Path(file).parts) & set(self.imports)):

@@ -1,0 +1,70 @@
+"""The unmodified ``mim``, with a stranger's checkpoint: its config is not executed, and its code not unpickled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdetpre.checkpoint_file import read_torch_file
+
+CONFIG = "configs/det/sniper_openimages_sample.py"
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def mim(repository: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("mim")), *map(str, arguments)]
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_resume_test_and_start_of_a_foreign_checkpoint(
+    repository: Path, tiny_sample: Path, tmp_path: Path, marker: Path
+) -> None:
+    work = tmp_path / "work"
+    options = ["--cfg-options", "train_cfg.max_epochs=1"]
+    for part in ("train", "val", "test"):
+        inner = "dataset.dataset" if part == "train" else "dataset"
+        options += [f"{part}_dataloader.{inner}.data_root={tiny_sample}/", f"{part}_dataloader.num_workers=0"]
+        options += [f"{part}_dataloader.persistent_workers=False"]
+    common = [CONFIG, "--work-dir", work]
+    done = mim(repository, "train", "mmdet", *common, "--gpus", 0, *options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    content = read_torch_file(work / "epoch_1.pth")
+    code = f"__import__('pathlib').Path({str(marker)!r}).touch()\n"
+    content["meta"].update(config=code, cfg=code + content["meta"]["cfg"])
+    content["message_hub"]["runtime_info"].update(cfg=code, best_ckpt=str(repository))
+    torch.save(content, work / "epoch_1.pth")
+    options[1] = "train_cfg.max_epochs=2"
+    done = mim(repository, "train", "mmdet", *common, "--gpus", 0, "--resume", *options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (work / "epoch_2.pth").is_file() and "resumed epoch: 1" in done.stdout + done.stderr
+    torch.save(content, work / "foreign.pth")
+    done = mim(
+        repository,
+        "test",
+        "mmdet",
+        *common[:1],
+        "--checkpoint",
+        work / "foreign.pth",
+        *common[1:],
+        "--gpus",
+        0,
+        *options,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    torch.save({"state_dict": {}, "x": Trap(marker)}, work / "trap.pth")
+    start = [*options, "model.backbone.init_cfg.type=Pretrained", f"model.backbone.init_cfg.checkpoint={work}/trap.pth"]
+    done = mim(repository, "train", "mmdet", CONFIG, "--work-dir", tmp_path / "b", "--gpus", 0, *start)
+    assert done.returncode != 0 and "nothing of it was run: it holds a reference to" in done.stdout + done.stderr

@@ -1,0 +1,166 @@
+"""Every reader of the table in docs/security.md, with files of a stranger: refused, and nothing happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader
+from PIL import Image
+from safetensors.torch import save_file
+
+from mmdetpre.analysis.feature_file import read_features
+from mmdetpre.bounded_files import load_npy, read_bounded, read_json, read_xml
+from mmdetpre.checkpoint_file import read_torch_file
+from mmdetpre.datasets import PackedAnnotations
+from mmdetpre.datasets.image_size import read_image_size
+from mmdetpre.datasets.proposals import Proposals
+from mmdetpre.evaluation import Detections
+from mmdetpre.models.stored_model import build_stored_model
+from mmdetpre.study.study_file import read_study
+from mmdetpre.transfer.array_pickle import load_arrays
+from mmdetpre.transfer.checkpoint_reader import read_checkpoint
+from mmdetpre.transfer.config_text import literal_config
+from mmdetpre.transfer.mxnet_params import read_mxnet_params
+
+REFUSED = (ValueError, OSError, RuntimeError, pickle.UnpicklingError, EOFError, Image.DecompressionBombError)
+DEEP = '{"a":' * 200 + "1" + "}" * 200
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def command(marker: Path) -> str:
+    return f"__import__('os').mkdir({str(marker)!r})"
+
+
+def trapped_torch(folder: Path, marker: Path) -> Path:
+    torch.save({"state_dict": {}, "x": Trap(marker)}, folder / "a.pth")
+    return folder / "a.pth"
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def objects(folder: Path, marker: Path, name: str) -> Path:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    np.save(folder / name, np.array([Trap(marker)], object), allow_pickle=True)
+    return folder / name
+
+
+def png(folder: Path) -> Path:
+    """A picture of 3.6 thousand million pixels, by its header."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    return written(
+        folder,
+        "a.png",
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + bytes(20),
+    )
+
+
+def pickled(folder: Path, marker: Path) -> Any:
+    with written(folder, "a.pkl", pickle.dumps({"model": Trap(marker)})).open("rb") as file:
+        return load_arrays(file)
+
+
+def tensors(folder: Path, marker: Path) -> Any:
+    save_file({"w": torch.ones(1)}, folder / "a.safetensors", {"mmdetpre_backbone": DEEP})
+    return read_checkpoint(folder / "a.safetensors")
+
+
+def detections(folder: Path, marker: Path) -> Any:
+    np.savez(folder / "a.npz", format=np.array([Trap(marker)], object))
+    return Detections.load(folder / "a.npz")
+
+
+def features(folder: Path, marker: Path) -> Any:
+    index = {"format": "mmdetpre features", "version": 1, "layers": {"../secret": [1]}, "count": 1}
+    for name in ("index.json", "features.json"):
+        written(folder / "features", name, json.dumps(index))
+    written(folder / "features", "images.json", '["a"]')
+    objects(folder, marker, "features/labels.npy")
+    return read_features(folder / "features")
+
+
+def packed(folder: Path, marker: Path) -> Any:
+    written(folder / "table", "meta.json", DEEP)
+    objects(folder, marker, "table/boxes.npy")
+    return PackedAnnotations.open(folder / "table")
+
+
+def proposals(folder: Path, marker: Path) -> Any:
+    written(folder / "found", "meta.json", DEEP)
+    objects(folder, marker, "found/boxes.npy")
+    return Proposals.open(folder / "found")
+
+
+def stored(folder: Path, marker: Path) -> Any:
+    model = dict(type="FasterRCNN", backbone=dict(type="os.mkdir", path=str(marker)))
+    return build_stored_model(dict(model=model, default_scope="mmdet"), "a.pth", 1 << 30)
+
+
+def text_of_config(folder: Path, marker: Path) -> Any:
+    found = literal_config(f"import os\nx = {command(marker)}\nmodel = dict(type={command(marker)})\n")
+    assert found == {"x": None, "model": {"type": None}}
+    raise ValueError("it is read, and holds nothing")
+
+
+READERS: dict[str, Callable[[Path, Path], Any]] = {
+    "mmdetpre.checkpoint_file.read_torch_file": lambda f, m: read_torch_file(trapped_torch(f, m)),
+    "mmdetpre.checkpoint_loaders": lambda f, m: CheckpointLoader.load_checkpoint(str(trapped_torch(f, m))),
+    "mmdetpre.transfer.config_text.literal_config": text_of_config,
+    "mmdetpre.models.stored_model.build_stored_model": stored,
+    "mmdetpre.transfer.array_pickle.load_arrays": pickled,
+    "mmdetpre.transfer.checkpoint_reader.read_checkpoint": tensors,
+    "mmdetpre.transfer.mxnet_params.read_mxnet_params": lambda f, m: read_mxnet_params(
+        written(f, "a.params", struct.pack("<QQQ", 0x112, 0, 1 << 60))
+    ),
+    "mmdetpre.bounded_files.load_npy": lambda f, m: load_npy(objects(f, m, "a.npy")),
+    "mmdetpre.evaluation.Detections.load": detections,
+    "mmdetpre.analysis.feature_file.read_features": features,
+    "mmdetpre.datasets.proposals.Proposals.open": proposals,
+    "mmdetpre.datasets.PackedAnnotations.open": packed,
+    "mmdetpre.bounded_files.read_json": lambda f, m: read_json(written(f, "a.json", DEEP)),
+    "mmdetpre.bounded_files.read_xml": lambda f, m: read_xml(
+        written(f, "a.xml", '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>')
+    ),
+    "mmdetpre.bounded_files.read_bounded": lambda f, m: read_bounded("/dev/zero", 10),
+    "mmdetpre.study.study_file.read_study": lambda f, m: read_study(
+        written(f, "study.yaml", f"!!python/object/apply:os.mkdir ['{m}']\n")
+    ),
+    "mmdetpre.datasets.image_size.read_image_size": lambda f, m: read_image_size(str(png(f))),
+}
+
+
+def test_the_table_lists_them_all(repository: Path) -> None:
+    page = (repository / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| `(mmdetpre[\w.]+)` \|", page, re.MULTILINE)
+    assert sorted(rows) == sorted(READERS)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_strangers_file_is_refused_and_nothing_happened(reader: str, watched, marker: Path, tmp_path: Path) -> None:
+    read = READERS[reader]
+    with pytest.raises(REFUSED):
+        read(tmp_path, marker)  # imports what this reader needs
+    with pytest.raises(REFUSED), watched(reads=(tmp_path, Path("/dev/zero")), writes=(tmp_path,), parses=True):
+        read(tmp_path, marker)
