@@ -456,7 +456,7 @@ def _remove(path: Path) -> None:
     if not path.is_dir() or not ((path / INDEX).is_file() or (path / "plan.json").is_file()):
         raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
     plan = bounded_files.read_json(path / (INDEX if (path / INDEX).is_file() else "plan.json"))
-    own = {INDEX, *_UNFINISHED, "images.json", "labels.npy", *(f"{name}.npy" for name in plan.get("layers", ()))}
+    own = {INDEX, VERIFIED, *_UNFINISHED, *_checked(plan.get("layers", ()))}
     if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")
     shutil.rmtree(path)

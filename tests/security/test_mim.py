@@ -1,8 +1,7 @@
-"""The unmodified ``mim``, with a stranger's checkpoint: its config is not executed, and its code not unpickled."""
+"""The unmodified ``mim``, with a stranger's checkpoint: its config is not executed, and it removes nothing."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,21 +14,13 @@ from mmdetpre.checkpoint_file import read_torch_file
 CONFIG = "configs/det/sniper_openimages_sample.py"
 
 
-class Trap:
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
-
-
 def mim(repository: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("mim")), *map(str, arguments)]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True)
 
 
 @pytest.mark.slow
-def test_resume_test_and_start_of_a_foreign_checkpoint(
+def test_resume_and_test_of_a_foreign_checkpoint(
     repository: Path, tiny_sample: Path, tmp_path: Path, marker: Path
 ) -> None:
     work = tmp_path / "work"
@@ -64,7 +55,3 @@ def test_resume_test_and_start_of_a_foreign_checkpoint(
         *options,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    torch.save({"state_dict": {}, "x": Trap(marker)}, work / "trap.pth")
-    start = [*options, "model.backbone.init_cfg.type=Pretrained", f"model.backbone.init_cfg.checkpoint={work}/trap.pth"]
-    done = mim(repository, "train", "mmdet", CONFIG, "--work-dir", tmp_path / "b", "--gpus", 0, *start)
-    assert done.returncode != 0 and "nothing of it was run: it holds a reference to" in done.stdout + done.stderr
