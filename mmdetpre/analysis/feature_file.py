@@ -26,7 +26,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from mmdetpre import bounded_files
-from mmdetpre.checked_files import checksums, damaged_files
+from mmdetpre.checked_files import VERIFIED, checksums, damaged_files
 from mmdetpre.whole_file import write_json
 
 FORMAT = "mmdetpre features"
