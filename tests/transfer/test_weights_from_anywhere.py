@@ -41,6 +41,11 @@ model = dict(
 """
 
 
+def slow(how: str) -> Any:
+    """torch.compile takes ten seconds to import what it never uses here."""
+    return pytest.param(how, marks=pytest.mark.slow)
+
+
 class Detector(nn.Module):
     """A model around a backbone, as it is when training wraps it."""
 
@@ -64,7 +69,9 @@ def wrapped_names(state: dict[str, torch.Tensor], how: str) -> dict[str, torch.T
     return result
 
 
-@pytest.mark.parametrize("how", ["compile", "compile inside", "recomputed", "parallel", "fsdp", "mixture"])
+@pytest.mark.parametrize(
+    "how", [*map(slow, ("compile", "compile inside")), "recomputed", "parallel", "fsdp", "mixture"]
+)
 def test_wrapped_weights_are_complete(resnet: Callable, save: Callable, how: str) -> None:
     source, target = resnet(), resnet(seed=1)
     state = source.state_dict()
