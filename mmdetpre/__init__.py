@@ -2,6 +2,7 @@
 
 Importing the package checks the host libraries once, has mmengine read checkpoints as data and nothing else, and
 declares the registries of scope ``mmdetpre``; mmengine imports the registered modules when a config first names one.
+Under the toolboxes' ``train.py`` and ``test.py`` faults of disks and workers end with one message.
 One line in a config does all of it::
 
     custom_imports = dict(imports=["mmdetpre"])
@@ -18,9 +19,11 @@ check_host_versions()
 
 from mmdetpre import registry  # noqa: E402
 from mmdetpre.checkpoint_loaders import guard_mmengine  # noqa: E402
+from mmdetpre.hooks.training_faults import tell_faults  # noqa: E402
 from mmdetpre.on_demand import on_demand  # noqa: E402
 
 guard_mmengine()
+tell_faults()
 
 if TYPE_CHECKING:
     from mmdetpre.inference import MultiScaleDetector

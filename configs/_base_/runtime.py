@@ -1,6 +1,7 @@
 # Once, for every config: makes `mmdetpre.*` types known, lets interrupted training go on in mid-epoch, refuses to test
-# a checkpoint of other classes, lets learning rate and weight decay follow the total batch, loads the backbone that
-# `backbone_start` names (see starts/), and leaves that of the run in work_dirs/CONFIG/backbone_final.pth.
+# a checkpoint of other classes, lets learning rate and weight decay follow the total batch, stops at a loss that is not
+# finite, saves checkpoints whole or not at all, loads the backbone that `backbone_start` names (see starts/), and leaves
+# that of the run in work_dirs/CONFIG/backbone_final.pth.
 default_scope = "mmdet"
 custom_imports = dict(imports=["mmdetpre"])
 custom_hooks = [
@@ -8,16 +9,17 @@ custom_hooks = [
     dict(type="mmdetpre.BrokenImageHook"),
     dict(type="mmdetpre.CheckpointFitHook"),
     dict(type="mmdetpre.FollowBatchHook"),
+    dict(type="mmdetpre.FiniteLossHook"),
     dict(type="mmdetpre.LoadBackboneHook"),
     dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
     # Beside the checkpoint of each epoch, one to go on from in mid-epoch.
-    dict(type="CheckpointHook", by_epoch=False, interval=1000, max_keep_ckpts=1, save_last=False),
+    dict(type="mmdetpre.WholeCheckpointHook", by_epoch=False, interval=1000, max_keep_ckpts=2, save_last=False),
 ]
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type="mmdetpre.WholeCheckpointHook", interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="DetVisualizationHook"),
 )

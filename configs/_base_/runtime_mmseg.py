@@ -5,6 +5,7 @@ custom_hooks = [
     dict(type="mmdetpre.BrokenImageHook"),
     dict(type="mmdetpre.CheckpointFitHook"),
     dict(type="mmdetpre.FollowBatchHook"),
+    dict(type="mmdetpre.FiniteLossHook"),
     dict(type="mmdetpre.LoadBackboneHook"),
     dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
 ]

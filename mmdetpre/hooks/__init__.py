@@ -9,15 +9,19 @@ if TYPE_CHECKING:
     from mmdetpre.hooks.checkpoint_fit_hook import CheckpointFitHook
     from mmdetpre.hooks.exact_resume_hook import ExactResumeHook
     from mmdetpre.hooks.export_backbone_hook import ExportBackboneHook
+    from mmdetpre.hooks.finite_loss_hook import FiniteLossHook
     from mmdetpre.hooks.follow_batch_hook import FollowBatchHook
     from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
+    from mmdetpre.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     "BrokenImageHook",
     "CheckpointFitHook",
     "ExactResumeHook",
     "ExportBackboneHook",
+    "FiniteLossHook",
     "FollowBatchHook",
     "LoadBackboneHook",
+    "WholeCheckpointHook",
 ]
 __getattr__, __dir__ = on_demand(__name__)

@@ -11,6 +11,7 @@ from mmdetpre.analysis.run_table import Run, read_run
 from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.plan import config_path, work_dir
 from mmdetpre.study.region_proposals import proposals_id
+from mmdetpre.whole_checkpoint import newest_whole
 
 if TYPE_CHECKING:
     from mmdetpre.study.job import Job
@@ -96,16 +97,18 @@ def _test_scores(run: Run) -> dict[str, float | None]:
 
 
 def last_checkpoint(folder: Path) -> Path:
-    """The newest checkpoint of a work dir.
+    """The newest whole checkpoint of a work dir.
 
     Raises:
         FileNotFoundError: If there is none.
     """
-    pointer = folder / "last_checkpoint"
-    if not pointer.is_file():
-        raise FileNotFoundError(f"{folder} holds no checkpoint: its training wrote none.")
-    named = Path(pointer.read_text(encoding="utf-8").strip())
-    return named if named.is_file() else folder / named.name
+    found = newest_whole(folder)
+    if found.path is None:
+        if not found.damaged:
+            raise FileNotFoundError(f"{folder} holds no checkpoint: its training wrote none.")
+        damaged = "; ".join(f"{path.name}: {reason}" for path, reason in found.damaged)
+        raise FileNotFoundError(f"{folder} holds no whole checkpoint ({damaged}): train again.")
+    return found.path
 
 
 def train(job: Job) -> Path:
@@ -126,7 +129,7 @@ def train(job: Job) -> Path:
     if proposals := job.settings.get("proposals"):
         made_of["proposals"] = proposals_id(job, proposals, made_of["backbone"])
     if not job.claim(made_of).get("trained"):
-        resume = ["--resume"] if (job.folder / "last_checkpoint").is_file() else []
+        resume = ["--resume"] if newest_whole(job.folder).path else []
         command = ["mim", "train", job.settings["toolbox"], config, "--work-dir", job.folder]
         job.command(*command, *resume, *job.launch)
         job.note(trained=True)

@@ -169,5 +169,18 @@ def test_runs_that_there_are_not(out: Path) -> None:
 
 
 def test_checkpoints_of_a_folder_that_moved(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "epoch_2.pth")
     (tmp_path / "last_checkpoint").write_text("/elsewhere/epoch_2.pth")
     assert last_checkpoint(tmp_path) == tmp_path / "epoch_2.pth"
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    for epoch in (1, 2):
+        torch.save({"w": torch.ones(epoch)}, tmp_path / f"epoch_{epoch}.pth")
+    last = tmp_path / "epoch_2.pth"
+    (tmp_path / "last_checkpoint").write_text(str(last))
+    last.write_bytes(last.read_bytes()[:-50])
+    assert last_checkpoint(tmp_path) == tmp_path / "epoch_1.pth"
+    (tmp_path / "epoch_1.pth").unlink()
+    with pytest.raises(FileNotFoundError, match=r"holds no whole checkpoint \(epoch_2.pth: it is cut off or damaged"):
+        last_checkpoint(tmp_path)

@@ -1,0 +1,122 @@
+"""Stops a training whose loss is not finite, before its weights are saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmdetpre.hooks.training_faults import TrainingError
+from mmdetpre.registry import HOOKS
+from mmdetpre.whole_checkpoint import newest_whole
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stops at the first iteration whose loss is infinite or no number, and keeps the checkpoint before it.
+
+    mmdet's ``CheckInvalidLossHook`` looks at every 50th iteration, and asserts; meanwhile such weights may have been
+    saved over the sound ones. This one looks at each (mmengine has fetched the values anyway), names the losses, the
+    learning rate and the images, and also refuses to save weights that are not finite, which a finite loss may leave.
+
+    With a dynamic loss scale (``AmpOptimWrapper``) steps with such gradients are skipped and the scale is lowered: the
+    run stops only if it does not recover.
+
+    Args:
+        patience: Iterations in a row that may fail where a dynamic loss scale skips them.
+
+    Raises:
+        TrainingError: Says what was found and what to change.
+    """
+
+    priority = "NORMAL"  # before the hooks that log and save
+
+    def __init__(self, patience: int = 25) -> None:
+        self.patience = patience
+        self._failed = 0
+        self._last_finite = ""
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Looks at the losses of this iteration."""
+        values = _losses(outputs or {})
+        bad = {name: value for name, value in values.items() if not math.isfinite(value)}
+        if not bad:
+            self._failed = 0
+            if "loss" in values:
+                self._last_finite = f"it was {values['loss']:.4g} at iteration {runner.iter + 1}"
+            return
+        self._failed += 1
+        if self._failed <= self.patience and _skips_steps(runner):
+            if self._failed == 1:
+                runner.logger.warning(
+                    f"The loss is not finite at iteration {runner.iter + 1}: the loss scale skips this step. The run"
+                    f" stops if {self.patience} more follow."
+                )
+            return
+        raise TrainingError(_message(runner, bad, self._failed, self._last_finite, data_batch))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuses weights that are not finite: the checkpoint before stays the newest."""
+        for name, tensor in checkpoint["state_dict"].items():
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                iteration = checkpoint["meta"]["iter"]
+                found = f"The weights are not finite after iteration {iteration} ({name}), and are not saved."
+                raise TrainingError(f"{found} {_remedy(runner)}")
+
+
+def _losses(outputs: Mapping[str, Any]) -> dict[str, float]:
+    """The single losses, then their sum; a model logs other values too, which may well be no numbers."""
+    names = sorted((name for name in outputs if "loss" in name), key=lambda name: name == "loss")
+    values = {name: value.item() if torch.is_tensor(value := outputs[name]) else value for name in names}
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _skips_steps(runner: Runner) -> bool:
+    scaler = getattr(runner.optim_wrapper, "loss_scaler", None)
+    return bool(scaler is not None and getattr(scaler, "is_enabled", lambda: False)())
+
+
+def _message(runner: Runner, bad: Mapping[str, float], failed: int, before: str, batch: Any) -> str:
+    first = runner.iter + 2 - failed
+    shown = ", ".join(f"{name} is {value}" for name, value in bad.items())
+    since = f" (and {failed - 1} more)" if failed > 1 else ""
+    images = _images(batch)
+    held = f" The batch held {images}: if the rate is not the cause, look at these." if images else ""
+    return (
+        f"The loss is not finite at iteration {first}{since}, epoch {runner.epoch + 1}: {shown}"
+        f"{f'; {before}' if before else ''}. {_remedy(runner)}{held}"
+    )
+
+
+def _remedy(runner: Runner) -> str:
+    rates = [rate for group in runner.optim_wrapper.get_lr().values() for rate in _flat(group)]
+    rate = f" was {max(rates):.3g} at this iteration" if rates else ""
+    optimizer = (runner.cfg.get("optim_wrapper") or {}).get("optimizer") or {}
+    lower = f"={optimizer['lr'] / 5:.3g}" if isinstance(optimizer.get("lr"), int | float) else " to a fifth"
+    found = newest_whole(runner.work_dir).path
+    kept = f"{found} stands, from before: load_from={found} begins with its weights" if found else "Begin anew"
+    return (
+        f"Mostly the learning rate is too high; it{rate or ' is in the optimizer'}. Set"
+        f" optim_wrapper.optimizer.lr{lower}, a longer warm-up, or optim_wrapper.clip_grad.max_norm=10. {kept}"
+        " (--resume would go on with the rate of the checkpoint)."
+    )
+
+
+def _flat(value: Any) -> list[float]:
+    return [value] if isinstance(value, int | float) else list(value)
+
+
+def _images(batch: Any, most: int = 4) -> str:
+    """Names of the images in a batch of any of the three toolboxes."""
+    samples = batch.get("data_samples") if isinstance(batch, Mapping) else None
+    if not isinstance(samples, Sequence):
+        return ""
+    names = [Path(path).name for sample in samples if (path := getattr(sample, "img_path", None))]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

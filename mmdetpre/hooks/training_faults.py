@@ -1,0 +1,131 @@
+"""Faults of a training that a person can mend, each told in one message instead of a traceback.
+
+An unmodified Runner lets errors of the disk and of its data workers through to Python, which prints where in the
+libraries they arose. Under the toolboxes' ``train.py`` and ``test.py`` (which ``mim train`` and ``mim test`` start),
+`tell_faults` prints what happened, what to do, and what a resumed run goes on from; the log file keeps the traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mmdetpre.whole_checkpoint import newest_whole
+
+TOOLS = ("train.py", "test.py")
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ENTRY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EIO)
+_WORKER = re.compile(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (exited unexpectedly|is killed by signal: [^.]*)")
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot go on; the message says why, and what to do."""
+
+
+def resume_advice(runner: Any) -> str:
+    """What a run with ``--resume`` would go on from, one sentence."""
+    folder = getattr(runner, "_work_dir", None)
+    found = newest_whole(folder).path if folder else None
+    if found is None:
+        return "No whole checkpoint was written yet: begin anew."
+    return f"Then run again with --resume: it goes on from {found}."
+
+
+def explain(error: BaseException) -> str | None:
+    """The message for an error that ended a run; None if it is none of these faults.
+
+    Known are the package's own errors, files of the work dir that cannot be written, and workers of a data loader that
+    were killed.
+
+    Example:
+        >>> explain(KeyError("a")) is None
+        True
+    """
+    if type(error).__module__.startswith("mmdetpre."):
+        return str(error)
+    runner = _runner(error.__traceback__)
+    if runner is None:
+        return None
+    if isinstance(error, OSError):
+        return _of_disk(error, runner)
+    if isinstance(error, RuntimeError) and (found := _WORKER.search(str(error))):
+        how = found[2] if "signal" in found[2] else "ended without a word"
+        return (
+            f"A process that loads images (DataLoader worker, pid {found[1]}) {how}. Mostly the system killed it"
+            " because memory ran out: use fewer (train_dataloader.num_workers) or smaller batches"
+            " (train_dataloader.batch_size); in a container, also look at the size of /dev/shm."
+            f" {resume_advice(runner)}"
+        )
+    return None
+
+
+def _of_disk(error: OSError, runner: Any) -> str | None:
+    folder = getattr(runner, "_work_dir", None)
+    if folder is None or error.errno is None:
+        return None
+    file = os.fspath(error.filename) if isinstance(error.filename, str | os.PathLike) else ""
+    inside = file == folder or file.startswith(os.path.join(folder, ""))
+    what = file or "A file"
+    if error.errno in _NO_SPACE and (inside or not file):
+        return f"{what} cannot be written: {error.strerror}. Free space for {folder}. {resume_advice(runner)}"
+    if error.errno in _NO_ENTRY and inside:
+        return f"{what} cannot be written: {error.strerror}. Make {folder} writable, or set another --work-dir."
+    if error.errno in _GONE and inside and not os.path.isdir(folder):
+        return (
+            f"The work dir {folder} is gone: it was removed, renamed or unmounted, or a part of its path is a file."
+            f" Put it back, or set another --work-dir. {resume_advice(runner)}"
+        )
+    return None
+
+
+def _runner(trace: TracebackType | None) -> Any:
+    """The Runner that an error went through, if any; it may be half built."""
+    while trace is not None:
+        owner = trace.tb_frame.f_locals.get("self")
+        if any(
+            (kind.__module__, kind.__name__) == ("mmengine.runner.runner", "Runner") for kind in type(owner).__mro__
+        ):
+            return owner
+        trace = trace.tb_next
+    return None
+
+
+def tell_faults() -> None:
+    """Under a toolbox's ``train.py`` or ``test.py``, end with one message after such a fault; else do nothing.
+
+    ``import mmdetpre`` calls it, before the Runner makes its work dir.
+    """
+    if Path(sys.argv[0]).name not in TOOLS or getattr(sys.excepthook, "tells_faults", False):
+        return
+    before = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        message = explain(error)
+        if message is None:
+            before(kind, error, trace)
+            return
+        _to_log_file(message, (kind, error, trace))
+        own = kind.__name__ if kind.__module__.startswith("mmdetpre.") else TrainingError.__name__
+        print(f"\n{own}: {message}", file=sys.stderr, flush=True)
+
+    tell.tells_faults = True  # type: ignore[attr-defined]
+    sys.excepthook = tell
+
+
+def _to_log_file(message: str, error: Any) -> None:
+    """Message and traceback, for the file only."""
+    runner = _runner(error[2])
+    record = logging.LogRecord("mmengine", logging.ERROR, __file__, 0, message, None, error)
+    for handler in getattr(getattr(runner, "logger", None), "handlers", ()):
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = lambda record: None  # type: ignore[method-assign]  # the disk may be what failed
+            with suppress(OSError, ValueError):
+                handler.handle(record)

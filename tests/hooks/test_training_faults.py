@@ -1,0 +1,222 @@
+"""What ends a training is told in one message: under the toolboxes' train.py, in an unmodified Runner."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmdetpre.hooks.training_faults import TrainingError, explain, tell_faults
+from mmdetpre.transfer import BackboneNotLoaded, LoadReport
+
+ROOT = Path(__file__).parents[2]
+
+
+class Numbers(torch.utils.data.Dataset):
+    """Numbered samples, one of which kills the process that reads it."""
+
+    def __init__(self, deadly: int | None = None) -> None:
+        self.deadly = deadly
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict:
+        if index == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"inputs": torch.tensor([index / 8])}
+
+
+def said_at_the_end(error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is on stderr when an error ends a toolbox's train.py."""
+    monkeypatch.setattr(sys, "argv", ["/somewhere/tools/train.py", "config.py"])
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    tell_faults()
+    tell_faults()
+    capsys.readouterr()
+    sys.excepthook(type(error), error, error.__traceback__)
+    return capsys.readouterr().err
+
+
+def fault_of(run: Callable[[], object]) -> BaseException:
+    try:
+        run()
+    except Exception as error:
+        return error
+    raise AssertionError("the run should fail")
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    return lambda error: said_at_the_end(error, monkeypatch, capsys)
+
+
+def test_a_killed_worker(small_run: Callable, tmp_path: Path, told: Callable) -> None:
+    runner = small_run(dict(by_epoch=False, interval=1), workers=1, dataset=Numbers(deadly=6))
+    text = told(fault_of(runner.train))
+    assert text.startswith("\nTrainingError: A process that loads images (DataLoader worker, pid ")
+    assert "ended without a word" in text or "is killed by signal: Killed" in text
+    assert "train_dataloader.num_workers" in text and "Traceback" not in text
+    assert "Then run again with --resume: it goes on from " in text and text.count("\n") == 2
+    log = next((tmp_path / "work").rglob("*.log")).read_text()
+    assert "A process that loads images" in log and "Traceback" in log, "the log keeps where it came from"
+
+
+def test_a_work_dir_that_vanishes(small_run: Callable, tmp_path: Path, told: Callable) -> None:
+    class Vanishes(Numbers):
+        def __getitem__(self, index: int) -> dict:
+            if index == 4:
+                shutil.rmtree(tmp_path / "work", ignore_errors=True)
+            return super().__getitem__(index)
+
+    runner = small_run(
+        dict(interval=-1, save_last=False), dataset=Vanishes(), visualizer=VISUALIZER, log_processor=dict(window_size=1)
+    )
+    next(hook for hook in runner.hooks if type(hook).__name__ == "LoggerHook").interval = 1
+    text = told(fault_of(runner.train))
+    work = tmp_path / "work"
+    assert f"The work dir {work} is gone: it was removed, renamed or unmounted" in text and "Traceback" not in text
+    assert "No whole checkpoint was written yet: begin anew." in text
+
+
+VISUALIZER = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
+
+
+def test_a_work_dir_that_vanishes_before_a_save_is_made_again(small_run: Callable, tmp_path: Path) -> None:
+    class Vanishes(Numbers):
+        def __getitem__(self, index: int) -> dict:
+            if index == 7:
+                shutil.rmtree(tmp_path / "work", ignore_errors=True)
+            return super().__getitem__(index)
+
+    small_run(dataset=Vanishes(), visualizer=dict(type="Visualizer")).train()  # which writes nothing before the save
+    assert (tmp_path / "work" / "epoch_2.pth").is_file(), "what was learned is saved all the same"
+
+
+@pytest.mark.parametrize(
+    ("number", "inside", "words"),
+    [
+        (errno.ENOSPC, True, "cannot be written: No space left on device. Free space for"),
+        (errno.ENOSPC, False, "A file cannot be written: No space left on device. Free space for"),
+        (errno.EROFS, True, "cannot be written: Read-only file system. Make"),
+        (errno.EACCES, True, "Permission denied. Make"),
+        (errno.EACCES, False, None),
+        (errno.ENOENT, True, None),
+    ],
+)
+def test_errors_of_the_disk(small_run: Callable, tmp_path: Path, number: int, inside: bool, words: str | None) -> None:
+    runner = small_run()
+    file = str(tmp_path / "work" / "vis_data" / "scalars.json") if inside else None
+
+    class Fails(Numbers):
+        def __getitem__(self, index: int) -> dict:
+            raise OSError(number, os.strerror(number), file)
+
+    runner = small_run(dataset=Fails())
+    message = explain(fault_of(runner.train))
+    assert message is None if words is None else words in str(message)
+
+
+def test_a_place_that_is_a_file(tmp_path: Path, small_run: Callable, told: Callable) -> None:
+    (tmp_path / "file").write_text("")
+    text = told(fault_of(lambda: small_run(work_dir=str(tmp_path / "file" / "work"))))
+    assert f"The work dir {tmp_path / 'file' / 'work'} is gone" in text and "a part of its path is a file" in text
+
+
+def test_our_own_errors_are_their_message_and_others_keep_their_traceback(told: Callable) -> None:
+    assert told(TrainingError("the reason")) == "\nTrainingError: the reason\n"
+    report = LoadReport("a.pth", "mmdet.ResNet")
+    report.reasons.append("no backbone")
+    assert told(BackboneNotLoaded(report)).startswith("\nBackboneNotLoaded: ")
+    text = told(fault_of(lambda: {}["a"]))  # type: ignore[index]
+    assert text.startswith("Traceback") and text.endswith("KeyError: 'a'\n")
+    assert explain(OSError(errno.ENOSPC, "No space left on device")) is None, "of no run"
+
+
+def test_nothing_else_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/pytest"])
+    before = sys.excepthook
+    tell_faults()
+    assert sys.excepthook is before
+
+
+@pytest.mark.slow
+def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: Callable, tmp_path: Path) -> None:
+    """The same losses follow as in a run that was not interrupted."""
+
+    def config(name: str) -> Config:
+        cfg = sample_config(
+            work_dir=str(tmp_path / name),
+            experiment_name=f"{tmp_path.name}_{name}",
+            train_dataloader__batch_size=4,
+            train_dataloader__dataset__dataset__max_images=6,
+            train_cfg=dict(max_epochs=1, val_interval=10),
+        )
+        cfg.custom_hooks[-1].interval = 2
+        cfg.default_hooks.checkpoint.interval = 10
+        return cfg
+
+    def losses(name: str) -> dict[int, float]:
+        found = {}
+        for file in sorted((tmp_path / name).glob("*/vis_data/scalars.json")):
+            for line in file.read_text().splitlines():
+                row = json.loads(line)
+                if "loss" in row:
+                    found[row["step"]] = row["loss"]
+        return found
+
+    Runner.from_cfg(config("whole")).train()
+    child = os.fork()
+    if child == 0:
+        write = Path.write_bytes
+
+        def half(path: Path, data: bytes) -> int:
+            if "iter_4.pth" in path.name:
+                write(path, data[: len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(path, data)
+
+        Path.write_bytes = half  # type: ignore[method-assign]
+        try:
+            Runner.from_cfg(config("killed")).train()
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    work = tmp_path / "killed"
+    assert not (work / "iter_4.pth").exists() and (work / "last_checkpoint").read_text() == str(work / "iter_2.pth")
+    (work / "iter_3.pth").write_bytes((work / "iter_2.pth").read_bytes()[:5000])  # as mmengine's own hook leaves it
+    (work / "last_checkpoint").write_text(str(work / "iter_3.pth"))
+    config("killed").dump(tmp_path / "config.py")
+    command = [sys.executable, "-m", "mim", "train", "mmdet", str(tmp_path / "config.py"), "--resume"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "iter_3.pth is passed over: it is cut off or damaged" in done.stdout + done.stderr
+    assert f"Auto resumed from the latest checkpoint {work / 'iter_2.pth'}" in done.stdout + done.stderr
+    whole, resumed = losses("whole"), losses("killed")
+    assert max(whole) >= 4 and list(resumed) == list(range(3, max(whole) + 1))
+    assert all(loss == pytest.approx(whole[step], abs=1e-5) for step, loss in resumed.items())
+
+
+@pytest.mark.slow
+def test_mim_train_tells_a_fault_without_a_traceback_of_the_run(sample_config: Callable, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    sample_config().dump(tmp_path / "config.py")
+    command = [sys.executable, "-m", "mim", "train", "mmdet", str(tmp_path / "config.py")]
+    done = subprocess.run(
+        [*command, "--work-dir", str(tmp_path / "file" / "work")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    run = done.stderr.split("Traceback")[0]  # mim adds one of its own: that its command failed
+    assert f"TrainingError: The work dir {tmp_path / 'file' / 'work'} is gone" in run
+    assert done.stderr.count("Traceback") <= 1 and "runner.py" not in done.stderr
