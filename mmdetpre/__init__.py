@@ -19,8 +19,8 @@ check_host_versions()
 
 from mmdetpre import registry  # noqa: E402
 from mmdetpre.checkpoint_loaders import guard_mmengine  # noqa: E402
-from mmdetpre.hooks.training_faults import tell_faults  # noqa: E402
 from mmdetpre.on_demand import on_demand  # noqa: E402
+from mmdetpre.training_faults import tell_faults  # noqa: E402
 
 guard_mmengine()
 tell_faults()

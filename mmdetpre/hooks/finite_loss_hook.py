@@ -11,8 +11,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdetpre.hooks.training_faults import TrainingError
 from mmdetpre.registry import HOOKS
+from mmdetpre.training_faults import TrainingError
 from mmdetpre.whole_checkpoint import newest_whole
 
 

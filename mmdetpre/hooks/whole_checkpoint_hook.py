@@ -15,8 +15,8 @@ from mmengine.fileio.backends import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
 
-from mmdetpre.hooks.training_faults import TrainingError, resume_advice
 from mmdetpre.registry import HOOKS
+from mmdetpre.training_faults import TrainingError, resume_advice
 from mmdetpre.whole_checkpoint import POINTER, damage, newest_whole, point_to_newest
 from mmdetpre.whole_file import PART, whole_file, write_text
 

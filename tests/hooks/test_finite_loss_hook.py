@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mmdetpre.checkpoint_file import read_torch_file
-from mmdetpre.hooks.training_faults import TrainingError
+from mmdetpre.training_faults import TrainingError
 from mmdetpre.whole_checkpoint import newest_whole
 
 

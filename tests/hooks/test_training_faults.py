@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdetpre.hooks.training_faults import TrainingError, explain, tell_faults
+from mmdetpre.training_faults import TrainingError, explain, tell_faults
 from mmdetpre.transfer import BackboneNotLoaded, LoadReport
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdetpre.hooks.training_faults import TrainingError
+from mmdetpre.training_faults import TrainingError
 from mmdetpre.whole_checkpoint import POINTER, damage, newest_whole
 from mmdetpre.whole_file import PART
 
