@@ -31,6 +31,13 @@ METADATA_KEY = "mmdetpre_backbone"
 LEGACY_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
+_DAMAGED = (
+    *(RuntimeError, EOFError, OSError, ValueError, KeyError),
+    *(AssertionError, TypeError, IndexError, AttributeError, OverflowError, MemoryError),
+)
+"""What torch and others raise for bytes that are none of theirs."""
+
+
 class CheckpointError(ValueError):
     """A file from which no weights can be read."""
 
@@ -153,9 +160,10 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
                 f" would run code of the file: {first_reason(str(error))}. If you trust it, save its weights alone,"
                 " where it was made, with torch.save(model.state_dict(), path)."
             ) from error
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        except _DAMAGED as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
-                f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {str(error).splitlines()[0]}. {again}"
+                f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {said}. {again}"
             ) from error
     raise CheckpointError(
         f"{name} is no checkpoint: it begins with {start[:16]!r}. Known are files of torch.save, safetensors, pickled"

@@ -43,7 +43,7 @@ def write(path: Path, kind: str, state: dict[str, torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors", "pickle", "mxnet"])
-def test_damaged_files_are_refused_by_name(resnet: Callable, tmp_path: Path, kind: str, fuzz_seconds: Callable) -> None:
+def test_damaged_files_are_refused_by_name(resnet: Callable, tmp_path: Path, kind: str, hold: Callable) -> None:
     path = tmp_path / ("file.safetensors" if kind == "safetensors" else "file.pth")
     # A part of a ResNet, so that names, numbers and headers are hit as often as weights.
     state = resnet(base_channels=1, stem_channels=1).state_dict()
@@ -60,6 +60,6 @@ def test_damaged_files_are_refused_by_name(resnet: Callable, tmp_path: Path, kin
         except KeyMapError:  # what is left has no backbone, which the message says
             assert checkpoint.source == str(path)
 
-    fuzz_seconds(read, path, allowed=(CheckpointError,))
+    hold(read, path, allowed=(CheckpointError,))
     if kind == "zip":
-        fuzz_seconds(lambda: damage(path), path)
+        hold(lambda: damage(path), path)
