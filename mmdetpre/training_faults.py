@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import re
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ TOOLS = ("train.py", "test.py")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ENTRY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EIO)
+_LOADER = "_MultiProcessingDataLoaderIter"
 _WORKER = re.compile(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (exited unexpectedly|is killed by signal: [^.]*)")
 
 
@@ -54,16 +56,32 @@ def explain(error: BaseException) -> str | None:
     runner = _runner(error.__traceback__)
     if runner is None:
         return None
-    if isinstance(error, OSError):
-        return _of_disk(error, runner)
-    if isinstance(error, RuntimeError) and (found := _WORKER.search(str(error))):
-        how = found[2] if "signal" in found[2] else "ended without a word"
+    if worker := _killed_worker(error):
         return (
-            f"A process that loads images (DataLoader worker, pid {found[1]}) {how}. Mostly the system killed it"
-            " because memory ran out: use fewer (train_dataloader.num_workers) or smaller batches"
-            " (train_dataloader.batch_size); in a container, also look at the size of /dev/shm."
-            f" {resume_advice(runner)}"
+            f"A process that loads images (DataLoader worker, pid {worker}. Mostly the system killed it because memory"
+            " ran out: use fewer (train_dataloader.num_workers) or smaller batches (train_dataloader.batch_size); in a"
+            f" container, also look at the size of /dev/shm. {resume_advice(runner)}"
         )
+    return _of_disk(error, runner) if isinstance(error, OSError) else None
+
+
+def _killed_worker(error: BaseException) -> str | None:
+    """Number and end of a loader's process that is gone; None if none is.
+
+    torch says so, unless the process was killed while it handed over a batch: then any error of the connection arises.
+    """
+    if isinstance(error, RuntimeError) and (found := _WORKER.search(str(error))):
+        return f"{found[1]}) {found[2] if 'signal' in found[2] else 'ended without a word'}"
+    if not isinstance(error, EOFError | OSError | RuntimeError):
+        return None
+    trace = error.__traceback__
+    while trace is not None:
+        loader = trace.tb_frame.f_locals.get("self")
+        for worker in getattr(loader, "_workers", ()) if type(loader).__name__ == _LOADER else ():
+            worker.join(timeout=0.2)
+            if worker.exitcode is not None and worker.exitcode < 0:
+                return f"{worker.pid}) is killed by signal: {signal.Signals(-worker.exitcode).name}"
+        trace = trace.tb_next
     return None
 
 
