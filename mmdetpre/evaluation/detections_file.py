@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -184,7 +185,7 @@ class Detections:
         if not zipfile.is_zipfile(path):
             raise ValueError(f"{path} is not a file of detections, or cut off: it is no .npz archive. {_ADVICE}")
         try:
-            arrays = bounded_files.load_npz(path)
+            arrays: dict[str, Any] = bounded_files.load_npz(path)
         except (OSError, ValueError) as error:
             raise ValueError(f"{path} is not a file of detections, or damaged ({error}). {_ADVICE}") from error
         if str(arrays.get("format")) != FORMAT:

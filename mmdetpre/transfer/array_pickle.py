@@ -111,8 +111,8 @@ class _Within:
 
 def _check_lengths(file: IO[bytes]) -> None:
     within = _Within(file)
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(within)):  # type: ignore[arg-type]
+    for count, (opcode, value, _) in enumerate(pickletools.genops(within)):  # type: ignore[arg-type]
         most = {"FRAME": within.left, "PUT": count, "BINPUT": count, "LONG_BINPUT": count}.get(opcode.name)
-        if most is not None and int(argument) > most:
-            raise pickle.UnpicklingError(f"an instruction {opcode.name} {argument} in a file of {within.left} bytes")
+        if most is not None and int(value or 0) > most:
+            raise pickle.UnpicklingError(f"an instruction {opcode.name} {value} in a file of {within.left} bytes")
     file.seek(0)

@@ -126,7 +126,7 @@ def test_other_files_are_refused(run: Detections, tmp_path: Path) -> None:
     run.save(tmp_path / "run.npz")
     cut = tmp_path / "cut.npz"
     cut.write_bytes((tmp_path / "run.npz").read_bytes()[:-300])
-    for path, message in ((text, "no .npz archive"), (other, "no mark"), (pickled, "it holds objects"), (cut, "cut off")):
+    for path, message in ((text, "no .npz archive"), (other, "no mark"), (pickled, "holds objects"), (cut, "cut off")):
         with pytest.raises(ValueError, match=f"{path.name} is not a file of detections.*{message}.*DumpDetections"):
             Detections.load(path)
 
