@@ -81,7 +81,7 @@ def newest_whole(folder: str | os.PathLike[str]) -> Resumable:
         True
     """
     folder = Path(folder)
-    damaged = []
+    damaged: list[tuple[Path, str]] = []
     for path in _candidates(folder):
         if (reason := damage(path)) is None:
             return Resumable(path, tuple(damaged))

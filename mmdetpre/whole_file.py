@@ -128,7 +128,7 @@ def write_picture(path: str | os.PathLike[str], image: np.ndarray, *, overwrite:
         raise ValueError(f"{path} ends in {suffix!r}, which is no format of pictures: take .png or .jpg.")
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     with whole_file(path, overwrite=overwrite) as part:
-        part.write_bytes(encoded)
+        part.write_bytes(encoded.tobytes())
 
 
 def _new_part(given: Path, path: Path) -> Path:

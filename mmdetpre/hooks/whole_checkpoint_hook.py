@@ -76,6 +76,9 @@ class WholeCheckpointHook(CheckpointHook):
         TrainingError: If a checkpoint cannot be written or read: says which, why, and what to go on from.
     """
 
+    backend_args: Any
+    file_backend: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.local = self.backend_args is None and self.file_client_args is None and "://" not in str(self.out_dir)
