@@ -142,8 +142,7 @@ def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     told = {
         k: v for k, v in checkpoint.backbone_metadata.items() if k not in ("digest", "preprocessing", "architecture")
     }
-    text = checkpoint.meta.get("cfg") or checkpoint.meta.get("config")
-    config = literal_config(text) if isinstance(text, str) else {}
+    config = literal_config(checkpoint.config_text)
     facts = {"checkpoint": checkpoint.source, "entry": checkpoint.entry, **config_facts(config)}
     for key in ("epoch", "iter", "experiment_name", "mmengine_version", "mmdet_version", "mmcv_version"):
         if isinstance(value := checkpoint.meta.get(key), int | str):

@@ -66,6 +66,15 @@ class Checkpoint:
     others: tuple[str, ...] = ()
 
     @property
+    def config_text(self) -> str:
+        """Text of the config of the run that wrote the file, to be read as data; empty if it tells none.
+
+        Versions of mmdet before 3 call it ``config``; `mmdetpre.checkpoint_loaders.as_data` renames both.
+        """
+        found = (self.meta.get(key) for key in ("cfg", "config", "cfg_text", "config_text"))
+        return next((text for text in found if isinstance(text, str)), "")
+
+    @property
     def backbone_metadata(self) -> dict[str, Any]:
         """What `mmdetpre.transfer.backbone_file` wrote, or an empty dictionary."""
         metadata = self.meta.get(METADATA_KEY)

@@ -168,8 +168,7 @@ def _told(checkpoint: Checkpoint) -> Preprocessing | None:
             stored.get("style"),
             "its metadata",
         )
-    text = checkpoint.meta.get("cfg") or checkpoint.meta.get("config")
-    return from_config(literal_config(text)) if isinstance(text, str) else None
+    return from_config(literal_config(checkpoint.config_text))
 
 
 def differences(source: Preprocessing | None, target: Preprocessing | None, bottleneck: bool = True) -> list[str]:

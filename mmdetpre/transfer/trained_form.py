@@ -77,8 +77,7 @@ def trained_form(checkpoint: Checkpoint) -> TrainedForm | None:
     told = checkpoint.backbone_metadata
     if told.get("strides"):
         return form_of_backbone({"type": "ResNet", **told}, "its metadata")
-    text = checkpoint.meta.get("cfg") or checkpoint.meta.get("config")
-    model = literal_config(text).get("model") if isinstance(text, str) else None
+    model = literal_config(checkpoint.config_text).get("model")
     if isinstance(model, Mapping) and isinstance(model.get("backbone"), Mapping):
         return form_of_backbone(model["backbone"], "its config")
     if told or any("offset" in name for name in checkpoint.tensors):

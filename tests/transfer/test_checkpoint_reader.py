@@ -14,6 +14,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdetpre.transfer import CheckpointError, load_backbone, read_checkpoint, write_backbone
+from mmdetpre.transfer.preprocessing import of_checkpoint
 
 WEIGHTS = {"conv1.weight": torch.arange(4.0), "bn1.num_batches_tracked": torch.tensor(5)}
 
@@ -197,3 +198,15 @@ def test_mmengines_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CheckpointLoader, "_schemes", loader | CheckpointLoader._schemes)
     found = read_checkpoint("zoo://a")
     assert set(found.tensors) == set(WEIGHTS) and found.meta == {"epoch": 2}
+
+
+@pytest.mark.parametrize("key", ["cfg", "config"])
+def test_the_config_of_a_file_from_an_address_is_read_too(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    text = "img_norm_cfg = dict(mean=[1, 2, 3], std=[1, 1, 1], to_rgb=False)"
+    meta = {f"{key}_text": text}  # what mmengine's guarded loaders make of it, so that nothing executes it
+    loader = {"zoo://": lambda filename, map_location: {"state_dict": WEIGHTS, "meta": meta}}
+    monkeypatch.setattr(CheckpointLoader, "_schemes", loader | CheckpointLoader._schemes)
+    found = read_checkpoint("zoo://a")
+    assert found.config_text == text
+    told = of_checkpoint(found, "torchvision")
+    assert told is not None and told.mean == (1, 2, 3) and told.channel_order == "bgr"

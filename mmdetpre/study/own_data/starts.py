@@ -172,7 +172,7 @@ def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, 
     Of the config that the checkpoint carries, literal values are read and nothing is executed; what is built of them
     goes through `mmdetpre.models.stored_model`.
     """
-    stored = literal_config(str(checkpoint.meta.get("cfg", "")))
+    stored = literal_config(checkpoint.config_text)
     if not isinstance(stored.get("model"), dict) or "roi_head" not in stored["model"]:
         return None, ""
     try:
