@@ -47,14 +47,17 @@ def decode_xml(data: bytes, name: str) -> str:
         codec = codecs.lookup(encoding).name if _CODEC.fullmatch(encoding) else ""
         return data.decode(_WIDER.get(codec, codec)).lstrip()
     except (LookupError, UnicodeError) as error:
-        unknown = isinstance(error, LookupError)
         if declared:
             try:
                 return data.decode().lstrip()
             except UnicodeError:
                 pass
         told = f"declares the encoding {encoding!r}" if declared else f"is in {encoding.upper()} by its first bytes"
-        wrong = "which is not known" if unknown else f"which its text is not in ({error.reason} at byte {error.start})"  # type: ignore[attr-defined]
+        wrong = "which is not known"
+        if isinstance(error, UnicodeDecodeError):
+            wrong = f"which its text is not in ({error.reason} at byte {error.start})"
+        elif isinstance(error, UnicodeError):
+            wrong = f"which its text is not in ({error})"
         raise ValueError(
             f'{name} {told}, {wrong}: save it as UTF-8, or declare the encoding in its first line, <?xml version="1.0"'
             ' encoding="gb2312"?>.'

@@ -29,7 +29,9 @@ def write_maps(
     classes = [file.classes[label] if label >= 0 and file.classes else "" for label in file.labels]
     coloured = [int(label) in shown for label in file.labels]
     if path.suffix == ".csv":
-        rows = [["image", "label", "class", "coloured", *(f"{name} {axis}" for name in maps for axis in "xy")]]
+        rows: list[list[object]] = [
+            ["image", "label", "class", "coloured", *(f"{name} {axis}" for name in maps for axis in "xy")]
+        ]
         for row, image in enumerate(file.images):
             places = [value for one in maps.values() for value in one.points[row].tolist()]
             rows.append([image, int(file.labels[row]), classes[row], int(coloured[row]), *places])

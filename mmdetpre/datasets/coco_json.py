@@ -182,7 +182,7 @@ def match_classes(found: CocoFile, classes: Sequence[str]) -> np.ndarray:
 def _rows(path: Path, content: Any, key: str, needed: bool) -> list[dict[str, Any]]:
     """The list of a key, each entry an object with the keys it needs."""
     if not isinstance(content, dict):
-        kind = {list: "a list", str: "a text"}.get(type(content), f"{content!r:.40}")
+        kind = "a list" if isinstance(content, list) else "a text" if isinstance(content, str) else f"{content!r:.40}"
         raise ValueError(f"{path} is no COCO file: it holds {kind}, expected an object.")
     if key not in content and not needed:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,7 @@ def join_coco_files(parts: Sequence[CocoFile], folders: Sequence[str]) -> CocoFi
             seen[number] = part.path
     starts = np.cumsum([0, *(len(part.files) for part in parts[:-1])])
     columns = ("sizes", "boxes", "category", "area", "crowd", "ignore", "flags")
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
     return replace(
         first,
         files=[_below(folder, file) for part, folder in zip(parts, folders, strict=True) for file in part.files],
@@ -49,7 +51,7 @@ def join_coco_files(parts: Sequence[CocoFile], folders: Sequence[str]) -> CocoFi
         image=np.concatenate([part.image + start for part, start in zip(parts, starts, strict=True)]).astype(np.int32),
         known_flags=sorted(set(first.known_flags).intersection(*(part.known_flags for part in parts))),
         merged=[name for part in parts for name in part.merged],
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns},
+        **joined,
     )
 
 

@@ -68,7 +68,7 @@ def half_open(corners: np.ndarray) -> np.ndarray:
     return np.trunc(corners) - (1, 1, 0, 0)
 
 
-def find_xml(folder: str | os.PathLike, names: Sequence[str] | None = None) -> dict[str, Path]:
+def find_xml(folder: str | os.PathLike[str], names: Sequence[str] | None = None) -> dict[str, Path]:
     """The XML files of a folder and of those below it, by their paths without suffix, sorted.
 
     Files whose names begin with a point (``._a.xml``, which macOS leaves in archives) are none; ``.XML`` is as good as
@@ -82,7 +82,7 @@ def find_xml(folder: str | os.PathLike, names: Sequence[str] | None = None) -> d
         ValueError: If two files differ in their suffix alone.
     """
     found: dict[str, Path] = {}
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(os.fspath(folder)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in files:
             stem, suffix = os.path.splitext(os.path.relpath(os.path.join(place, file), folder))

@@ -82,7 +82,7 @@ class CocoMetric(MMDetCocoMetric):
         if self.dataset_meta is not None and self._coco_api is not None:
             self._require_classes()
         if self.skipped_images and self._coco_api is not None:
-            known = self._coco_api.get_img_ids() if self.img_ids is None else self.img_ids
+            known: list = self._coco_api.get_img_ids() if self.img_ids is None else self.img_ids  # type: ignore[has-type]
             self.img_ids = [image for image in known if image not in self.skipped_images]
         if self.backend == "pycocotools":
             return super().compute_metrics(results)

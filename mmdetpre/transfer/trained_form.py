@@ -177,8 +177,8 @@ def set_strides(backbone: nn.Module, strides: Sequence[int], *, dense: bool = Fa
 
 def _own_form(backbone: Any) -> TrainedForm | None:
     layers = getattr(backbone, "res_layers", ())
-    told = [tuple(getattr(backbone, name, ()))[: len(layers)] for name in ("strides", "dilations")]
-    return TrainedForm(*told) if layers and len(told[0]) == len(told[1]) == len(layers) else None
+    strides, dilations = (tuple(getattr(backbone, name, ()))[: len(layers)] for name in ("strides", "dilations"))
+    return TrainedForm(strides, dilations) if layers and len(strides) == len(dilations) == len(layers) else None
 
 
 def _set_block(block: Any, style: str, stride: int, before: int, behind: int) -> None:
