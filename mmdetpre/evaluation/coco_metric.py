@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmdet.datasets.api_wrappers import COCO
 from mmdet.evaluation import CocoMetric as MMDetCocoMetric
 from mmdet.evaluation.metrics import coco_metric as mmdet_module
+from mmengine.fileio import get_local_path
 from pycocotools.cocoeval import COCOeval
 
+from mmdetpre.bounded_files import GIB, read_json
+from mmdetpre.datasets.coco_json import read_coco_json
 from mmdetpre.registry import METRICS
 
 BACKENDS = ("pycocotools", "hotcoco")
@@ -23,6 +27,8 @@ BACKENDS = ("pycocotools", "hotcoco")
 class CocoMetric(MMDetCocoMetric):
     """``mmdet.CocoMetric`` that can leave the matching to hotcoco, which is much faster and gives the same numbers.
 
+    Its ``ann_file`` is read by the reader of the data sets, so that flags, ids and names mean the same to both.
+
     It measures nothing on a file without boxes, such as that of COCO's test-dev, and says so before the test;
     ``format_only=True`` with ``outfile_prefix`` writes ``<prefix>.bbox.json`` for the server instead.
 
@@ -30,6 +36,7 @@ class CocoMetric(MMDetCocoMetric):
     crowds and equal scores included; the tests compare them.
 
     Args:
+        ann_file: The file of annotations; None: the boxes of the data set.
         others: See ``mmdet.CocoMetric``.
         backend: "pycocotools", or "hotcoco" for the metrics "bbox" and "proposal".
         overwrite: Replace ``<outfile_prefix>.bbox.json``.
@@ -37,16 +44,26 @@ class CocoMetric(MMDetCocoMetric):
     Raises:
         FileExistsError: If that file is there and is not to be replaced; before anything is tested.
         ImportError: For "hotcoco" where it is not installed; before anything is tested.
-        ValueError: If ``ann_file`` has no boxes and ``format_only`` is not set; for another name, and for metrics or
-            ``use_mp_eval`` that do not go with hotcoco.
+        ValueError: If ``ann_file`` is not as it should be, or has no boxes and ``format_only`` is not set; for another
+            name, and for metrics or ``use_mp_eval`` that do not go with hotcoco.
 
     Example:
         >>> CocoMetric(metric="bbox", proposal_nums=(1, 10, 100)).backend
         'pycocotools'
     """
 
-    def __init__(self, *args: Any, backend: str = "pycocotools", overwrite: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        *args: Any,
+        backend: str = "pycocotools",
+        overwrite: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(None, *args, **kwargs)
+        if ann_file is not None:
+            with get_local_path(ann_file, backend_args=self.backend_args) as path:
+                self._coco_api = _coco_of(path)
         if not self.format_only and self._coco_api is not None and not self._coco_api.dataset.get("annotations"):
             raise ValueError(
                 "The ann_file of CocoMetric has no boxes, so there is nothing to measure: it is that of a test set"
@@ -97,6 +114,26 @@ class CocoMetric(MMDetCocoMetric):
                 f"{len(missing)} classes of the data set are not in ann_file of the evaluator, the first is"
                 f" '{missing[0]}'; it has {len(names)} classes. Give both the same annotation file."
             )
+
+
+def _coco_of(path: str) -> COCO:
+    """pycocotools' object of a file, with the values that our reader finds; boxes are numbered anew, from 1."""
+    found, content = read_coco_json(path, need_annotations=False), read_json(path, most_bytes=8 * GIB)
+    for row, number in zip(content["images"], found.ids, strict=True):
+        row["id"] = number
+    content["categories"] = [
+        {"id": number, "name": name} for number, name in zip(found.category_ids, found.names, strict=True)
+    ]
+    columns = found.image.tolist(), found.category.tolist(), found.area.tolist(), found.crowd.tolist()
+    rows = content.setdefault("annotations", [])
+    for number, (row, image, category, area, crowd) in enumerate(zip(rows, *columns, strict=True), start=1):
+        row |= {"id": number, "image_id": found.ids[image], "category_id": found.category_ids[category]}
+        row |= {"area": area, "iscrowd": int(crowd)}
+    coco = COCO()
+    coco.dataset = content
+    coco.createIndex()
+    coco.img_ann_map, coco.cat_img_map = coco.imgToAnns, coco.catToImgs
+    return coco
 
 
 class HotCOCOeval(COCOeval):

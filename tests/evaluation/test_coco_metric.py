@@ -167,3 +167,28 @@ def test_a_file_without_boxes_is_written_for_the_server(coco: COCO, tmp_path: Pa
     with pytest.raises(FileExistsError, match="detections.bbox.json is there already.*overwrite=True"):
         METRICS.build(config)
     METRICS.build(config | {"overwrite": True})
+
+
+def test_flags_names_and_ids_mean_what_they_mean_to_the_data_set(ann_file: str, coco: COCO, tmp_path: Path) -> None:
+    content = json.loads(Path(ann_file).read_text())
+    for number, row in enumerate(content["annotations"]):
+        row |= {"iscrowd": str(bool(row["iscrowd"])), "id": 0, "category_id": float(row["category_id"])}
+        if number == 0:
+            row["area"] = row["bbox"][2] * row["bbox"][3]
+    first = content["categories"][0]
+    other = max(row["id"] for row in content["categories"]) + 1
+    content["categories"].append({"id": other, "name": first["name"] + " "})
+    for row in [row for row in content["annotations"] if row["category_id"] == first["id"]][::2]:
+        row["category_id"] = other
+    file = tmp_path / "instances.json"
+    file.write_text(json.dumps(content))
+    samples, scores = detect(coco), []
+    for path in (ann_file, file):
+        metric = CocoMetric(str(path), metric="bbox")
+        metric.dataset_meta = {"classes": [row["name"] for row in coco.dataset["categories"]]}
+        metric.process({}, samples)
+        scores.append(metric.evaluate(len(samples)))
+    assert scores[0] == pytest.approx(scores[1], abs=2e-3)
+    file.write_text(json.dumps(content | {"annotations": [content["annotations"][0] | {"iscrowd": "maybe"}]}))
+    with pytest.raises(ValueError, match=r"instances\.json.*iscrowd"):
+        CocoMetric(str(file))
