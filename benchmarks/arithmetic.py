@@ -17,6 +17,8 @@ from mmcv.ops import DeformConv2d
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmdetpre.models.deform_conv import DeformConv
+
 
 def count_operations(work: Callable[[], Any], model: nn.Module) -> int:
     """Additions and multiplications of all matrix products and convolutions of ``work``, forward and backward.
@@ -35,6 +37,8 @@ def _deformable(model: nn.Module) -> Iterator[list[int]]:
     counts: list[int] = []
 
     def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(layer, DeformConv) and output.device.type == "cpu":
+            return  # computed by products that torch counts
         operations = 2 * output.numel() * layer.weight[0].numel()  # type: ignore[index]
         counts.append(operations)
         if output.requires_grad:

@@ -25,6 +25,8 @@ ROOTS = ("mmcv", "mmdet", "mmsegmentation", "mmpretrain", "numba", "pycocotools"
          "threadpoolctl", "safetensors", "regex", "ftfy", "tqdm", "filelock", "pytest", "pytest-xdist", "hypothesis",
          "setuptools", "wheel", "ninja")  # fmt: skip
 REPLACED = {"opencv-python": "opencv-python-headless"}
+HERE_AS = {"mmcv": "mmcv-lite"}
+"""What stands here for a package that is compiled there; both require the same."""
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(39, 16, -1)] + ["manylinux2014_x86_64"]
 
 
@@ -38,7 +40,7 @@ def needed(roots: Iterable[str], there: Iterable[str]) -> list[str]:
             continue
         seen.add(name)
         found.append(name)
-        lines = map(Requirement, requires(name) or [])
+        lines = map(Requirement, requires(HERE_AS.get(name, name)) or [])
         todo += [line.name for line in lines if not line.marker or line.marker.evaluate({"extra": ""})]
     return sorted(found)
 

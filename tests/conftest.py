@@ -60,6 +60,11 @@ def _default_scope() -> Iterator[None]:
     yield
     DefaultScope._instance_dict.clear()
     DefaultScope._instance_dict.update(before)
+    # So are visualizers, named by the second: the next run of that second would write into the folder of this one.
+    visualizers = [module.Visualizer] if (module := sys.modules.get("mmengine.visualization")) else []
+    for kind in visualizers:
+        kind._instance_dict.clear()
+        visualizers += kind.__subclasses__()
 
 
 @pytest.fixture(scope="session", autouse=True)

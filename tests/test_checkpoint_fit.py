@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 from mmdet.models.dense_heads import RetinaHead
 from mmdet.models.roi_heads import Shared2FCBBoxHead
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmdetpre.checkpoint_fit import require_classes, require_fit
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope("mmdet")
 
 
 def two_stage(classes, channels=4, **options):

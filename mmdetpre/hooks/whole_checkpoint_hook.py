@@ -165,6 +165,8 @@ class WholeCheckpointHook(CheckpointHook):
                 self.file_backend.rmtree(old)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        if not self.save_best or not hasattr(self, "file_backend"):  # the latter: validation alone, nothing is trained
+            return
         backend = self.file_backend
         self.file_backend = later = _RemovesLater(backend)
         try:

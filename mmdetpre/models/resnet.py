@@ -20,7 +20,7 @@ class ResNet(MMDetResNet):
     network give its map, at more positions. Parameters and their names are the same.
 
     Args:
-        *args, **kwargs: As for ``mmdet.ResNet``.
+        args, kwargs: As for ``mmdet.ResNet``.
         contract_dilation: Dilate by the a-trous rule.
 
     Example:

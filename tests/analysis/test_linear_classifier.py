@@ -101,8 +101,10 @@ def save_weights(config: Path, file: Path) -> None:
     """Random ones, with statistics as after a training."""
     model = build_model(config, "cpu").model
     for name, values in model.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
+        if name.endswith("running_var"):
             values += 0.1 * torch.rand_like(values)
+        elif name.endswith("running_mean"):  # below 0: no ReLU of a map of one position is dead
+            values -= 0.1 * torch.rand_like(values)
     torch.save({"state_dict": model.state_dict()}, file)
 
 

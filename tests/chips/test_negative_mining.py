@@ -301,7 +301,7 @@ def test_nothing_to_mine():
     [
         ({"finest_threshold": -1}, "finest_threshold of the negative chips is -1"),
         ({"other_threshold": 2.5}, "other_threshold of the negative chips is 2.5"),
-        ({"max_per_image": 0}, "max_per_image of the negative chips is 0.*negatives=None"),
+        ({"max_per_image": 0}, "max_per_image of the negative chips is 0.*proposals=None"),
     ],
 )
 def test_settings_out_of_range_are_named(options, message):

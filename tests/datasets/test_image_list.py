@@ -27,7 +27,7 @@ def test_lists_of_voc_and_ilsvrc(tmp_path, text, names):
         ("\n", "names no image"),
         ("a\nb\na\n", "an image twice: a"),
         ("cat 1\ncat 2", "flag"),
-        ("/home/a\n", "without the folder"),
+        ("/disk/a\n", "without the folder"),
         ("C:\\a\n", "without the folder"),
     ],
 )

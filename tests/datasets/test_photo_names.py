@@ -31,7 +31,7 @@ MEANT = {
     "%20 on the disk": ("my cat.jpg", "my%20cat.jpg"),
     "drive": (r"C:\Users\me\images\a.jpg", "images/a.jpg"),
     "drive and slash": ("D:/photos/a.jpg", "a.jpg"),
-    "path of another machine": ("/home/me/data/train/a.jpg", "train/a.jpg"),
+    "path of another machine": ("/disk/me/data/train/a.jpg", "train/a.jpg"),
     "address": ("https://host.org/x/y/a.jpg?width=3#top", "y/a.jpg"),
     "file address": ("file:///C:/x/a%20b.jpg", "a b.jpg"),
     "blank behind": ("a.jpg ", "a.jpg"),

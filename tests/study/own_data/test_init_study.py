@@ -198,10 +198,12 @@ def test_the_detector_trains_and_leaves_what_the_analyses_read(short_path: Path)
 
 
 def test_the_classifier_reads_the_split(tmp_path: Path) -> None:
+    from mmengine.registry import init_default_scope
     from mmpretrain.registry import DATASETS
 
     out, _ = init(tmp_path, cls=class_folders(tmp_path / "pets", cat=6, dog=9), cls_per_class=5)
     cfg = Config.fromfile(out / "configs" / "own_cls.py")
+    init_default_scope("mmpretrain")
     train, test = (DATASETS.build(cfg[f"{part}_dataloader"].dataset) for part in ("train", "test"))
     assert (len(train), len(test)) == (10, 5) and train.metainfo["classes"] == ("cat", "dog")
     assert cfg.model.head.num_classes == 2 and train[0]["inputs"].shape == (3, 96, 96)
