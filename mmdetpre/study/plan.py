@@ -7,6 +7,7 @@ or config concerns.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -72,6 +73,7 @@ def make_plan(study: Study) -> dict[str, PlannedRun]:
             raise ValueError(f"{study.path}: task {task.key} has no run: give it a start that it can be trained from.")
         runs += of_task
     plan = {run.id: run for run in runs}
+    _share_trainings(plan)
     for run in _figures(study, plan):
         plan[run.id] = run
     return plan
@@ -165,6 +167,28 @@ def _pretraining(study: Study, start: Start) -> list[PlannedRun]:
         key = "pretraining_test"
         runs.append(PlannedRun(f"{key}/{start.key}", PRETRAINING, key, start.key, study.seeds[0], [name], test))
     return runs
+
+
+def _share_trainings(plan: dict[str, PlannedRun]) -> None:
+    """Let transfers that are a pre-training in every value test its checkpoint: nothing is trained twice."""
+    pretrained = {run.id: _trained(plan, run) for run in plan.values() if run.kind == PRETRAINING}
+    for run in [run for run in plan.values() if run.kind in TRAINED]:
+        trained = _trained(plan, run)
+        same = next((name for name, values in pretrained.items() if values == trained), None)
+        if same is not None:
+            made = run.settings.pop("proposals", None)
+            run.settings["tested"], run.needs, run.config = same, [same], None
+            if made and not any(made in other.needs for other in plan.values()):
+                del plan[made]
+
+
+def _trained(plan: Mapping[str, PlannedRun], run: PlannedRun) -> list[dict[str, Any]]:
+    """Configs of a run and of its proposals, without the folder that those are kept in."""
+    configs = [copy.deepcopy(dict(run.config or {}))]
+    if (made := run.settings.get("proposals")) is not None:
+        configs.append(copy.deepcopy(dict(plan[made].config or {})))
+        del configs[0]["train_dataloader"]["dataset"]["proposals"], configs[1]["test_evaluator"]["out_dir"]
+    return configs
 
 
 def _measures(cfg: Mapping[str, Any]) -> bool:
@@ -396,7 +420,7 @@ def plan_table(plan: Mapping[str, PlannedRun]) -> str:
     lines = []
     for run in plan.values():
         what = run.settings.get("source") or run.settings.get("data_config") or f"figure {run.settings.get('number')}"
-        what = what if run.kind != "pretraining_test" else f"{Path(str(what)).name}, test"
+        what = f"{Path(str(what)).name}, test" if "tested" in run.settings else what
         after = f"   after {', '.join(run.needs)}" if run.needs and run.kind != "figure" else ""
         lines.append(f"{run.id:{width}}  {Path(str(what)).name}{after}")
     return "\n".join([*lines, f"{len(plan)} runs"])

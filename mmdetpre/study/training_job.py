@@ -23,6 +23,8 @@ TRIMAP_WIDTH = 10
 def train_and_test(job: Job) -> dict[str, Any]:
     """Train the run's config by ``mim train``, go on where an earlier start stopped, test it by ``mim test``.
 
+    A run that is a pre-training under another name (``tested``) only tests the checkpoint of that.
+
     Returns:
         Checkpoint, load of the backbone and cells, for the record.
 
@@ -30,8 +32,13 @@ def train_and_test(job: Job) -> dict[str, Any]:
         RunFailed: If a command fails.
     """
     settings = job.settings
-    toolbox, config = str(settings["toolbox"]), config_path(job.out, job.id)
-    checkpoint = train(job)
+    trained = str(settings.get("tested", job.id))
+    toolbox, config = str(settings["toolbox"]), config_path(job.out, trained)
+    if trained == job.id:
+        checkpoint = train(job)
+    else:
+        checkpoint = last_checkpoint(work_dir(job.out, trained))
+        job.claim({"checkpoint": sha256(checkpoint)})
     notes: list[str] = []
     if job.run["kind"] == "pretraining":
         run = read_run(job.folder)
@@ -42,6 +49,8 @@ def train_and_test(job: Job) -> dict[str, Any]:
             flags += ["--out", str(job.folder / "test" / "maps")]
         run = tested(job, toolbox, config, checkpoint, *flags)
         cells, notes = _cells(job, run)
+        if trained != job.id:
+            run, notes = read_run(work_dir(job.out, trained)), [*notes, f"Its training is the run {trained}."]
     return record(checkpoint, run, cells, notes)
 
 

@@ -27,7 +27,8 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     wanted |= {"proposals/pretraining/coco"}  # negative chips: COCO and VOC, not OpenImages and ImageNet-LOC
     wanted |= {f"proposals/voc_detection/{start}/seed0" for start in rows}
     for start in ("imagenet_cls", "openimages"):  # section 4.1
-        wanted |= {f"coco_detection/{start}/seed0", f"proposals/coco_detection/{start}/seed0"}
+        wanted |= {f"coco_detection/{start}/seed0"}
+    wanted |= {"proposals/coco_detection/openimages/seed0"}  # from ImageNet-CLS it is the pre-training on COCO
     for task in ("voc_detection", "voc_segmentation", *DATA):  # Tables 2 and 3, 4, 5
         wanted |= {f"{task}/{start}/seed0" for start in rows}
     wanted |= {f"{data}_linear/{start}" for data in DATA for start in STARTS}  # Table 6
@@ -35,6 +36,32 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     wanted |= {f"figures/{number}" for number in range(1, 10)}
     assert set(paper) == wanted
     assert f"{len(wanted)} runs" in plan_table(paper)
+
+
+def test_nothing_is_trained_twice(paper) -> None:
+    run = paper["coco_detection/imagenet_cls/seed0"]
+    assert (run.settings["tested"], run.needs, run.config) == ("pretraining/coco", ["pretraining/coco"], None)
+    assert run.settings["tta"] and "proposals" not in run.settings
+    assert "sniper_coco_from_imagenet_cls.py, test   after pretraining/coco" in plan_table(paper)
+    assert [r.id for r in paper.values() if "tested" in r.settings and r.kind == "detection"] == [run.id]
+
+
+OF_COCO = "    starts: [imagenet_cls, openimages]\n"
+NETWORK = "{ config: configs/det/rpn_coco.py"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (OF_COCO, f"{OF_COCO}    seeds: [1]\n"),
+        (OF_COCO, f"{OF_COCO}    options: {{ train_cfg.max_epochs: 3 }}\n"),
+        (f"{NETWORK} }}\n", f"{NETWORK}, options: {{ train_cfg.max_epochs: 3 }} }}\n"),
+    ],
+)
+def test_what_differs_in_a_value_is_trained(repository: Path, tmp_path: Path, change: tuple[str, str]) -> None:
+    _, plan = planned(repository, tmp_path, change, "paper")
+    (run,) = [run for run in plan.values() if run.task == "coco_detection" and run.start == "imagenet_cls"]
+    assert "tested" not in run.settings and run.config is not None and run.settings["proposals"] in plan
 
 
 def test_each_run_comes_after_those_that_it_needs(paper) -> None:
@@ -186,9 +213,9 @@ def test_a_task_without_runs(tmp_path: Path) -> None:
         make_plan(read_study(path))
 
 
-def planned(repository: Path, folder: Path, replace: tuple[str, str] | None = None):
-    text = (repository / "tools" / "study" / "sample.yaml").read_text()
-    text = text.replace("work_dirs/study_sample", str(folder / "out"))
+def planned(repository: Path, folder: Path, replace: tuple[str, str] | None = None, name: str = "sample"):
+    text = (repository / "tools" / "study" / f"{name}.yaml").read_text()
+    text = text.replace(f"work_dirs/study_{name}", str(folder / "out"))
     if replace:
         assert replace[0] in text
         text = text.replace(*replace)

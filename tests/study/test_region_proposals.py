@@ -178,3 +178,14 @@ def test_a_pretraining_is_scored_by_a_test_of_its_own(out: Path, mim: Mim) -> No
     (cell,) = record["cells"]
     assert (cell["table"], cell["row"], cell["column"], cell["value"]) == ("pretraining", "coco", "test_map", 25.0)
     assert record["notes"] == ["Tested at all scales."]
+
+
+def test_a_transfer_that_is_a_pretraining_is_tested_only(out: Path, mim: Mim) -> None:
+    plan(out, TRAINS, "detection", tested="pretraining/coco", table="coco_finetuning", own_table=False)
+    assert run_job(out, TRAINS) == 0
+    (call,) = mim.calls
+    assert call[1] == "test" and call[-1] == "--tta" and str(config_path(out, "pretraining/coco")) in call
+    record = json.loads((out / "records" / f"{TRAINS}.json").read_text())
+    assert record["checkpoint"]["file"] == str(work_dir(out, "pretraining/coco") / "epoch_1.pth")
+    assert ("coco_finetuning", "map", 25.0) in {(c["table"], c["column"], c["value"]) for c in record["cells"]}
+    assert record["notes"] == ["Its training is the run pretraining/coco."]

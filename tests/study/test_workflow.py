@@ -87,7 +87,7 @@ def test_the_dry_run_of_the_paper_needs_no_data(repository: Path, tmp_path: Path
     assert (
         table["pretraining"] == "3" and table["transfer"] == "27" and table["probe"] == "18" and table["figure"] == "9"
     )
-    assert table["proposals"] == "8" and table["pretraining_test"] == "3"
+    assert table["proposals"] == "7" and table["pretraining_test"] == "3"
     for name in ("voc_detection/coco/seed0", "flowers102_layers/openimages", "figures/9"):
         assert name in done.stdout
     assert not (tmp_path / "out/records").exists()
