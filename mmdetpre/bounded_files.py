@@ -14,6 +14,7 @@ import re
 import stat
 import tokenize
 import zipfile
+from collections.abc import Iterable
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
@@ -33,7 +34,7 @@ _DAMAGED = (
     MemoryError,
 )
 """What NumPy raises for headers that are none."""
-_CONTAINERS = (list, dict)
+_CONTAINERS = frozenset({list, dict})
 MOST_DEPTH = 64
 """Lists and objects within one another. No format that the project reads needs ten."""
 
@@ -54,7 +55,8 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
                 f"{os.fspath(path)} has {status.st_size / MIB:,.0f} MiB; a file of this kind has at most"
                 f" {most_bytes / MIB:,.0f}: it is another file."
             )
-        return file.read(most_bytes)
+        # As much memory as is asked for is taken before anything is read: never most_bytes.
+        return file.read(min(most_bytes, max(status.st_size, 1 << 16)))
 
 
 def read_json(path: str | os.PathLike[str], most_bytes: int = 64 * MIB, most_depth: int = MOST_DEPTH) -> Any:
@@ -97,15 +99,21 @@ def parse_json(text: str | bytes, name: str, most_depth: int = MOST_DEPTH) -> An
         raise ValueError(too_deep) from None
     except ValueError as error:
         raise ValueError(f"{name} is no JSON ({error}): it is cut off or another kind of file.") from error
-    level = [value] if isinstance(value, _CONTAINERS) else []
+    level = _containers([value])
     for _ in range(most_depth):
         if not level:
             return value
-        within = (part.values() if isinstance(part, dict) else part for part in level)
-        level = [item for items in within for item in items if isinstance(item, _CONTAINERS)]
+        within = (part.values() if type(part) is dict else part for part in level)
+        level = [
+            item for items in within if not _CONTAINERS.isdisjoint(map(type, items)) for item in _containers(items)
+        ]
     if level:
         raise ValueError(too_deep)
     return value
+
+
+def _containers(items: Iterable[Any]) -> list[Any]:
+    return [item for item in items if type(item) in _CONTAINERS]
 
 
 def read_xml(path: str | os.PathLike[str], most_bytes: int = 16 * MIB, most_depth: int = MOST_DEPTH) -> Element:

@@ -38,8 +38,8 @@ def encoding_of(data: bytes) -> str:
         if data.startswith(mark):
             return encoding
     head = data[:4096]
-    even, odd = head[0::2], head[1::2]
     if len(head) >= 2 and head.count(0):  # of UTF-16 without a mark every other byte is zero where text is ASCII
+        even, odd = head[0::2], head[1::2]
         if odd.count(0) > 0.4 * len(odd) and not even.count(0):
             return "utf-16-le"
         if even.count(0) > 0.4 * len(even) and not odd.count(0):
@@ -94,7 +94,7 @@ def read_text(path: str | os.PathLike, what: str = "a text file") -> str:
         found = "is a folder" if path.is_dir() else "is not there"
         raise FileNotFoundError(f"{path} {found}: give {what}.")
     with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
+        data = file.read(min(os.fstat(file.fileno()).st_size, MOST_BYTES) + 1)  # takes that much memory before it reads
     if len(data) > MOST_BYTES:
         raise ValueError(f"{path} has more than {MOST_BYTES >> 20} MiB: expected {what}.")
     return decode_text(data, path)

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_size_is_looked_at_first(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(ValueError, match="at most 16"):
         read_xml(tmp_path / "a.json")
+
+
+def test_no_more_memory_is_taken_than_the_file_has(tmp_path: Path) -> None:
+    """The bound of COCO's JSON is more than a small machine has: its memory was asked for whatever the file had."""
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    tracemalloc.start()
+    try:
+        assert read_json(tmp_path / "a.json", most_bytes=8 * GIB) == {"a": 1}
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_devices_and_pipes_are_no_files(tmp_path: Path) -> None:
