@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -11,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.bounded_files import GIB, load_npy, load_npz, parse_json, read_bounded, read_json, read_xml
+from mmdetpre.bounded_files import (
+    GIB,
+    load_npy,
+    load_npz,
+    parse_json,
+    paused_collector,
+    read_bounded,
+    read_json,
+    read_xml,
+)
 
 LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "lol">'
@@ -66,6 +76,19 @@ def test_no_more_memory_is_taken_than_the_file_has(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_collector_goes_on_also_after_an_error() -> None:
+    with pytest.raises(ValueError, match="no JSON"):
+        parse_json("{", "a.json")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with paused_collector():
+            pass
+        assert not gc.isenabled(), "who switched it off before keeps it so"
+    finally:
+        gc.enable()
 
 
 def test_devices_and_pipes_are_no_files(tmp_path: Path) -> None:

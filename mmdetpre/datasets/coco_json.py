@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.bounded_files import GIB, read_json
+from mmdetpre.bounded_files import GIB, paused_collector, read_json
 from mmdetpre.datasets.annotation_values import (
     FLAG,
     MOST_PIXELS,
@@ -82,6 +82,7 @@ class CocoFile:
         return [f"the category {name!r} is the class {name_of(name)!r} in another spelling" for name in self.merged]
 
 
+@paused_collector()
 def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) -> CocoFile:
     """Read a detection file of COCO (``instances_*.json``, or ``image_info_*.json`` without annotations).
 

@@ -310,6 +310,8 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
         starts = list(of_task)
         if number in FIGURES_OF_TWO:
             starts = list(_pair(study, number, task, of_task))
+        else:  # Figure 1 also shows differences: to the first
+            starts.sort(key=lambda key: key != study.reference)
         if not starts:
             continue
         needs = [of_task[key] for key in starts if key is not None]

@@ -124,7 +124,7 @@ def compare_runs(
             objects = np.arange(len(first.ground_truth()))[first.truth_rows(i)]
             truth = first.ground_truth().boxes[objects[~first.ground_truth().not_counted[objects]]]
         width, height = np.asarray(first.sizes)[i].tolist()
-        compared.append(ComparedImage(first.names[i], _read_image(path, (width, height)), shown, truth))
+        compared.append(ComparedImage(_name(first.names[i], path), _read_image(path, (width, height)), shown, truth))
     return compared
 
 
@@ -151,6 +151,11 @@ def find_images(run: Detections, images: Sequence[int], img_dir: str | Path | No
             " --img-dir FOLDER or --config CONFIG."
         )
     return [path for path in found if path is not None]
+
+
+def _name(image_id: str, path: Path) -> str:
+    """The file and the id, which ``ids`` takes, where one does not tell the other."""
+    return image_id if path.stem.lstrip("0") == image_id.lstrip("0") else f"{path.stem} (id {image_id})"
 
 
 def _read_image(path: Path, size: tuple[int, int]) -> np.ndarray:

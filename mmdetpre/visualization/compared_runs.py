@@ -19,6 +19,7 @@ _INK = "#20242a"
 _WIDTH = 14.0
 _HEAD, _FOOT, _TITLE, _GAP, _TALLEST = 0.45, 0.05, 0.38, 0.12, 4.2  # inches
 _DASHES = ("solid", (0, (4, 2)))
+_MOST_NAMED = 24
 _NARROWEST = 0.08  # of the image's width: a name on a smaller box would hide it
 
 
@@ -63,6 +64,8 @@ def draw_comparison(
     columns: int = 3,
 ) -> Figure:
     """One figure: the images in a grid, the first run's boxes solid, the second's dashed, objects thin and white.
+
+    Crowded images, of more than 24 boxes, have thin lines and no names of classes, which would hide all else.
 
     Args:
         images: What to draw, row by row.
@@ -117,11 +120,12 @@ def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], class
     axis.set_axis_off()
     axis.imshow(item.image, extent=(0, width, height, 0), interpolation="lanczos")
     for box in item.truth if item.truth is not None else ():
-        _outline(axis, box, TRUTH, 0.9, "solid")
+        _outline(axis, box, TRUTH, 1.2, "solid")
+    crowded = sum(len(run.scores) for run in item.runs) > _MOST_NAMED
     for k, run in enumerate(item.runs):
         for i in np.argsort(run.scores):  # the surest on top
-            _outline(axis, run.boxes[i], run_colour(k), 2.0, _DASHES[k % 2])
-            if run.boxes[i, 2] - run.boxes[i, 0] >= _NARROWEST * width:
+            _outline(axis, run.boxes[i], run_colour(k), 1.0 if crowded else 2.0, _DASHES[k % 2])
+            if not crowded and run.boxes[i, 2] - run.boxes[i, 0] >= _NARROWEST * width:
                 _name(axis, f"{classes[int(run.labels[i])]} {run.scores[i]:.2f}", run.boxes[i], k, (width, height))
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)
@@ -137,7 +141,7 @@ def _outline(axis: Axes, box: Sequence[float], colour: RGB, width: float, style:
     x1, y1, x2, y2 = (float(v) for v in box)
     patch = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=unit(colour), linewidth=width)
     patch.set_linestyle(style)
-    patch.set_path_effects([withStroke(linewidth=width + 1.4, foreground=(0, 0, 0, 0.6))])
+    patch.set_path_effects([withStroke(linewidth=1.7 * width, foreground=(0, 0, 0, 0.6))])
     axis.add_patch(patch)
 
 

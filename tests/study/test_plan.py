@@ -241,6 +241,9 @@ def test_figures_of_the_paper(paper) -> None:
     pair = {number: list(paper[f"figures/{number}"].settings["runs"].values()) for number in (2, 3, 5, 6, 9)}
     assert pair[3] == ["voc_segmentation/imagenet_cls/seed0", "voc_segmentation/imagenet_loc/seed0"]
     assert pair[2] == ["voc_detection/imagenet_cls/seed0", "voc_detection/openimages/seed0"]
+    assert [next(iter(paper[f"figures/{k}"].settings["runs"].values())) for k in (1, 4)] == [
+        "voc_detection/imagenet_cls/seed0", "voc_segmentation/imagenet_cls/seed0",
+    ], "the reference, which Figure 1 shows differences to"  # fmt: skip
     assert pair[9] == pair[5] == ["caltech256_linear/imagenet_cls", "caltech256_linear/openimages"]
 
 

@@ -49,6 +49,13 @@ def test_objects_are_found_and_drawn_by_the_convention_of_the_run(folder: Path) 
     assert image.runs[0].boxes[0, 2:].tolist() == [57, 25] and image.runs[0].found == 1
 
 
+def test_images_that_are_numbered_show_their_file(folder: Path) -> None:
+    """An id of 45 beside a file raccoon-45.jpg of another id is mistaken for it."""
+    runs = {"one": replace(make_run(folder, [0], [0.9]), names=("45", "2", "7"))}
+    runs["two"] = runs["one"]
+    assert [image.name for image in compare_runs(runs, ids=["45"])] == ["a (id 45)"]
+
+
 def test_choice_of_images(folder: Path) -> None:
     runs = {"one": make_run(folder, [0, 1], [0.9, 0.9]), "two": make_run(folder, [0, 2], [0.9, 0.9])}
     assert [image.name for image in compare_runs(runs, 2)] == ["a", "b"]
@@ -112,3 +119,10 @@ def test_both_colours_and_the_objects_are_in_the_picture(folder: Path) -> None:
         assert (drawn == colour).all(axis=-1).sum() > 50
     with pytest.raises(ValueError, match="at least one"):
         draw_comparison([], ["one", "two"], ["cat"], score_thr=0.5)
+
+
+@pytest.mark.parametrize(("count", "named"), [(12, 24), (13, 0)])
+def test_names_do_not_hide_a_crowd(folder: Path, count: int, named: int) -> None:
+    run = make_run(folder, [0] * count, [0.9] * count)
+    figure = draw_comparison(compare_runs({"a": run, "b": run}, 1), ["a", "b"], ["cat", "dog"], score_thr=0.5)
+    assert len(figure.axes[0].texts) == named

@@ -143,7 +143,7 @@ def init_study(settings: Settings) -> str:
                 prefix, entry = start.part
                 export_backbone(start.checkpoint, study / start.weights, prefix=prefix, entry=entry)
         os.rename(study, out)
-    found.append(describe_starts(starts))
+    found.append(describe_starts(starts, probed=settings.cls is not None))
     return "\n\n".join([*found, _next_steps(settings, files)])
 
 

@@ -185,4 +185,4 @@ def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, 
         {"custom_imports": {"imports": ["mmdetpre"]}, **built.cfg.to_dict()},
         comments={"": "The detector in a start, as its checkpoint tells it: for the probes of its layers (Table 7)."},
     )
-    return config, "; a whole detector, its layers are probed too"
+    return config, "; a whole detector"

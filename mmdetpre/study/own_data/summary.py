@@ -72,9 +72,12 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
     )
 
 
-def describe_starts(starts: Sequence[OwnStart]) -> str:
-    """Each start, and what the check of its file said."""
-    lines = ["  scratch: without weights", *(f"  {start.key}: {start.found}" for start in starts)]
+def describe_starts(starts: Sequence[OwnStart], *, probed: bool) -> str:
+    """Each start, and what the check of its file said; ``probed``: there are images by class to probe features with."""
+    lines = ["  scratch: without weights"]
+    for start in starts:
+        layers = ", its layers are probed too" if probed and start.detector else ""
+        lines.append(f"  {start.key}: {start.found}{layers}")
     return "\n".join(["Starts:", *lines])
 
 

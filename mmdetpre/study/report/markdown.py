@@ -21,7 +21,11 @@ def markdown(report: Report) -> str:
     parts.append(markdown_text(" ".join(report.size)))
     parts.append("\n\n".join(READING))
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
-    for table in report.tables:
+    alone = False
+    for table in sorted(report.tables, key=lambda table: table.of_paper_alone):  # the study's own first
+        if table.of_paper_alone and not alone:
+            alone = True
+            parts.append("The tables that follow are the paper's alone: this study has no run for them.")
         body = _table(report, table) if table.columns else "Nothing in this study belongs here."
         lower = " (lower is better)" * table.lower_is_better
         parts.append(f"**{table.label}**: {markdown_text(table.title)}{lower}\n\n{body}")

@@ -33,9 +33,15 @@ _TIED = re.compile(r"(?<=\d) (?=%|seeds?\b|points?\b|not run\b|failed\b)")
 def page(report: Report) -> str:
     """The report as HTML5; pictures are data URIs."""
     outcome = report.outcome
-    by_number: dict[str, list[Any]] = {}
+    by_number: dict[str, list[ResultTable]] = {}
     for table in report.tables:
         by_number.setdefault(table.number, []).append(table)
+    tables = {
+        f"table-{number}" + (f"-{i}" if i > 1 else ""): table
+        for number, group in by_number.items()
+        if number != PRETRAINING
+        for i, table in enumerate(group, 1)
+    }
     return _template().render(
         report=report,
         outcome=outcome,
@@ -43,7 +49,7 @@ def page(report: Report) -> str:
         facts=_facts(outcome),
         reading=READING,
         charts={answer.task: chart(answer) for answer in report.answers},
-        tables={number: tables for number, tables in by_number.items() if number != PRETRAINING},
+        tables=tables,
         pretraining=by_number.get(PRETRAINING, []),
         size_columns=COLUMNS,
         paper_text=TEXT_VALUES,

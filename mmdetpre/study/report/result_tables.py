@@ -107,6 +107,11 @@ class ResultTable:
     notes: tuple[str, ...] = ()
 
     @property
+    def of_paper_alone(self) -> bool:
+        """Whether the study has neither a number nor a run for it."""
+        return all(entry.state in (NOT_PLANNED, QUOTED) for entry in self.entries.values())
+
+    @property
     def label(self) -> str:
         """What stands before the title."""
         if self.number == PRETRAINING:

@@ -15,6 +15,7 @@ from mmdetpre.config_files import find_config
 from mmdetpre.models.config_model import ConfigModel, build_model
 from mmdetpre.study.own_data.init_study import Settings, init_study
 from mmdetpre.study.own_data.starts import OwnStart, read_own_starts
+from mmdetpre.study.own_data.summary import describe_starts
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.study_file import read_study
 
@@ -74,6 +75,8 @@ def test_a_whole_detector_gives_table_7(whole: Path, pets: Path, tmp_path: Path)
     out = tmp_path / "study"
     text = init_study(Settings(out, cls=pets, starts=[f"coco={whole}"], model="sample"))
     assert "a whole detector, its layers are probed too" in text
+    alone = describe_starts(read_own_starts([f"coco={whole}"], SAMPLE), probed=False)
+    assert alone.endswith("a whole detector"), "without images by class nothing is probed"
     plan = make_plan(read_study(out / "study.yaml"))
     assert plan["own_cls_layers/coco"].settings["model_config"] == str(out / "configs" / "start_coco.py")
     assert plan["own_cls_linear/coco"].settings["crop"] == 96

@@ -68,6 +68,14 @@ def document(page: str) -> Document:
     return Document(page)
 
 
+def test_tables_without_a_run_come_last_and_closed(page: str) -> None:
+    closed = page.index("Tables of the paper that this study has no run for")
+    last = page.index('id="paper-text"')
+    for name, of_paper_alone in (("2", False), ("2-2", False), ("3", True), ("3-2", False), ("7-2", False)):
+        at = page.index(f'id="table-{name}"')
+        assert closed < at < last if of_paper_alone else at < closed, name
+
+
 def test_it_is_a_whole_document(page: str, document: Document) -> None:
     assert page.startswith('<!DOCTYPE html>\n<html lang="en">\n')
     tags = [tag for tag, _ in document.tags]
