@@ -43,6 +43,7 @@ def draw_activation_maps(images: Sequence[ActiveImage], *, overlay: float = 0.0,
     total = _HEAD + sum(heights) + len(images) * (_TITLE + _GAP)
     figure = PlainFigure(figsize=(width, total), dpi=110, facecolor="white")
     top = total - _HEAD
+    names = _names([Path(image.name) for image in images])
     for row, (image, height, aspect) in enumerate(zip(images, heights, aspects, strict=True)):
         top -= _TITLE + height
         side = height * aspect
@@ -53,7 +54,7 @@ def draw_activation_maps(images: Sequence[ActiveImage], *, overlay: float = 0.0,
             axis.imshow(picture)
             axis.set_axis_off()
             if column == 0:
-                axis.set_title(_short(Path(image.name).name), color=_INK, fontsize=9, pad=4)
+                axis.set_title(_short(names[row]), color=_INK, fontsize=9, pad=4)
             elif row == 0:
                 axis.set_title(list(image.maps)[column - 1], color=_INK, fontsize=10, fontweight="bold", pad=4)
         top -= _GAP
@@ -85,6 +86,12 @@ def coloured(grey: np.ndarray, pixels: np.ndarray, overlay: float = 0.0) -> np.n
     """
     colours = matplotlib.colormaps[COLOURS](grey)[..., :3] * 255
     return np.rint((1 - overlay) * colours + overlay * pixels).astype(np.uint8)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Names of files; with their folder, often the class, where two have one name."""
+    names = [path.name for path in paths]
+    return [path.name if names.count(path.name) == 1 else str(Path(path.parent.name, path.name)) for path in paths]
 
 
 def _short(name: str, longest: int = 34) -> str:

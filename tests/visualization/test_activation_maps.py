@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,12 @@ def test_images_and_maps_stand_in_one_row() -> None:
             assert ratio == pytest.approx(picture.shape[1] / picture.shape[0])
         assert np.ptp([axis.get_position().y0 for axis in row]) < 1e-9
     assert [axis.get_title() for axis in shown] == ["a.jpg", "ImageNet", "OpenImages", "a.jpg", "", ""]
+
+
+def test_images_of_one_name_show_their_folder() -> None:
+    images = [replace(image(20, 30), name=name) for name in ("x/cat/1.jpg", "x/dog/1.jpg", "x/dog/2.jpg")]
+    titles = [axis.get_title() for axis in draw_activation_maps(images).axes if axis.get_title()]
+    assert titles == ["cat/1.jpg", "ImageNet", "OpenImages", "dog/1.jpg", "2.jpg"]
 
 
 def test_overlay_mixes_map_and_image() -> None:

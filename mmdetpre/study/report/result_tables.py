@@ -167,6 +167,7 @@ def _table(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, p
         planned = [PRETRAINING] if number == PRETRAINING else []
         tasks = {column: planned for column in paper.columns if paper.in_paper(column)} | tasks
     keys = [key for key in paper.columns if key in tasks] + [key for key in tasks if key not in paper.columns]
+    keys.sort(key=lambda key: not tasks[key])  # what the study has first: data of one's own stand behind the paper's
     columns = tuple(
         Column(
             key,

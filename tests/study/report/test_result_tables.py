@@ -166,6 +166,14 @@ def test_own_data_gets_a_table_of_the_same_form(tables) -> None:
     assert all(entry.paper is None for entry in table.entries.values()) and table.notes == ()
 
 
+def test_columns_of_the_study_stand_before_those_of_the_paper_alone(empty_study) -> None:
+    empty_study.plan["tasks"] = {"mine": {"kind": "classification", "title": "Mine", "table": "5"}}
+    empty_study.planned("mine/coco/seed0", "mine", "coco", 0)
+    empty_study.record("mine/coco/seed0", {("5", "coco", "mine"): 40.0})
+    table = tables_of(empty_study.out)["5", "", ""]
+    assert [column.key for column in table.columns] == ["mine", "caltech256", "sun397", "flowers102"]
+
+
 def test_less_is_better_only_in_table_3(tables) -> None:
     assert [key[0] for key, table in tables.items() if table.lower_is_better] == ["3", "3"]
     assert tables["3", "flags", ""].entries["coco", "visible"].difference.value == -10
@@ -243,7 +251,7 @@ def test_tasks_that_claim_the_same_cells_are_kept_apart(empty_study) -> None:
     assert tables["2", "", "voc_again"].entries["coco", "ap50"].spread.mean == 20
     assert tables["5", "", ""].entries["coco", "flowers102"].spread.mean == 30
     assert tables["5", "", ""].entries["coco", "few_flowers"].spread.mean == 40
-    assert tables["5", "", ""].columns[-1].title == "few Flowers"
+    assert tables["5", "", ""].columns[1].title == "few Flowers"
 
 
 def problems_after_tables(out: Path) -> tuple[Outcome, list[ResultTable]]:
