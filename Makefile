@@ -4,10 +4,10 @@ PY := .venv/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test lint format transfer docs bench wheel clean
+.PHONY: help setup demo study test test-onedl lint format transfer docs bench wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv with everything in it (once, about a minute)
 	@tools/dev/setup_env.sh
@@ -20,6 +20,10 @@ study: setup ## pre-train, transfer and compare on drawn data: every table and f
 
 test: setup ## run the whole test suite
 	@$(PY) -m pytest -n auto --dist worksteal
+
+test-onedl: ## run it on OneDL, the maintained fork of OpenMMLab, in .venv-onedl
+	@MMDETPRE_HOST=onedl tools/dev/setup_env.sh
+	@.venv-onedl/bin/python -m pytest -n auto --dist worksteal
 
 lint: setup ## check style and types
 	@.venv/bin/ruff check .
@@ -44,4 +48,4 @@ wheel: setup ## build wheel and source distribution into dist/
 
 clean: ## remove what was made here, except .venv and data
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .demo
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

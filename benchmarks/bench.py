@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -52,15 +53,15 @@ BENCHMARKS = (
     "start_up",
 )
 """In the order of the table. The GPU's measurements have a command of their own."""
-PACKAGES = (
-    *("numpy", "numba", "opencv-python-headless", "scipy", "scikit-learn", "torch", "torchvision"),
-    *("mmengine", "mmcv", "mmdet", "mmsegmentation", "mmpretrain"),
-)
+PACKAGES = ("numba", "opencv-python-headless", "scipy", "scikit-learn")
+"""What is measured besides the host libraries."""
 
 
 def machine() -> dict[str, str]:
     """Processor, cores, memory, system, and the versions of what was measured."""
     import torch
+
+    from mmdetpre.host_packages import installed_versions
 
     cpu = platform.processor() or platform.machine()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
@@ -70,10 +71,9 @@ def machine() -> dict[str, str]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    versions |= installed_versions()
     return {
         "date": date.today().isoformat(),
         "processor": f"{cpu}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB",

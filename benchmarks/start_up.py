@@ -216,6 +216,7 @@ def configs_of_both(folder: Path) -> tuple[Config, Config]:
 
 def training_rows(repeats: int) -> Iterator[Row]:
     from mmdetpre.sample import make_sample
+    from mmdetpre.toolbox_commands import toolbox_name
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -226,7 +227,14 @@ def training_rows(repeats: int) -> Iterator[Row]:
         notes: dict[str, list[dict[str, float]]] = {"ours": [], "theirs": []}
 
         def train(side: str) -> None:
-            command = [mim, "train", "mmdet", str(folder / f"{side}.py"), "--work-dir", str(folder / f"run_{side}")]
+            command = [
+                mim,
+                "train",
+                toolbox_name("mmdet"),
+                str(folder / f"{side}.py"),
+                "--work-dir",
+                str(folder / f"run_{side}"),
+            ]
             whole = processor_time(command, path)
             marks = json.loads((folder / f"{side}.json").read_text())
             times = {"mim, and the help it asks for": whole - marks["first step"], "whole": whole}

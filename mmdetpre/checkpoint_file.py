@@ -60,7 +60,7 @@ def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu", map
     mapped = packed and _check_archive(path, size) and mapped
     try:
         with strict_loading():
-            content = torch.load(path, map_location=map_location, weights_only=True, mmap=mapped)
+            content = torch.serialization.load(path, map_location=map_location, weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:  # torch's message advises to switch the protection off
         raise NotPlainData(first_reason(str(error))) from None
     except _FORGED as error:

@@ -159,10 +159,12 @@ def allowed_globals() -> list[tuple[Any, str]]:
 
 @contextmanager
 def strict_loading() -> Iterator[None]:
-    """While it is open, every ``torch.load`` of the process unpickles data only, and knows `allowed_globals`.
+    """While it is open, every ``torch.load`` of the process unpickles data only, and knows `allowed_globals` alone.
 
     That holds whatever its caller asks for: some of the functions by which mmengine fetches files, and versions of it
-    other than 0.10, switch torch's protection off. One thread at a time is inside, and may enter again.
+    other than 0.10, switch torch's protection off. What others have told torch to trust is set aside: ``getattr``
+    itself, which recipes for mmengine's checkpoints name, would let a file reach and change any module. One thread at a
+    time is inside, and may enter again.
     """
     with _ONE_AT_A_TIME:
         if _inside:
@@ -171,10 +173,14 @@ def strict_loading() -> Iterator[None]:
         _inside.append(True)
         before = {name: os.environ.pop(name, None) for name in _SWITCHES}
         os.environ[_SWITCHES[0]] = "1"
+        trusted = torch.serialization.get_safe_globals()
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(allowed_globals())  # type: ignore[arg-type]
         try:
-            with torch.serialization.safe_globals(allowed_globals()):  # type: ignore[arg-type]
-                yield
+            yield
         finally:
+            torch.serialization.clear_safe_globals()
+            torch.serialization.add_safe_globals(trusted)
             _inside.clear()
             for name, value in before.items():
                 os.environ.pop(name, None)

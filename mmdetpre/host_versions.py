@@ -5,30 +5,15 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Mapping
-from importlib import metadata
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mmdetpre.host_packages import ALSO_AS, FORK_OF, TESTED, TESTED_FORK, installed_versions
 from mmdetpre.operators import startup  # noqa: F401  operators for an mmcv without its binary
 
-TESTED = {
-    "torch": ">=2.11,<2.12",
-    "torchvision": ">=0.26,<0.27",
-    "mmengine": ">=0.10.7,<0.11",
-    "mmcv": ">=2.1.0,<2.2.0",
-    "mmdet": ">=3.3.0,<3.4",
-    "mmsegmentation": ">=1.2.2,<1.3",
-    "mmpretrain": ">=1.2.0,<1.3",
-    "numpy": ">=1.26",
-}
-"""Distribution name -> the range that the tests run on; the same ranges stand in requirements/runtime.txt."""
-
-ALSO_AS = {"mmcv": ("mmcv-lite",)}
-"""Other distributions that bring the same package."""
-
 REQUIRED = ("torch", "mmengine", "mmcv", "mmdet", "numpy")
-"""Distributions without which nothing of mmdetpre works."""
+"""Host libraries without which nothing of mmdetpre works."""
 
 INSTALL_MMCV = (
     "Run `make setup` in a checkout of mmdetpre, or take the one that needs no compiler:\n"
@@ -49,19 +34,6 @@ class HostVersionWarning(UserWarning):
     """A host library is outside the range that mmdetpre is tested with, or compiled for less than this machine has."""
 
 
-def installed_versions() -> dict[str, str]:
-    """Versions of the host libraries that are installed, by distribution name."""
-    found = {}
-    for name in TESTED:
-        for distribution in (name, *ALSO_AS.get(name, ())):
-            try:
-                found[name] = metadata.version(distribution)
-                break
-            except metadata.PackageNotFoundError:
-                continue
-    return found
-
-
 def known_breakage(versions: Mapping[str, str]) -> str | None:
     """What makes this set of versions unusable and how to repair it, or ``None``.
 
@@ -73,14 +45,24 @@ def known_breakage(versions: Mapping[str, str]) -> str | None:
         ... # doctest: +ELLIPSIS
         mmcv is not installed...
     """
+    of_fork = 2 * sum(fork in versions for fork in FORK_OF.values()) > len(FORK_OF)
+    for name, fork in FORK_OF.items():
+        twice = [f"{other} {versions[other]}" for other in (name, *ALSO_AS.get(name, ()), fork) if other in versions]
+        if len(twice) > 1:
+            return (
+                f"{' and '.join(twice)} are both installed. They write the same files, so what is there is a mixture."
+                f" Run `pip uninstall -y {' '.join(other.split()[0] for other in twice)}`, then"
+                f" {_install(name, of_fork)}."
+            )
     for name in REQUIRED:
-        if name not in versions:
-            fix = INSTALL_MMCV if name == "mmcv" else f'Run `pip install "{name}{TESTED[name]}"`.'
-            return f"{name} is not installed, and mmdetpre needs it. {fix}"
+        if name not in versions and FORK_OF.get(name) not in versions:
+            fix = INSTALL_MMCV if name == "mmcv" and not of_fork else f"Run {_install(name, of_fork)}."
+            return f"{FORK_OF.get(name, name) if of_fork else name} is not installed, and mmdetpre needs it. {fix}"
     found = {name: Version(version) for name, version in versions.items()}
-    if not Version("2.0.0rc4") <= found["mmcv"] < Version("2.2.0"):
-        return f"mmdet 3.3 refuses mmcv {found['mmcv']}: it needs mmcv>=2.0.0rc4,<2.2.0. {INSTALL_MMCV}"
-    if found["mmdet"] < Version("3.0.0"):
+    mmcv = found.get("mmcv", found.get("onedl-mmcv", Version("0")))
+    if "mmdet" in found and not Version("2.0.0rc4") <= mmcv < Version("2.2.0"):
+        return f"mmdet 3.3 refuses mmcv {mmcv}: it needs mmcv>=2.0.0rc4,<2.2.0. {INSTALL_MMCV}"
+    if found.get("mmdet", Version("3")) < Version("3.0.0"):
         return f'mmdet {found["mmdet"]} has no mmengine runner. Run `pip install "mmdet{TESTED["mmdet"]}"`.'
     if found["numpy"] >= Version("2") and found["torch"] < Version("2.3"):
         return (
@@ -91,14 +73,27 @@ def known_breakage(versions: Mapping[str, str]) -> str | None:
 
 
 def untested_versions(versions: Mapping[str, str]) -> list[str]:
-    """One line for every host library that is missing or outside its tested range."""
+    """One line for every host library that is missing or outside its tested range, and one for a mixed set."""
     lines = []
     for name, tested in TESTED.items():
-        if name not in versions:
+        fork = FORK_OF.get(name, "")
+        known = {name: tested, fork: TESTED_FORK.get(fork, "")}
+        installed = next((choice for choice in known if choice in versions), "")
+        if not installed:
             lines.append(f"{name} is not installed (tested: {tested})")
-        elif not SpecifierSet(tested).contains(versions[name], prereleases=True):
-            lines.append(f"{name} {versions[name]} (tested: {tested})")
+        elif not SpecifierSet(known[installed]).contains(versions[installed], prereleases=True):
+            lines.append(f"{installed} {versions[installed]} (tested: {known[installed]})")
+    ours, forks = (sorted(set(names) & set(versions)) for names in (FORK_OF, TESTED_FORK))
+    if ours and forks:
+        lines.append(f"{', '.join(ours)} of OpenMMLab with {', '.join(forks)} of its fork (tested: all of one of them)")
     return lines
+
+
+def _install(name: str, of_fork: bool) -> str:
+    """The command that installs a host library, by OpenMMLab's name, in the fork's form if that is what is there."""
+    tested = {**TESTED, **TESTED_FORK}
+    name = FORK_OF.get(name, name) if of_fork else {"mmcv": "mmcv-lite"}.get(name, name)
+    return f'`pip install "{name}{tested.get(name, TESTED["mmcv"])}"`'
 
 
 def broken_operators(import_module: Callable[[str], object] = importlib.import_module) -> str | None:

@@ -6,10 +6,11 @@ from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from mmdetpre import host_versions
+from mmdetpre.host_packages import FORK_OF, TESTED, TESTED_FORK
 from mmdetpre.host_versions import (
-    TESTED,
     HostVersionWarning,
     broken_operators,
     check_host_versions,
@@ -28,16 +29,39 @@ GOOD = {
     "mmpretrain": "1.2.0",
     "numpy": "2.2.6",
 }
+FORK = {"torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.4.6"} | {
+    "onedl-mmengine": "0.10.12",
+    "onedl-mmcv": "2.3.6",
+    "onedl-mmdetection": "3.5.1",
+    "onedl-mmsegmentation": "1.4.2",
+    "onedl-mmpretrain": "1.3.6",
+}
+
+
+def ranges_in(file: Path) -> dict[str, SpecifierSet]:
+    lines = [line.split("#")[0].strip() for line in file.read_text().splitlines() if line[:1] not in ("#", " ", "-")]
+    requirements = [Requirement(line.removesuffix("\\")) for line in lines if line]
+    return {requirement.name: requirement.specifier for requirement in requirements}
 
 
 def test_tested_ranges_are_those_of_the_requirements(repository: Path) -> None:
-    lines = (repository / "requirements" / "runtime.txt").read_text().splitlines()
-    requirements = [Requirement(line.split("#")[0].strip()) for line in lines if line.split("#")[0].strip()]
-    ranges = {requirement.name: requirement.specifier for requirement in requirements}
+    ranges = ranges_in(repository / "requirements" / "runtime.txt")
     assert "mmcv" not in ranges
     for name, tested in TESTED.items():
         if name != "mmcv":
             assert ranges[name] == Requirement(name + tested).specifier, name
+
+
+def test_the_pinned_fork_is_the_tested_one(repository: Path) -> None:
+    pinned = ranges_in(repository / "requirements" / "onedl_lock.txt")
+    assert not {*FORK_OF, "mmcv-lite", "openmim"} & set(pinned), "OpenMMLab's would overwrite the fork's"
+    for name, tested in TESTED_FORK.items():
+        (pin,) = pinned[name]
+        assert SpecifierSet(tested).contains(pin.version), name
+        assert pinned[name] == ranges_in(repository / "requirements" / "onedl.txt")[name]
+    for name in ("torch", "torchvision"):
+        (pin,) = pinned[name]
+        assert SpecifierSet(TESTED[name]).contains(pin.version), name
 
 
 def test_installed_versions_pass_without_a_word() -> None:
@@ -49,6 +73,8 @@ def test_installed_versions_pass_without_a_word() -> None:
 def test_tested_versions_are_not_reported() -> None:
     assert known_breakage(GOOD) is None
     assert untested_versions(GOOD) == []
+    assert known_breakage(FORK) is None
+    assert untested_versions(FORK) == []
 
 
 @pytest.mark.parametrize(
@@ -68,6 +94,59 @@ def test_known_breakage_names_the_repair(change: dict[str, str | None], expected
     assert message is not None
     assert expected.replace("\\", "") in message
     assert fix in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "fix"),
+    [
+        (
+            {"onedl-mmdetection": None},
+            "onedl-mmdetection is not installed",
+            'pip install "onedl-mmdetection>=3.5.1,<3.6"',
+        ),
+        ({"onedl-mmcv": None}, "onedl-mmcv is not installed", 'pip install "onedl-mmcv>=2.3.6,<2.4"'),
+        ({"numpy": None}, "numpy is not installed", 'pip install "numpy>=1.26"'),
+        (
+            {"mmdet": "3.3.0"},
+            "mmdet 3.3.0 and onedl-mmdetection 3.5.1 are both installed",
+            'pip uninstall -y mmdet onedl-mmdetection`, then `pip install "onedl-mmdetection>=3.5.1,<3.6"`',
+        ),
+        (
+            {"onedl-mmdetection": None, "mmdet": "3.3.0"},
+            "mmdet 3.3 refuses mmcv 2.3.6",
+            "pip install mmcv-lite==2.1.0",
+        ),
+    ],
+)
+def test_known_breakage_of_the_fork_names_the_repair(change: dict[str, str | None], expected: str, fix: str) -> None:
+    versions = {name: version for name, version in {**FORK, **change}.items() if version is not None}
+    message = known_breakage(versions)
+    assert message is not None
+    assert expected in message and fix in message
+    assert message.count("not installed") + message.count("both installed") <= 1
+
+
+def test_two_distributions_of_one_library_are_refused() -> None:
+    message = known_breakage({**GOOD, "onedl-mmengine": "0.10.12"})
+    assert message is not None and "mmengine 0.10.7 and onedl-mmengine 0.10.12 are both installed" in message
+    assert '`pip install "mmengine>=0.10.7,<0.12"`' in message
+    message = known_breakage({**GOOD, "mmcv": "2.2.0", "mmcv-lite": "2.1.0"})
+    assert message is not None and "mmcv 2.2.0 and mmcv-lite 2.1.0 are both installed" in message
+    assert '`pip install "mmcv-lite>=2.1.0,<2.2.0"`' in message
+
+
+def test_versions_of_the_fork_out_of_range_and_mixed_sets_are_reported() -> None:
+    assert untested_versions({**FORK, "onedl-mmdetection": "4.0.0"}) == [
+        "onedl-mmdetection 4.0.0 (tested: >=3.5.1,<3.6)"
+    ]
+    mixed = {name: version for name, version in GOOD.items() if name != "mmpretrain"} | {"onedl-mmpretrain": "1.3.6"}
+    assert known_breakage(mixed) is None
+    (line,) = untested_versions(mixed)
+    assert line.startswith("mmcv, mmdet, mmengine, mmsegmentation of OpenMMLab with onedl-mmpretrain of its fork")
+
+
+def test_mmengine_before_its_release_is_tested() -> None:
+    assert untested_versions({**GOOD, "mmengine": "0.11.0rc3"}) == []
 
 
 def test_untested_version_warns_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

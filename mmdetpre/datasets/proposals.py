@@ -12,11 +12,12 @@ import numpy as np
 
 from mmdetpre import bounded_files
 from mmdetpre.datasets.packed_annotations import NameColumn, PackedAnnotations
+from mmdetpre.toolbox_commands import toolbox_name
 
 FORMAT = "mmdetpre proposals"
 FORMAT_VERSION = 1
 COLUMNS = ("offsets", "boxes", "scores", "sizes", "path_bytes", "path_offsets")
-COMMAND = "mim test mmdet configs/det/rpn_voc.py --checkpoint CHECKPOINT --tta"
+COMMAND = f"mim test {toolbox_name('mmdet')} configs/det/rpn_voc.py --checkpoint CHECKPOINT --tta"
 
 
 @dataclass(frozen=True, eq=False)

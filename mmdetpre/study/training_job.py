@@ -11,6 +11,7 @@ from mmdetpre.analysis.run_table import Run, read_run
 from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.plan import config_path, work_dir
 from mmdetpre.study.region_proposals import proposals_id
+from mmdetpre.toolbox_commands import testing_command, training_command
 from mmdetpre.whole_checkpoint import newest_whole
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def tested(job: Job, toolbox: str, config: Path, checkpoint: Path, *flags: str) 
         The run with the metrics of this test.
     """
     test = job.folder / "test"
-    job.command("mim", "test", toolbox, config, "--checkpoint", checkpoint, "--work-dir", test, *flags, *job.launch)
+    job.command(*testing_command(toolbox, config, checkpoint, "--work-dir", test, *flags, *job.launch))
     return read_run(job.folder)
 
 
@@ -139,8 +140,8 @@ def train(job: Job) -> Path:
         made_of["proposals"] = proposals_id(job, proposals, made_of["backbone"])
     if not job.claim(made_of).get("trained"):
         resume = ["--resume"] if newest_whole(job.folder).path else []
-        command = ["mim", "train", job.settings["toolbox"], config, "--work-dir", job.folder]
-        job.command(*command, *resume, *job.launch)
+        arguments = ["--work-dir", job.folder, *resume, *job.launch]
+        job.command(*training_command(job.settings["toolbox"], config, *arguments))
         job.note(trained=True)
     return last_checkpoint(job.folder)
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from mmdetpre.evaluation.label_maps import check_shapes, read_label_map, wrong_values
 from mmdetpre.evaluation.trimap import region_scores
+from mmdetpre.toolbox_commands import toolbox_name
 from mmdetpre.visualization.segmentation_images import SegmentationImages
 from mmdetpre.visualization.segmentation_panels import SegmentedImage
 
@@ -116,8 +117,8 @@ def require_predictions(images: SegmentationImages, runs: Mapping[str, Path], ch
         if missing:
             raise FileNotFoundError(
                 f"Run '{name}' has no prediction for {len(missing)} of {len(chosen)} images, e.g."
-                f" {folder / images.names[missing[0]]}.png. `mim test mmsegmentation CONFIG --checkpoint FILE --out"
-                f" {folder}` writes them."
+                f" {folder / images.names[missing[0]]}.png. `mim test {toolbox_name('mmsegmentation')}"
+                f" CONFIG --checkpoint FILE --out {folder}` writes them."
             )
 
 

@@ -109,7 +109,7 @@ def problems(words: list[str]) -> list[str]:
     found += unknown_keys(words)
     program, rest = words[0], words[1:]
     if program == "make":
-        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         return [f"no target {word}" for word in rest if "=" not in word and word not in targets]
     if program == "mim":
         action, toolbox = [*rest, "", ""][:2]

@@ -18,6 +18,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdetpre.toolbox_commands import toolbox_name
 from mmdetpre.training_faults import TrainingError, explain, tell_faults
 from mmdetpre.transfer import BackboneNotLoaded, LoadReport
 
@@ -217,7 +218,7 @@ def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: C
     (work / "iter_3.pth").write_bytes((work / "iter_2.pth").read_bytes()[:5000])  # as mmengine's own hook leaves it
     (work / "last_checkpoint").write_text(str(work / "iter_3.pth"))
     config("killed").dump(tmp_path / "config.py")
-    command = [sys.executable, "-m", "mim", "train", "mmdet", str(tmp_path / "config.py"), "--resume"]
+    command = [sys.executable, "-m", "mim", "train", toolbox_name("mmdet"), str(tmp_path / "config.py"), "--resume"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "iter_3.pth is passed over: it is cut off or damaged" in done.stdout + done.stderr
@@ -231,7 +232,7 @@ def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: C
 def test_mim_train_tells_a_fault_without_a_traceback_of_the_run(sample_config: Callable, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     sample_config().dump(tmp_path / "config.py")
-    command = [sys.executable, "-m", "mim", "train", "mmdet", str(tmp_path / "config.py")]
+    command = [sys.executable, "-m", "mim", "train", toolbox_name("mmdet"), str(tmp_path / "config.py")]
     done = subprocess.run(
         [*command, "--work-dir", str(tmp_path / "file" / "work")], cwd=ROOT, capture_output=True, text=True
     )

@@ -15,6 +15,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
+from mmengine.logging import HistoryBuffer
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from torch.utils.data import Dataset
@@ -220,6 +221,40 @@ def test_no_way_into_mmengine_unpickles_more_than_data(
     with pytest.raises(pickle.UnpicklingError, match="not read, and nothing of it was run: it holds .*mkdir") as caught:
         load_checkpoint(torch.nn.Linear(2, 1), address.format(path))
     assert "weights_only" not in str(caught.value), "no advice to switch the protection off"
+
+
+class Reaching:
+    """Pickles as ``getattr(HistoryBuffer, "__init__")``: from there a file reaches, and can change, any module."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, "__init__")
+
+
+@pytest.mark.parametrize("address", ["{}", "http://127.0.0.1:9/{}", "s3://{}", "zoo://{}"])
+@pytest.mark.parametrize("trusted_by", ["the host", "the process"])
+def test_no_list_of_others_brings_getattr_into_reach(
+    address: str, trusted_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, trusted = tmp_path / "a.pth", [getattr, HistoryBuffer]
+    torch.save({"state_dict": {}, "x": Reaching()}, path)
+    with torch.serialization.safe_globals(trusted):
+        assert torch.load(path, weights_only=True)["x"] is HistoryBuffer.__init__, "the attack is one"
+
+    def trusting(*arguments, **options):  # as onedl-mmengine does, before it falls back to weights_only=False
+        with torch.serialization.safe_globals(trusted):
+            return torch.load(path, weights_only=True)
+
+    monkeypatch.setattr("mmengine.runner.checkpoint.load_url", trusting)
+    backend = SimpleNamespace(get=lambda name: path.read_bytes())
+    monkeypatch.setattr("mmengine.runner.checkpoint.get_file_backend", lambda *a, **k: backend)
+    monkeypatch.setattr(CheckpointLoader, "_schemes", dict(CheckpointLoader._schemes))
+    CheckpointLoader.register_scheme("zoo://", trusting)
+    guard_mmengine()
+    by_process = torch.serialization.safe_globals(trusted if trusted_by == "the process" else [])
+    before, theirs = torch.serialization.get_safe_globals(), torch.load
+    with by_process, pytest.raises(pickle.UnpicklingError, match="not read, and nothing of it was run"):
+        load_checkpoint(torch.nn.Linear(2, 1), address.format(path))
+    assert set(torch.serialization.get_safe_globals()) == set(before) and torch.load is theirs
 
 
 def test_pretrained_reads_as_data(line_model, tmp_path: Path, marker: Path) -> None:

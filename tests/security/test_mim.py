@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmdetpre.checkpoint_file import read_torch_file
+from mmdetpre.toolbox_commands import toolbox_name
 
 CONFIG = "configs/det/sniper_openimages_sample.py"
 
@@ -30,7 +31,7 @@ def test_resume_and_test_of_a_foreign_checkpoint(
         options += [f"{part}_dataloader.{inner}.data_root={tiny_sample}/", f"{part}_dataloader.num_workers=0"]
         options += [f"{part}_dataloader.persistent_workers=False"]
     common = [CONFIG, "--work-dir", work]
-    done = mim(repository, "train", "mmdet", *common, "--gpus", 0, *options)
+    done = mim(repository, "train", toolbox_name("mmdet"), *common, "--gpus", 0, *options)
     assert done.returncode == 0, done.stderr[-2000:]
     content = read_torch_file(work / "epoch_1.pth")
     code = f"__import__('pathlib').Path({str(marker)!r}).touch()\n"
@@ -38,14 +39,14 @@ def test_resume_and_test_of_a_foreign_checkpoint(
     content["message_hub"]["runtime_info"].update(cfg=code, best_ckpt=str(repository))
     torch.save(content, work / "epoch_1.pth")
     options[1] = "train_cfg.max_epochs=2"
-    done = mim(repository, "train", "mmdet", *common, "--gpus", 0, "--resume", *options)
+    done = mim(repository, "train", toolbox_name("mmdet"), *common, "--gpus", 0, "--resume", *options)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (work / "epoch_2.pth").is_file() and "resumed epoch: 1" in done.stdout + done.stderr
     torch.save(content, work / "foreign.pth")
     done = mim(
         repository,
         "test",
-        "mmdet",
+        toolbox_name("mmdet"),
         *common[:1],
         "--checkpoint",
         work / "foreign.pth",

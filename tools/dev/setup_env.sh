@@ -5,12 +5,19 @@
 #
 #   PYTHON=python3.11        the interpreter to use (3.10 to 3.13)
 #   WITH_MMCV_OPS=1          also compile mmcv's own operators (tools/dev/build_mmcv.sh), to compare with
+#   MMDETPRE_HOST=onedl      instead make .venv-onedl, with OneDL's packages in place of OpenMMLab's (3.11 to 3.13)
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 cd "$ROOT"
 PYTHON="${PYTHON:-python3}"
-VENV="$ROOT/.venv"
+HOST="${MMDETPRE_HOST:-openmmlab}"
+case "$HOST" in
+    openmmlab) NAME=.venv LOCK=requirements/lock.txt ;;
+    onedl) NAME=.venv-onedl LOCK=requirements/onedl_lock.txt WITH_MMCV_OPS=0 ;;
+    *) printf 'Set-up stopped: MMDETPRE_HOST=%s is neither openmmlab nor onedl\n' "$HOST" >&2; exit 1 ;;
+esac
+VENV="$ROOT/$NAME"
 STAMP="$VENV/.setup-stamp"
 STEPS=$((4 + ${WITH_MMCV_OPS:-0}))
 step=0
@@ -38,7 +45,7 @@ with_heartbeat() {
 fingerprint() {
     {
         printf '%s\n' "$ROOT" "${WITH_MMCV_OPS:-0}" "${FORCE_CUDA:-auto}"
-        cat requirements/lock.txt setup.cfg setup.py pyproject.toml mmdetpre/version.py mmdetpre/operators/startup.py tools/dev/*.sh
+        cat "$LOCK" setup.cfg setup.py pyproject.toml mmdetpre/version.py mmdetpre/operators/startup.py tools/dev/*.sh
     } | cksum
 }
 
@@ -46,6 +53,9 @@ check_python() {
     command -v "$PYTHON" >/dev/null || fail "no '$PYTHON' on this machine. Name a Python 3.10 to 3.13: make setup PYTHON=/path/to/python3.11"
     local version
     version="$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    case "$HOST $version" in
+        "onedl 3.10") fail "$PYTHON is Python $version; OneDL's packages are pinned for 3.11 to 3.13. Name one: make test-onedl PYTHON=python3.11" ;;
+    esac
     case "$version" in
         3.10 | 3.11 | 3.12 | 3.13) ;;
         *) fail "$PYTHON is Python $version; the pinned packages exist for 3.10 to 3.13. Name one: make setup PYTHON=python3.11" ;;
@@ -63,15 +73,15 @@ share_package_sources() {
 install_locked() {
     # An environment of before may hold a compiled mmcv, whose files are those of mmcv-lite.
     "$VENV/bin/uv" pip uninstall --quiet --python "$VENV/bin/python" mmcv mmcv-lite 2>/dev/null || true
-    "$VENV/bin/uv" pip install --compile-bytecode --python "$VENV/bin/python" -r requirements/lock.txt
+    "$VENV/bin/uv" pip install --compile-bytecode --python "$VENV/bin/python" -r "$LOCK"
 }
 
 if [ -x "$VENV/bin/python" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]; then
-    echo "Environment is up to date: .venv"
+    echo "Environment is up to date: $NAME"
     exit 0
 fi
 
-begin "Virtual environment .venv"
+begin "Virtual environment $NAME"
 if [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c '' 2>/dev/null; then
     PYTHON="$VENV/bin/python"
     check_python
@@ -84,7 +94,7 @@ rm -f "$STAMP"
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check uv || fail "pip cannot install uv (output above)"
 finish "$("$VENV/bin/python" --version), $("$VENV/bin/uv" --version)"
 
-begin "Packages of requirements/lock.txt (a download of about 3 GB where they are not cached)"
+begin "Packages of $LOCK (a download of about 3 GB where they are not cached)"
 share_package_sources
 with_heartbeat "packages" install_locked || fail "not all packages could be installed (output above)"
 finish
@@ -115,4 +125,4 @@ print(f"      mmdetpre {mmdetpre.__version__} with mmdet {mmdet.__version__}; op
 PY
 finish
 fingerprint >"$STAMP"
-printf 'Environment ready in %d s: .venv\n' "$SECONDS"
+printf 'Environment ready in %d s: %s\n' "$SECONDS" "$NAME"

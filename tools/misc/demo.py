@@ -27,6 +27,7 @@ from mmengine.structures import InstanceData
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
+from mmdetpre.toolbox_commands import testing_command, training_command
 from mmdetpre.visualization.chip_views import browse_chips
 from mmdetpre.visualization.detections import detection_grid, draw_detections
 from mmdetpre.whole_file import write_json, write_picture
@@ -83,7 +84,8 @@ def train(out: Path, seed: int) -> Path:
         print(f"{last} stands.")
         return last
     resume = ["--resume"] if (out / "last_checkpoint").exists() else []
-    run("mim", "train", "mmdet", CONFIG, "--work-dir", out, *resume, "--cfg-options", f"randomness.seed={seed}")
+    arguments = ["--work-dir", out, *resume, "--cfg-options", f"randomness.seed={seed}"]
+    run(*training_command("mmdet", CONFIG, *arguments))
     return last
 
 
@@ -93,7 +95,7 @@ def test(checkpoint: Path, out: Path) -> float:
     if not (result.exists() and result.stat().st_mtime >= checkpoint.stat().st_mtime):
         folder = out / "test"
         shutil.rmtree(folder, ignore_errors=True)
-        run("mim", "test", "mmdet", CONFIG, "--checkpoint", checkpoint, "--work-dir", folder)
+        run(*testing_command("mmdet", CONFIG, checkpoint, "--work-dir", folder))
         (metrics,) = folder.glob("*/*.json")
         shutil.copyfile(metrics, result)
     return json.loads(result.read_text())[METRIC]

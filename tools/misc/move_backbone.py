@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.sample import make_sample
+from mmdetpre.toolbox_commands import training_command
 from mmdetpre.transfer import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,8 +73,8 @@ def move(out: Path) -> list[tuple[str, str, str, str]]:
             print(f"{left} stands.")
         else:
             start = [f"backbone_start.checkpoint={source}"] if source else []
-            command = ["mim", "train", package, config, "--work-dir", str(work_dir), "--cfg-options"]
-            command += ["randomness.seed=0", *options, *start]
+            arguments = ["--work-dir", work_dir, "--cfg-options", "randomness.seed=0", *options, *start]
+            command = training_command(package, config, *arguments)
             print("$", *command, flush=True)
             subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True)
         report = report_of(work_dir)

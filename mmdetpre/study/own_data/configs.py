@@ -13,6 +13,7 @@ from mmdetpre.study.own_data.boxes import OwnBoxes
 from mmdetpre.study.own_data.classes import OwnClasses
 from mmdetpre.study.own_data.models import ModelChoice
 from mmdetpre.study.own_data.recipe import DetectionRecipe
+from mmdetpre.toolbox_commands import toolbox_name
 
 DATA = Beside(("..", "data"))
 """Folder of the splits as the configs name it: a study can be moved as a whole."""
@@ -107,8 +108,8 @@ def _detection_comments(
         "": f"""\
 SNIPER on your boxes: {len(train.images)} images to train on, {len(test.images)} to test on.
 {choice.title}.
-  mim train mmdet configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
-  mim test mmdet configs/{name}.py --checkpoint work_dirs/{name}/epoch_{recipe.epochs}.pth{tta}
+  mim train {toolbox_name("mmdet")} configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
+  mim test {toolbox_name("mmdet")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{recipe.epochs}.pth{tta}
 Look before you train:
   python tools/analysis_tools/chip_report.py configs/{name}.py
   python tools/misc/browse_chips.py configs/{name}.py --out-dir chips""",
@@ -171,8 +172,8 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
         "": f"""\
 Classification: {len(classes.train)} images to train on, {len(classes.test)} to test on, {count} classes.
 {choice.title}.
-  mim train mmpretrain configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
-  mim test mmpretrain configs/{name}.py --checkpoint work_dirs/{name}/epoch_{epochs}.pth""",
+  mim train {toolbox_name("mmpretrain")} configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
+  mim test {toolbox_name("mmpretrain")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{epochs}.pth""",
         "backbone_start": _START,
         "splits": """\
 The split, in the folder data of the study, wherever that is moved: one FOLDER/FILE a line. Size of the crops: the

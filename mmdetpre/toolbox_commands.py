@@ -1,0 +1,78 @@
+"""The commands that train and test with a toolbox: by ``mim``, or by the toolbox's own script where mim is not.
+
+``mim`` knows a toolbox by the name of its distribution, which is another one in OpenMMLab's fork.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from mmdetpre.host_packages import FORK_OF, TESTED, TESTED_FORK, distribution_name, module_folder
+
+
+def training_command(toolbox: str, config: str | Path, *arguments: str | Path) -> list[str]:
+    """What trains a config.
+
+    Args:
+        toolbox: OpenMMLab's name of it: ``mmdet``, ``mmsegmentation`` or ``mmpretrain``.
+        config: Config file.
+        arguments: Further arguments of ``mim train``.
+
+    Raises:
+        FileNotFoundError: If the toolbox is not installed.
+        ValueError: If an argument needs mim, which is not installed.
+
+    Example:
+        >>> training_command("mmdet", "configs/det/sniper_coco.py", "--resume")[-2:]
+        ['configs/det/sniper_coco.py', '--resume']
+    """
+    return _command("train", toolbox, [config], arguments)
+
+
+def testing_command(toolbox: str, config: str | Path, checkpoint: str | Path, *arguments: str | Path) -> list[str]:
+    """What tests a checkpoint; arguments and errors as of `training_command`.
+
+    Example:
+        >>> "epoch_7.pth" in testing_command("mmdet", "configs/det/sniper_coco.py", "epoch_7.pth", "--tta")
+        True
+    """
+    return _command("test", toolbox, [config, checkpoint], arguments)
+
+
+def toolbox_name(toolbox: str) -> str:
+    """The name of a toolbox in a command of ``mim``, for messages: ``mmdet`` or ``onedl-mmdetection``.
+
+    Example:
+        >>> toolbox_name("mmdet") in ("mmdet", "onedl-mmdetection")
+        True
+    """
+    return distribution_name(toolbox) or toolbox
+
+
+def _command(script: str, toolbox: str, given: list[str | Path], arguments: tuple[str | Path, ...]) -> list[str]:
+    name = distribution_name(toolbox)
+    if name and importlib.util.find_spec("mim"):
+        given = [given[0], *(word for checkpoint in given[1:] for word in ("--checkpoint", checkpoint))]
+        return [str(word) for word in ("mim", script, name, *given, *arguments)]
+    if needing := [word for word in map(str, arguments) if word.split("=")[0] in _OF_MIM]:
+        raise ValueError(f"{needing[0]} is an argument of mim, which is not installed. Run `pip install openmim`.")
+    return [str(word) for word in (sys.executable, _script(script, toolbox), *given, *arguments)]
+
+
+_OF_MIM = ("--launcher", "--gpus", "-G", "--gpus-per-node", "--cpus-per-task", "--partition", "--srun-args", "--port")
+
+
+def _script(script: str, toolbox: str) -> Path:
+    folder = module_folder(toolbox)
+    if folder is None:
+        fork = FORK_OF[toolbox]
+        raise FileNotFoundError(
+            f"Neither {toolbox} nor {fork} is installed, and this needs one. Run `pip install"
+            f' "{toolbox}{TESTED[toolbox]}"`, or `pip install "{fork}{TESTED_FORK[fork]}"` beside the fork.'
+        )
+    for tools in (folder / ".mim" / "tools", folder.parent / "tools"):  # of a wheel, and of a source tree
+        if (tools / f"{script}.py").is_file():
+            return tools / f"{script}.py"
+    raise FileNotFoundError(f"{folder} came without its tools: there is no .mim/tools/{script}.py. Install it again.")
