@@ -1,4 +1,4 @@
-"""Reads files of ``torch.save`` as data: what a file may name and announce is looked at before torch reads it."""
+"""Reads files of ``torch.save`` as data: what a file may name and announce is checked before torch reads it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def first_reason(message: str) -> str:
 
 
 def check_pickle(file: IO[bytes]) -> None:
-    """Look through one pickle of a file, up to its end, for names that are no data.
+    """Look through one pickle of a file, up to its end, for names that are not data.
 
     Raises:
         NotPlainData: If there is one.

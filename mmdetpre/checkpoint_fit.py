@@ -22,8 +22,8 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
         name: What the message calls the checkpoint, usually its path.
 
     Raises:
-        ValueError: Another class count is told apart from another model: the message names both counts, the weight that
-            shows them and the config value to change. Missing weights are counted and the first named.
+        ValueError: Another class count is distinguished from another model: the message names both counts, the weight
+            that shows them and the config value to change. Missing weights are counted and the first named.
 
     Example:
         >>> require_fit(nn.Linear(2, 3), {"weight": Tensor(4, 2)}, "a.pth")

@@ -51,7 +51,16 @@ class StoredHistoryBuffer(HistoryBuffer):
 
 
 class StoredDtype:
-    """Stands for ``numpy.dtype`` while a checkpoint is read: booleans, integers, real and complex numbers only."""
+    """Stands for ``numpy.dtype`` while a checkpoint is read: booleans, integers, real and complex numbers only.
+
+    Args:
+        spec: Kind and size, such as "f4".
+        align: Not used.
+        copy: Not used.
+
+    Raises:
+        UnpicklingError: If it is another type.
+    """
 
     def __init__(self, spec: Any, align: Any = False, copy: Any = False) -> None:
         known = isinstance(spec, str) and re.fullmatch(r"[biufc][0-9]{1,2}", spec) is not None
@@ -113,6 +122,11 @@ def history_statistic(owner: Any, name: Any, *default: Any) -> Callable[..., flo
 def stored_array(kind: Any, shape: Any, typecode: Any) -> StoredArray:
     """Stands for NumPy's ``_reconstruct``: the empty array that the contents are read into.
 
+    Args:
+        kind: Must be the class that stands for ``numpy.ndarray``.
+        shape: Must be ``(0,)``.
+        typecode: Not used.
+
     Raises:
         UnpicklingError: If anything but a plain, empty array is asked for.
     """
@@ -128,7 +142,7 @@ def stored_scalar(stored: Any, raw: Any) -> np.generic:
     """Stands for NumPy's ``scalar``: one number from its bytes.
 
     Raises:
-        UnpicklingError: If it is no number.
+        UnpicklingError: If it is not a number.
     """
     known = isinstance(stored, StoredDtype) and isinstance(raw, bytes) and len(raw) == stored.dtype.itemsize
     _require(known, "a NumPy scalar that is not a number")

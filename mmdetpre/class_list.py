@@ -109,7 +109,7 @@ def read_class_table(path: str | os.PathLike, example: str) -> list[ClassRow]:
 
     Args:
         path: The file.
-        example: A line as it should be, for messages.
+        example: A valid line, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.

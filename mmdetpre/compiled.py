@@ -12,7 +12,7 @@ def compiled(function: Callable) -> Callable:
     """A function compiled by numba at its first call, without the GIL; numba too is imported then, which takes 0.3 s.
 
     numba checks its cache against the file of the outermost function only: all compiled functions that call each other
-    belong into one file.
+    belong in one file.
 
     Example:
         >>> @compiled

@@ -43,6 +43,7 @@ def config_names(root: Path = CONFIG_ROOT) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line: print the path of a config, or the names of all. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Print the path of a config of mmdetpre, or the names of all.")
     parser.add_argument("name", nargs="?", help="file name, with or without .py")
     name = parser.parse_args(arguments).name

@@ -76,7 +76,7 @@ class ConfigFile:
         """The file.
 
         Raises:
-            ValueError: If a value is no plain one; names where it stands.
+            ValueError: If a value is not a plain one; names where it stands.
 
         Example:
             >>> print(ConfigFile({"model": {"type": "A", "names": ["{{ x }}"]}}, ["b.py"]).text(), end="")
@@ -109,7 +109,7 @@ def resolved_text(values: Mapping[str, Any], comment: str) -> str:
     """A config without bases, the same text for the same values, as a study trains it.
 
     Raises:
-        ValueError: If a value is no plain one; names where it stands.
+        ValueError: If a value is not a plain one; names where it stands.
     """
     lines = _comment(comment)
     for key, value in values.items():

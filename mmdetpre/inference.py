@@ -94,7 +94,7 @@ class MultiScaleDetector:
 
         Raises:
             FileNotFoundError: If an image is missing.
-            ValueError: If an image cannot be read, or an array is no image.
+            ValueError: If an image cannot be read, or an array is not an image.
         """
         if channels not in ("bgr", "rgb"):
             raise ValueError(f"channels is {channels!r}: known are 'bgr' and 'rgb'.")

@@ -12,7 +12,7 @@ MOST_PIXELS = int(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", 2**30))
 
 
 def allow_huge_images() -> None:
-    """Let Pillow read in this process what OpenCV reads; by itself it refuses images above 179 million pixels."""
+    """Let Pillow read in this process what OpenCV reads; on its own it refuses images above 179 million pixels."""
     if Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MOST_PIXELS)
 
@@ -21,7 +21,7 @@ def open_image(file: str | os.PathLike | IO[bytes]) -> Image.Image:
     """The image of a file, its pixels not read yet; close it.
 
     Raises:
-        OSError: If the file is missing, is no image, or has more pixels than OpenCV reads.
+        OSError: If the file is missing, is not an image, or has more pixels than OpenCV reads.
     """
     allow_huge_images()
     image = Image.open(file)

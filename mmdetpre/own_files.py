@@ -51,7 +51,9 @@ def write_own(folder: Path, files: Mapping[str, str | bytes], root: Path | None 
         OSError: If a file cannot be written.
 
     Example:
-        >>> write_own(Path("study/report"), {"tables.md": "..."})  # doctest: +SKIP
+        >>> write_own(Path("study/report"), {"tables.md": "..."})
+        >>> Path("study/report/tables.md").read_text()
+        '...'
     """
     require_own(folder, files, root)
     contents = {name: text.encode("utf-8") if isinstance(text, str) else text for name, text in files.items()}

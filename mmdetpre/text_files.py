@@ -87,7 +87,7 @@ def read_text(path: str | os.PathLike, what: str = "a text file") -> str:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no text, or larger than any list.
+        ValueError: If it is not text, or larger than any list.
     """
     path = Path(path)
     if not path.is_file():

@@ -10,6 +10,11 @@ from mmdetpre.plain_text import one_line
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] | None = None) -> str:
     """Lines of aligned columns, the first to the left and the others to the right, ``foot`` under a rule.
 
+    Args:
+        head: Titles of the columns.
+        rows: Cells of each line.
+        foot: Cells of the last line; None: no such line.
+
     Example:
         >>> print(text_table(["class", "AP"], [["cat", "71.5"], ["dog", "8.0"]]))
         class    AP
@@ -31,7 +36,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequenc
 
 
 def percent(value: float | None) -> str:
-    """A part of 1 in per cent, "-" where there is none.
+    """A fraction as a percentage, "-" where there is none.
 
     Example:
         >>> percent(0.5), percent(None)

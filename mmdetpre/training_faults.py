@@ -2,7 +2,7 @@
 
 An unmodified Runner lets errors of the disk and of its data workers through to Python, which prints where in the
 libraries they arose. Under the toolboxes' ``train.py`` and ``test.py`` (which ``mim train`` and ``mim test`` start),
-`tell_faults` prints what happened, what to do, and what a resumed run goes on from; the log file keeps the traceback.
+`tell_faults` prints what happened, what to do, and what a resumed run starts from; the log file keeps the traceback.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which checkpoint of a work dir an interrupted training goes on from: the newest that is whole."""
+"""Which checkpoint of a work dir an interrupted training resumes from: the newest that is whole."""
 
 from __future__ import annotations
 

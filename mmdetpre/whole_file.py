@@ -70,6 +70,11 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Itera
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = True) -> None:
     """Write a text in UTF-8, with its line ends as they are; see `whole_file`.
 
+    Args:
+        path: The file.
+        text: Its content.
+        overwrite: Replace an existing file.
+
     Raises:
         FileExistsError, OSError: As `whole_file`.
     """
@@ -97,6 +102,11 @@ def write_json(path: str | os.PathLike[str], content: Any, *, overwrite: bool = 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[Sequence[Any]], *, overwrite: bool = True) -> None:
     """Write rows as CSV in UTF-8, ``None`` as an empty cell, no text as a formula; see `whole_file` and `csv_text`.
 
+    Args:
+        path: The file.
+        rows: Cells of each line.
+        overwrite: Replace an existing file.
+
     Raises:
         FileExistsError, OSError: As `whole_file`.
     """
@@ -105,6 +115,11 @@ def write_rows(path: str | os.PathLike[str], rows: Iterable[Sequence[Any]], *, o
 
 def write_figure(path: str | os.PathLike[str], figure: Figure, *, overwrite: bool = True) -> None:
     """Write a figure of matplotlib in the format that the ending of ``path`` names; see `whole_file`.
+
+    Args:
+        path: The file.
+        figure: The figure.
+        overwrite: Replace an existing file.
 
     Raises:
         FileExistsError, OSError: As `whole_file`.
@@ -116,6 +131,11 @@ def write_figure(path: str | os.PathLike[str], figure: Figure, *, overwrite: boo
 
 def write_picture(path: str | os.PathLike[str], image: np.ndarray, *, overwrite: bool = True) -> None:
     """Write (h, w, 3) uint8 RGB in the format that the ending of ``path`` names; see `whole_file`.
+
+    Args:
+        path: The file.
+        image: (h, w, 3) uint8 RGB.
+        overwrite: Replace an existing file.
 
     Raises:
         FileExistsError, OSError: As `whole_file`.

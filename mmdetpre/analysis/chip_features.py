@@ -32,13 +32,13 @@ def class_means_of_config(
 ) -> tuple[ClassMeans, list[str]]:
     """Mean of the backbone's last map over the boxes of each class, and the ids of the classes in label order.
 
-    One epoch of chips is looked at, each with the boxes that are valid in it.
+    One epoch of chips is considered, each with the boxes that are valid in it.
 
     Args:
         config: Training config with a chip data set.
         checkpoint: Weights of its backbone, alone or in a detector or classifier.
         device: Where the detector runs.
-        max_chips: Look at about so many chips only.
+        max_chips: Consider only about N chips.
         options: Values of the config to override, by dotted key.
         progress: Show a progress bar.
 

@@ -45,7 +45,7 @@ def layer_cka(
         layers_a: Name and values (n, ...) of the layers of one network; maps are flattened.
         layers_b: Those of the other, on the same n images.
         batch_size: Images per minibatch, at least 4; all, if there are fewer.
-        epochs: How often the images are dealt out anew.
+        epochs: How often the images are reshuffled into batches.
         seed: Of the deal.
         progress: Show a progress bar.
 

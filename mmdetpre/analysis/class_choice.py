@@ -39,7 +39,7 @@ def class_index(wanted: str | int, classes: Sequence[str]) -> int:
 
 
 def classes_apart(spaces: Sequence[np.ndarray], labels: np.ndarray, count: int, *, least: int = 5) -> list[int]:
-    """Classes that can be told apart in a picture: those whose images lie farthest from each other.
+    """Classes that can be distinguished in a picture: those whose images lie farthest from each other.
 
     Of two classes counts the distance of their means over the root of the sum of their variances, averaged over the
     spaces. The two that are farthest apart come first, then the class whose nearest one of the chosen is farthest.

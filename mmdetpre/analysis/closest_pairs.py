@@ -124,6 +124,12 @@ def closest_pairs(
 def pair_values(features: np.ndarray, i: np.ndarray, j: np.ndarray, metric: str = "correlation") -> np.ndarray:
     """(m,) float64 correlation, inner product or distance of given pairs of rows, in double precision.
 
+    Args:
+        features: (n, d) float32, one row per image.
+        i: (m,) int64 first row of each pair.
+        j: (m,) int64 second row of each pair.
+        metric: "correlation", "inner" or "l2".
+
     Example:
         >>> pair_values(np.array([[0, 0], [3, 4.0]], np.float32), np.array([0]), np.array([1]), "l2").tolist()
         [5.0]
@@ -144,6 +150,14 @@ def pair_ranks(
     """(m,) int64 ranks of given pairs of different rows among all pairs: 1 is the most similar.
 
     All other pairs are compared in single precision: ranks may be off by pairs that are equal to about seven digits.
+
+    Args:
+        features: (n, d) float32, one row per image.
+        i: (m,) int64 first row of each pair.
+        j: (m,) int64 second row of each pair.
+        metric: "correlation", "inner" or "l2".
+        block: Rows that are compared at once.
+        progress: Show a progress bar.
 
     Example:
         >>> features = np.array([[0, 0], [3, 4], [0, 1.0]], np.float32)

@@ -33,6 +33,11 @@ def check_spaces(spaces: Sequence[FeatureSpace], metric: str) -> None:
 def check_numbers_of_clusters(images: int, close_k: int, distant_k: int) -> None:
     """Check the numbers of clusters for close and for distant pairs.
 
+    Args:
+        images: Number of images.
+        close_k: Number of clusters for close pairs.
+        distant_k: Number of clusters for distant pairs.
+
     Raises:
         ValueError: If one is impossible for so many images.
     """

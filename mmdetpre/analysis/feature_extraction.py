@@ -73,7 +73,8 @@ def open_feature_source(
             :func:`mmdetpre.transfer.trained_form.take_trained_form`.
 
     Raises:
-        BackboneNotLoaded: If the backbone does not arrive, or was trained on images prepared in another way.
+        BackboneNotLoaded: If the backbone cannot be loaded completely, or was trained on images with different
+            preprocessing.
         FileNotFoundError: If config or checkpoint are missing.
         ValueError: If a layer does not exist, or the checkpoint lacks what it needs.
     """
@@ -119,7 +120,7 @@ def extract_features(
     overwrite: bool = False,
     progress: bool = True,
 ) -> FeatureFile | None:
-    """Compute the layers of images and write them to a feature file; goes on where a stopped extraction ended.
+    """Compute the layers of images and write them to a feature file; resumes where a stopped extraction ended.
 
     Args:
         source: The model.
@@ -131,7 +132,7 @@ def extract_features(
         batch_size: Images that pass the model together.
         workers: Processes that decode images.
         shard: This process's number, and how many processes share the batches.
-        overwrite: Start anew.
+        overwrite: Start from scratch.
         progress: Show a progress bar.
 
     Returns:

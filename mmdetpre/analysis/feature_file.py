@@ -42,7 +42,7 @@ _COMMAND = "python tools/analysis_tools/extract_features.py CONFIG CHECKPOINT --
 
 @dataclass(frozen=True, eq=False)
 class FeatureFile:
-    """Features of n images; values are read when they are looked at.
+    """Features of n images; values are read when they are used.
 
     Args:
         path: The folder.
@@ -53,9 +53,9 @@ class FeatureFile:
         metadata: What the features were made of and how.
 
     Example:
-        >>> train = read_features("work_dirs/features/caltech256_train")  # doctest: +SKIP
-        >>> train.layer("conv_proj").shape  # doctest: +SKIP
-        (15420, 256, 14, 14)
+        >>> train = read_features("features/a")
+        >>> train.layer("fc2").shape
+        (3, 2)
     """
 
     path: Path
@@ -214,7 +214,9 @@ def write_features(
         ValueError: If numbers of images differ, a value is not finite, or a name cannot be a file.
 
     Example:
-        >>> write_features("pooled", {"conv5_pooled": values}, images=paths, labels=labels)  # doctest: +SKIP
+        >>> values = np.zeros((2, 4), np.float32)
+        >>> write_features("pooled", {"conv5_pooled": values}, images=["1.jpg", "2.jpg"]).layers
+        {'conv5_pooled': (4,)}
     """
     for name, values in layers.items():
         if len(values) != len(images):
@@ -234,7 +236,7 @@ def write_features(
 
 
 class FeatureWriter:
-    """Writes features in any order, from several processes; goes on where a writer of the same plan was stopped.
+    """Writes features in any order, from several processes; resumes where a writer of the same plan was stopped.
 
     Columns have their final size from the start, and rows that are complete are recorded. All processes open a writer
     of the same plan on the same folder, each writes its rows, and whoever finds all rows done finishes the folder. Of
@@ -254,10 +256,11 @@ class FeatureWriter:
         ValueError: If features of another plan lie there, or the plan is not sound.
 
     Example:
-        >>> writer = FeatureWriter("pooled", {"conv5_pooled": (2048,)}, images=paths)  # doctest: +SKIP
-        >>> for rows in writer.pending_batches(32):  # doctest: +SKIP
-        ...     writer.write(rows, {"conv5_pooled": network(rows)})
-        >>> features = writer.finish()  # doctest: +SKIP
+        >>> writer = FeatureWriter("by_batch", {"conv5_pooled": (4,)}, images=["1.jpg", "2.jpg", "3.jpg"])
+        >>> for rows in writer.pending_batches(2):
+        ...     writer.write(rows, {"conv5_pooled": np.ones((len(rows), 4), np.float32)})
+        >>> len(writer.finish())
+        3
     """
 
     def __init__(
@@ -305,8 +308,15 @@ class FeatureWriter:
         Batches always hold the same rows, whoever computes them and however often the work was stopped: what a network
         gives for an image may depend on its batch in the last bits.
 
+        Args:
+            size: Rows of a batch.
+            shard: Index of this process among the ``shards``.
+            shards: Number of processes that share the work.
+
         Example:
-            >>> writer.pending_batches(2, shard=1, shards=2)  # doctest: +SKIP
+            >>> images = [f"{i}.jpg" for i in range(7)]
+            >>> writer = FeatureWriter("in_shards", {"fc": (4,)}, images=images)
+            >>> writer.pending_batches(2, shard=1, shards=2)
             [array([2, 3]), array([6])]
         """
         starts = range(shard * size, len(self.images), shards * size)

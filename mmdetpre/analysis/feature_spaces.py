@@ -46,7 +46,9 @@ def open_spaces(files: Mapping[str, Path], layers: Sequence[str] | None = None) 
             not finite, or there is only one image.
 
     Example:
-        >>> a, b = open_spaces({"ImageNet": "features/a", "OpenImages": "features/b"}, ["fc2"])  # doctest: +SKIP
+        >>> a, b = open_spaces({"ImageNet": "features/a", "OpenImages": "features/b"}, ["fc2"])
+        >>> a.name, b.name
+        ('ImageNet', 'OpenImages')
     """
     if layers is not None and len(layers) not in (1, 2):
         raise ValueError(f"{len(layers)} layers are given: give the one of both files, or one each.")

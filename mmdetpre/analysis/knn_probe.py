@@ -39,7 +39,7 @@ def nearest(
         progress: Show a progress bar.
 
     Returns:
-        (m, k) int64 rows, nearest first, of equals the first row; (m, k) float32 cosines, or negative squared
+        (m, k) int64 rows, nearest first, ties in row order; (m, k) float32 cosines, or negative squared
         distances.
 
     Raises:
@@ -75,7 +75,7 @@ def nearest(
 
 
 def _greatest(values: np.ndarray, count: int) -> np.ndarray:
-    """(m, count) columns of the greatest values of each row, falling, of equals the first column."""
+    """(m, count) columns of the greatest values of each row, falling, ties in column order."""
     least = np.partition(values, -count, axis=1)[:, -count]
     row, column = np.nonzero(values >= least[:, None])
     order = np.lexsort((column, -values[row, column], row))
@@ -94,7 +94,7 @@ def vote(labels: np.ndarray, weights: np.ndarray, classes: int, counts: Sequence
         counts: The ks, at most K.
 
     Returns:
-        (len(counts), m) int64; of equals the class with the nearest neighbour.
+        (len(counts), m) int64; ties go to the class with the nearest neighbour.
 
     Example:
         >>> vote(np.array([[1, 0, 0]]), np.ones((1, 3)), 2, [1, 2, 3]).tolist()
@@ -111,7 +111,13 @@ def vote(labels: np.ndarray, weights: np.ndarray, classes: int, counts: Sequence
 
 
 def vote_weights(near: np.ndarray, metric: str, weighted: bool) -> np.ndarray:
-    """What votes count: 1, or if ``weighted`` the cosine (at least 0), or one over the distance."""
+    """What votes count: 1, or if ``weighted`` the cosine (at least 0), or one over the distance.
+
+    Args:
+        near: (n, k) cosine of each neighbour, or minus its squared distance, see :func:`nearest`.
+        metric: ``cosine`` or ``l2``.
+        weighted: Weight the votes; otherwise each counts 1.
+    """
     if not weighted:
         return np.ones(near.shape)
     return np.maximum(near, 0.0) if metric == "cosine" else 1 / np.sqrt(np.maximum(-near, 1e-12))
@@ -129,7 +135,7 @@ def knn_probe(
 
     Args:
         data: Features; they are compared as they are.
-        counts: The ks to choose from; those above the number of training images are passed over.
+        counts: The ks to choose from; those above the number of training images are skipped.
         metric: ``cosine`` or ``l2``.
         weighted: See :func:`vote_weights`.
         progress: Show progress bars.

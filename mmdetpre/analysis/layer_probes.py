@@ -39,7 +39,7 @@ def probe_layers(
         out: Folder of the results, ``<layer>_linear.json`` and ``<layer>_knn.json``.
         strengths, seeds: See :func:`mmdetpre.analysis.linear_probe.linear_probe`.
         neighbours: See :func:`mmdetpre.analysis.knn_probe.knn_probe`; None: no k-NN.
-        overwrite: Replace results that were made of something else.
+        overwrite: Replace results that were made from other inputs.
         progress: Show progress bars.
 
     Returns:

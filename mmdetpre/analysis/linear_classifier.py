@@ -76,6 +76,12 @@ class LinearClassifier:
 def fit_linear_classifier(train: FeatureFile, test: FeatureFile, layer: str, strength: float) -> LinearClassifier:
     """The classifier that a linear probe tests, of one regularisation, from all training images.
 
+    Args:
+        train: Features and classes of the training images.
+        test: Those of the test images, from the same weights.
+        layer: Name of the layer.
+        strength: Strength of the L2 regularisation.
+
     Raises:
         ValueError: If the features do not fit each other, see :func:`~mmdetpre.analysis.probe_data.probe_data`.
     """

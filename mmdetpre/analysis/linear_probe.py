@@ -27,7 +27,7 @@ def linear_probe(
     """Softmax regression with the regularisation that serves a validation part best, tested once.
 
     Per seed, a part of the training images of every class is set aside, classifiers of all regularisations learn from
-    the others, and the one that is right most often on that part is chosen (of equals the strongest); then a
+    the others, and the one that is right most often on that part is chosen (ties go to the strongest); then a
     classifier of this regularisation learns from all training images. Seeds differ in the part only. Features are
     standardised by the training images; see :class:`mmdetpre.analysis.principal_axes.PrincipalAxes`.
 

@@ -36,7 +36,7 @@ class MaskOut:
 
     Example:
         >>> found = MaskOut(2, np.array([0, 1]), np.array([0]), np.array([[0.9], [0.1]], np.float32), 0.9, (3, 2))
-        >>> found.lowest(), found.per_pixel()[:, 0].round(2).tolist()
+        >>> found.lowest(), found.per_pixel()[:, 0].astype(float).round(2).tolist()
         ((1, 0), [0.9, 0.5, 0.1])
     """
 

@@ -72,7 +72,7 @@ def image_objects(truth: GroundTruth, sizes: np.ndarray, rule: str = "only") -> 
         truth: Annotated boxes of N images, half-open.
         sizes: (N, 2) width and height in pixels, 0 where unknown.
         rule: ``only``: images whose objects are all of one class have it. ``largest``: the class whose boxes cover most
-            (of equals the first). Images with a region (crowd, group-of), whose objects nobody counted, have none.
+            (ties go to the first). Images with a region (crowd, group-of), whose objects nobody counted, have none.
 
     Raises:
         ValueError: If the rule is another.

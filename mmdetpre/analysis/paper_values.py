@@ -125,7 +125,7 @@ TEXT_VALUES: Mapping[str, PaperNumber] = {
     "tsne": PaperNumber("Figure 7, t-SNE: perplexity, theta", "10, 0.5"),
     "mask": PaperNumber("Figure 9: side of the mask in pixels", "60 x 60"),
 }
-"""Numbers and settings of the text that are no cell of a table."""
+"""Numbers and settings of the text that are not a cell of a table."""
 
 FIGURE_PAIRS: Mapping[int, tuple[str, str]] = {2: ("imagenet_cls", "openimages"), 3: ("imagenet_cls", "imagenet_loc")}
 """Figure -> the two starts that it compares, where the caption names them."""

@@ -25,7 +25,7 @@ def read_photo(path: str | os.PathLike[str], resize_edge: int, crop: int | None 
         ValueError: If it cannot be read, or sizes are out of range.
 
     Example:
-        >>> read_photo("photo.jpg", 256, 224).shape  # doctest: +SKIP
+        >>> read_photo("photo.jpg", 256, 224).shape
         torch.Size([3, 224, 224])
     """
     if not 1 <= (1 if crop is None else crop) <= resize_edge:

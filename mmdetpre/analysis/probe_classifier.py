@@ -57,7 +57,7 @@ def open_probe_classifier(
         options: Values of the config to override, by dotted key.
 
     Raises:
-        BackboneNotLoaded: If the backbone does not arrive.
+        BackboneNotLoaded: If the backbone cannot be loaded completely.
         FileNotFoundError: If config, checkpoint, features or the probe's result are missing.
         ValueError: If the checkpoint is no longer the one that the features were extracted with.
     """

@@ -1,4 +1,4 @@
-"""Features to learn from and to test on, checked to belong together, and validation parts of them."""
+"""Features of training and test images, checked to belong together, and validation parts of them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,14 @@ class ProbeData:
 def probe_data(train: FeatureFile, test: FeatureFile, layer: str | None = None) -> ProbeData:
     """Take a layer of two feature files.
 
+    Args:
+        train: Features and classes of the training images.
+        test: Those of the test images.
+        layer: Name of the layer; None: the only one.
+
     Raises:
-        ValueError: If the layer does not exist; if the files come from other weights or classes, or from images
-            prepared in another way; if an image has no class or is in both, or a class has nothing to learn from.
+        ValueError: If the layer does not exist; if the files come from other weights or classes, or from images with
+            different preprocessing; if an image has no class or is in both, or a class has no training image.
     """
     values, test_values = train.layer(layer), test.layer(layer)
     name = layer or next(iter(train.layers))
@@ -86,6 +91,11 @@ def probe_data(train: FeatureFile, test: FeatureFile, layer: str | None = None) 
 
 def stratified_part(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """(n,) bool of images to validate on: of each class that fraction, at least one, and at most all but one.
+
+    Args:
+        labels: (n,) int64 classes.
+        fraction: Share of each class, between 0 and 1.
+        seed: Seed of the choice.
 
     Raises:
         ValueError: If the fraction is not between 0 and 1, or no class has two images.

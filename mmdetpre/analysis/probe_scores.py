@@ -32,7 +32,7 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
 
 
 def scores(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int = 2000) -> dict[str, Any]:
-    """Accuracy and balanced accuracy (mean over the classes that have test images), in parts of 1.
+    """Accuracy and balanced accuracy (mean over the classes that have test images), as fractions.
 
     Args:
         predicted: (m,) classes.
@@ -60,6 +60,11 @@ def scores(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int 
 
 def write_result(path: str | Path, result: Mapping[str, Any], *, overwrite: bool = False) -> None:
     """Write the result of a probe as JSON.
+
+    Args:
+        path: The JSON file.
+        result: What the probe returned.
+        overwrite: Replace an existing file.
 
     Raises:
         FileExistsError: If the file exists.
@@ -92,7 +97,14 @@ def read_result(path: str | Path) -> dict[str, Any]:
 
 
 def result_head(train: FeatureFile, test: FeatureFile, layer: str, classes: Sequence[str]) -> dict[str, Any]:
-    """What every result says of the features it was made of."""
+    """What every result says of the features it was made of.
+
+    Args:
+        train: Features of the training images.
+        test: Features of the test images.
+        layer: Name of the layer.
+        classes: Class names, in the order of the labels.
+    """
     return {
         "layer": layer,
         "initialisation": train.metadata.get("initialisation"),

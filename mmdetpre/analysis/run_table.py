@@ -65,7 +65,7 @@ def read_run(work_dir: str | os.PathLike[str]) -> Run:
     """Read the newest run of a work dir.
 
     Raises:
-        ValueError: If a file is no JSON.
+        ValueError: If a file is not valid JSON.
     """
     work_dir = Path(work_dir)
     configs = sorted(work_dir.glob("*.py"), key=lambda path: path.stat().st_mtime)
@@ -75,7 +75,7 @@ def read_run(work_dir: str | os.PathLike[str]) -> Run:
     for folder in sorted(path.parents[1] for path in work_dir.glob("*/vis_data/config.py")):
         lines = _scalars(folder)
         begins = lines[0].get("step", 0) if lines else 0
-        # A resumed run goes on at later steps and loads no backbone.
+        # A resumed run continues at later steps and loads no backbone.
         if not starts or _report(work_dir, folder).exists() or (lines and begins <= first):
             starts, first = [], begins
         first = first or begins

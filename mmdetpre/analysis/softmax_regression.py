@@ -65,7 +65,7 @@ def fit_path(
         labels: (n,) classes.
         classes: Number of classes C.
         strengths: Regularisations, positive; strong to weak is fastest.
-        learned: (n,) bool, the images to learn from; None: all.
+        learned: (n,) bool, the training images; None: all.
         start: Begin from this solution.
         tolerance: A fit ends when a step lowers the loss by less than this.
         max_steps: Limit of steps per fit.
@@ -123,7 +123,14 @@ def _ahead(solutions: Sequence[Solution], strength: float) -> np.ndarray | None:
 
 
 def predict(values: np.ndarray, weights: np.ndarray, bias: np.ndarray, block_bytes: int = 64 << 20) -> np.ndarray:
-    """(n,) int64 classes of values (n, d), which may be memory-mapped, by a linear model (d, C), (C,)."""
+    """(n,) int64 classes of values (n, d), which may be memory-mapped, by a linear model (d, C), (C,).
+
+    Args:
+        values: (n, d) float32 features.
+        weights: (d, C) float weights.
+        bias: (C,) float biases.
+        block_bytes: Size of the rows that are read at once, in bytes.
+    """
     parts = [(values[block] @ weights + bias).argmax(axis=1) for block in row_blocks(values, block_bytes)]
     return np.concatenate(parts).astype(np.int64)
 

@@ -61,11 +61,11 @@ def read_cells(
         rename: What a start or data set is called in the results -> row or column.
 
     Returns:
-        The cells, and what was passed over and why.
+        The cells, and what was skipped and why.
 
     Raises:
         FileNotFoundError: If a path is not there, or there is no result at all.
-        ValueError: If two results belong into one cell, or a file is no result.
+        ValueError: If two results belong in one cell, or a file is not a result.
     """
     if metric not in METRICS:
         raise ValueError(f"The metric '{metric}' is unknown: choose one of {', '.join(METRICS)}.")
@@ -167,7 +167,13 @@ def records(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) ->
 
 
 def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> None:
-    """Write the tables as Markdown, or their cells as CSV or JSON, by the suffix."""
+    """Write the tables as Markdown, or their cells as CSV or JSON, by the suffix.
+
+    Args:
+        path: The file; its suffix is ``.md``, ``.csv`` or ``.json``.
+        cells: The values.
+        tables: The tables of the paper that are written as Markdown, by key.
+    """
     path = Path(path)
     if path.suffix == ".json":
         text = json.dumps(records(cells, tables), indent=1, ensure_ascii=False)

@@ -123,6 +123,12 @@ def tsne_maps(
 def check_settings(images: int, perplexity: float, theta: float, components: int) -> None:
     """Check what can be checked before the work.
 
+    Args:
+        images: Number of images.
+        perplexity: See :func:`tsne_map`.
+        theta: See :func:`tsne_map`.
+        components: See :func:`tsne_map`.
+
     Raises:
         ValueError: If a setting is out of range, or there are too few images.
     """

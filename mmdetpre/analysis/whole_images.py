@@ -53,6 +53,11 @@ class WholeImages(Dataset):
 def read_batches(images: WholeImages, batches: Sequence[np.ndarray], workers: int = 0) -> Iterator[torch.Tensor]:
     """Pixels (B, 3, crop, crop) uint8 of each batch of rows, decoded by worker processes ahead of time.
 
+    Args:
+        images: The images.
+        batches: Rows of ``images`` of each batch.
+        workers: Number of worker processes; 0: this process decodes.
+
     Raises:
         ValueError: Names an image that cannot be read.
     """

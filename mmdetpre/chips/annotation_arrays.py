@@ -33,6 +33,7 @@ class AnnotationArrays(NamedTuple):
 
     @property
     def image_count(self) -> int:
+        """Number of images."""
         return len(self.sizes)
 
     def images(self, start: int, stop: int) -> ImageRange:
@@ -63,6 +64,12 @@ def check_annotations(
     sizes: np.ndarray, box_offsets: np.ndarray, boxes: np.ndarray, ignore: np.ndarray | None
 ) -> AnnotationArrays:
     """Check that the arrays of a data set fit each other.
+
+    Args:
+        sizes: (n, 2) width and height of each image, pixels.
+        box_offsets: (n + 1,) row of the first box of each image, and the number of boxes.
+        boxes: (m, 4) xyxy in image pixels.
+        ignore: (m,) bool, boxes that are neither objects nor background; None: none of them.
 
     Raises:
         ValueError: If they do not; the message names the first offending image.

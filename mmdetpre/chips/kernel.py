@@ -175,7 +175,18 @@ def _best_chip(box, s, rectangle, columns, chosen, origin, size, chips):
 
 @compiled
 def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stride):
-    """Selection alone: (M, S) bool boxes that drive chips without rescue, and (M,) bool orphans."""
+    """Selection alone: (M, S) bool boxes that drive chips without rescue, and (M,) bool orphans.
+
+    Args:
+        sizes: (M, 2) int64 width and height of the images, pixels.
+        offsets: (M + 1,) int64 first box of each image.
+        boxes: (m, 4) float32 xyxy in image pixels.
+        ignore: (m,) bool.
+        factors: (M, S) float64 scale factors.
+        ranges: (M, S, 2) float64 valid ranges, pixels.
+        chip_size: Side of a chip, pixels.
+        stride: Distance of neighbouring chips, pixels.
+    """
     selected = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
     candidate = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
     orphan = np.zeros(len(boxes), dtype=np.bool_)
@@ -228,6 +239,21 @@ def mine_range(
 
     ``sizes`` (n, 2), ``scaled`` (n, S, 2) and ``offsets`` (n + 1,) int64; ``boxes`` (m, 4) float32; ``ignore`` (m,)
     bool; ``factors`` (n, S) and ``ranges`` (n, S, 2) float64; ``seed`` and ``epoch`` uint64; ``first_image`` int64.
+
+    Args:
+        sizes: (n, 2) int64 width and height of the images, pixels.
+        scaled: (n, S, 2) int64 width and height at each scale, pixels.
+        offsets: (n + 1,) int64 first box of each image.
+        boxes: (m, 4) float32 xyxy in image pixels.
+        ignore: (m,) bool.
+        factors: (n, S) float64 scale factors.
+        ranges: (n, S, 2) float64 valid ranges, pixels.
+        chip_size: Side of a chip, pixels.
+        stride: Distance of neighbouring chips, pixels.
+        rescue: Let the coarsest scale take boxes that are in no valid range (orphans).
+        seed: Seed, uint64.
+        epoch: Epoch, uint64.
+        first_image: Number of the first image in the data set, int64.
     """
     images, scales = factors.shape
     space = _workspace(offsets, scaled, chip_size, stride)
@@ -317,6 +343,27 @@ def mine_negatives_range(
     Boxes of image ``n``: ``boxes[offsets[n]:offsets[n + 1]]``, the first ``known[n]`` of them ground truth, the others
     proposals. Its positive chips are rows ``starts[n]`` to ``starts[n + 1] - 1`` of ``chips``: scale, origin, size,
     valid_offsets, valid. ``thresholds`` (S,): a chip needs more boxes. Other arguments as in :func:`mine_range`.
+
+    Args:
+        sizes: (n, 2) int64 width and height of the images, pixels.
+        scaled: (n, S, 2) int64 width and height at each scale, pixels.
+        offsets: (n + 1,) int64 first box of each image.
+        known: (n,) int64 number of ground-truth boxes, which come first.
+        boxes: (m, 4) float32 xyxy in image pixels: ground truth, then proposals.
+        ignore: (m,) bool.
+        starts: (n + 1,) int64 first positive chip of each image.
+        chips: Columns of the positive chips: scale, origin, size, valid_offsets, valid.
+        factors: (n, S) float64 scale factors.
+        ranges: (n, S, 2) float64 valid ranges, pixels.
+        chip_size: Side of a chip, pixels.
+        stride: Distance of neighbouring chips, pixels.
+        rescue: As in :func:`mine_range`.
+        thresholds: (S,) int64 per scale; a chip needs more boxes than that.
+        most_chips: Maximum number of negative chips of an image.
+        exclude: Chips show no valid ground-truth box; otherwise these boxes count as proposals do.
+        seed: Seed, uint64.
+        epoch: Epoch, uint64.
+        first_image: Number of the first image in the data set, int64.
     """
     images, scales = factors.shape
     chip_scale, chip_origin, chip_sizes, chip_valid_offsets, chip_valid = chips

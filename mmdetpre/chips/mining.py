@@ -178,6 +178,13 @@ def mine_ranges(
     """Results of ``mine`` for each range of images, in order, mined by ``threads`` at once (all cores if ``None``).
 
     ``progress`` shows a bar titled ``desc``.
+
+    Args:
+        mine: Mines the images ``start`` to ``stop - 1``.
+        ranges: ``(start, stop)`` of each range.
+        threads: Number of threads; None: one per core.
+        progress: Show a progress bar.
+        desc: Title of the bar.
     """
     with (
         ThreadPoolExecutor(threads or available_cores()) as pool,

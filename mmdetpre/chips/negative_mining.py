@@ -51,8 +51,8 @@ def mine_negatives(
     At each scale the boxes that the scale could learn (below the upper end of its range, at the coarsest scale above
     the lower end) and of which no positive chip of the scale shows at least a pixel each way are covered greedily, by
     the candidates and with the stride of the positive chips. A chip stays if it takes enough boxes
-    (:class:`NegativeSettings`); of those that stay, at all scales of an image, at most ``max_per_image`` are drawn by
-    lot.
+    (:class:`NegativeSettings`); of those that stay, at all scales of an image, at most ``max_per_image`` are chosen at
+    random.
 
     Ground truth flagged ``ignore`` (crowd, difficult) is never negative: it does not count, nor does a proposal that
     lies by more than half inside one such box; where it shows in a negative chip the data set ignores it as in any

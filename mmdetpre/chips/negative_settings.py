@@ -15,7 +15,7 @@ class NegativeSettings:
         finest_threshold: A chip of the finest scale is kept if it takes more than so many boxes. The only scale of a
             data set is its finest.
         other_threshold: The same for every other scale.
-        max_per_image: At most so many negative chips of an image in an epoch, drawn by lot from those found.
+        max_per_image: At most N negative chips of an image in an epoch, chosen at random from those found.
         neg_exclude_gt: Whether ground truth is kept out of negative chips. ``False``, as in the original: ground truth
             that no positive chip of the scale learns counts like a proposal, and is learned in the negative chip that
             takes it; other ground truth that shows in the chip is ignored there, as in positive chips. Nothing false

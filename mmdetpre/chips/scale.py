@@ -40,6 +40,11 @@ def scale_factor(width: int, height: int, scale: tuple[int, int]) -> float:
 def scaled_size(width: int, height: int, s: float) -> tuple[int, int]:
     """Whole pixels ``(width, height)`` of an image scaled by ``s``; a side never vanishes.
 
+    Args:
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
+        s: Scale factor.
+
     Example:
         >>> scaled_size(640, 480, 1400 / 480)
         (1866, 1400)

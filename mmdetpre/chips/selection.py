@@ -42,7 +42,7 @@ def select_boxes(
     With ``area = sqrt(width * height)``, ``(lo, hi)`` the valid range of a scale in original pixels and
     ``reach = (chip_size - stride - 1) / s``, a box drives chips
 
-    * at the coarsest scale if ``area >= lo`` (hi is not looked at: the biggest objects belong here);
+    * at the coarsest scale if ``area >= lo`` (hi is not considered: the biggest objects belong here);
     * at any other scale if ``area < hi``, its longer side is below ``reach``, its shorter side is at least 2 pixels
       and, except at the finest scale, ``area >= lo``.
 

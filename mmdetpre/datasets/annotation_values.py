@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 
 def flag_of(value: Any) -> int | None:
-    """0 or 1 for 0, 1, true, false and texts that say one of these; nothing at all is 0; None for what is no flag.
+    """0 or 1 for 0, 1, true, false and texts that say one of these; nothing at all is 0; None for what is not a flag.
 
     Example:
         >>> [flag_of(value) for value in (True, "False", " 1", None, "", 2, "maybe", [])]
@@ -33,7 +33,7 @@ def flag_of(value: Any) -> int | None:
 
 
 def name_of(value: Any) -> str | None:
-    """A class name without blanks at its ends, its letters in one form of Unicode (NFC); None for what is no name.
+    """A class name without blanks at its ends, its letters in one form of Unicode (NFC); None for what is not a name.
 
     Example:
         >>> [name_of(value) for value in ("kangaroo ", " ", 7)]
@@ -74,7 +74,7 @@ def side_of(value: Any) -> int | None:
 
 
 def area_of(value: Any) -> float | None:
-    """An area in pixels, 0 where it is not told; None for what is no finite number."""
+    """An area in pixels, 0 where it is not told; None for what is not a finite number."""
     if value is None:
         return 0.0
     return float(value) if _is_number(value) else None

@@ -28,6 +28,7 @@ class Caltech256(ClassFolders):
         seed: Seed of the split.
         split_file: A split of your own: one ``001.ak47/001_0001.jpg`` per line, relative to ``data_root``.
         include_clutter: False leaves the 257th class out.
+        data_prefix: Folder of the class folders below ``data_root``.
         **kwargs: As for `ClassFolders`.
 
     Raises:

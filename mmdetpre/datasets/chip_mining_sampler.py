@@ -81,6 +81,11 @@ class ChipMiningSampler(Sampler[ChipRecord]):
 
         The epoch is mined again, which takes seconds; no image is loaded for the chips already seen. The number of
         ranks may differ from the interrupted run's.
+
+        Args:
+            epoch: The interrupted epoch, from 0.
+            chips_seen: Number of chips of that epoch that were already seen, of all ranks together.
+            seed: Seed of the interrupted run.
         """
         self.seed = seed
         self._resume = (epoch, chips_seen)

@@ -21,8 +21,8 @@ class ClassFolders(BaseDataset):
     Images in folders inside of a class folder belong to the class, see
     `mmdetpre.datasets.class_folders.read_class_folders`.
 
-    Without ``split_file`` the split is drawn: ``per_class`` images of each class to train on, all others to test on,
-    the same on every machine (see `mmdetpre.datasets.class_split.split_images`).
+    Without ``split_file`` the split is random: ``per_class`` images of each class are training images, all others test
+    images, the same on every machine (see `mmdetpre.datasets.class_split.split_images`).
 
     Args:
         data_root: Root of the data.
@@ -39,9 +39,9 @@ class ClassFolders(BaseDataset):
         ValueError: If the split is unknown, a class folder holds no image, or a class has too few.
 
     Example:
-        >>> dataset = ClassFolders("data/own", split="train", per_class=20)  # doctest: +SKIP
-        >>> len(dataset), dataset.metainfo["classes"]  # doctest: +SKIP
-        (40, ('cat', 'dog'))
+        >>> dataset = ClassFolders("my_folder", split="train", per_class=1)
+        >>> len(dataset), dataset.metainfo["classes"]
+        (2, ('cat', 'dog'))
     """
 
     FOLDER: re.Pattern[str] = ANY_FOLDER

@@ -34,7 +34,7 @@ class ClassFolderTree:
     Attributes:
         root: Folder of the class folders: the one that was asked for, or one below it that holds all of them.
         images: Class folder in label order -> its images, both sorted by name.
-        passed_over: How many files were passed over, by why.
+        passed_over: How many files were skipped, by why.
         empty: Class folders without an image, if these were to be left out.
     """
 
@@ -62,14 +62,14 @@ def read_class_folders(
 ) -> ClassFolderTree:
     """The images of every class, those of folders inside of a class folder included.
 
-    Hidden files and folders (resource forks ``._1.jpg`` too) and what operating systems leave behind are no data. A
+    Hidden files and folders (resource forks ``._1.jpg`` too) and what operating systems leave behind are not data. A
     root whose one folder holds all class folders (``caltech101/101_ObjectCategories/...``) stands for that folder.
 
     Args:
         root: Folder of the class folders.
-        folder: What the name of a class folder matches as a whole; other folders are passed over.
-        image: What ``folder/file`` of an image matches as a whole; other files are passed over and counted.
-        leave_out_empty: Go on without class folders that hold no image.
+        folder: What the name of a class folder matches as a whole; other folders are skipped.
+        image: What ``folder/file`` of an image matches as a whole; other files are skipped and counted.
+        leave_out_empty: Continue without class folders that hold no image.
 
     Raises:
         FileNotFoundError: If there is no such root, or no class folder in it.

@@ -1,4 +1,4 @@
-"""A split of images in class folders: drawn with a seed, or read from a list."""
+"""A split of images in class folders: random with a seed, or read from a list."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ _EXAMPLE = "FOLDER/FILE, 001.ak47/001_0001.jpg"
 
 
 def split_images(images: ClassImages, per_class: int, seed: int = 0) -> tuple[list[str], list[str]]:
-    """Draw ``per_class`` images of every class to train on; the others are to test on.
+    """Choose ``per_class`` training images of every class; the others are test images.
 
     An image's rank in its class is that of the SHA-256 of ``seed/folder/file`` (UTF-8); the first ``per_class`` are
-    drawn. So the split depends on names and seed only: on no random generator, no order of files, no other class. A
+    chosen. So the split depends on names and seed only: on no random generator, no order of files, no other class. A
     split with a smaller ``per_class`` is a part of the larger one.
+
+    Args:
+        images: Image files of each class folder.
+        per_class: Number of training images of each class.
+        seed: Seed of the split.
 
     Returns:
         ``folder/file`` of the training images and of the test images, each sorted.
 
     Raises:
-        ValueError: If ``per_class`` is below 1, or a class has no image left to test on.
+        ValueError: If ``per_class`` is below 1, or a class has no test image left.
 
     Example:
         >>> split_images({"cat": ["1.jpg", "2.jpg", "3.jpg"]}, per_class=2)
@@ -67,7 +72,7 @@ def read_split(file: str | os.PathLike, root: str | os.PathLike, images: ClassIm
         ValueError: If a line is no ``folder/file``, an image is named twice, or there is none.
 
     Example:
-        >>> read_split("train.txt", "pets", {"cat": ["1.jpg"]})  # doctest: +SKIP
+        >>> read_split("train.txt", "pets", {"cat": ["1.jpg"]})
         ['cat/1.jpg']
     """
     known = {f"{folder}/{name}" for folder, names in images.items() for name in names}

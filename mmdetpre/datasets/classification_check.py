@@ -58,7 +58,13 @@ class DataCheck:
 
 
 def check_caltech256(root: str, per_class: int = PER_CLASS, seed: int = 0) -> DataCheck:
-    """Count classes (257), images (30,607) and those of the seeded split of Caltech-256: 15,420 and 15,187."""
+    """Count classes (257), images (30,607) and those of the seeded split of Caltech-256: 15,420 and 15,187.
+
+    Args:
+        root: Folder of the data set.
+        per_class: Number of training images of each class.
+        seed: Seed of the split.
+    """
     check = DataCheck(
         "Caltech-256",
         f"    {root}/256_ObjectCategories/001.ak47/001_0001.jpg ... 257.clutter/257_0827.jpg\n"

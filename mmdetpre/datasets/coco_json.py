@@ -96,10 +96,10 @@ def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) ->
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: Names the file, the first entry that is not as it should be, and what was expected.
+        ValueError: Names the file, the first entry that is invalid, and what was expected.
 
     Example:
-        >>> read_coco_json("annotations/instances_val2017.json").names[:2]  # doctest: +SKIP
+        >>> read_coco_json("annotations/instances_val2017.json").names[:2]
         ['person', 'bicycle']
     """
     path = Path(path)

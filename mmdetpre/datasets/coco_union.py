@@ -23,10 +23,11 @@ def join_coco_files(parts: Sequence[CocoFile], folders: Sequence[str]) -> CocoFi
         ValueError: If two files have an image id in common or number a class differently; names both files.
 
     Example:
-        >>> train = read_coco_json("instances_train2017.json")  # doctest: +SKIP
-        >>> val = read_coco_json("instances_val2017.json")  # doctest: +SKIP
-        >>> len(join_coco_files([train, val], ["train2017", "val2017"]).files)  # doctest: +SKIP
-        123287
+        >>> from mmdetpre.datasets.coco_json import read_coco_json
+        >>> train = read_coco_json("annotations/instances_train2017.json")
+        >>> val = read_coco_json("annotations/instances_val2017.json")
+        >>> join_coco_files([train, val], ["train2017", "val2017"]).files
+        ['train2017/1.jpg', 'val2017/2.jpg']
     """
     first = parts[0]
     seen: dict[int | str, Path] = {}

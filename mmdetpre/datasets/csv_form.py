@@ -11,7 +11,7 @@ from typing import Any
 from mmdetpre.text_files import encoding_of, text_lines
 
 _SEPARATORS = ",;\t|"
-_HEAD = 1 << 16  # bytes that are looked at to find the form
+_HEAD = 1 << 16  # bytes that are considered to find the form
 _SHOWN = 80
 
 
@@ -112,7 +112,7 @@ def csv_form(path: str | os.PathLike, columns: Sequence[str], official: Sequence
         ValueError: Names the missing columns, those found and the official header.
 
     Example:
-        >>> csv_form("train-annotations-bbox.csv", ["ImageID"], ["ImageID", "LabelName"]).separator  # doctest: +SKIP
+        >>> csv_form("validation-annotations-bbox.csv", ["ImageID"], ["ImageID", "LabelName"]).separator
         ','
     """
     source = os.fspath(path)

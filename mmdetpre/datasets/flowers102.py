@@ -39,7 +39,11 @@ class Flowers102(MMPretrainFlowers102):
         super().__init__(data_root, split, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Path and label of every image of the split."""
+        """Path and label of every image of the split.
+
+        Raises:
+            ValueError: If labels and split do not fit each other.
+        """
         file_statuses([self.ann_file, self.train_test_split_file], named_by="the layout of Oxford-102 Flowers")
         labels = read_whole_numbers(self.ann_file, "labels")
         parts = (

@@ -115,7 +115,7 @@ def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:
 
 
 def _require_complete(data: bytes) -> None:
-    """Some OpenCV versions fill what is missing with gray, Pillow refuses. The end mark alone is no proof: cameras
+    """Some OpenCV versions fill what is missing with gray, Pillow refuses. The end mark alone is not a proof: cameras
     append data of their own. Formats that Pillow does not know are left to OpenCV."""
     try:
         with open_image(io.BytesIO(data)) as image:

@@ -21,13 +21,13 @@ def read_image_list(path: str | os.PathLike) -> list[str]:
     """Image names of a list such as ``ImageSets/Main/trainval.txt``, one per line.
 
     In the lists of one class (``aeroplane_train.txt``) a second column says whether the image shows it: names with -1
-    there are left out. In ILSVRC's lists that column counts lines and is passed over. Where not every line has a whole
+    there are left out. In ILSVRC's lists that column counts lines and is skipped. Where not every line has a whole
     number as its second word, names may hold blanks. Backslashes are taken as slashes, and suffixes of images, if all
     names have one, do not belong to the names.
 
     Raises:
         FileNotFoundError: If there is no such list.
-        ValueError: If the list is empty, names an image twice, or is no text.
+        ValueError: If the list is empty, names an image twice, or is not text.
 
     Example:
         >>> import tempfile

@@ -26,7 +26,7 @@ def read_image_size(file: str | io.BytesIO) -> tuple[int, int]:
         file: Path or bytes of the image.
 
     Raises:
-        OSError: If the file is missing or is no image.
+        OSError: If the file is missing or is not an image.
     """
     with open_image(file) as image:
         width, height = image.size

@@ -1,4 +1,4 @@
-"""The label maps of a whole data set, looked at before anything is trained on them."""
+"""The label maps of a whole data set, checked before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check_scan(scan: LabelMapScan, classes: int, ignore_index: int = 255, *, sou
         Warnings: what can be meant, and hardly is.
 
     Raises:
-        ValueError: If maps cannot be read, or hold values that are no class; counts them and names the first.
+        ValueError: If maps cannot be read, or hold values that are not a class; counts them and names the first.
 
     Example:
         >>> scan = LabelMapScan(1, Counter({0: 9, 255: 3}), Counter({0: 1, 255: 1}))

@@ -24,7 +24,7 @@ def load_chip_dataset(config: str | Path, options: Mapping[str, Any] | None = No
 
     Raises:
         FileNotFoundError: If the config or the data are not there.
-        ValueError: If the config has no training data, if they are no chip data set, or if they are damaged.
+        ValueError: If the config has no training data, if they are not a chip data set, or if they are damaged.
 
     Example:
         >>> dataset = load_chip_dataset("configs/det/sniper_openimages_sample.py")  # doctest: +SKIP

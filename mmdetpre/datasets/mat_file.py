@@ -23,7 +23,7 @@ def read_whole_numbers(path: str | os.PathLike, name: str) -> list[int]:
         ValueError: If it is damaged, does not have the variable, or this holds something else.
 
     Example:
-        >>> read_whole_numbers("setid.mat", "trnid")[:2]  # doctest: +SKIP
+        >>> read_whole_numbers("setid.mat", "trnid")[:2]
         [6765, 6755]
     """
     data = read_bounded(path, 64 * MIB)

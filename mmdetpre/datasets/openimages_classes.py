@@ -67,11 +67,14 @@ def choose_classes(classes: str | Sequence[str] | None, descriptions: dict[str, 
 def relation_matrix(hierarchy_file: str | Path, mids: Sequence[str]) -> np.ndarray:
     """(C, C) float64, 1 at [class, ancestor] and on the diagonal, as ``mmdet.OpenImagesMetric`` expects it.
 
-    Classes of the hierarchy that were not chosen are passed over: their chosen ancestors still count.
+    Classes of the hierarchy that were not chosen are skipped: their chosen ancestors still count.
 
     Args:
         hierarchy_file: The official JSON tree of ``LabelName`` and ``Subcategory``.
         mids: The chosen classes in label order.
+
+    Raises:
+        ValueError: If the file is not the JSON hierarchy of OpenImages.
     """
     try:
         tree = json.loads(Path(hierarchy_file).read_text(encoding="utf-8"))

@@ -70,14 +70,16 @@ def read_box_csv(
         path: The CSV.
         labels: Label by MID of the chosen classes. Rows of other classes are counted and left out.
         described: All known MIDs, to tell classes that were not chosen from unknown ones.
-        max_images: Read the first so many images only.
+        max_images: Read only the first N images.
 
     Raises:
-        ValueError: If a column is missing, a value is no number, coordinates are no fractions, or no row has a known
-            class; names the line.
+        ValueError: If a column is missing, a value is not a number, coordinates are not fractions, or no row has a
+            known class; names the line.
 
     Example:
-        >>> rows = read_box_csv("validation-annotations-bbox.csv", {"/m/0k4j": 0})  # doctest: +SKIP
+        >>> rows = read_box_csv("validation-annotations-bbox.csv", {"/m/0k4j": 0})
+        >>> rows.boxes.tolist()
+        [[0.25, 0.5, 0.75, 1.0]]
     """
     described = set(labels) if described is None else described
     form = csv_form(path, list(_TYPES), _HEADER)

@@ -54,11 +54,12 @@ def read_image_labels(path: str | Path, labels: dict[str, int], relation: np.nda
             descendants.
 
     Raises:
-        ValueError: If a column is missing or the file is no CSV.
+        ValueError: If a column is missing or the file is not valid CSV.
 
     Example:
         >>> path = "validation-annotations-human-imagelabels-boxable.csv"
-        >>> read_image_labels(path, {"/m/0k4j": 0}).of("0001eeaf4aed83f9")  # doctest: +SKIP
+        >>> read_image_labels(path, {"/m/0k4j": 0}).of("0001eeaf4aed83f9")
+        [0]
     """
     types: dict[str, type] = dict(_TYPES) if relation is None else {**_TYPES, "Confidence": float}
     form = csv_form(path, list(types), _HEADER)

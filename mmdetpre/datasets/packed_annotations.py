@@ -39,12 +39,14 @@ class NameColumn(Sequence[str]):
 
     @classmethod
     def pack(cls, names: Sequence[str]) -> NameColumn:
+        """A column of these names."""
         encoded = [name.encode() for name in names]
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
     def take(self, rows: np.ndarray) -> NameColumn:
+        """A column of the names of these rows (n,), int64."""
         return self.pack([self[int(i)] for i in rows])
 
     def __len__(self) -> int:
@@ -136,6 +138,9 @@ class PackedAnnotations:
             ids: (N,) numbers of the images, or ``None``.
             notes: Counts of what the reader has left out already.
             extra: What else to keep with the table.
+
+        Raises:
+            ValueError: If there are more than 32,767 classes.
         """
         if len(classes) > np.iinfo(np.int16).max:
             raise ValueError(f"{len(classes)} classes do not fit the table's 16-bit labels.")
@@ -175,6 +180,11 @@ class PackedAnnotations:
     @classmethod
     def open(cls, directory: str | Path, prefix: str = "", suffix: str = "") -> PackedAnnotations:
         """Open a saved table as memory maps.
+
+        Args:
+            directory: Folder of the saved table.
+            prefix: Put before each image name.
+            suffix: Put after each image name.
 
         Raises:
             ValueError: If the directory holds no complete table of this version.

@@ -40,10 +40,11 @@ class PackedDataset(BaseDetDataset):
     Args:
         classes: The classes to learn, in label order; ``metainfo["classes"]`` wins over it.
         cache_dir: Folder of the packed tables; by default ``<data_root>/.mmdetpre``.
-        max_images: Use the first so many images only.
+        max_images: Use only the first N images.
         max_unreadable: Largest fraction of images that may be missing or unreadable.
         img_suffix: What the name of an image file ends with, after its name in the annotations.
         require_boxes: False allows a data set without any box, to write detections where the boxes are secret.
+        metainfo: See ``mmdet.BaseDetDataset``.
         **kwargs: See ``mmdet.BaseDetDataset`` (``data_root``, ``ann_file``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``filter_cfg``, ``indices``, ``backend_args``, ``lazy_init``, ...). ``filter_cfg`` knows
             ``filter_empty_gt`` and ``min_size``.

@@ -15,11 +15,13 @@ class DetectionDataset(Protocol):
     """What packing asks of a data set; ``BaseDetDataset`` of mmdet has it."""
 
     @property
-    def metainfo(self) -> Mapping[str, Any]: ...
+    def metainfo(self) -> Mapping[str, Any]:
+        """Holds ``classes``, the class names."""
 
     def __len__(self) -> int: ...
 
-    def get_data_info(self, i: int, /) -> Mapping[str, Any]: ...
+    def get_data_info(self, i: int, /) -> Mapping[str, Any]:
+        """Image ``i`` and its boxes, without pixels."""
 
 
 def pack_dataset(dataset: DetectionDataset) -> PackedAnnotations:

@@ -34,7 +34,7 @@ def check_out_dir(out_dir: Path, overwrite: bool) -> None:
     """Raise if nothing may be written to ``out_dir``.
 
     Raises:
-        FileExistsError: If something lies there and is not to be overwritten, or is no folder of proposals.
+        FileExistsError: If something lies there and is not to be overwritten, or is not a folder of proposals.
     """
     if not os.path.lexists(out_dir):
         return

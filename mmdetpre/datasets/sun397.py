@@ -43,7 +43,11 @@ class SUN397(MMPretrainSUN397):
         super().__init__(data_root, split, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Path and label of every image of the split."""
+        """Path and label of every image of the split.
+
+        Raises:
+            ValueError: Names the line of a list whose folder is not one of the 397 classes.
+        """
         name = "Training" if self.split == "train" else "Testing"
         list_file = Path(self.data_root, "Partitions", f"{name}_{self.partition:02d}.txt")
         file_statuses([str(list_file)], named_by="the layout of SUN-397")

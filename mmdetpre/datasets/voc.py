@@ -66,6 +66,7 @@ class PackedVOCDataset(PackedDataset):
         ann_subdir: Folder of the XML.
         img_subdir: Folder of the images.
         img_suffix: Images are called id + suffix.
+        test_mode: See ``mmdet.BaseDetDataset``.
         **kwargs: See :class:`PackedDataset` and ``mmdet.BaseDetDataset``.
 
     Raises:

@@ -29,18 +29,19 @@ class VOCSegmentationDataset(BaseSegDataset):
     classes. The loader of label maps, :class:`mmdetpre.datasets.LoadLabelMap`, checks each against its image.
 
     Args:
+        data_root: Folder of the data set.
         sets: Image sets as (list, folder of the label maps), e.g. ``[("train", "SegmentationClass"), ("aug",
             "SegmentationClassAug")]`` for VOC 2012 with SBD; 10,582 images.
         classes: Names in label order, that of 0 (background) first; ``None``: the 21 of VOC.
         img_suffix: Images are called id + suffix.
         seg_map_suffix: Label maps are called id + suffix.
-        check_maps: Read all label maps first, on all cores, and refuse values that are no class; known ones are not
+        check_maps: Read all label maps first, on all cores, and refuse values that are not a class; known ones are not
             read again.
         **kwargs: See ``mmseg.BaseSegDataset``.
 
     Raises:
         FileNotFoundError: Names missing lists, folders and files.
-        ValueError: If a list is empty, an image is in two of the sets, or label maps hold values that are no class.
+        ValueError: If a list is empty, an image is in two of the sets, or label maps hold values that are not a class.
 
     Example:
         >>> VOCSegmentationDataset(data_root="data/VOCdevkit/VOC2012",
@@ -75,7 +76,11 @@ class VOCSegmentationDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """One entry per image: paths, and what mmseg's loaders ask for."""
+        """One entry per image: paths, and what mmseg's loaders ask for.
+
+        Raises:
+            FileNotFoundError, ValueError: As the class says.
+        """
         lists = [osp.join(self.data_root, "ImageSets", "Segmentation", f"{name}.txt") for name, _ in self.sets]
         folders = [self.data_prefix["img_path"], *(osp.join(self.data_root, folder) for _, folder in self.sets)]
         missing = [path for path in lists if not osp.isfile(path)] + [path for path in folders if not osp.isdir(path)]

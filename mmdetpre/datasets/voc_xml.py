@@ -26,7 +26,7 @@ _BLOCK = 256
 _MANY = 20_000
 _THREADS, _PROCESSES = 8, 16
 
-_FARTHEST = 1 << 30  # no pixel, and false for what is no number
+_FARTHEST = 1 << 30  # no pixel, and false for what is not a number
 
 Object = tuple[list[float], str, int]  # corners as written, name, flags
 
@@ -103,10 +103,10 @@ def read_xml_files(paths: Sequence[str]) -> XMLObjects:
 
     Raises:
         FileNotFoundError: If one is missing.
-        ValueError: Names a file that is no XML, or an object without a complete box or name.
+        ValueError: Names a file that is not valid XML, or an object without a complete box or name.
 
     Example:
-        >>> read_xml_files(["Annotations/2007_000027.xml"]).names  # doctest: +SKIP
+        >>> read_xml_files(["Annotations/2007_000027.xml"]).names
         ['person']
     """
 

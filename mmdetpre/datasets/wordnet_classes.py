@@ -13,11 +13,11 @@ _WNID = re.compile(r"n\d{8}")
 
 
 def read_wnids(classes: str | os.PathLike | Sequence[str]) -> list[str]:
-    """The WordNet ids of a list, or of a file with one per line (what follows an id is passed over).
+    """The WordNet ids of a list, or of a file with one per line (what follows an id is skipped).
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If one is no WordNet id of a noun, or comes twice.
+        ValueError: If one is not a WordNet id of a noun, or comes twice.
 
     Example:
         >>> read_wnids(["n01440764", "n02512053"])
@@ -45,7 +45,7 @@ def read_class_map(class_map: str | os.PathLike | Mapping[str, str]) -> dict[str
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: Names a line that has another form, or what is no WordNet id.
+        ValueError: Names a line that has another form, or what is not a WordNet id.
     """
     if isinstance(class_map, Mapping):
         source, pairs = "", [(str(source), str(target)) for source, target in class_map.items()]

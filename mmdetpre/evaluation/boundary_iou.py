@@ -61,6 +61,9 @@ class BoundaryAreas:
 def check_dilation_ratio(dilation_ratio: float) -> float:
     """The ratio, or ``ValueError`` unless it is above 0 and at most 1.
 
+    Raises:
+        ValueError: If it is out of range.
+
     Example:
         >>> check_dilation_ratio(0.02)
         0.02
@@ -134,7 +137,7 @@ def measure_image(
         ignore_index: The label of void pixels.
 
     Raises:
-        ValueError: If a map is not two-dimensional, they differ in size, or hold values that are no class.
+        ValueError: If a map is not two-dimensional, they differ in size, or hold values that are not a class.
 
     Source: Cheng, Girshick, Dollar, Berg and Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
         Evaluation", CVPR 2021, equation 1; distances, rounding and the image border as contour are those of its code,
@@ -173,7 +176,8 @@ def _count(
     ignore_index: int,
     areas: np.ndarray,
 ) -> bool:
-    """Count into ``areas``, [boundary, whole] x [shared, truth, prediction] x class; False if a value is no class."""
+    """Count into ``areas``, [boundary, whole] x [shared, truth, prediction] x class; False if a value is not a
+    class."""
     classes = areas.shape[2]
     for y in range(truth.shape[0]):
         for x in range(truth.shape[1]):

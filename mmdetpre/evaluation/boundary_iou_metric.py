@@ -34,7 +34,7 @@ class BoundaryIoUMetric(LabelMapMetric):
             given.
 
     Raises:
-        ValueError: If an argument is not as said above; and what ``LabelMapMetric`` raises.
+        ValueError: If an argument is invalid; and what ``LabelMapMetric`` raises.
         FileExistsError: If a file is there already, before anything is tested.
 
     Source: Cheng, Girshick, Dollar, Berg and Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
@@ -58,7 +58,13 @@ class BoundaryIoUMetric(LabelMapMetric):
         self.dilation_ratio = check_dilation_ratio(dilation_ratio)
 
     def count(self, truth: np.ndarray, prediction: np.ndarray, classes: int) -> BoundaryAreas:
-        """Areas of one image."""
+        """Areas of one image.
+
+        Args:
+            truth: (h, w) integer label map.
+            prediction: (h, w) integer label map.
+            classes: Number of classes.
+        """
         settings: dict[str, Any] = dict(dilation_ratio=self.dilation_ratio, ignore_index=self.ignore_index)
         return measure_image(truth, prediction, classes=classes, **settings)
 

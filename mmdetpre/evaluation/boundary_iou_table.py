@@ -19,6 +19,12 @@ FORMAT = "mmdetpre Boundary IoU"
 def to_dict(areas: BoundaryAreas, classes: Sequence[str], dilation_ratio: float, label: str = "") -> dict[str, Any]:
     """Scores as plain values, ready for JSON: from 0 to 1, ``None`` where there is nothing to score.
 
+    Args:
+        areas: Areas of all images.
+        classes: Class names, in the order of the labels.
+        dilation_ratio: Width of the boundary as a fraction of the image's diagonal.
+        label: Name of the run.
+
     Returns:
         ``label``, ``dilation_ratio``, ``images``, ``classes``; per class ``pixels`` and ``boundary_pixels`` (annotated
         ones), ``IoU`` and ``boundary_IoU``; their means ``mIoU`` and ``boundary_mIoU`` over the classes that are in the
@@ -52,7 +58,13 @@ def format_table(run: Mapping[str, Any]) -> str:
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs to a file that :func:`read_json` reads."""
+    """Write runs to a file that :func:`read_json` reads.
+
+    Args:
+        path: The JSON file.
+        runs: One per run, of :func:`to_dict`.
+        overwrite: Replace an existing file.
+    """
     write_runs(path, FORMAT, runs, overwrite=overwrite)
 
 
@@ -67,7 +79,13 @@ def read_json(path: str | Path) -> list[dict[str, Any]]:
 
 
 def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """One line per run and class, and for "all" the means: annotated pixels, and IoU from 0 to 1."""
+    """One line per run and class, and for "all" the means: annotated pixels, and IoU from 0 to 1.
+
+    Args:
+        path: The CSV file.
+        runs: One per run, of :func:`to_dict`.
+        overwrite: Replace an existing file.
+    """
     columns = ("boundary_pixels", "pixels", "boundary_IoU", "IoU")
     lines: list[list[Any]] = [["run", "class", *columns]]
     for run in runs:

@@ -35,6 +35,11 @@ def size_bins(boxes: np.ndarray, label: np.ndarray, counts: np.ndarray) -> np.nd
 def aspect_bins(boxes: np.ndarray, label: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Bins by width / height within each class, as :func:`size_bins`; indices into ``ASPECT_NAMES``.
 
+    Args:
+        boxes: (m, 4) xyxy in image pixels.
+        label: (m,) class indices.
+        counts: (m,) bool, objects that are not ignored.
+
     Example:
         >>> aspect_bins([[0, 0, 10, 30], [0, 0, 10, 10], [0, 0, 30, 10]], [0, 0, 0], [True] * 3).tolist()
         [1, 2, 3]

@@ -19,7 +19,7 @@ def class_mapping(
         classes: F ids of the model's classes in label order.
         targets: Ids of the classes that are evaluated, in label order.
         class_map: Target id by class id, or a text file with one such pair per line (``class target``). Pairs of
-            classes that the model does not have are passed over. ``None``: equal ids.
+            classes that the model does not have are skipped. ``None``: equal ids.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -65,7 +65,7 @@ def wordnet_class_map(is_a_file: str | Path, classes: Sequence[str], targets: Se
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a line is no pair, or no class has a target above it.
+        ValueError: If a line is not a pair, or no class has a target above it.
     """
     parents: dict[str, list[str]] = {}
     for parent, child in _read_pairs(is_a_file, "parent child"):

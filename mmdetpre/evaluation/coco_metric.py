@@ -37,14 +37,14 @@ class CocoMetric(MMDetCocoMetric):
 
     Args:
         ann_file: The file of annotations; None: the boxes of the data set.
-        others: See ``mmdet.CocoMetric``.
         backend: "pycocotools", or "hotcoco" for the metrics "bbox" and "proposal".
         overwrite: Replace ``<outfile_prefix>.bbox.json``.
+        **kwargs: See ``mmdet.CocoMetric``.
 
     Raises:
         FileExistsError: If that file is there and is not to be replaced; before anything is tested.
         ImportError: For "hotcoco" where it is not installed; before anything is tested.
-        ValueError: If ``ann_file`` is not as it should be, or has no boxes and ``format_only`` is not set; for another
+        ValueError: If ``ann_file`` is invalid, or has no boxes and ``format_only`` is not set; for another
             name, and for metrics or ``use_mp_eval`` that do not go with hotcoco.
 
     Example:
@@ -117,7 +117,7 @@ class CocoMetric(MMDetCocoMetric):
 
 
 def _coco_of(path: str) -> COCO:
-    """pycocotools' object of a file, with the values that our reader finds; boxes are numbered anew, from 1."""
+    """pycocotools' object of a file, with the values that our reader finds; boxes are renumbered, from 1."""
     found, content = read_coco_json(path, need_annotations=False), read_json(path, most_bytes=8 * GIB)
     for row, number in zip(content["images"], found.ids, strict=True):
         row["id"] = number
@@ -147,7 +147,7 @@ class HotCOCOeval(COCOeval):
         """Match detections and annotations.
 
         Raises:
-            ValueError: If hotcoco cannot take the annotations, for instance because an id is no whole number.
+            ValueError: If hotcoco cannot take the annotations, for instance because an id is not a whole number.
         """
         hotcoco: Any = importlib.import_module("hotcoco")
         own = self.params

@@ -114,8 +114,14 @@ def occlusion_levels(
 ) -> tuple[np.ndarray, tuple[str, ...], str, str]:
     """Level of each object (-1 for none), the names of the levels, and where they come from: its kind, and in words.
 
+    Args:
+        truth: The objects.
+        choice: See ``occlusion`` of :func:`detection_errors`.
+        names: Image ids of the run.
+        classes: Class names of the run.
+
     Raises:
-        FileNotFoundError: If the choice is no known word and no file.
+        FileNotFoundError: If the choice is not a known word and no file.
         ValueError: If the flags are asked for and no object is flagged, or the file does not fit.
     """
     flags = np.asarray(truth.occluded, np.int64)

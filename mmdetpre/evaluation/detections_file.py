@@ -51,7 +51,8 @@ class Detections:
         >>> run = Detections(("cat",), ("a", "b"), [1], [[0, 0, 9, 9]], [0.5], [0])
         >>> len(run), run.rows(0), run.boxes[run.rows(1)].tolist()
         (1, slice(0, 0, None), [[0.0, 0.0, 9.0, 9.0]])
-        >>> run.save("run.npz"); Detections.load("run.npz").names  # doctest: +SKIP
+        >>> run.save("run.npz")
+        >>> Detections.load("run.npz").names
         ('a', 'b')
     """
 
@@ -134,7 +135,11 @@ class Detections:
         return replace(self, boxes=self.boxes + pixel, truth=truth, plus_one=False)
 
     def require_classes(self, classes: Sequence[str], whose: str = "the data set") -> None:
-        """Raise ``ValueError`` if the classes are not these in this order; ``whose`` names where they come from."""
+        """Raise ``ValueError`` if the classes are not these in this order; ``whose`` names where they come from.
+
+        Raises:
+            ValueError: If the classes differ.
+        """
         ours, theirs = self.classes, tuple(classes)
         if ours == theirs:
             return

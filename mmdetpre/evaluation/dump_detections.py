@@ -83,7 +83,11 @@ class DumpDetections(BaseMetric):
         self._seen: set[str] = set()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep what one batch of tested images adds."""
+        """Keep what one batch of tested images adds.
+
+        Raises:
+            ValueError: If two images have one id, or ``plus_one`` contradicts the data set.
+        """
         if not self.results:
             self._seen.clear()
             settle_plus_one(self.plus_one, self.dataset_meta)

@@ -41,7 +41,7 @@ class DumpProposals(BaseMetric):
 
     Args:
         out_dir: Folder to write.
-        max_per_image: At most so many proposals of an image, the best.
+        max_per_image: At most N proposals of an image, the best.
         overwrite: Replace a folder of proposals.
         recall_at: Numbers of proposals for the recall.
         iou_thr: IoU at which an object is found.
@@ -98,7 +98,11 @@ class DumpProposals(BaseMetric):
         return super().evaluate(size)
 
     def compute_metrics(self, results: list[_Result]) -> dict[str, float]:
-        """Join the shards; called on the first rank."""
+        """Join the shards; called on the first rank.
+
+        Raises:
+            ValueError: If no image was tested.
+        """
         if self._part is None:
             raise ValueError("No image was tested, so there are no proposals to write: check test_dataloader.")
         proposals = finish_proposals(self._part, self.out_dir, [r.entry for r in results], self.overwrite)

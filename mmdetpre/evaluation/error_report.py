@@ -16,12 +16,12 @@ from mmdetpre.plain_text import csv_text, markdown_text
 ALL, OCCLUSION, HIDDEN, SIZE, ASPECT = "all", "occlusion", "occlusion or truncation from", "size", "aspect"
 ANNOTATED, FLAGS, COVERED = "annotated", "flags", "covered"
 """Where the levels of occlusion come from."""
-"""The properties by whose levels objects are told apart."""
+"""The properties by whose levels objects are distinguished."""
 
 
 @dataclass(frozen=True)
 class ErrorSettings:
-    """How errors are told apart.
+    """How errors are distinguished.
 
     Attributes:
         iou_thr: Least IoU at which an object is found.

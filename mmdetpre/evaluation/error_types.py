@@ -19,9 +19,9 @@ class TypeCounts(NamedTuple):
     """How many detections of each class are of which type.
 
     Attributes:
-        top_detections: (C, 5) among the N surest detections of a class, N = its number of objects; columns as
+        top_detections: (C, 5) among the N highest-scoring detections of a class, N = its number of objects; columns as
             ``TYPE_NAMES``.
-        top_false_positives: (C, 5) among its N surest false positives; the column of the correct ones is 0.
+        top_false_positives: (C, 5) among its N highest-scoring false positives; the column of the correct ones is 0.
         false_positives: (C, 5) among all its false positives.
     """
 
@@ -84,10 +84,10 @@ def error_types(
 
 
 def count_types(types: np.ndarray, label: np.ndarray, score: np.ndarray, objects: np.ndarray) -> TypeCounts:
-    """Count the types among the surest detections of each class.
+    """Count the types among the highest-scoring detections of each class.
 
     Args:
-        types: (n,) of :func:`error_types`; ignored detections are left out before the surest are taken.
+        types: (n,) of :func:`error_types`; ignored detections are left out before the highest-scoring are taken.
         label: (n,) class indices.
         score: (n,) scores.
         objects: (C,) number of objects of each class, those to be ignored not counted.

@@ -33,22 +33,22 @@ def find_objects(
     object_region: np.ndarray | None = None,
     iou_thr: float = 0.5,
 ) -> FoundObjects:
-    """Let the detections find objects of their class, the surest detection first.
+    """Let the detections find objects of their class, the highest-scoring detection first.
 
     A detection finds the object of its class that it overlaps most among those not found yet, if their IoU is at least
     ``iou_thr``; one detection finds one object. This is the rule of Hoiem et al., "Diagnosing Error in Object
     Detectors" (ECCV 2012). The VOC development kit differs where objects of a class overlap: there a detection counts
     as false if the object that it overlaps most has been found before.
 
-    Objects to be ignored are no goal: detections of their class that find nothing else count neither way, any number of
-    them, if their IoU with a difficult object is at least ``iou_thr``, or if at least ``REGION_SHARE`` (half) of their
-    own area lies in a region (crowd, group-of), as in COCO's and OpenImages' evaluation. By IoU the single persons in a
-    crowd's box would all be false.
+    Objects to be ignored are not targets: detections of their class that find nothing else count neither way, any
+    number of them, if their IoU with a difficult object is at least ``iou_thr``, or if at least ``REGION_SHARE`` (half)
+    of their own area lies in a region (crowd, group-of), as in COCO's and OpenImages' evaluation. By IoU the single
+    persons in a crowd's box would all be false.
 
     Args:
         pairs: All pairs with an IoU of ``iou_thr`` or less upwards, and those of the regions.
         detection_label: (n,) class indices.
-        detection_score: (n,) scores; among equal ones the first row is the surest.
+        detection_score: (n,) scores; among equal ones the first row is the highest-scoring.
         object_label: (m,) class indices.
         object_ignored: (m,) bool.
         object_region: (m,) bool, those of the ignored ones that are regions; ``None``: none. Give the same to

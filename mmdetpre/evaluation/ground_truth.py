@@ -66,10 +66,32 @@ class GroundTruth:
 
 
 def set_field(owner: object, name: str, value: object) -> None:
+    """Set a field of a frozen dataclass that is being made.
+
+    Args:
+        owner: The instance.
+        name: Name of the field.
+        value: Its value.
+    """
     object.__setattr__(owner, name, value)  # the dataclass is frozen for everybody else
 
 
 def as_column(values: np.ndarray, dtype: type, count: int, what: str, name: str) -> np.ndarray:
+    """A column as an array of one type.
+
+    Args:
+        values: (count,) values.
+        dtype: Type of the result.
+        count: Number of boxes.
+        what: What the boxes are, for the message.
+        name: Name of the column.
+
+    Returns:
+        (count,) values of that type.
+
+    Raises:
+        ValueError: If the number of values is another.
+    """
     values = np.asarray(values, dtype)
     if values.shape != (count,):
         raise ValueError(f"The column '{name}' of the {what} has shape {values.shape}: {count} boxes need ({count},).")
@@ -77,7 +99,11 @@ def as_column(values: np.ndarray, dtype: type, count: int, what: str, name: str)
 
 
 def check_boxes(owner: Any, what: str) -> int:
-    """Bring image, boxes and labels into their types and check that they fit; returns the number of boxes."""
+    """Bring image, boxes and labels into their types and check that they fit; returns the number of boxes.
+
+    Raises:
+        ValueError: If they do not fit, or a box is invalid.
+    """
     boxes = np.asarray(owner.boxes, np.float32)
     if not boxes.size:
         boxes = boxes.reshape(0, 4)

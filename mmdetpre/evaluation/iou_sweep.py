@@ -36,7 +36,9 @@ def sweep_runs(
             were not evaluated in the same way on the same boxes.
 
     Example:
-        >>> sweep_runs(["ImageNet=work_dirs/a/iou.json", "OpenImages=work_dirs/b/iou.json"])  # doctest: +SKIP
+        >>> runs = sweep_runs(["ImageNet=work_dirs/a/detections.npz"], iou_thrs=[0.5])
+        >>> runs[0]["label"], runs[0]["AP"]
+        ('ImageNet', [[1.0]])
     """
     loaded = {name: _read(path, name) for name, path in named_files(arguments, "scratch=iou.json").items()}
     read = [run for run in loaded.values() if isinstance(run, dict)]

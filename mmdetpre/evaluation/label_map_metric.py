@@ -33,7 +33,7 @@ class LabelMapMetric(BaseMetric):
     Raises:
         FileExistsError: If a file is there already, or ``output_dir`` holds pictures, before anything is tested.
         ValueError: While testing, if a label map is missing, in colour, of another size than the prediction, or holds
-            values that are no class; if there are no images.
+            values that are not a class; if there are no images.
     """
 
     file_ends: tuple[str, ...] = (".json", ".csv")
@@ -73,7 +73,13 @@ class LabelMapMetric(BaseMetric):
 
     @abstractmethod
     def count(self, truth: np.ndarray, prediction: np.ndarray, classes: int) -> Any:
-        """Counts of one image, with their number ``images``; they are merged by ``+``."""
+        """Counts of one image, with their number ``images``; they are merged by ``+``.
+
+        Args:
+            truth: (h, w) integer label map.
+            prediction: (h, w) integer label map.
+            classes: Number of classes.
+        """
 
     def named(self, counts: Any, file: str) -> Any:
         """Counts of one image that know its file, where messages are to name some."""
@@ -84,7 +90,11 @@ class LabelMapMetric(BaseMetric):
         """Print and write the sum of all images, and return the results; runs on the main process alone."""
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Add the images of one batch."""
+        """Add the images of one batch.
+
+        Raises:
+            ValueError: Names the image that has no label map, or whose maps cannot be compared.
+        """
         classes = len(self.dataset_meta["classes"])
         for sample in data_samples:
             name = sample.get("img_path", "without a path")
@@ -113,6 +123,9 @@ class LabelMapMetric(BaseMetric):
         Args:
             size: Number of images of the data set. Image k of rank r has the number ``k * ranks + r``; a last image
                 beyond the size is a repetition and not counted, as mmengine has it.
+
+        Raises:
+            ValueError: If more images were tested than a last batch can repeat.
         """
         images = sum(part.images for part in (self._sum, self._last) if part is not None)
         ranks, rank = get_world_size(), get_rank()
@@ -127,7 +140,11 @@ class LabelMapMetric(BaseMetric):
         return super().evaluate(ranks)  # one result per rank
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Print the tables and return the results; runs on the main process alone."""
+        """Print the tables and return the results; runs on the main process alone.
+
+        Raises:
+            ValueError: If no image was tested.
+        """
         counts = _total(results)
         if counts is None:
             raise ValueError("No image was tested: the test data set is empty. Look at its ann_file and data_prefix.")

@@ -15,7 +15,11 @@ MAX_LABEL = 255  # of a file with one byte per pixel
 
 
 def check_shapes(truth: np.ndarray, prediction: np.ndarray) -> None:
-    """Raise ``ValueError`` unless both are ``(h, w)`` of one size."""
+    """Raise ``ValueError`` unless both are ``(h, w)`` of one size.
+
+    Raises:
+        ValueError: If the truth is not two-dimensional, or they differ in shape.
+    """
     if truth.ndim != 2:
         raise ValueError(
             f"the label map has shape {tuple(truth.shape)}, expected (height, width): colour files must be converted to"
@@ -30,7 +34,14 @@ def check_shapes(truth: np.ndarray, prediction: np.ndarray) -> None:
 
 
 def wrong_values(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore_index: int) -> str:
-    """What to say of values that are no class; empty if all are."""
+    """What to say of values that are not a class; empty if all are.
+
+    Args:
+        truth: (h, w) integer label map.
+        prediction: (h, w) integer label map.
+        classes: Number of classes.
+        ignore_index: Value of void pixels of the truth.
+    """
     expected = f"expected are 0 to {classes - 1}, one per class"
     wrong = truth[(truth != ignore_index) & ((truth < 0) | (truth >= classes))]
     if len(wrong):
@@ -49,7 +60,7 @@ def read_label_map(path: str | Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: If it is no picture, in colour, or holds fractions.
+        ValueError: If it is not a picture, in colour, or holds fractions.
     """
     try:
         return decode_label_map(Path(path).read_bytes())
@@ -71,7 +82,7 @@ def decode_label_map(data: bytes) -> np.ndarray:
         ``(h, w)``, uint8 if all values fit, else uint16 or int32.
 
     Raises:
-        ValueError: If it is no picture, damaged, in colour, or holds fractions.
+        ValueError: If it is not a picture, damaged, in colour, or holds fractions.
 
     Example:
         >>> import io
@@ -106,7 +117,7 @@ def decode_label_map(data: bytes) -> np.ndarray:
 def check_label_map(
     labels: np.ndarray, size: tuple[int, int] | None = None, classes: int | None = None, ignore_index: int = 255
 ) -> None:
-    """Refuse what is no map of class indices.
+    """Refuse what is not a map of class indices.
 
     Args:
         labels: (h, w) whole numbers.
@@ -115,7 +126,7 @@ def check_label_map(
         ignore_index: Label of void pixels.
 
     Raises:
-        ValueError: Of another size than the image, or with values that are no class, each with its number of pixels.
+        ValueError: Of another size than the image, or with values that are not a class, each with its number of pixels.
 
     Example:
         >>> check_label_map(np.array([[0, 255, 1]], np.uint8), (1, 3), classes=2)
@@ -151,7 +162,13 @@ def count_labels(labels: np.ndarray) -> dict[int, int]:
 
 
 def wrong_labels(pixels: Mapping[int, int], classes: int, ignore_index: int = 255) -> dict[int, int]:
-    """The values that are neither class nor void, and their pixels."""
+    """The values that are neither class nor void, and their pixels.
+
+    Args:
+        pixels: Number of pixels by value.
+        classes: Number of classes.
+        ignore_index: Value of void pixels.
+    """
     return {v: count for v, count in pixels.items() if v != ignore_index and not 0 <= v < classes}
 
 
@@ -167,7 +184,11 @@ def described_labels(pixels: Mapping[int, int]) -> str:
 
 
 def write_prediction(path: str | Path, labels: np.ndarray) -> None:
-    """Write ``(h, w)`` class indices up to 255 as grey PNG, as ``mmseg.IoUMetric(output_dir=...)`` does."""
+    """Write ``(h, w)`` class indices up to 255 as grey PNG, as ``mmseg.IoUMetric(output_dir=...)`` does.
+
+    Raises:
+        ValueError: If a label does not fit into one byte.
+    """
     if labels.size and not 0 <= labels.min() <= labels.max() <= MAX_LABEL:
         raise ValueError(f"{path}: labels from {labels.min()} to {labels.max()} do not fit into one byte per pixel.")
     Image.fromarray(labels.astype(np.uint8)).save(path)

@@ -42,7 +42,7 @@ def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: floa
     one N; interpolated: the greatest value from here on. Source: Hoiem et al. 2012, section 3.
 
     Args:
-        outcome: (n,) of the detections of one class, the surest first: 1 correct, -1 false, 0 does not count.
+        outcome: (n,) of the detections of one class, the highest-scoring first: 1 correct, -1 false, 0 does not count.
         objects: Number of objects that count.
         normal_objects: N.
 
@@ -64,6 +64,11 @@ def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: floa
 
 def normalised_ap(outcome: np.ndarray, objects: int, normal_objects: float) -> float:
     """Average of :func:`normalised_precision` over all objects, 0 for those not found; NaN without objects.
+
+    Args:
+        outcome: (n,) of each detection, highest-scoring first: 1 correct, 0 ignored, -1 false.
+        objects: Number of objects.
+        normal_objects: Number of objects to normalise to.
 
     Example:
         >>> round(normalised_ap([1, -1, 1], objects=4, normal_objects=4), 3)

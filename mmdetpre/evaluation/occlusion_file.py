@@ -25,7 +25,7 @@ def read_occlusion_levels(
 
     The CSV file has the header ``image,class,x1,y1,x2,y2,level`` and one line per annotated object: image id (with or
     without folder and suffix), class name, box in pixels, and the level as ``none``, ``low``, ``medium``, ``high`` or 0
-    to 3. Lines of other images and classes are passed over; objects without a line get no level.
+    to 3. Lines of other images and classes are skipped; objects without a line get no level.
 
     A folder is read as the published ``annotations`` folder, with a text file ``gt_fel_<class>.txt`` or
     ``gt_ved_<class>.txt`` per annotated class of VOC 2007 test: a header, then one line per object that is not

@@ -19,7 +19,7 @@ class OpenImagesMetric(MMDetOpenImagesMetric):
     mmdet's labels the rows with its own 500 or 601 names, which are wrong as soon as ``classes`` is another choice.
 
     Args:
-        others: See ``mmdet.OpenImagesMetric``. ``filter_labels=True`` leaves out detections of classes that
+        **kwargs: See ``mmdet.OpenImagesMetric``. ``filter_labels=True`` leaves out detections of classes that
             nobody verified in the image: give the data set its ``image_level_ann_file`` then and keep
             ``image_level_labels`` among the ``meta_keys`` of the pipeline.
 

@@ -23,10 +23,11 @@ def load_runs(
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If an argument has another form, two runs have one name, or a file is no file of detections.
+        ValueError: If an argument has another form, two runs have one name, or a file is not a file of detections.
 
     Example:
-        >>> load_runs(["ImageNet=work_dirs/a/detections.npz"])  # doctest: +SKIP
+        >>> list(load_runs(["ImageNet=work_dirs/a/detections.npz"]))
+        ['ImageNet']
     """
     runs = {name: Detections.load(file) for name, file in named_files(arguments, "scratch=detections.npz").items()}
     if config is not None:

@@ -16,7 +16,7 @@ def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> di
 
     Args:
         runs: Name -> run.
-        need_truth: False to compare runs that may have no ground truth; then it is not looked at.
+        need_truth: False to compare runs that may have no ground truth; then it is not used.
 
     Raises:
         ValueError: If there is no run, one has no ground truth, or classes, images or ground truth differ.

@@ -11,7 +11,14 @@ from mmdetpre.whole_file import write_json
 
 
 def write_runs(path: str | Path, kind: str, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs as JSON that :func:`read_runs_of_kind` reads."""
+    """Write runs as JSON that :func:`read_runs_of_kind` reads.
+
+    Args:
+        path: The JSON file.
+        kind: Name of the format, stored in the file.
+        runs: Scores of each run as plain values.
+        overwrite: Replace an existing file.
+    """
     content = {"format": kind, "runs": list(runs)}
     write_json(path, content, overwrite=overwrite, allow_nan=False, indent=None, ensure_ascii=True)
 

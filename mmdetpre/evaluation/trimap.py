@@ -121,7 +121,11 @@ def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
 
 
 def check_boundary(boundary: str) -> str:
-    """The name of a boundary, or ``ValueError``."""
+    """The name of a boundary, or ``ValueError``.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
     if boundary not in BOUNDARIES:
         raise ValueError(f"boundary is {boundary!r}: choose one of {', '.join(BOUNDARIES)}.")
     return boundary
@@ -176,7 +180,7 @@ def count_image(
         ignore_index: The label of void pixels, which are not scored.
 
     Raises:
-        ValueError: If a map is not two-dimensional, they differ in size, or hold values that are no class.
+        ValueError: If a map is not two-dimensional, they differ in size, or hold values that are not a class.
 
     Example:
         >>> truth, prediction = np.array([[255, 0, 0, 1]]), np.array([[1, 0, 1, 1]])
@@ -227,7 +231,7 @@ def _count(
     ignore_index: int,
     table: np.ndarray,
 ) -> bool:
-    """Count into ``table``; False if a value is no class."""
+    """Count into ``table``; False if a value is not a class."""
     classes, farthest = table.shape[1], len(band_of) - 1
     for y in range(truth.shape[0]):
         for x in range(truth.shape[1]):

@@ -41,7 +41,7 @@ class TrimapIoUMetric(LabelMapMetric):
         others: See :class:`~mmdetpre.evaluation.label_map_metric.LabelMapMetric`. ``prefix`` is "trimap" if not given.
 
     Raises:
-        ValueError: If an argument is not as said above; and what ``LabelMapMetric`` raises.
+        ValueError: If an argument is invalid; and what ``LabelMapMetric`` raises.
         FileExistsError: If a file is there already, before anything is tested.
 
     Source: section 4.2 and Figure 4 of "An Analysis of Pre-Training on Object Detection".
@@ -67,7 +67,13 @@ class TrimapIoUMetric(LabelMapMetric):
         self.boundary = check_boundary(boundary)
 
     def count(self, truth: np.ndarray, prediction: np.ndarray, classes: int) -> TrimapConfusion:
-        """Confusion by band of one image."""
+        """Confusion by band of one image.
+
+        Args:
+            truth: (h, w) integer label map.
+            prediction: (h, w) integer label map.
+            classes: Number of classes.
+        """
         settings: dict[str, Any] = dict(widths=self.widths, boundary=self.boundary, ignore_index=self.ignore_index)
         return count_image(truth, prediction, classes=classes, **settings)
 

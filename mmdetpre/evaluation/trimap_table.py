@@ -23,6 +23,12 @@ REGIONS = ("trimap", "anti_trimap")
 def to_dict(counts: TrimapConfusion, classes: Sequence[str], boundary: str, label: str = "") -> dict[str, Any]:
     """Scores as plain values, ready for JSON: from 0 to 1, ``None`` where there is nothing to score.
 
+    Args:
+        counts: Confusion of all images.
+        classes: Class names, in the order of the labels.
+        boundary: "void" or "label", see :func:`~mmdetpre.evaluation.trimap.boundary_distance`.
+        label: Name of the run.
+
     Returns:
         ``label``, ``boundary``, ``widths``, ``classes``, ``images``, ``without_boundary``, and the regions ``whole``,
         ``trimap`` and ``anti_trimap``, each with ``pixels``, ``aAcc``, ``mIoU``, ``class_pixels``, ``IoU`` and ``Acc``;
@@ -41,7 +47,11 @@ def to_dict(counts: TrimapConfusion, classes: Sequence[str], boundary: str, labe
 
 
 def check_comparable(runs: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ``ValueError`` unless all runs have the widths, boundary, classes and scored pixels of the first."""
+    """Raise ``ValueError`` unless all runs have the widths, boundary, classes and scored pixels of the first.
+
+    Raises:
+        ValueError: If the runs were not evaluated in the same way on the same images.
+    """
     facts = {
         "widths": lambda run: run["widths"],
         "boundary": lambda run: run["boundary"],
@@ -121,6 +131,11 @@ def format_class_differences(run: Mapping[str, Any], first: Mapping[str, Any], w
 
     The classes with the greatest difference in the trimap come first.
 
+    Args:
+        run: A run, of :func:`to_dict`.
+        first: The run that it is compared with.
+        width: Width of the trimap, pixels.
+
     Raises:
         ValueError: If the runs were not evaluated at this width.
     """
@@ -146,7 +161,7 @@ def format_whole_differences(run: Mapping[str, Any], first: Mapping[str, Any]) -
     """IoU of each class in per cent on whole images, and how much more than ``first`` has it, the greatest gain first.
 
     Classes whose gain the paper names (detection over classification pre-training, section on segmentation) have it in
-    the last column; ``none`` is no improvement.
+    the last column; ``none`` is not an improvement.
 
     Args:
         run, first: Runs of :func:`to_dict`, comparable ones.
@@ -164,7 +179,13 @@ def format_whole_differences(run: Mapping[str, Any], first: Mapping[str, Any]) -
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs to a file that :func:`read_json` reads."""
+    """Write runs to a file that :func:`read_json` reads.
+
+    Args:
+        path: The JSON file.
+        runs: One per run, of :func:`to_dict`.
+        overwrite: Replace an existing file.
+    """
     write_runs(path, FORMAT, runs, overwrite=overwrite)
 
 
@@ -204,6 +225,11 @@ def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite:
     """One line per run, region, width and class: annotated pixels, IoU and accuracy from 0 to 1.
 
     The class "all" holds mIoU and the part of all pixels that is right. Whole images have no width.
+
+    Args:
+        path: The CSV file.
+        runs: One per run, of :func:`to_dict`.
+        overwrite: Replace an existing file.
     """
     lines: list[list[Any]] = [["run", "region", "width", "class", "pixels", "IoU", "accuracy"]]
     for run in runs:

@@ -78,7 +78,7 @@ def voc_average_precision(
             ``mmdet.VOCDataset``; ``False`` for half-open boxes; ``None``: as the run says.
 
     Raises:
-        ValueError: If there is no ground truth, none of its boxes counts, or an argument is not as said above.
+        ValueError: If there is no ground truth, none of its boxes counts, or an argument is invalid.
 
     Source: Everingham et al., "The PASCAL Visual Object Classes Challenge"; Figure 1 of the paper.
 

@@ -50,7 +50,7 @@ class VOCIoUMetric(BaseMetric):
         prefix: First part of the names of the results, "pascal_voc" if not given.
 
     Raises:
-        ValueError: If an argument is not as said above; when the images carry no ground truth at all.
+        ValueError: If an argument is invalid; when the images carry no ground truth at all.
         FileExistsError: If a file is there already, before anything is trained or tested.
 
     Source: Figure 1 of "An Analysis of Pre-Training on Object Detection".
@@ -89,7 +89,11 @@ class VOCIoUMetric(BaseMetric):
                 )
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep detections and ground truth of one batch."""
+        """Keep detections and ground truth of one batch.
+
+        Raises:
+            ValueError: Names an image without ground truth; or ``plus_one`` contradicts the data set.
+        """
         if not self.results:
             settle_plus_one(self.plus_one, self.dataset_meta)
         for sample in data_samples:

@@ -48,7 +48,11 @@ def to_dict(result: VOCResult, label: str = "") -> dict[str, Any]:
 
 
 def check_comparable(runs: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ``ValueError`` unless all runs have the thresholds, metric, classes and boxes of the first."""
+    """Raise ``ValueError`` unless all runs have the thresholds, metric, classes and boxes of the first.
+
+    Raises:
+        ValueError: If the runs were not evaluated in the same way on the same boxes.
+    """
 
     def facts(run: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -89,7 +93,13 @@ def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs to a file that :func:`read_json` reads."""
+    """Write runs to a file that :func:`read_json` reads.
+
+    Args:
+        path: The JSON file.
+        runs: One per run, of :func:`to_dict`.
+        overwrite: Replace an existing file.
+    """
     write_text(path, json.dumps({"format": FORMAT, "runs": list(runs)}, indent=1) + "\n", overwrite=overwrite)
 
 
@@ -111,7 +121,13 @@ def read_json(path: str | Path) -> list[dict[str, Any]]:
 
 
 def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """One line per run and class, and per mean: run, class, boxes, detections, one column per threshold (0 to 1)."""
+    """One line per run and class, and per mean: run, class, boxes, detections, one column per threshold (0 to 1).
+
+    Args:
+        path: The CSV file.
+        runs: One per run, of :func:`to_dict`.
+        overwrite: Replace an existing file.
+    """
     lines: list[list[Any]] = [["run", "class", "boxes", "detections", *map(iou_key, runs[0]["iou_thrs"])]]
     for run in runs:
         for one in run["classes"]:

@@ -24,9 +24,9 @@ _SHOWN = 5
 class BrokenImageHook(Hook):
     """Broken images never end a run in the middle, and never change a score in silence.
 
-    Before the first iteration the images to validate and to test on are decoded, on all cores; images that were decoded
+    Before the first iteration the validation and test images are decoded, on all cores; images that were decoded
     before and have not changed are known. Broken ones are named, counted and left out of the data set, and every result
-    says so: it has the entry ``broken_images``. Images to train on are decoded as well and refused if broken, except
+    says so: it has the entry ``broken_images``. Training images are decoded as well and refused if broken, except
     those of a ``ChipDataset``, which replaces broken images and counts them, and of sets above ``most_train`` images.
 
     While a ``ChipDataset`` trains, the hook logs at the end of every epoch how many images were broken, and names the
@@ -39,7 +39,7 @@ class BrokenImageHook(Hook):
         most_train: Largest training set that is decoded before the run.
 
     Raises:
-        ValueError: Before the first iteration, if an image to train on is broken, or all images to test on are.
+        ValueError: Before the first iteration, if a training image is broken, or all test images are.
         TooManyBrokenImages: After an epoch, on every rank, if all ranks together found more than ``max_broken``.
     """
 
@@ -67,6 +67,7 @@ class BrokenImageHook(Hook):
                 (self._refuse if part == "train" else self._skip)(runner, part, loop, broken)
 
     def after_train_epoch(self, runner: Runner) -> None:
+        """Logs how many images could not be read in this epoch."""
         broken = getattr(runner.train_dataloader.dataset, "broken_images", None)
         if broken is None:
             return
@@ -80,9 +81,11 @@ class BrokenImageHook(Hook):
             )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Reports broken images of the validation data."""
         self._say(runner, "val")
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Reports broken images of the test data."""
         self._say(runner, "test")
 
     def _refuse(self, runner: Runner, part: str, loop: Any, broken: dict[int, str]) -> None:

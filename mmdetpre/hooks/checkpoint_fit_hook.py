@@ -28,11 +28,13 @@ class CheckpointFitHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
+        """Checks that the model has the number of classes of the training data."""
         classes = getattr(runner.train_loop.dataloader.dataset, "metainfo", {}).get("classes")
         if classes:
             require_classes(_unwrapped(runner.model), classes)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Checks that the checkpoint fits the model and the data."""
         trains = isinstance(runner._train_loop, BaseLoop)  # a dict before train() builds it
         if trains and not runner._resume:
             return

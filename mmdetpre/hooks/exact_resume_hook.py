@@ -36,7 +36,13 @@ class ExactResumeHook(Hook):
         self._first_iter = runner.iter
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Seeds torch's generators, CUDA's included, for this iteration."""
+        """Seeds torch's generators, CUDA's included, for this iteration.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch in the epoch.
+            data_batch: Not used.
+        """
         state = np.random.SeedSequence((runner.seed or 0, runner.iter, get_rank())).generate_state(1, np.uint64)
         torch.manual_seed(int(state[0]) >> 1)
 

@@ -44,7 +44,17 @@ class FiniteLossHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
     ) -> None:
-        """Looks at the losses of this iteration."""
+        """Looks at the losses of this iteration.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch in the epoch.
+            data_batch: The batch, to name its images.
+            outputs: The losses by name.
+
+        Raises:
+            TrainingError: If a loss is not finite, unless the loss scale skips the step, ``patience`` times at most.
+        """
         values = _losses(outputs or {})
         bad = {name: value for name, value in values.items() if not math.isfinite(value)}
         if not bad:
@@ -63,7 +73,11 @@ class FiniteLossHook(Hook):
         raise TrainingError(_message(runner, bad, self._failed, self._last_finite, data_batch))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuses weights that are not finite: the checkpoint before stays the newest."""
+        """Refuses weights that are not finite: the checkpoint before stays the newest.
+
+        Raises:
+            TrainingError: If weights are not finite.
+        """
         for name, tensor in checkpoint["state_dict"].items():
             if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 iteration = checkpoint["meta"]["iter"]

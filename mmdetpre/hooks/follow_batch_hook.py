@@ -50,7 +50,11 @@ class FollowBatchHook(Hook):
         checkpoint[self.KEY] = total_batch(runner)
 
     def before_train(self, runner: Runner) -> None:
-        """Scales what mmengine has not scaled, and says so."""
+        """Scales what mmengine has not scaled, and says so.
+
+        Raises:
+            ValueError: If ``scale_weight_decay`` is set where ``auto_scale_lr`` is not enabled.
+        """
         rule: dict[str, Any] = runner.auto_scale_lr or {}
         decay = bool(rule.get("scale_weight_decay"))
         if not rule.get("enable"):

@@ -37,7 +37,7 @@ class LoadBackboneHook(Hook):
 
     Args:
         checkpoint: Path or address of the file.
-        prefix: What stands before the backbone's names in the file; found by itself if there is only one.
+        prefix: What stands before the backbone's names in the file; auto-detected if there is only one.
         policy: ``error`` stops the run unless the verdict is ``complete`` or ``expected``; ``warn`` only logs where
             that is possible.
         entry: Entry of the file with the weights, for files with several.
@@ -101,7 +101,13 @@ class LoadBackboneHook(Hook):
         self._write(runner, self.report)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Checks, once, that the backbone holds what was loaded, on every rank; logs what of it is trained."""
+        """Checks, once, that the backbone holds what was loaded, on every rank; logs what of it is trained.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch in the epoch.
+            data_batch: Not used.
+        """
         if self._checked:
             return
         self._checked = True

@@ -65,7 +65,7 @@ class WholeCheckpointHook(CheckpointHook):
     * A checkpoint is written beside its place, brought to the disk, and only then gets its name; only then
       ``last_checkpoint`` names it; only then older ones, and the former best one, are removed. mmengine removes first,
       so that with ``max_keep_ckpts=1`` a process killed while it saves leaves none.
-    * When training resumes, the newest whole checkpoint is what it goes on from: damaged ones are passed over with a
+    * When training resumes, the newest whole checkpoint is what it goes on from: damaged ones are skipped with a
       warning. A damaged ``load_from`` is refused, by name.
     * Two hooks in one run (epochs, iterations) each keep count of their own files, also after a resume.
 
@@ -86,7 +86,11 @@ class WholeCheckpointHook(CheckpointHook):
             self.backend_args = {"backend": BACKEND}
 
     def before_run(self, runner: Runner) -> None:
-        """Looks at what the run is about to load."""
+        """Looks at what the run is about to load.
+
+        Raises:
+            TrainingError: If the named checkpoint is damaged, or there is none to resume from that is whole.
+        """
         trains = isinstance(runner._train_loop, BaseLoop)  # a dict before train() builds it
         named = runner._load_from
         if named is not None:

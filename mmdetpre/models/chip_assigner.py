@@ -19,7 +19,7 @@ class ChipAssigner(MaxIoUAssigner):
 
     The parent's ``ignore_iof_thr`` is made for crowds and goes wrong on chips, where every large object is ignored at
     the finest scale: it takes all priors inside an ignored box, so that a small object in front of a large one is never
-    learned; and it is passed over where no valid object is left, so that the ignored ones become background.
+    learned; and it is skipped where no valid object is left, so that the ignored ones become background.
 
     Here valid objects are assigned first. Then a prior that is not positive is left unlabelled if its IoU with an
     out-of-range object, or the part of it that lies in a crowd (``group_of`` of the ignored instances), is too large.
@@ -49,7 +49,14 @@ class ChipAssigner(MaxIoUAssigner):
         gt_instances_ignore: InstanceData | None = None,
         **kwargs: Any,
     ) -> AssignResult:
-        """As the parent's: ``gt_inds`` is the index of the object plus 1, 0 for background, -1 for not labelled."""
+        """As the parent's: ``gt_inds`` is the index of the object plus 1, 0 for background, -1 for not labelled.
+
+        Args:
+            pred_instances: ``priors`` (n, 4), xyxy in chip pixels.
+            gt_instances: Objects: ``bboxes`` (m, 4), ``labels`` (m,).
+            gt_instances_ignore: Regions to ignore: ``bboxes`` (k, 4).
+            **kwargs: Passed to the parent.
+        """
         result = super().assign(pred_instances, gt_instances, None, **kwargs)
         if gt_instances_ignore is not None and len(gt_instances_ignore):
             unlabelled = self.on_ignored(pred_instances.priors, gt_instances_ignore) & (result.gt_inds <= 0)

@@ -74,7 +74,13 @@ class ChipRoIHead(StandardRoIHead):
     def loss(
         self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
     ) -> dict[str, Tensor]:
-        """Losses ``loss_cls`` and ``loss_bbox`` of a batch of chips, and the number of positive regions per chip."""
+        """Losses ``loss_cls`` and ``loss_bbox`` of a batch of chips, and the number of positive regions per chip.
+
+        Args:
+            x: Maps (B, C, H, W) of the levels.
+            rpn_results_list: Proposals of each chip, ``bboxes`` (n, 4), xyxy in chip pixels.
+            batch_data_samples: Objects of each chip.
+        """
         batch, cfg, classes = len(batch_data_samples), self.train_cfg, self.bbox_head.num_classes
         proposals = [r.bboxes for r in rpn_results_list]
         rois, (labels, weights, gt_boxes) = batch_targets(proposals, batch_data_samples, classes, cfg)

@@ -53,7 +53,15 @@ class ChipRPNHead(RPNHead):
         batch_img_metas: list[dict],
         batch_gt_instances_ignore: list[InstanceData] | None = None,
     ) -> dict[str, Tensor]:
-        """Losses ``loss_rpn_cls`` and ``loss_rpn_bbox`` of maps (N, A*2, H, W) and (N, A*4, H, W), one level each."""
+        """Losses ``loss_rpn_cls`` and ``loss_rpn_bbox`` of maps (N, A*2, H, W) and (N, A*4, H, W), one level each.
+
+        Args:
+            cls_scores: (N, A*2, H, W) logits of each level.
+            bbox_preds: (N, A*4, H, W) box deltas of each level.
+            batch_gt_instances: Objects of each chip, xyxy in chip pixels.
+            batch_img_metas: Meta information of each chip.
+            batch_gt_instances_ignore: Ignored objects of each chip; None: none.
+        """
         scores, deltas, anchors = self._per_anchor(cls_scores, bbox_preds)
         batch = len(scores)
         labels, matched, gt = self.anchor_labels(
@@ -92,6 +100,12 @@ class ChipRPNHead(RPNHead):
 
         Anchors within ``allowed_border`` pixels of the input tensor (height, width) are considered, also for chips that
         fill only a part of it.
+
+        Args:
+            anchors: (A, 4) xyxy in chip pixels.
+            gt_instances: Objects of each chip.
+            ignored_instances: Ignored objects of each chip; None: none.
+            input_shape: Height and width of the input tensor, pixels.
         """
         cfg = self.train_cfg
         gt = pad([boxes_of(g) for g in gt_instances])
@@ -128,6 +142,18 @@ class ChipRPNHead(RPNHead):
 
         All images are treated at once up to NMS: that compares each box with all others it is given, so it is called
         per image. The host waits for the device to count the boxes of all images, and in each NMS.
+
+        Args:
+            cls_scores: (N, A*2, H, W) logits of each level.
+            bbox_preds: (N, A*4, H, W) box deltas of each level.
+            score_factors: Not used.
+            batch_img_metas: Meta information of each image.
+            cfg: Settings of the proposals; None: ``test_cfg``.
+            rescale: Give boxes in pixels of the original image.
+            with_nms: Not used: NMS is always applied.
+
+        Raises:
+            ValueError: If ``cfg.nms`` is another than ``nms``.
         """
         cfg = self.test_cfg if cfg is None else cfg
         if cfg.nms.type != "nms":

@@ -17,6 +17,7 @@ class ConcatNeck(BaseModule):
 
     Args:
         in_channels: Channels of each map, for example ``[1024, 2048]``. They are checked at every forward.
+        init_cfg: Initialization of the weights, as mmengine reads it.
 
     Example:
         >>> neck = ConcatNeck([2, 3])

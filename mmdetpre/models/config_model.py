@@ -57,6 +57,13 @@ def build_model(config: str | Path, device: str = "cpu", options: Mapping[str, A
 
 
 def with_preprocessing(cfg: Config, scope: str, model: nn.Module, device: str = "cpu") -> ConfigModel:
-    """A model that was built from a config, in eval mode, with how the config prepares its images."""
+    """A model that was built from a config, in eval mode, with how the config prepares its images.
+
+    Args:
+        cfg: The config.
+        scope: Default scope of its types, such as "mmdet".
+        model: The model that was built from it.
+        device: Device to move the model to.
+    """
     model = revert_sync_batchnorm(model) if torch.device(device).type == "cpu" else model
     return ConfigModel(cfg, scope, model.eval(), from_config(cfg) or _PLAIN)

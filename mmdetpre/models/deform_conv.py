@@ -64,5 +64,11 @@ class DeformConv(DeformConv2dPack):
         )[:, :, :height, :width]
 
     def adjusted(self, offset: Tensor, height: int, width: int) -> Tensor:
-        """The offsets to sample a map of this size with: those that the layer predicts."""
+        """The offsets to sample a map of this size with: those that the layer predicts.
+
+        Args:
+            offset: (N, 2 * groups * k * k, H', W') predicted offsets, pixels of the map.
+            height: Height of the map.
+            width: Width of the map.
+        """
         return offset

@@ -70,7 +70,16 @@ def deform_roi_pool(
 def sampled_deform_roi_pool(
     features: Tensor, rois: Tensor, offsets: Tensor, spatial_scale: float, sampling_ratio: int, gamma: float
 ) -> Tensor:
-    """:func:`deform_roi_pool` by ``grid_sample``, on any device."""
+    """:func:`deform_roi_pool` by ``grid_sample``, on any device.
+
+    Args:
+        features: (N, C, H, W) map.
+        rois: (R, 5) image index and xyxy in input pixels.
+        offsets: (R, 2, P, Q) x first, in units of ``gamma`` times the region's side.
+        spatial_scale: Map pixels per input pixel.
+        sampling_ratio: Samples per bin and axis.
+        gamma: How far an offset of 1 moves a bin, as a fraction of the region's side.
+    """
     channels, (rows, columns) = features.shape[1], offsets.shape[2:]
     if not len(rois):
         return features.new_zeros(0, channels, rows, columns)
@@ -88,7 +97,15 @@ def sampled_deform_roi_pool(
 def sample_positions(
     rois: Tensor, offsets: Tensor, spatial_scale: float, sampling_ratio: int, gamma: float
 ) -> tuple[Tensor, Tensor]:
-    """Columns x and rows y, each (R, P, Q, sampling_ratio), in pixels of the map; samples are their outer product."""
+    """Columns x and rows y, each (R, P, Q, sampling_ratio), in pixels of the map; samples are their outer product.
+
+    Args:
+        rois: (R, 5) image index and xyxy in input pixels.
+        offsets: (R, 2, P, Q) x first, in units of ``gamma`` times the region's side.
+        spatial_scale: Map pixels per input pixel.
+        sampling_ratio: Samples per bin and axis.
+        gamma: How far an offset of 1 moves a bin, as a fraction of the region's side.
+    """
     corner, size = (rois[:, 1:3] * spatial_scale - 0.5), (rois[:, 3:] - rois[:, 1:3]) * spatial_scale
     result = []
     for axis in (0, 1):

@@ -25,6 +25,7 @@ class PoolFirstClassifier(BaseModule):
         fc_channels: Width of the hidden layer, which is rectified.
         sampling_ratio: Sampling points per side of a region that are averaged.
         featmap_stride: Pixels of the image per pixel of the map.
+        init_cfg: Initialization of the weights, as mmengine reads it.
 
     Source: section 4 of the paper.
     """
@@ -66,6 +67,7 @@ class DenseClassifier(BaseModule):
         bins: Bins per side.
         featmap_stride: Pixels of the image per pixel of the map.
         rois_at_once: Bounds the memory at test time: regions that are pooled together.
+        init_cfg: Initialization of the weights, as mmengine reads it.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from mmdetpre.models.suppression import hard_nms, soft_nms
 def fine_detections(boxes: Tensor, scores: Tensor, cfg: ConfigDict) -> InstanceData:
     """Detections of one image, best first.
 
-    Only the (region, class) pairs above the score threshold are looked at, so that the work does not grow with the
+    Only the (region, class) pairs above the score threshold are considered, so that the work does not grow with the
     number of classes. Classes do not suppress each other.
 
     Args:

@@ -1,6 +1,6 @@
 """Ground truth of a batch of chips as padded tensors, made without waiting for the device.
 
-A box of zeros is no box: it overlaps nothing, so padding needs no mask.
+A box of zeros is not a box: it overlaps nothing, so padding needs no mask.
 """
 
 from __future__ import annotations

@@ -99,6 +99,12 @@ class MultiScaleTTA(BaseTTAModel):
         """Detections (N, 4), (N,), (N,) of one image after suppression, on the device of the boxes, best first.
 
         Only those of the mask ``in_range`` (N,) take part; it is applied on the host, where it makes no GPU wait.
+
+        Args:
+            boxes: (N, 4) xyxy in pixels of the original image.
+            scores: (N,) scores.
+            labels: (N,) class indices.
+            in_range: (N,) bool; None: all take part.
         """
         settings = dict(self.merge)
         function, _ = _MERGES[settings.pop("type")]

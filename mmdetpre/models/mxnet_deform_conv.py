@@ -32,7 +32,13 @@ class MXNetDeformConv(DeformConv):
     """
 
     def adjusted(self, offset: Tensor, height: int, width: int) -> Tensor:
-        """Moves samples so that mmcv reads what MXNet would: onto the last pixels, or far outside."""
+        """Moves samples so that mmcv reads what MXNet would: onto the last pixels, or far outside.
+
+        Args:
+            offset: (N, 2 * groups * k * k, H', W') predicted offsets, pixels of the map.
+            height: Height of the map.
+            width: Width of the map.
+        """
         n, channels, rows, columns = offset.shape
         rows_of_kernel, columns_of_kernel = self.kernel_size
         device = offset.device

@@ -28,6 +28,7 @@ class PositionSensitiveHead(BaseModule):
         bins: Bins per side.
         sampling_ratio: Sampling points per bin and side.
         featmap_stride: Pixels of the image per pixel of the map.
+        init_cfg: Initialization of the weights, as mmengine reads it.
 
     Source: section 4 of the paper and R-FCN-3000 (decoupled objectness).
     """

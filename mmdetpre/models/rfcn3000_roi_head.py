@@ -39,6 +39,10 @@ class RFCN3000RoIHead(BaseRoIHead):
         num_classes: Fine classes F.
         bbox_head: :class:`mmdetpre.PositionSensitiveHead` without ``num_classes``: that follows from ``super_classes``.
         fine_head: :class:`mmdetpre.PoolFirstClassifier` or :class:`mmdetpre.DenseClassifier`, without ``num_classes``.
+        bbox_coder: Config of the box coder.
+        loss_cls: Config of the loss of the super-classes.
+        loss_fine: Config of the loss of the fine classes.
+        loss_bbox: Config of the loss of the boxes.
         super_classes: Super-class of each fine class: ``None`` (one: objectness), a list, a mapping by WordNet id or a
             file of ``tools/analysis_tools/cluster_classes.py``.
         classes: WordNet ids in label order, a list or a file with one per line; needed for a mapping or a file.
@@ -73,7 +77,11 @@ class RFCN3000RoIHead(BaseRoIHead):
         self.bbox_head = MODELS.build({**bbox_head, "num_classes": self.num_super})
 
     def init_mask_head(self, *args: Any, **kwargs: Any) -> None:
-        """Masks are not predicted."""
+        """Masks are not predicted.
+
+        Raises:
+            ValueError: Always: this head has no masks.
+        """
         raise ValueError("RFCN3000RoIHead predicts no masks: drop mask_head.")
 
     def init_assigner_sampler(self) -> None:
@@ -82,14 +90,26 @@ class RFCN3000RoIHead(BaseRoIHead):
     def forward(
         self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Super-class logits (R, K + 1), box deltas (R, 4) and fine logits (R, F) of all regions of a batch."""
+        """Super-class logits (R, K + 1), box deltas (R, 4) and fine logits (R, F) of all regions of a batch.
+
+        Args:
+            x: Maps (B, C, H, W) of the levels.
+            rpn_results_list: Proposals of each chip, ``bboxes`` (n, 4), xyxy in chip pixels.
+            batch_data_samples: Not used.
+        """
         rois = bbox2roi([r.bboxes for r in rpn_results_list])
         return (*self.bbox_head(x[0], rois), self.fine_head(x[0], rois))
 
     def loss(
         self, x: Sequence[Tensor], rpn_results_list: list[InstanceData], batch_data_samples: list[DetDataSample]
     ) -> dict[str, Tensor]:
-        """Losses ``loss_cls`` (super-classes), ``loss_fine``, ``loss_bbox`` and positive regions per chip."""
+        """Losses ``loss_cls`` (super-classes), ``loss_fine``, ``loss_bbox`` and positive regions per chip.
+
+        Args:
+            x: Maps (B, C, H, W) of the levels.
+            rpn_results_list: Proposals of each chip, ``bboxes`` (n, 4), xyxy in chip pixels.
+            batch_data_samples: Objects of each chip.
+        """
         cfg, batch = self.train_cfg, len(batch_data_samples)
         proposals = [r.bboxes for r in rpn_results_list]
         rois, (labels, weights, gt_boxes) = batch_targets(proposals, batch_data_samples, self.num_classes, cfg)
@@ -120,7 +140,15 @@ class RFCN3000RoIHead(BaseRoIHead):
         rcnn_test_cfg: ConfigDict,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Detections of each image: ``bboxes`` (n, 4), ``scores`` (n,) and fine ``labels`` (n,), best first."""
+        """Detections of each image: ``bboxes`` (n, 4), ``scores`` (n,) and fine ``labels`` (n,), best first.
+
+        Args:
+            x: Maps (B, C, H, W) of the levels.
+            batch_img_metas: Meta information of each image.
+            rpn_results_list: Proposals of each image, ``bboxes`` (n, 4), xyxy in input pixels.
+            rcnn_test_cfg: Settings of the detections.
+            rescale: Give boxes in pixels of the original image.
+        """
         counts = [len(r) for r in rpn_results_list]
         rois = bbox2roi([r.bboxes for r in rpn_results_list])
         scores, deltas = self.bbox_head(x[0], rois)

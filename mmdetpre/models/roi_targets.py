@@ -70,11 +70,14 @@ def assign_rois(
 
     Args:
         rois: (..., R, 4) xyxy in chip pixels.
-        gt: (..., G, 4) boxes, in and out of the valid range; zeros are none, but G is at least 1. ``gt_labels``
-            (..., G) int64; ``gt_invalid`` (..., G) bool marks those out of the range.
+        gt: (..., G, 4) boxes, in and out of the valid range; zeros are none, but G is at least 1.
+        gt_labels: (..., G) int64 classes.
+        gt_invalid: (..., G) bool, boxes out of the valid range.
         groups: (..., K, 4) group-of boxes: background inside one of them (intersection over region >
             ``group_iof_thr``) gets weight 0. Zeros are none, but K is at least 1.
+        num_classes: Label of the background.
         pos_iou_thr: Regions with a higher IoU (strictly) take the class of their best box.
+        group_iof_thr: See ``groups``.
         ignore_invalid_gt: Give weight 0 to regions whose best box is out of the valid range (as SNIP's text says)
             instead of learning it.
         soft_sampling: Weight background by its overlap ``o`` with the nearest object:

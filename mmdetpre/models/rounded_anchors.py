@@ -29,7 +29,14 @@ class RoundedAnchorGenerator(AnchorGenerator):
     def gen_single_level_base_anchors(
         self, base_size: float, scales: Tensor, ratios: Tensor, center: tuple[float, float] | None = None
     ) -> Tensor:
-        """Anchors (len(ratios) * len(scales), 4) of one cell, xyxy in pixels of the input."""
+        """Anchors (len(ratios) * len(scales), 4) of one cell, xyxy in pixels of the input.
+
+        Args:
+            base_size: Side of a cell, pixels.
+            scales: (n,) factors of the side.
+            ratios: (m,) height / width.
+            center: Centre of the anchors, x and y in pixels; None: as ``center_offset`` says.
+        """
         widths = (base_size * ratios.double().rsqrt()).round()
         heights = (widths * ratios).round()
         sides = torch.stack([widths, heights], dim=1)[:, None] * scales[None, :, None]

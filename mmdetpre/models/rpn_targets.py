@@ -31,6 +31,9 @@ def label_anchors(
         considered: (A,) bool; others are unlabelled.
         gt: (B, G, 4) valid boxes, padded with zeros (:func:`mmdetpre.models.instances.pad`).
         ignored: (B, K, 4) boxes to ignore, padded likewise.
+        pos_iou_thr: Minimum IoU of a positive anchor.
+        neg_iou_thr: Negative anchors have only smaller IoUs.
+        ignore_iou_thr: Anchors with a greater IoU with an ignored box are unlabelled.
 
     Returns:
         Labels (B, A) int8: 1 positive, 0 negative, -1 unlabelled; and the index (B, A) of the best valid box.
@@ -62,6 +65,8 @@ def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) ->
 
     Args:
         labels: (B, A) int8 of :func:`label_anchors`.
+        num: Maximum number of anchors of a chip.
+        pos_fraction: Maximum share of positives among them.
 
     Returns:
         Indices (B, P + N) of anchors, their labels (B, P + N) int8, -1 where none was drawn, and P: the first P are

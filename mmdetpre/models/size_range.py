@@ -40,7 +40,7 @@ def checked_ranges(ranges: Sequence[Sequence[float]] | None) -> tuple[tuple[floa
     """Size ranges as pairs of numbers; None stays None.
 
     Raises:
-        ValueError: If they are no pairs, or one of them is empty.
+        ValueError: If they are not pairs, or one of them is empty.
     """
     if ranges is None:
         return None

@@ -45,7 +45,7 @@ _WORD = re.compile(r"(?:[\w +-]|(?<=\d)[./](?=\d)){0,100}", re.ASCII)
 
 
 class StoredModelRefused(ValueError):
-    """A config inside a checkpoint that is no plain model of the toolboxes."""
+    """A config inside a checkpoint that is not a plain model of the toolboxes."""
 
 
 def build_stored_model(config: Mapping[str, Any], name: str, most_bytes: int) -> ConfigModel:
@@ -53,7 +53,7 @@ def build_stored_model(config: Mapping[str, Any], name: str, most_bytes: int) ->
 
     Args:
         config: Literals of the config, as `mmdetpre.transfer.config_text.literal_config` reads them. Of its entries
-            ``model`` and ``default_scope`` are looked at.
+            ``model`` and ``default_scope`` are considered.
         name: What to call the checkpoint in messages.
         most_bytes: Memory that building may take.
 

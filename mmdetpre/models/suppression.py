@@ -67,7 +67,22 @@ def hard_nms(
 ) -> tuple[np.ndarray, np.ndarray]:
     """NMS: of two boxes of a class that overlap by more than ``iou_threshold``, the better stays, the first on ties.
 
-    Arguments, results and errors are those of :func:`soft_nms`; scores do not change.
+    Scores do not change. Boxes are half-open.
+
+    Args:
+        boxes: (n, 4) xyxy, pixels.
+        scores: (n,) scores.
+        labels: (n,) class indices.
+        iou_threshold: Overlap from 0 to 1.
+        min_score: Detections below it are dropped.
+        max_per_img: Detections kept, the best over all classes; those as good as the last one stay too. None: all.
+        class_agnostic: Boxes suppress each other across classes.
+
+    Returns:
+        (K,) int64 positions of the detections kept, best first, and their (K,) float32 scores.
+
+    Raises:
+        ValueError: If the arrays do not fit each other or a setting is out of range.
 
     Example:
         >>> boxes = np.array([[100, 100, 200, 200], [110, 100, 210, 200], [300, 300, 400, 400]], dtype=np.float32)

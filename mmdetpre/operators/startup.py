@@ -20,6 +20,13 @@ class StandInFinder:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Where the stand-in of mmcv's compiled operators lies; None for every other module.
+
+        Args:
+            name: Full name of the module that is imported.
+            path: Not used.
+            target: Not used.
+        """
         if name != BINARY:
             return None
         import importlib.util  # every Python starts with this file: only one that needs operators pays for more

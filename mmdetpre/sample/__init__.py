@@ -1,4 +1,4 @@
-"""The embedded sample: a drawn, deterministic world in the layouts of public data sets, without any download."""
+"""The embedded sample: a synthetic, deterministic world in the layouts of public data sets, without any download."""
 
 from __future__ import annotations
 

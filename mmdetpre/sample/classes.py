@@ -1,4 +1,4 @@
-"""The classes of the drawn world: a source set to pre-train on and a disjoint target set to fine-tune on."""
+"""The classes of the synthetic world: a source set to pre-train on and a disjoint target set to fine-tune on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ClassSet = Literal["source", "target"]
 
 @dataclass(frozen=True)
 class ObjectClass:
-    """A category of the drawn world.
+    """A category of the synthetic world.
 
     Attributes:
         name: Display name, as in a class description file.
@@ -63,7 +63,7 @@ def object_classes(which: ClassSet) -> tuple[ObjectClass, ...]:
     """The annotated classes of a set, in label order.
 
     Raises:
-        ValueError: If ``which`` is no class set.
+        ValueError: If ``which`` is not a class set.
 
     Example:
         >>> [c.name for c in object_classes("target")]

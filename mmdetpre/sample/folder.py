@@ -1,4 +1,4 @@
-"""The folder of a sample: drawn once, stamped, reused, and never overwritten without being told."""
+"""The folder of a sample: made once, stamped, reused, and never overwritten without being told."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def make_sample(
     force: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Draw a sample data set, or reuse the one that stands.
+    """Draw a sample data set, or reuse the existing one.
 
     The folder appears at ``root`` only when it is complete. The same arguments give the same bytes (pictures: with the
     same OpenCV build).

@@ -1,4 +1,4 @@
-"""What an annotator would write down about a drawn scene: one instance per visible object."""
+"""What an annotator would write down about a synthetic scene: one instance per visible object."""
 
 from __future__ import annotations
 

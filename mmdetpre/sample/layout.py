@@ -17,7 +17,7 @@ _JPEG_QUALITY = 92
 
 
 class LayoutWriter(ABC):
-    """Writes drawn scenes in the directory layout of one public data set.
+    """Writes synthetic scenes in the directory layout of one public data set.
 
     Args:
         root: Existing folder to write under.
@@ -53,7 +53,11 @@ def image_id(world: World, scene: Scene) -> str:
 
 
 def write_jpeg(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image; the folder must exist."""
+    """Write an RGB image; the folder must exist.
+
+    Raises:
+        OSError: If OpenCV cannot write the file.
+    """
     done, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
         raise OSError(f"OpenCV could not encode {path.name} as JPEG.")

@@ -1,4 +1,4 @@
-"""Colours of the drawn world: muted backgrounds, vivid objects that stand out from what they lie on."""
+"""Colours of the synthetic world: muted backgrounds, vivid objects that stand out from what they lie on."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def vivid_colour(rng: np.random.Generator, avoid: Iterable[Colour], usual_hue: f
     """An object colour that is clearly different from the colours to avoid, or the most different of some tries.
 
     Most objects have about the usual hue (0 to 1) of their class, the others any: colour is a hint, shape decides.
+
+    Args:
+        rng: Source of randomness.
+        avoid: RGB colours to differ from.
+        usual_hue: Hue of the class, 0 to 1.
     """
     avoid = list(avoid)
     usual = rng.random() < _USUAL

@@ -15,7 +15,7 @@ _NO_RIM_BELOW = 20.0
 
 
 class Rendering(NamedTuple):
-    """A drawn scene.
+    """A synthetic scene.
 
     Attributes:
         image: (height, width, 3) uint8 RGB.

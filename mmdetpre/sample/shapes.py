@@ -183,7 +183,13 @@ class Footprint(NamedTuple):
 
 
 def footprint(contours: Contours, width: int, height: int) -> Footprint:
-    """Rasterise contours and keep what lies in an image of ``width`` x ``height`` pixels."""
+    """Rasterise contours and keep what lies in an image of ``width`` x ``height`` pixels.
+
+    Args:
+        contours: Outlines in image pixels.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
+    """
     alpha, x, y = coverage(contours)
     total = int((alpha >= 128).sum())
     left, top = max(x, 0), max(y, 0)

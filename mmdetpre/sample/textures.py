@@ -21,6 +21,7 @@ def texture(name: str, shape: tuple[int, int], period: float, angle: float, rng:
         shape: (height, width), pixels.
         period: Length after which the pattern repeats, pixels.
         angle: Direction of the pattern, degrees.
+        rng: Source of randomness.
 
     Returns:
         (height, width) float32 in 0 to 1.
@@ -54,6 +55,7 @@ def background(size: tuple[int, int], colours: tuple[Colour, Colour], rng: np.ra
     Args:
         size: (width, height), pixels.
         colours: The two colours it is mixed from.
+        rng: Source of randomness.
 
     Returns:
         (height, width, 3) float32 RGB, about 0 to 255.

@@ -1,4 +1,4 @@
-"""The data of a study, looked at before anything is trained: is all of it there, and how much is it?"""
+"""The data of a study, checked before anything is trained: is all of it there, and how much is it?"""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check_data(study: Study, *, leave_out_bad: bool = False) -> dict[str, Any]:
 
     Args:
         study: The study.
-        leave_out_bad: Go on with broken images to test on: tests skip them, and their results say so.
+        leave_out_bad: Continue with broken test images: tests skip them, and their results say so.
 
     Returns:
         Content of ``data.json``, from which Table 1 is made.

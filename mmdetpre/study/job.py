@@ -35,7 +35,7 @@ class RunFailed(Exception):
 
 @dataclass
 class Job:
-    """A run at work.
+    """A run in progress.
 
     Attributes:
         root: Folder that the study was started in, which relative paths of its plan and configs are of.
@@ -75,7 +75,7 @@ class Job:
         return work_dir(self.out, self.id)
 
     def claim(self, made_of: Mapping[str, Any]) -> dict[str, Any]:
-        """Make the run's folder; one that was made of something else is moved aside.
+        """Make the run's folder; one that was made from other inputs is moved aside.
 
         Args:
             made_of: What the content of the folder follows from.

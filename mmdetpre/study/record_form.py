@@ -53,7 +53,7 @@ DATA: Mapping[str, Any] = {
 
 
 def read_form(path: Path, mark: str, form: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of one of a study's JSON files. What is no number (NaN) becomes None.
+    """The content of one of a study's JSON files. What is not a number (NaN) becomes None.
 
     Args:
         path: The file.
@@ -63,7 +63,7 @@ def read_form(path: Path, mark: str, form: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OSError: If it cannot be read.
         ValueError: If it is cut, too large or too deep, of another format, or holds values of another type, infinities,
-            very large numbers or texts that are no Unicode; says where.
+            very large numbers or texts that are not Unicode; says where.
     """
     content = _plain(read_json(path), "")
     if not isinstance(content, dict) or content.get("format") != mark:

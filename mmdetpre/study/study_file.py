@@ -135,7 +135,7 @@ class Study:
         contrast: Start that is shown beside it in figures of two.
         starts, tasks: By key, in order.
         figures: Figures of the paper to draw.
-        sample_layouts: Layouts of the drawn sample that are made before the study, where they are missing.
+        sample_layouts: Layouts of the synthetic sample that are made before the study, where they are missing.
         launcher: Of ``mim train`` and ``mim test``: ``none``, ``pytorch`` or ``slurm``.
         gpus: GPUs of one training or test; the study uses so many at a time.
         mim_arguments: Further arguments of ``mim train`` and ``mim test``, such as ``--partition NAME``.

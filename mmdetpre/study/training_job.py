@@ -58,6 +58,13 @@ def train_and_test(job: Job) -> dict[str, Any]:
 def tested(job: Job, toolbox: str, config: Path, checkpoint: Path, *flags: str) -> Run:
     """Test by ``mim test``, in the folder ``test`` of the run.
 
+    Args:
+        job: The job.
+        toolbox: "mmdet", "mmseg" or "mmpretrain".
+        config: The config of the run.
+        checkpoint: The checkpoint to test.
+        *flags: Further arguments of the command.
+
     Returns:
         The run with the metrics of this test.
     """
@@ -67,7 +74,14 @@ def tested(job: Job, toolbox: str, config: Path, checkpoint: Path, *flags: str) 
 
 
 def record(checkpoint: Path, run: Run, cells: list[dict[str, Any]], notes: Sequence[str] = ()) -> dict[str, Any]:
-    """What a run that trained or tested leaves in its record."""
+    """What a run that trained or tested leaves in its record.
+
+    Args:
+        checkpoint: The checkpoint that was trained or tested.
+        run: What was read from the run.
+        cells: Values for the tables of the report.
+        notes: What the reader of the report should know.
+    """
     load = {"verdict": run.verdict, "digest": run.digest, "source": run.backbone} if run.verdict else None
     return {
         "checkpoint": {"file": str(checkpoint), "sha256": sha256(checkpoint)},

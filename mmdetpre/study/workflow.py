@@ -43,7 +43,7 @@ def run_study(
         dry_run: List the runs, do nothing, and do not look at the data.
         paper: JSON file with figures of the paper, for the report.
         snakemake_arguments: Passed on, such as ``--executor slurm --jobs 20``.
-        leave_out_bad: Go on with broken images to test on, which tests skip.
+        leave_out_bad: Continue with broken test images, which tests skip.
 
     Returns:
         Exit code: 0 if all runs are done, else 1.

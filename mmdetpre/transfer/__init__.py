@@ -1,4 +1,4 @@
-"""Backbones that provably arrive: read, compare, load, export and verify their weights."""
+"""Backbones whose loading is verified: read, compare, load, export and verify their weights."""
 
 from mmdetpre.transfer.backbone_file import export_backbone, write_backbone
 from mmdetpre.transfer.backbone_start import BackboneStart

@@ -29,21 +29,44 @@ class Latin1Array(StoredArray):
 
 
 def new_array(kind: Any, shape: Any, typecode: Any) -> Latin1Array:
-    """Stands for NumPy's ``_reconstruct``."""
+    """Stands for NumPy's ``_reconstruct``.
+
+    Args:
+        kind: Must be the class that stands for ``numpy.ndarray``.
+        shape: Must be ``(0,)``.
+        typecode: Not used.
+
+    Raises:
+        UnpicklingError: If anything but a plain, empty array is asked for.
+    """
     if kind is not Latin1Array or shape != (0,):
         raise pickle.UnpicklingError(f"an array of kind {reprlib.repr(kind)} and shape {reprlib.repr(shape)}")
     return Latin1Array()
 
 
 def array_of_buffer(raw: Any, stored: Any, shape: Any, order: Any = "C") -> np.ndarray:
-    """Stands for NumPy's ``_frombuffer``, which pickle protocol 5 uses."""
+    """Stands for NumPy's ``_frombuffer``, which pickle protocol 5 uses.
+
+    Args:
+        raw: The bytes.
+        stored: The dtype.
+        shape: The shape.
+        order: "C" or "F".
+
+    Raises:
+        UnpicklingError: If the contents are not numbers.
+    """
     if not isinstance(raw, bytes | bytearray) or not isinstance(stored, StoredDtype) or order not in ("C", "F"):
         raise pickle.UnpicklingError("an array with contents that are not numbers")
     return np.frombuffer(raw, dtype=stored.dtype).reshape(shape, order=order)
 
 
 def encoded(text: Any, encoding: Any = "latin1") -> bytes:
-    """Stands for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
+    """Stands for ``_codecs.encode``, by which Python 3 writes bytes for Python 2.
+
+    Raises:
+        UnpicklingError: If the text or its encoding is another.
+    """
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError("bytes in an unknown encoding")
     return codecs.encode(text, "latin1")
@@ -82,7 +105,7 @@ def load_arrays(file: IO[bytes]) -> Any:
     """The pickled object: plain containers, texts, numbers and arrays.
 
     Raises:
-        pickle.UnpicklingError: If the file is no pickle, is cut off, or holds anything else.
+        pickle.UnpicklingError: If the file is not a pickle, is cut off, or holds anything else.
     """
     try:
         _check_lengths(file)

@@ -25,7 +25,7 @@ class BackboneStart:
         prefix, policy, entry, check_preprocessing, reset_offsets: As for `load_backbone`.
 
     Raises:
-        ValueError: If the policy is unknown, or the checkpoint is no path.
+        ValueError: If the policy is unknown, or the checkpoint is not a path.
     """
 
     checkpoint: str | None = None

@@ -91,11 +91,11 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the file is cut off, is no checkpoint, holds more than data, or holds no or several entries
-            with weights.
+        CheckpointError: If the file is cut off, is not a checkpoint, holds more than data, or holds no or several
+            entries with weights.
 
     Example:
-        >>> read_checkpoint("work_dirs/run/epoch_12.pth").entry  # doctest: +SKIP
+        >>> read_checkpoint("work_dirs/run/epoch_12.pth").entry
         'state_dict'
     """
     name = os.fspath(source)

@@ -28,7 +28,7 @@ def compare_weights(
         file: Names of the file.
         file_tensors: Its tensors, by their names in the file.
         model: Names of the model.
-        model_tensors: Its tensors, by their own names; only shapes and number formats are looked at.
+        model_tensors: Its tensors, by their own names; only shapes and number formats are considered.
         reset_offsets: Do not take the file's offsets of deformable convolutions.
 
     Returns:

@@ -16,7 +16,7 @@ def literal_config(text: str) -> dict[str, Any]:
     the text may come from a stranger's file and is never executed.
 
     Args:
-        text: Python source, as ``Config.pretty_text`` writes it. Text that is no Python, or far too long for a
+        text: Python source, as ``Config.pretty_text`` writes it. Text that is not valid Python, or far too long for a
             config, gives an empty dictionary.
 
     Example:

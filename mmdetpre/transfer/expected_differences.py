@@ -1,4 +1,4 @@
-"""Rules for differences between file and model that are no mistake. What no rule names is an error."""
+"""Rules for differences between file and model that are not a mistake. What no rule names is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is that is no checkpoint, in words that lead to one."""
+"""What a file is that is not a checkpoint, in words that lead to one."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def stage_states(backbone: nn.Module) -> list[StageState]:
     The backbone is put into training mode to see what that does, and every module's mode is put back afterwards.
 
     Args:
-        backbone: Any module; stages are told by ResNet's names, all else is ``other``.
+        backbone: Any module; stages are identified by ResNet's names, all else is ``other``.
     """
     modes = [(module, module.training) for module in backbone.modules()]
     backbone.train()

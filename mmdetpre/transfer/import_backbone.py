@@ -130,7 +130,7 @@ def _account(
     known: Preprocessing,
     wanted: Preprocessing | None,
 ) -> LoadReport:
-    """What of the file arrives in the module, which stays as it is."""
+    """What of the file would be loaded into the module, which stays as it is."""
     state = module.state_dict()
     model = map_names(state, prefix="")
     form = form_of(model, state)

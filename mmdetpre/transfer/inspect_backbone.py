@@ -21,6 +21,11 @@ from mmdetpre.transfer.preprocessing import from_config, of_checkpoint
 def describe_checkpoint(source: str | os.PathLike[str], prefix: str | None = None, entry: str | None = None) -> str:
     """Form, naming, prefix, digest, preprocessing and origin of the backbone in a file, as text.
 
+    Args:
+        source: Path or address, see :func:`~mmdetpre.transfer.checkpoint_reader.read_checkpoint`.
+        prefix: What stands before the names of the backbone; None: auto-detected.
+        entry: The entry with the weights; None: the usual one.
+
     Raises:
         CheckpointError, KeyMapError, OSError: If there is no one backbone in it.
     """

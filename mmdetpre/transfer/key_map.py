@@ -70,7 +70,7 @@ def map_names(names: Iterable[str], prefix: str | None = None, target: Collectio
 
     Args:
         names: All names of tensors in the file.
-        prefix: What stands before the backbone's names, with or without its last dot; found by itself if None.
+        prefix: What stands before the backbone's names, with or without its last dot; auto-detected if None.
         target: Canonical names of the model to load; needed only to find the prefix of architectures but ResNets.
 
     Raises:

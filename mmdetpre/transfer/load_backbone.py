@@ -38,7 +38,7 @@ def load_backbone(
     Args:
         module: The backbone, not the model around it.
         checkpoint: Path, address, or a checkpoint that was read already.
-        prefix: What stands before the backbone's names in the file; found by itself if there is only one.
+        prefix: What stands before the backbone's names in the file; auto-detected if there is only one.
         policy: ``error`` loads ``complete`` and ``expected`` files and raises on others; ``warn`` also loads
             ``incomplete`` ones. A ``refused`` file is never loaded.
         entry: Entry of the file with the weights, for files with several.

@@ -25,7 +25,7 @@ STORAGES = {1: "row-sparse", 2: "compressed sparse rows"}
 
 
 class MXNetParamsError(ValueError):
-    """A file that is no readable list of named dense arrays."""
+    """A file that is not a readable list of named dense arrays."""
 
 
 class _Cursor:

@@ -119,7 +119,7 @@ def of_checkpoint(checkpoint: Checkpoint, naming: str) -> Preprocessing | None:
     taken as unknown: they carry nothing, and timm's preprocessing differs from model to model.
 
     Raises:
-        CheckpointError: If what the file tells is no preprocessing.
+        CheckpointError: If what the file tells is not a preprocessing.
     """
     try:
         if found := _told(checkpoint):

@@ -22,7 +22,7 @@ from mmdetpre.whole_file import write_text
 class PretrainedBackbone:
     """Initialises a backbone from a file, as `mmdetpre.transfer.load_backbone` does.
 
-    Unlike mmengine's ``Pretrained`` it raises where tensors do not arrive. mmengine does not know this type, and would
+    Unlike mmengine's ``Pretrained`` it raises where tensors are not loaded. mmengine does not know this type, and would
     initialise parts of the backbone after it; that is prevented here. Checkpoints that the Runner loads later
     (``load_from``, ``resume``) replace these weights, as they should; only ``mmdetpre.LoadBackboneHook`` watches for
     that.

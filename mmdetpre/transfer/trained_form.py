@@ -70,9 +70,9 @@ def form_of_backbone(backbone: Mapping[str, Any], origin: str = "") -> TrainedFo
 def trained_form(checkpoint: Checkpoint) -> TrainedForm | None:
     """The form of a file's weights; None if nothing tells it.
 
-    It is told by the metadata of an exported backbone, or by the config inside a checkpoint of mmengine. A file that
-    carries neither, and no offsets of deformable convolutions, is taken for an ordinary ResNet: the published weights
-    of torchvision, timm and mmpretrain are of this form.
+    It is identified by the metadata of an exported backbone, or by the config inside a checkpoint of mmengine. A file
+    that carries neither, and no offsets of deformable convolutions, is taken for an ordinary ResNet: the published
+    weights of torchvision, timm and mmpretrain are of this form.
     """
     told = checkpoint.backbone_metadata
     if told.get("strides"):

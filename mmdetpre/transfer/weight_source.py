@@ -24,7 +24,7 @@ ADDRESSES = {
 
 
 def find_source(checkpoint: Checkpoint, names: KeyMap) -> str:
-    """One of `SOURCES`, told by the kind of file, the names in it, or its address.
+    """One of `SOURCES`, identified by the kind of file, the names in it, or its address.
 
     Raises:
         KeyMapError: If nothing tells, as for local files of torchvision and timm, whose names are the same; or if the
@@ -52,6 +52,11 @@ def find_source(checkpoint: Checkpoint, names: KeyMap) -> str:
 
 def check_source(source: str, checkpoint: Checkpoint, names: KeyMap) -> None:
     """Make sure that a file can be from the library that it is said to be from.
+
+    Args:
+        source: Name of the library.
+        checkpoint: The checkpoint.
+        names: How its names read.
 
     Raises:
         KeyMapError: If its kind or its names are another library's.

@@ -72,13 +72,22 @@ def draw_activation_maps(images: Sequence[ActiveImage], *, overlay: float = 0.0,
 
 
 def check_overlay(overlay: float) -> None:
-    """``ValueError`` if it is no part of the image that leaves something of the map."""
+    """``ValueError`` if it is not a part of the image that leaves something of the map.
+
+    Raises:
+        ValueError: If it is not from 0 to 1.
+    """
     if not 0 <= overlay < 1:
         raise ValueError(f"overlay is {overlay:g}: give how much of the image shows, from 0 to below 1, such as 0.5.")
 
 
 def coloured(grey: np.ndarray, pixels: np.ndarray, overlay: float = 0.0) -> np.ndarray:
     """A grey map (H, W) uint8 in colours (H, W, 3) uint8, over its image (H, W, 3) uint8.
+
+    Args:
+        grey: (H, W) uint8 map.
+        pixels: (H, W, 3) uint8 RGB image.
+        overlay: Weight of the image, from 0 (only the map) to 1.
 
     Example:
         >>> coloured(np.array([[255]], np.uint8), np.zeros((1, 1, 3), np.uint8)).tolist()

@@ -65,7 +65,7 @@ def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 
 def browse_chips(
     dataset: ChipDataset, out_dir: str | Path, n: int, *, seed: int = 0, epoch: int = 0, force: bool = False
 ) -> list[Path]:
-    """Draw the chips of ``n`` images, drawn by lot from those with boxes, one PNG each.
+    """Draw the chips of ``n`` images, chosen at random from those with boxes, one PNG each.
 
     Args:
         dataset: The chip data set, as training uses it.

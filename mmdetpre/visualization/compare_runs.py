@@ -23,6 +23,11 @@ def found_per_image(run: Detections, *, score_thr: float, iou_thr: float = 0.5) 
 
     Objects to be ignored (difficult, crowd, group-of) are not counted.
 
+    Args:
+        run: Detections with ground truth.
+        score_thr: Detections below it are dropped.
+        iou_thr: IoU that a match needs, from 0 to 1.
+
     Raises:
         ValueError: If the run has no ground truth.
     """
@@ -130,6 +135,11 @@ def compare_runs(
 
 def find_images(run: Detections, images: Sequence[int], img_dir: str | Path | None = None) -> list[Path]:
     """Files of images: below ``img_dir`` by stored file name, then by id with a usual suffix; else the stored paths.
+
+    Args:
+        run: Detections with image paths or ids.
+        images: Indices of the images.
+        img_dir: Folder of the images; None: the stored paths.
 
     Raises:
         FileNotFoundError: If any is not there.

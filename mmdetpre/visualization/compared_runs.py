@@ -123,7 +123,7 @@ def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], class
         _outline(axis, box, TRUTH, 1.2, "solid")
     crowded = sum(len(run.scores) for run in item.runs) > _MOST_NAMED
     for k, run in enumerate(item.runs):
-        for i in np.argsort(run.scores):  # the surest on top
+        for i in np.argsort(run.scores):  # the highest-scoring on top
             _outline(axis, run.boxes[i], run_colour(k), 1.0 if crowded else 2.0, _DASHES[k % 2])
             if not crowded and run.boxes[i, 2] - run.boxes[i, 0] >= _NARROWEST * width:
                 _name(axis, f"{classes[int(run.labels[i])]} {run.scores[i]:.2f}", run.boxes[i], k, (width, height))

@@ -55,7 +55,7 @@ def draw_detections(
         scores = _array(instances_pred.scores)
         boxes, labels = _array(_boxes(instances_pred)) * enlarge, _array(instances_pred.labels)
         shown = np.flatnonzero(scores >= score_thr)
-        for i in shown[np.argsort(scores[shown])]:  # the surest on top
+        for i in shown[np.argsort(scores[shown])]:  # the highest-scoring on top
             colour = class_colour(int(labels[i]))
             draw_box(right, boxes[i], colour, 3)
             draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], colour)

@@ -1,4 +1,4 @@
-"""A figure of matplotlib in which names are names: a class "US$ or $" is no formula."""
+"""A figure of matplotlib in which names are names: a class "US$ or $" is not a formula."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PlainFigure(Figure):
     Example:
         >>> figure = PlainFigure()
         >>> _ = figure.text(0, 0, "costs 5$ to 6$")
-        >>> figure.savefig("plain.png")  # doctest: +SKIP
+        >>> figure.savefig("plain.png")
     """
 
     @allow_rasterization

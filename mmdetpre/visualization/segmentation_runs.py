@@ -19,6 +19,12 @@ from mmdetpre.visualization.segmentation_panels import SegmentedImage
 def mean_iou(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore_index: int = 255) -> float:
     """mIoU of one image over the classes that are in its truth or prediction; NaN if all is void.
 
+    Args:
+        truth: (h, w) integer label map.
+        prediction: (h, w) integer label map.
+        classes: Number of classes.
+        ignore_index: Value of void pixels.
+
     Example:
         >>> mean_iou(np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 0]]), 2)
         0.5
@@ -41,7 +47,7 @@ def read_maps(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file cannot be read, differs in size from the truth, or holds values that are no class.
+        ValueError: If a file cannot be read, differs in size from the truth, or holds values that are not a class.
     """
     name, classes, void = images.names[i], len(images.classes), images.ignore_index
     truth = images.read_truth(i)
@@ -111,7 +117,16 @@ def choose_images(
 
 
 def require_predictions(images: SegmentationImages, runs: Mapping[str, Path], chosen: Sequence[int]) -> None:
-    """Raise ``FileNotFoundError`` that counts the missing predictions of a run, if any is missing."""
+    """Raise ``FileNotFoundError`` that counts the missing predictions of a run, if any is missing.
+
+    Args:
+        images: Images and label maps.
+        runs: Folder of the predictions by name of the run.
+        chosen: Indices of the images that need predictions.
+
+    Raises:
+        FileNotFoundError: If any is missing.
+    """
     for name, folder in runs.items():
         missing = [i for i in chosen if not (folder / f"{images.names[i]}.png").is_file()]
         if missing:

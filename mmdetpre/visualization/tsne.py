@@ -16,7 +16,7 @@ _INK, _GREY, _OTHERS = "#20242a", "#c9ced4", "#d5d9de"
 _COLOURS = [colour for i, colour in enumerate(matplotlib.color_sequences["tab10"]) if i != 7]  # without grey
 _MARKERS = "o^sDv"
 MOST_CLASSES = len(_COLOURS) * len(_MARKERS)
-"""So many classes can be told apart, by colour and shape."""
+"""So many classes can be distinguished, by colour and shape."""
 _SIDE, _LEGEND = 5.2, 2.1  # inches
 
 
@@ -41,7 +41,7 @@ def draw_tsne_maps(
         A matplotlib figure; ``figure.savefig(path)`` writes it.
 
     Raises:
-        ValueError: If more classes are to be shown than can be told apart.
+        ValueError: If more classes are to be shown than can be distinguished.
 
     Example:
         >>> points = np.array([[0, 0], [1, 0], [0, 1.0]])
@@ -74,7 +74,11 @@ def draw_tsne_maps(
 
 
 def check_shown(shown: Sequence[int]) -> None:
-    """``ValueError`` if there are more classes than can be told apart."""
+    """``ValueError`` if there are more classes than can be distinguished.
+
+    Raises:
+        ValueError: If there are more classes than colours.
+    """
     if len(shown) > MOST_CLASSES:
         raise ValueError(
             f"{len(shown)} classes are to be coloured, and {MOST_CLASSES} can be told apart: choose fewer (--classes)."

@@ -1,9 +1,9 @@
 """Do images that share a cluster in one feature space share one in another? Over the number of clusters: Figure 6.
 
 A run is a folder of features of extract_features.py; both hold the same images. Images of both spaces are clustered by
-k-means for every k; --samples random pairs of images of one cluster are looked at in the other space, in both
+k-means for every k; --samples random pairs of images of one cluster are considered in the other space, in both
 directions, with the 95 % interval of this draw, beside the exact value of all pairs and the chance value. The clusters
-of each k are kept in --clusters once found: a run that was stopped goes on from there.
+of each k are kept in --clusters once found: a run that was stopped resumes from there.
 
 Example: python tools/analysis_tools/cluster_agreement.py --run ImageNet=work_dirs/features/imagenet \\
     --run OpenImages=work_dirs/features/openimages --layer conv5_pooled --plot agreement.png --out agreement.json

@@ -5,7 +5,7 @@ conv_proj_pooled, fc1, fc2; and any module of the model, such as backbone.layer3
 config (--split of CONFIG, or of --data-config), or from a folder per class (--images). Every model sees the same
 pixels: short side 256, centre 224x224, then its own mean, deviation and channel order.
 
-A stopped run goes on when it is started again. Several processes share the work: start each with --shard 0/4 .. 3/4, or
+A stopped run resumes when it is started again. Several processes share the work: start each with --shard 0/4 .. 3/4, or
 all with torchrun --nproc_per_node=4 tools/analysis_tools/extract_features.py ... --launcher pytorch.
 
 Example: python tools/analysis_tools/extract_features.py configs/det/sniper_openimages.py epoch_14.pth \\

@@ -1,7 +1,7 @@
 """k nearest neighbours on stored features: a probe of a layer without training.
 
 TRAIN and TEST are folders of extract_features.py. k is the one of --neighbours with which the training images, each
-left out once, are best told by the others.
+left out once, are best classified by the others.
 
 Example: python tools/analysis_tools/knn_probe.py work_dirs/features/caltech256_train \\
     work_dirs/features/caltech256_test --layer conv5_pooled --out work_dirs/probes/caltech256_conv5_knn.json

@@ -1,7 +1,7 @@
-"""Table 7 in one command: every layer of a detector, extracted, probed and tabled.
+"""Table 7 in one command: every layer of a detector, extracted, probed and tabulated.
 
 The layers of training and test images go to OUT/train and OUT/test, a result per layer and probe to OUT/results, the
-table to OUT/table7.md. A stopped run goes on when it is started again; what is there already and was made of the same
+table to OUT/table7.md. A stopped run resumes when it is started again; what is there already and was made of the same
 is used. Images come from the train and test dataloaders of --data-config (a classification config of any toolbox), or
 from --images with a list of each part.
 

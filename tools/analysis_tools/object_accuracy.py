@@ -5,7 +5,7 @@ the class that covers most (--label largest); the class is their label. A linear
 a frozen backbone (--model, any toolbox) on the training images; a fine-tuned classifier of mmpretrain whose classes
 have the same names is taken as it is (--classifier). Prints accuracy on the test images by the number of objects and by
 the part of the image that their class covers, and writes OUT/object_accuracy.json and .png; features and probes are
-kept in OUT/NAME, so that a stopped run goes on.
+kept in OUT/NAME, so that a stopped run resumes.
 
 Example: python tools/analysis_tools/object_accuracy.py --data-config configs/det/sniper_voc.py \\
     --model ImageNet=CONFIG,imagenet.pth --model OpenImages=CONFIG,openimages/backbone_final.pth --out work_dirs/objects

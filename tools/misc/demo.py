@@ -1,9 +1,9 @@
-"""The whole way on drawn data: draw a sample, train SNIPER from chips, test it, draw what it sees and finds.
+"""The whole way on synthetic data: draw a sample, train SNIPER from chips, test it, draw what it sees and finds.
 
 Example: python tools/misc/demo.py            (`make demo` sets everything up and runs it)
 
-Every step is skipped if its result stands; an interrupted training goes on at its last checkpoint. To begin anew,
-remove the folder that is printed at the end.
+Every step is skipped if its result exists; an interrupted training resumes from its last checkpoint. To start from
+scratch, remove the folder that is printed at the end.
 """
 
 from __future__ import annotations

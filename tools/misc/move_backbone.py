@@ -1,11 +1,11 @@
-"""A backbone moves through the three toolboxes on drawn data: mmdet, mmsegmentation, mmpretrain, and back to mmdet.
+"""A backbone moves through the three toolboxes on synthetic data: mmdet, mmsegmentation, mmpretrain, and back to mmdet.
 
 Each training is a plain `mim train`; hooks of the configs write the backbone after it and load it before the next. At
 the end stand the verdicts of the three loads, whose reports are in the work dirs, and their digests.
 
 Example: python tools/misc/move_backbone.py
 
-Steps whose results stand are skipped; to begin anew, remove the folder that is printed at the end.
+Steps whose results exist are skipped; to start from scratch, remove the folder that is printed at the end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What backbone a file holds, and whether it would arrive in the model of a config. Nothing is written or trained.
+"""What backbone a file holds, and whether it would load into the model of a config. Nothing is written or trained.
 
 Exit code: 0 if the file holds one backbone and, with --into, the verdict is complete or expected; 1 otherwise.
 

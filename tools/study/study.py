@@ -2,7 +2,7 @@
 
     init     write a study of your own data: a COCO JSON, a folder per class
     run      run what is missing of a study, then write the report
-    plan     list the runs of a study, with the data not looked at
+    plan     list the runs of a study, without checking the data
     check    look at the data of a study: what is there, what is missing, which images are broken
     report   write the report of what stands
 

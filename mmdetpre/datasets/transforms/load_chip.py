@@ -40,6 +40,7 @@ class LoadChip(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
+        """Read the pixels of a chip and move its boxes into it."""
         results["img"] = self._pixels(results)
         results["img_shape"] = results["img"].shape[:2]
         results["ori_shape"] = (results["height"], results["width"])

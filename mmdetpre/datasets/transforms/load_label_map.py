@@ -12,7 +12,7 @@ from mmdetpre.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadLabelMap(BaseTransform):
-    """``mmseg.LoadAnnotations`` that names the file of a label map that is damaged or is no map of class indices.
+    """``mmseg.LoadAnnotations`` that names the file of a label map that is damaged or is not a map of class indices.
 
     Class indices are read from palette and grey pictures alike, with the values of the file: mmseg takes those of files
     with 16 bits modulo 256. In a test pipeline it stands behind ``Resize``, which would otherwise resize the truth as
@@ -26,7 +26,7 @@ class LoadLabelMap(BaseTransform):
         backend_args: Of mmengine's file client.
 
     Raises:
-        ValueError: See :func:`mmdetpre.evaluation.label_maps.check_label_map`; also if the file is no picture.
+        ValueError: See :func:`mmdetpre.evaluation.label_maps.check_label_map`; also if the file is not a picture.
         FileNotFoundError: If there is no such file.
     """
 
@@ -34,7 +34,12 @@ class LoadLabelMap(BaseTransform):
         self.ignore_index, self.backend_args = ignore_index, backend_args
 
     def transform(self, results: dict) -> dict:
-        """Load the label map."""
+        """Load the label map.
+
+        Raises:
+            FileNotFoundError: If there is no such label map.
+            ValueError: If it cannot be read, has another size than its image, or a value that is not a class.
+        """
         path = results["seg_map_path"]
         try:
             data = fileio.get(path, backend_args=self.backend_args)

@@ -56,6 +56,11 @@ class PackChipInputs(PackDetInputs):
         super().__init__(meta_keys=tuple(meta_keys))
 
     def transform(self, results: dict) -> dict:
+        """Pack a chip into tensors and a data sample.
+
+        Raises:
+            ValueError: If a transform dropped boxes without their flags.
+        """
         flags, ignored = results["gt_group_flags"], results["gt_ignore_flags"]
         if len(flags) != len(ignored):
             raise ValueError(

@@ -1,1 +1,1 @@
-"""A study of a user's own data: looked at, split, and written with configs that fit them."""
+"""A study of a user's own data: checked, split, and written with configs that fit them."""

@@ -22,7 +22,7 @@ _FOLDERS = (".", "images", "JPEGImages", "photos", "../images", "../JPEGImages",
 
 @dataclass(frozen=True)
 class Annotations:
-    """What the files say, of the right form, and not looked at further.
+    """What the files say, of the right form, and not checked further.
 
     Attributes:
         images_dir: Folder that the file names of the images are relative to.
@@ -30,7 +30,7 @@ class Annotations:
             file; ids differ, and references point at something. Image ids are whole numbers.
         way: How boxes are written, a key of `mmdetpre.datasets.box_form.WAYS`.
         missing: Ids of the images that are not there, and their names, the first with what is there instead.
-        left_out: How many things were passed over, by what they are.
+        left_out: How many things were skipped, by what they are.
         remarks: What to say although it was read.
     """
 
@@ -178,7 +178,7 @@ def _annotations(
 def _find_photos(
     folders: Sequence[PhotoFolder], find: Callable[[PhotoFolder], FoundPhotos]
 ) -> tuple[PhotoFolder, FoundPhotos]:
-    """The folder that holds most of the photos, the first of equals."""
+    """The folder that holds most of the photos, the first on ties."""
     best = None
     for folder in folders:
         photos = find(folder)

@@ -85,9 +85,9 @@ def read_own_boxes(
 
     Args:
         source: The JSON, or the folder.
-        images_dir: Folder of the images; found by itself beside the annotations where they have a usual name.
-        leave_out_bad: Go on without images that are missing, cannot be read or have another size, boxes that are empty
-            or outside of their image, and categories without boxes, and count them. Otherwise these are errors.
+        images_dir: Folder of the images; auto-detected beside the annotations where they have a usual name.
+        leave_out_bad: Continue without images that are missing, cannot be read or have another size, boxes that are
+            empty or outside of their image, and categories without boxes, and count them. Otherwise these are errors.
         classes: The classes of the data that are trained on. Others are an error, and so is none of them having a box;
             categories get the numbers that these classes have, 1, 2, ....
 

@@ -13,7 +13,7 @@ from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.study.own_data.split import same_files
 
 MOST_PER_CLASS = 60
-"""Images per class to train on, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""
+"""Training images per class, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""
 _SHOWN = 5
 
 
@@ -25,7 +25,7 @@ class OwnClasses:
         root: Folder of the class folders, absolute.
         counts: Images of each class, both parts together, by folder in label order.
         train, test: ``folder/file`` of the images of each part.
-        per_class: Images of each class to train on.
+        per_class: Training images of each class.
         left_out: How many images were left out, by why.
         nested: ``folder/file`` of images that lie in a folder inside of their class folder.
     """
@@ -50,18 +50,18 @@ def read_own_classes(
 
     Args:
         root: The folder.
-        per_class: Images of each class to train on; None: two thirds of the smallest class, at most 60.
+        per_class: Training images of each class; None: two thirds of the smallest class, at most 60.
         seed: Seed of the split, see `mmdetpre.datasets.class_split.split_images`.
-        leave_out_bad: Go on without images that cannot be decoded, photos that lie in several classes and class folders
-            without an image, and count them. Otherwise these are errors.
+        leave_out_bad: Continue without images that cannot be decoded, photos that lie in several classes and class
+            folders without an image, and count them. Otherwise these are errors.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no class folder in it.
         ValueError: If there are fewer than two classes, a class is empty or too small, or an image is bad.
 
     Example:
-        >>> read_own_classes("my_folder", per_class=20).counts  # doctest: +SKIP
-        {'cat': 40, 'dog': 38}
+        >>> read_own_classes("my_folder", per_class=1).counts
+        {'cat': 3, 'dog': 2}
     """
     tree = read_class_folders(root, leave_out_empty=leave_out_bad)
     root, images = tree.root, tree.images

@@ -22,7 +22,15 @@ DATA = Beside(("..", "data"))
 def detection_config(
     choice: ModelChoice, recipe: DetectionRecipe, train: OwnBoxes, test: OwnBoxes, name: str = "own_det"
 ) -> ConfigFile:
-    """Config of a detector on the user's boxes, for every start. The names of the classes are in a file of the data."""
+    """Config of a detector on the user's boxes, for every start. The names of the classes are in a file of the data.
+
+    Args:
+        choice: The model.
+        recipe: Schedule and sizes.
+        train: Boxes and training images.
+        test: Boxes and test images.
+        name: Name of the config, without suffix.
+    """
     chips = recipe.chips
     load = {"type": "LoadImageFromFile", "color_type": "color" if test.upright else "color_ignore_orientation"}
     annotations = {"type": "LoadAnnotations", "with_bbox": True}
@@ -137,7 +145,14 @@ def detection_scratch_config(name: str = "own_det") -> ConfigFile:
 
 
 def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int, name: str = "own_cls") -> ConfigFile:
-    """Config of a classifier on the user's images, for every start."""
+    """Config of a classifier on the user's images, for every start.
+
+    Args:
+        choice: The model.
+        classes: Class names and images.
+        epochs: Number of epochs.
+        name: Name of the config, without suffix.
+    """
     count = len(classes.counts)
 
     def dataset(part: str) -> dict[str, Any]:

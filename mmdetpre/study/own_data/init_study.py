@@ -41,15 +41,15 @@ class Settings:
         det: COCO JSON or folder of VOC XML; None: no detection.
         det_images: Folder of its images.
         det_test: The same to test on; None: a part is split off.
-        det_test_images: Folder of the images to test on; None: as ``det_images``.
+        det_test_images: Folder of the test images; None: as ``det_images``.
         cls: Folder of class folders; None: no classification.
-        cls_per_class: Images of each class to train on.
+        cls_per_class: Training images of each class.
         starts: ``KEY=FILE`` of each.
         model: Key of `mmdetpre.study.own_data.models.MODELS`.
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.
-        leave_out_bad: Go on without what cannot be used.
+        leave_out_bad: Continue without what cannot be used.
     """
 
     out: Path
@@ -73,7 +73,7 @@ def init_study(settings: Settings) -> str:
     Nothing is written before everything was checked, and the folder appears at once.
 
     Returns:
-        What was found, for people.
+        What was found, human-readable.
 
     Raises:
         FileExistsError: If the folder exists.

@@ -41,7 +41,7 @@ class ModelChoice:
 
     Attributes:
         name: As the command line has it.
-        title: One line for people.
+        title: One human-readable line.
         reference: Config whose backbone the starts have to fit.
         detection, classification: Files of ``configs/_base_``.
         chip_size: Side of a chip in pixels.

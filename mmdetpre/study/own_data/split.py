@@ -1,4 +1,4 @@
-"""A seeded split of a user's images into a part to train on and one to test on, copies of one photo kept together."""
+"""A seeded split of a user's images into training and test images, copies of one photo kept together."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def split_images_by_class(
     test_share: float = 0.2,
     seed: int = 0,
 ) -> tuple[list[int], list[int]]:
-    """Draw images to test on so that every class is in both parts where that is possible.
+    """Choose test images so that every class is in both parts where that is possible.
 
     A group's rank is that of the SHA-256 of ``seed/name`` of its first image: the split depends on names and seed, on
     no random generator. Starting with the rarest class, a class that the test part lacks gives its first group; then
@@ -57,11 +57,11 @@ def split_images_by_class(
         names: N names of the images.
         groups: Images that must stay together, as of `same_files`.
         classes: The classes that each image shows.
-        test_share: Part of the images to test on.
+        test_share: Share of test images.
         seed: Seed of the split.
 
     Returns:
-        Indices of the images to train on and to test on, each ascending.
+        Indices of training and test images, each ascending.
 
     Raises:
         ValueError: If there are not two groups, or each holds a class that no other one shows.

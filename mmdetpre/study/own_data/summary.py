@@ -1,4 +1,4 @@
-"""What ``study init`` found in a user's data, as text for people."""
+"""What ``study init`` found in a user's data, as human-readable text."""
 
 from __future__ import annotations
 
@@ -55,7 +55,13 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
 
 
 def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
-    """Classes, images of each part, what was left out and why, epochs."""
+    """Classes, images of each part, what was left out and why, epochs.
+
+    Args:
+        title: Title of the paragraph.
+        classes: Class names and images.
+        epochs: Number of epochs.
+    """
     sizes = sorted(classes.counts.values())
     images = str(sizes[0]) if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
     deeper = (

@@ -116,7 +116,13 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
 
 
 def verdict(entry: Entry, table: ResultTable, is_reference: bool) -> str:
-    """What an interval says, in a word; why there is no value where there is none."""
+    """What an interval says, in a word; why there is no value where there is none.
+
+    Args:
+        entry: Cell of the table.
+        table: The table, which knows its reference.
+        is_reference: Whether the cell is the reference itself.
+    """
     if not entry.values:
         return entry.state
     if is_reference:

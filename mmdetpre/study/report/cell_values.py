@@ -1,4 +1,4 @@
-"""Which table and cell the numbers of the runs belong into."""
+"""Which table and cell the numbers of the runs belong in."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _COLUMNS = DETECTION | AVERAGE_PRECISION
 
 @dataclass(frozen=True)
 class Entry:
-    """All that belongs into one cell.
+    """All that belongs in one cell.
 
     Attributes:
         start: Key of the start.
@@ -125,11 +125,11 @@ def result_tables(outcome: Outcome, papers: Mapping[str, PaperTable]) -> list[Re
     """The tables in the paper's order; then those of its text, last the pre-training runs' own scores.
 
     Args:
-        outcome: What the study left; what belongs into no table is added to its ``problems``.
+        outcome: What the study left; what belongs in no table is added to its ``problems``.
         papers: Table number -> the paper's table.
 
     Returns:
-        Of every number at least one table, which has no columns if nothing belongs into it.
+        Of every number at least one table, which has no columns if nothing belongs in it.
     """
     found = gather(outcome)
     tables = []
