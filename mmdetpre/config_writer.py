@@ -81,7 +81,7 @@ class ConfigFile:
         Example:
             >>> print(ConfigFile({"model": {"type": "A", "names": ["{{ x }}"]}}, ["b.py"]).text(), end="")
             _base_ = ['b.py']
-            model = dict(type='A', names=['\\\\x7b\\\\x7b x }}'])
+            model = dict(type='A', names=['\\x7b\\x7b x }}'])
         """
         values = {key: plain_values(value, key) for key, value in self.values.items()}
         lines = _comment(self.comments.get("", ""))

@@ -32,7 +32,13 @@ def training_command(toolbox: str, config: str | Path, *arguments: str | Path) -
 
 
 def testing_command(toolbox: str, config: str | Path, checkpoint: str | Path, *arguments: str | Path) -> list[str]:
-    """What tests a checkpoint; arguments and errors as of `training_command`.
+    """What tests a checkpoint; errors as of `training_command`.
+
+    Args:
+        toolbox: "mmdet", "mmseg" or "mmpretrain".
+        config: The config.
+        checkpoint: The checkpoint.
+        *arguments: Further arguments of the command.
 
     Example:
         >>> "epoch_7.pth" in testing_command("mmdet", "configs/det/sniper_coco.py", "epoch_7.pth", "--tta")

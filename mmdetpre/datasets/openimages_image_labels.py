@@ -59,7 +59,7 @@ def read_image_labels(path: str | Path, labels: dict[str, int], relation: np.nda
     Example:
         >>> path = "validation-annotations-human-imagelabels-boxable.csv"
         >>> read_image_labels(path, {"/m/0k4j": 0}).of("0001eeaf4aed83f9")
-        [0]
+        array([0])
     """
     types: dict[str, type] = dict(_TYPES) if relation is None else {**_TYPES, "Confidence": float}
     form = csv_form(path, list(types), _HEADER)

@@ -66,8 +66,10 @@ def detection_errors(
         ValueError: If the runs cannot be compared, nothing is annotated, or the occlusion does not fit the data.
 
     Example:
-        >>> report = detection_errors({"ImageNet": a, "OpenImages": b}, groups=VOC_GROUPS)  # doctest: +SKIP
-        >>> print(report)  # doctest: +SKIP
+        >>> run = Detections.load("work_dirs/a/detections.npz")
+        >>> report = detection_errors({"ImageNet": run, "OpenImages": run})
+        >>> [errors.name for errors in report.runs], report.images
+        (['ImageNet', 'OpenImages'], 1)
     """
     settings, groups = settings or ErrorSettings(), groups or {}
     aligned = {name: run.half_open() for name, run in align_runs(runs).items()}

@@ -37,8 +37,8 @@ def sweep_runs(
 
     Example:
         >>> runs = sweep_runs(["ImageNet=work_dirs/a/detections.npz"], iou_thrs=[0.5])
-        >>> runs[0]["label"], runs[0]["AP"]
-        ('ImageNet', [[1.0]])
+        >>> runs[0]["label"], runs[0]["mean_ap"]
+        ('ImageNet', [1.0])
     """
     loaded = {name: _read(path, name) for name, path in named_files(arguments, "scratch=iou.json").items()}
     read = [run for run in loaded.values() if isinstance(run, dict)]

@@ -91,7 +91,7 @@ def coloured(grey: np.ndarray, pixels: np.ndarray, overlay: float = 0.0) -> np.n
 
     Example:
         >>> coloured(np.array([[255]], np.uint8), np.zeros((1, 1, 3), np.uint8)).tolist()
-        [[[252, 254, 164]]]
+        [[[252, 255, 164]]]
     """
     colours = matplotlib.colormaps[COLOURS](grey)[..., :3] * 255
     return np.rint((1 - overlay) * colours + overlay * pixels).astype(np.uint8)

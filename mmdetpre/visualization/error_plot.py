@@ -31,7 +31,10 @@ def draw_errors(report: ErrorReport) -> Figure:
         A matplotlib figure; ``figure.savefig(path)`` writes it.
 
     Example:
-        >>> draw_errors(report).savefig("errors.png")  # doctest: +SKIP
+        >>> from mmdetpre.evaluation.detection_errors import detection_errors
+        >>> from mmdetpre.evaluation.detections_file import Detections
+        >>> report = detection_errors({"ImageNet": Detections.load("work_dirs/a/detections.npz")})
+        >>> draw_errors(report).savefig("errors.png")
     """
     layout = ConstrainedLayoutEngine(rect=(0, 0.06, 1, 0.86), w_pad=0.08, h_pad=0.08)
     figure = PlainFigure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout=layout)
