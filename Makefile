@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
+# setuptools says so in every process that mim starts; mim still needs it.
+export PYTHONWARNINGS ?= ignore:pkg_resources is deprecated
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo study test test-onedl lint format transfer docs bench wheel clean

@@ -8,6 +8,7 @@ from importlib import import_module
 from mmengine.registry import DATA_SAMPLERS as ROOT_DATA_SAMPLERS
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import LOG_PROCESSORS as ROOT_LOG_PROCESSORS
 from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
@@ -34,8 +35,8 @@ class OnDemandRegistry(Registry):
                 getattr(package, name)
 
 
-def _registry(name: str, parent: Registry, location: str) -> OnDemandRegistry:
-    return OnDemandRegistry(name, parent=parent, scope="mmdetpre", locations=[location])
+def _registry(name: str, parent: Registry, *locations: str) -> OnDemandRegistry:
+    return OnDemandRegistry(name, parent=parent, scope="mmdetpre", locations=list(locations))
 
 
 DATASETS = _registry("dataset", ROOT_DATASETS, "mmdetpre.datasets")
@@ -43,6 +44,7 @@ DATA_SAMPLERS = _registry("data sampler", ROOT_DATA_SAMPLERS, "mmdetpre.datasets
 TRANSFORMS = _registry("transform", ROOT_TRANSFORMS, "mmdetpre.datasets")
 MODELS = _registry("model", ROOT_MODELS, "mmdetpre.models")
 TASK_UTILS = _registry("task util", ROOT_TASK_UTILS, "mmdetpre.models")
-HOOKS = _registry("hook", ROOT_HOOKS, "mmdetpre.hooks")
+HOOKS = _registry("hook", ROOT_HOOKS, "mmdetpre.hooks", "mmdetpre.console")
+LOG_PROCESSORS = _registry("log processor", ROOT_LOG_PROCESSORS, "mmdetpre.console")
 METRICS = _registry("metric", ROOT_METRICS, "mmdetpre.evaluation")
 WEIGHT_INITIALIZERS = _registry("weight initializer", ROOT_WEIGHT_INITIALIZERS, "mmdetpre.transfer")

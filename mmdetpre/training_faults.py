@@ -3,10 +3,12 @@
 An unmodified Runner lets errors of the disk and of its data workers through to Python, which prints where in the
 libraries they arose. Under the toolboxes' ``train.py`` and ``test.py`` (which ``mim train`` and ``mim test`` start),
 `tell_faults` prints what happened, what to do, and what a resumed run starts from; the log file keeps the traceback.
+Other errors are told in few words too, once there is a log file for their traceback, and ``mim`` adds none of its own.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
 import os
@@ -18,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mmdetpre.console.last_words import end_mim_quietly, few_words, raised_by_us
 from mmdetpre.whole_checkpoint import newest_whole
 
 TOOLS = ("train.py", "test.py")
@@ -117,25 +120,43 @@ def _runner(trace: TracebackType | None) -> Any:
 
 
 def tell_faults() -> None:
-    """Under a toolbox's ``train.py`` or ``test.py``, end with one message after such a fault; else do nothing.
+    """Under a toolbox's ``train.py`` or ``test.py``, have a fault's message stand last; else do nothing.
 
     ``import mmdetpre`` calls it, before the Runner makes its work dir.
     """
     if Path(sys.argv[0]).name not in TOOLS or getattr(sys.excepthook, "tells_faults", False):
         return
     before = sys.excepthook
+    failed: list[bool] = []
+    atexit.register(lambda: end_mim_quietly() if failed else None)  # registered early, so called late
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        message = explain(error)
-        if message is None:
+        runner = _runner(trace)
+        full = getattr(getattr(runner, "log_processor", None), "console", "brief") == "full"
+        last = _last_words(error, runner, full)
+        if last is None:
             before(kind, error, trace)
-            return
-        _to_log_file(message, (kind, error, trace))
-        own = kind.__name__ if kind.__module__.startswith("mmdetpre.") else TrainingError.__name__
-        print(f"\n{own}: {message}", file=sys.stderr, flush=True)
+        else:
+            _to_log_file(last, (kind, error, trace))
+            print(f"\n{last}", file=sys.stderr, flush=True)
+        failed.extend([True] * (not full and kind is not KeyboardInterrupt))
 
     tell.tells_faults = True  # type: ignore[attr-defined]
     sys.excepthook = tell
+
+
+def _last_words(error: BaseException, runner: Any, full: bool) -> str | None:
+    """What to say instead of a traceback; None where the traceback is the best there is."""
+    kind = type(error)
+    if (message := explain(error)) is not None:
+        own = kind.__name__ if kind.__module__.startswith("mmdetpre.") else TrainingError.__name__
+        return f"{own}: {message}"
+    if kind is KeyboardInterrupt and runner is not None:
+        return f"Stopped. {resume_advice(runner)}"
+    if raised_by_us(error.__traceback__):
+        return f"{kind.__name__}: {error}"
+    log_file = getattr(getattr(runner, "logger", None), "log_file", None)
+    return few_words(error, log_file) if log_file and not full else None
 
 
 def _to_log_file(message: str, error: Any) -> None:

@@ -17,7 +17,7 @@ custom_hooks = [
 ]
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50),
+    logger=dict(type="mmdetpre.BriefLoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="mmdetpre.WholeCheckpointHook", interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
@@ -26,7 +26,8 @@ default_hooks = dict(
 env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends, name="visualizer")
-log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)
+# The console shows what matters, the log file everything; console="full" shows everything.
+log_processor = dict(type="mmdetpre.BriefLogProcessor", console="brief", window_size=50, by_epoch=True)
 log_level = "INFO"
 load_from = None
 resume = False

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.analysis.activation_map import activation_map, mean_activation
 from mmdetpre.analysis.feature_extraction import FeatureSource
 from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
 from mmdetpre.analysis.whole_images import RESIZE_EDGE, normalise
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.whole_file import whole_file, write_rows
 
 
@@ -59,7 +59,7 @@ def activations_of_images(
     """
     photos = [read_photo(path, resize_edge) for path in images]
     results = []
-    with tqdm(total=len(images) * len(sources), unit="map", desc="activations", disable=not progress) as bar:
+    with progress_bar(total=len(images) * len(sources), unit="map", desc="activations", disable=not progress) as bar:
         for path, photo in zip(images, photos, strict=True):
             means, maps = {}, {}
             for name, source in sources.items():

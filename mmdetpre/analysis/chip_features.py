@@ -12,10 +12,10 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torchvision.ops import roi_align
-from tqdm import tqdm
 
 from mmdetpre.analysis.class_clusters import ClassMeans
 from mmdetpre.models.instances import boxes_of
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.trained_form import take_trained_form, trained_form
@@ -59,7 +59,7 @@ def class_means_of_config(
     classes = list(meta.get("wnids") or meta["classes"])
     means = ClassMeans(len(classes))
     seen, total = 0, min(max_chips or len(loader.sampler), len(loader.sampler))
-    with tqdm(total=total, unit="chip", desc="features of classes", disable=not progress) as bar:
+    with progress_bar(total=total, unit="chip", desc="features of classes", disable=not progress) as bar:
         for batch in loader:
             data = model.data_preprocessor(batch, False)
             maps = model.backbone(data["inputs"])[-1].float()

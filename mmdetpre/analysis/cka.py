@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
+
+from mmdetpre.progress_bar import progress_bar
 
 _BLOCK_VALUES = 1 << 22  # numbers of a batch that are multiplied at a time: 32 MB
 
@@ -67,7 +68,7 @@ def layer_cka(
     random = np.random.default_rng(seed)
     rows = [np.sort(part) for _ in range(epochs) for part in _deal(random.permutation(n), size)]
     total = np.zeros((len(layers), len(layers)))
-    for batch in tqdm(rows, unit="batch", desc="CKA", disable=not progress):
+    for batch in progress_bar(rows, unit="batch", desc="CKA", disable=not progress):
         kernels = np.stack([centred_kernel(values, batch).ravel() for _, _, values in layers])
         total += kernels @ kernels.T  # n(n - 3) times the unbiased HSIC of each pair; the factor cancels
     own = total.diagonal()

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+
+from mmdetpre.progress_bar import progress_bar
 
 METRICS = ("correlation", "inner", "l2")
 """Correlation of the two vectors; their inner product; their Euclidean distance."""
@@ -109,7 +110,9 @@ def closest_pairs(
     skip = np.inf if duplicates is None else space.score(duplicates)
     best = _Scored(*(np.zeros(0, kind) for kind in (np.int64, np.int64, np.float64)))
     blocks = list(_block_pairs(_groups(len(features), same), block))
-    for a, b in tqdm(_loaded(space, blocks), total=len(blocks), desc="pairs", unit="block", disable=not progress):
+    for a, b in progress_bar(
+        _loaded(space, blocks), total=len(blocks), desc="pairs", unit="block", disable=not progress
+    ):
         scores, error = _products(space, a, b)
         for labels in different:
             scores[np.asarray(labels)[a.rows][:, None] == np.asarray(labels)[b.rows]] = -np.inf
@@ -170,7 +173,9 @@ def pair_ranks(
     levels = np.sort(wanted).astype(np.float32)
     above = np.zeros(len(levels) + 1, np.int64)
     blocks = list(_block_pairs([np.arange(len(features))], block))
-    for a, b in tqdm(_loaded(space, blocks), total=len(blocks), desc="ranks", unit="block", disable=not progress):
+    for a, b in progress_bar(
+        _loaded(space, blocks), total=len(blocks), desc="ranks", unit="block", disable=not progress
+    ):
         scores, _ = _products(space, a, b)
         here = (i >= a.rows[0]) & (i <= a.rows[-1]) & (j >= b.rows[0]) & (j <= b.rows[-1])
         scores[i[here] - a.rows[0], j[here] - b.rows[0]] = -np.inf  # they are compared in double precision below

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmdetpre import bounded_files
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.whole_file import whole_file
 
 DEFAULT_KS = (2, 4, 8, 16, 32, 64, 125, 250, 375, 500, 750, 1000)
@@ -65,7 +66,7 @@ def kmeans_sweep(
     store = None if folder is None else _Store(Path(folder) / _fingerprint(values, seed), len(values))
     found = {k: labels for k in ks if store is not None and (labels := store.load(k)) is not None}
     missing = sorted(set(ks) - set(found), reverse=True)  # the longest first, so that no core waits at the end
-    with tqdm(total=sum(ks), initial=sum(found), unit="centre", desc="k-means", disable=not progress) as bar:
+    with progress_bar(total=sum(ks), initial=sum(found), unit="centre", desc="k-means", disable=not progress) as bar:
         for k, labels in _cluster(values, missing, seed, threads or len(os.sched_getaffinity(0)), bar):
             found[k] = labels
             if store is not None:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 from torch import nn
-from tqdm import tqdm
 
 from mmdetpre.analysis.feature_file import FeatureFile, FeatureWriter
 from mmdetpre.analysis.image_set import ImageSet
@@ -20,6 +19,7 @@ from mmdetpre.checkpoint_fit import require_fit
 from mmdetpre.host_versions import installed_versions
 from mmdetpre.models.config_model import ConfigModel, build_model
 from mmdetpre.models.layer_features import BACKBONE_LAYERS, LayerReader
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.find_backbone import find_backbone
@@ -172,7 +172,7 @@ def extract_features(
         overwrite=overwrite,
     )
     batches = writer.pending_batches(batch_size, index, shards)
-    with tqdm(total=sum(map(len, batches)), unit="img", desc="features", disable=not progress) as bar:
+    with progress_bar(total=sum(map(len, batches)), unit="img", desc="features", disable=not progress) as bar:
         for rows, batch in zip(batches, read_batches(pixels, batches, workers), strict=True):
             values = source.reader(normalise(batch.to(source.device), mean, std, order))
             writer.write(rows, {name: value.cpu().numpy() for name, value in values.items()})

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.analysis.feature_file import require_finite, row_blocks
 from mmdetpre.analysis.probe_data import ProbeData
 from mmdetpre.analysis.probe_scores import scores
+from mmdetpre.progress_bar import progress_bar
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
 METRICS = ("cosine", "l2")
@@ -55,7 +55,7 @@ def nearest(
     block_bytes = min(
         block_bytes, 4 * values.shape[1] * math.isqrt(block_bytes // 4)
     )  # products of two blocks count too
-    with tqdm(total=len(queries), unit="img", desc="neighbours", disable=not progress) as bar:
+    with progress_bar(total=len(queries), unit="img", desc="neighbours", disable=not progress) as bar:
         for block in row_blocks(queries, block_bytes):
             ours = _prepared(queries[block], metric, "queries")
             for other in row_blocks(values, block_bytes):

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.analysis.principal_axes import PrincipalAxes
 from mmdetpre.analysis.probe_data import ProbeData, stratified_part
 from mmdetpre.analysis.probe_scores import scores
 from mmdetpre.analysis.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
+from mmdetpre.progress_bar import progress_bar
 
 
 def linear_probe(
@@ -50,7 +50,7 @@ def linear_probe(
     if not len(strengths) or not len(seeds):
         raise ValueError("There is no regularisation, or no seed, to try: give at least one of each.")
     ordered = sorted(set(map(float, strengths)), reverse=True)
-    with tqdm(total=2 + len(seeds) * len(ordered), desc=data.layer, unit="fit", disable=not progress) as bar:
+    with progress_bar(total=2 + len(seeds) * len(ordered), desc=data.layer, unit="fit", disable=not progress) as bar:
         design = PrincipalAxes(data.train, max_axes, name=data.layer)
         bar.update()
         sweep, chosen = [], []

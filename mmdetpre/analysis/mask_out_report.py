@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from mmdetpre.analysis.class_choice import class_index
 from mmdetpre.analysis.mask_out import BATCH, MASK, STRIDE, MaskOut, mask_out, mask_positions
 from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, normalise
 from mmdetpre.models.classifier import Classifier
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.text_table import text_table
 from mmdetpre.whole_file import write_json, write_rows
 
@@ -84,7 +84,7 @@ def mask_out_images(
     given = [*given] * len(images) if len(given) == 1 else given
     classes = [_classes(classifiers, os.fspath(path), label) for path, label in zip(images, given, strict=True)]
     total, results = positions * len(images) * len(classifiers), []
-    with tqdm(total=total, unit="position", desc="mask-out", disable=not progress) as bar:
+    with progress_bar(total=total, unit="position", desc="mask-out", disable=not progress) as bar:
         for path, photo, (name, indices) in zip(images, photos, classes, strict=True):
             found = {}
             for model, classifier in classifiers.items():

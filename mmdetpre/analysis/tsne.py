@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
+
+from mmdetpre.progress_bar import progress_bar
 
 PERPLEXITY, THETA = 10.0, 0.5
 """Those of the paper."""
@@ -115,7 +116,7 @@ def tsne_maps(
     # around all threads, for the first to end would lift the limit of the others
     with threadpool_limits(1), ThreadPoolExecutor(len(spaces), "t-SNE") as pool:
         jobs = {name: pool.submit(compute, name) for name in spaces}
-        for _ in tqdm(as_completed(jobs.values()), "t-SNE", len(jobs), unit="map", disable=not progress):
+        for _ in progress_bar(as_completed(jobs.values()), "t-SNE", len(jobs), unit="map", disable=not progress):
             pass
     return {name: job.result() for name, job in jobs.items()}
 

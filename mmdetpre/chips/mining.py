@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.chips.annotation_arrays import check_annotations
 from mmdetpre.chips.chip_table import ChipTable
@@ -17,6 +16,7 @@ from mmdetpre.chips.kernel import mine_range
 from mmdetpre.chips.scale import scale_factors, scaled_sizes
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import valid_ranges
+from mmdetpre.progress_bar import progress_bar
 
 __all__ = ["ChipTable", "available_cores", "mine_chips", "mine_image"]
 
@@ -188,7 +188,7 @@ def mine_ranges(
     """
     with (
         ThreadPoolExecutor(threads or available_cores()) as pool,
-        tqdm(total=ranges[-1][1], desc=desc, unit="image", disable=not progress) as bar,
+        progress_bar(total=ranges[-1][1], desc=desc, unit="image", disable=not progress) as bar,
     ):
         results = []
         for images, result in zip(ranges, pool.map(mine, ranges), strict=True):

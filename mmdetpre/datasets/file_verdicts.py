@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock
 from mmengine.logging import print_log
-from tqdm import tqdm
 
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.whole_file import whole_file
 
 _FORMAT = "mmdetpre verdicts 1"
@@ -54,7 +54,7 @@ def file_verdicts(
     try:
         with ThreadPoolExecutor(workers or cores) as pool:
             found = pool.map(lambda name: known.verdict(name, verdict), names)
-            return list(tqdm(found, what, len(names), unit=" files", disable=len(names) < _MANY))
+            return list(progress_bar(found, what, len(names), unit=" files", disable=len(names) < _MANY))
     finally:  # what was found before an interruption stays
         known.save()
 

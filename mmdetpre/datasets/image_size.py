@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
-from tqdm import tqdm
 
 from mmdetpre.open_image import open_image
+from mmdetpre.progress_bar import progress_bar
 
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
@@ -59,7 +59,10 @@ def read_image_sizes(paths: Sequence[str], backend_args: dict | None = None, wor
                 reasons[i] = "missing" if isinstance(error, FileNotFoundError) else str(error)
         return len(block)
 
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(paths), desc="reading image sizes", unit=" images") as bar:
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        progress_bar(total=len(paths), desc="reading image sizes", unit=" images") as bar,
+    ):
         for done in pool.map(read_block, range(0, len(paths), _BLOCK)):
             bar.update(done)
     if reasons:

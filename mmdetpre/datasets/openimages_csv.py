@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mmdetpre.datasets.csv_form import CsvForm, csv_form
 from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.progress_bar import progress_bar
 
 _COORDINATES = ["XMin", "YMin", "XMax", "YMax"]
 _FLAGS = {"IsGroupOf": IGNORE, "IsOccluded": OCCLUDED, "IsTruncated": TRUNCATED}
@@ -116,7 +116,10 @@ def _read(form: CsvForm, choice: _Choice) -> tuple[BoxRows, str]:
     dropped: Counter[str] = Counter()
     odd: dict[str, int] = {}
     total, mid = 0, ""
-    with open(form.path, "rb") as file, tqdm(total=os.path.getsize(form.path), unit="B", unit_scale=True) as bar:
+    with (
+        open(form.path, "rb") as file,
+        progress_bar(total=os.path.getsize(form.path), unit="B", unit_scale=True) as bar,
+    ):
         bar.set_description(f"reading {Path(form.path).name}")
         for chunk in pd.read_csv(file, chunksize=_ROWS_PER_CHUNK, **form.arguments(_TYPES)):
             chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})

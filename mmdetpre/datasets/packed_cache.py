@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
-from mmengine.logging import print_log
 
 from mmdetpre import bounded_files
 from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
+from mmdetpre.console.console_filter import tell
 from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
 
 _OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS))}
@@ -88,7 +88,7 @@ def open_or_build(
     try:
         reason = _outdated(directory, prints, folder_print)
         if reason is not None:
-            print_log(f"Building {directory}: {reason}.", "current")
+            tell(f"Building {directory}: {reason}.")
             _write(directory, build(), prints, folder_print)
         return PackedAnnotations.open(directory)
     finally:

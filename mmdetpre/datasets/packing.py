@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.progress_bar import progress_bar
 
 
 class DetectionDataset(Protocol):
@@ -42,7 +42,7 @@ def pack_dataset(dataset: DetectionDataset) -> PackedAnnotations:
     """
     kind = type(dataset).__name__
     names, sizes, counts, boxes, labels, flags = [], [], [], [], [], []
-    for i in tqdm(range(len(dataset)), desc=f"packing {kind}", disable=len(dataset) < 2000, unit=" images"):
+    for i in progress_bar(range(len(dataset)), desc=f"packing {kind}", disable=len(dataset) < 2000, unit=" images"):
         info = dataset.get_data_info(i)
         if not info.get("width") or not info.get("height"):
             raise ValueError(

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.bounded_files import read_xml
 from mmdetpre.datasets.annotation_values import FLAG, MOST_PIXELS, flag_of, name_of, side_of
 from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED
+from mmdetpre.progress_bar import progress_bar
 
 WAY = "x1 y1 x2 y2"
 """The four numbers of a box, a key of `mmdetpre.datasets.box_form.WAYS`."""
@@ -113,7 +113,7 @@ def read_xml_files(paths: Sequence[str]) -> XMLObjects:
     read: list[_Read] = []
     with (
         _pool(len(paths)) as pool,
-        tqdm(total=len(paths), desc="reading XML", unit=" files", disable=len(paths) < 2000) as bar,
+        progress_bar(total=len(paths), desc="reading XML", unit=" files", disable=len(paths) < 2000) as bar,
     ):
         for block in pool.map(_read_block, [paths[k : k + _BLOCK] for k in range(0, len(paths), _BLOCK)]):
             read += block

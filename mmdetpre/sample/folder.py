@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.sample.caltech256_layout import Caltech256Layout
 from mmdetpre.sample.classes import ClassSet
 from mmdetpre.sample.coco_layout import CocoLayout
@@ -133,7 +132,7 @@ def make_sample(
     with _complete_or_nothing(root) as partial:
         writer = chosen.writer(partial, world)
         jobs = [(split, i) for split, n in counts.items() for i in range(n)]
-        for split, index in tqdm(jobs, desc=f"Drawing {which} sample", unit="img", disable=not progress):
+        for split, index in progress_bar(jobs, desc=f"Drawing {which} sample", unit="img", disable=not progress):
             scene = writer.scene(split, index)
             writer.add(scene, render(scene))
         writer.finish()

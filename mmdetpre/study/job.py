@@ -20,8 +20,9 @@ from mmdetpre.bounded_files import read_json
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.own_files import require_inside
 from mmdetpre.plain_text import one_line, printable
-from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT
+from mmdetpre.study.outcome import FAILURE_FORMAT, RUN_FORMAT, read_outcome
 from mmdetpre.study.plan import job_path, work_dir
+from mmdetpre.study.progress import progress_line
 from mmdetpre.whole_file import write_json
 
 _STATE = "study_run.json"
@@ -128,7 +129,7 @@ class Job:
         self.command(sys.executable, TOOLS / name, *arguments)
 
 
-def run_job(out: Path, run: str, root: Path | None = None) -> int:
+def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1) -> int:
     """Do one run of a study and write its record, or its failure.
 
     A run whose folder holds the beginning of the same training goes on from there; a folder of another config is moved
@@ -138,6 +139,7 @@ def run_job(out: Path, run: str, root: Path | None = None) -> int:
         out: Folder of the study.
         run: Id of the run.
         root: Folder that the study was started in; the current one if not given. The process may be elsewhere.
+        parallel: Runs that are made at the same time, for the time left.
 
     Returns:
         Exit code: 0, or 1 if the run failed.
@@ -168,8 +170,15 @@ def run_job(out: Path, run: str, root: Path | None = None) -> int:
             return 1
         _write(record, {"format": RUN_FORMAT, **base, **_made(job, began), **result})
         failure.unlink(missing_ok=True)
-    print(f"study: {run} done in {time.monotonic() - began:.0f} s", flush=True)
+    print(_progress(out, run, parallel), flush=True)
     return 0
+
+
+def _progress(out: Path, run: str, parallel: int) -> str:
+    try:
+        return progress_line(read_outcome(out), run, parallel)
+    except (OSError, ValueError) as error:  # of the plan, while another process writes it; the record stands
+        return f"study: {run} is done. How far the study is cannot be told: {error}"
 
 
 def _work(job: Job) -> dict[str, Any]:

@@ -85,7 +85,9 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
 
     one_at_a_time = ["--resources", f"gpu={study.gpus}"] if torch.cuda.is_available() else []
     given = study.out / "workflow.json"
-    write_json(given, {"root": os.getcwd(), "out": str(study.out)})  # Snakemake would guess the types of --config
+    parallel = max(1, cores // study.threads)
+    # In a file, for Snakemake would guess the types of --config.
+    write_json(given, {"root": os.getcwd(), "out": str(study.out), "parallel": parallel})
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, "--cores", cores,
         *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from mmengine import fileio
 from mmengine.structures import InstanceData
-from tqdm import tqdm
 
 from mmdetpre.chips.chip_table import ChipTable
 from mmdetpre.chips.mining import mine_image
@@ -16,6 +15,7 @@ from mmdetpre.chips.valid_range import valid_ranges
 from mmdetpre.datasets.chip_dataset import ChipDataset
 from mmdetpre.datasets.chip_record import ChipRecord
 from mmdetpre.datasets.image_decoding import decode_image
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.visualization.chips import ChipView, draw_chips
 from mmdetpre.whole_file import write_figure
 
@@ -95,7 +95,7 @@ def browse_chips(
             f"{len(existing)} pictures exist already, e.g. {existing[0]}: choose another --out-dir, or --force."
         )
     out_dir.mkdir(parents=True, exist_ok=True)
-    for i, path in zip(tqdm(chosen.tolist(), desc="Drawing chips", unit="img"), paths, strict=True):
+    for i, path in zip(progress_bar(chosen.tolist(), desc="Drawing chips", unit="img"), paths, strict=True):
         width, height = (int(side) for side in packed.sizes[i])
         pixels, _ = decode_image(fileio.get(packed.path(i)), (width, height), 1)
         figure = draw_chips(

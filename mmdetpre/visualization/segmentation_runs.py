@@ -7,10 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.evaluation.label_maps import check_shapes, read_label_map, wrong_values
 from mmdetpre.evaluation.trimap import region_scores
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.toolbox_commands import toolbox_name
 from mmdetpre.visualization.segmentation_images import SegmentationImages
 from mmdetpre.visualization.segmentation_panels import SegmentedImage
@@ -112,7 +112,9 @@ def choose_images(
     if len(runs) < 2:
         raise ValueError("One run differs from nothing: give a second one, or choose images in another way.")
     require_predictions(images, runs, range(len(images.names)))
-    scores = [read_maps(images, runs, i)[2] for i in tqdm(range(len(images.names)), desc="comparing", unit=" images")]
+    scores = [
+        read_maps(images, runs, i)[2] for i in progress_bar(range(len(images.names)), desc="comparing", unit=" images")
+    ]
     return np.argsort(-np.nan_to_num(np.ptp(scores, axis=1)), kind="stable")[:n].tolist()
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdetpre.datasets.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
 from mmdetpre.datasets.coco_json import OBJECT_FLAGS
 from mmdetpre.datasets.decode_check import broken_images
 from mmdetpre.datasets.image_size import read_image_size
 from mmdetpre.open_image import open_image
+from mmdetpre.progress_bar import progress_bar
 from mmdetpre.study.own_data.box_files import read_annotations
 
 _KEPT = ("image_id", "category_id", "bbox", "iscrowd", *OBJECT_FLAGS)
@@ -211,7 +211,9 @@ def _headers(paths: Sequence[Path]) -> list[Header | None]:
             return None
 
     with ThreadPoolExecutor(16) as pool:
-        bar = tqdm(pool.map(read, paths), "reading image sizes", len(paths), unit=" images", disable=len(paths) < _MANY)
+        bar = progress_bar(
+            pool.map(read, paths), "reading image sizes", len(paths), unit=" images", disable=len(paths) < _MANY
+        )
         return list(bar)
 
 

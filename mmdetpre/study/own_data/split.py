@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
+from mmdetpre.progress_bar import progress_bar
 
 _MANY = 2000
 
@@ -34,7 +34,9 @@ def same_files(paths: Sequence[str | os.PathLike]) -> list[list[int]]:
     sizes = [os.path.getsize(path) for path in paths]
     shared = Counter(sizes)
     groups: dict[tuple[int, bytes | int], list[int]] = defaultdict(list)
-    for i, path in enumerate(tqdm(paths, desc="looking for copies", unit=" images", disable=len(paths) < _MANY)):
+    for i, path in enumerate(
+        progress_bar(paths, desc="looking for copies", unit=" images", disable=len(paths) < _MANY)
+    ):
         groups[sizes[i], i if shared[sizes[i]] == 1 else _digest(path)].append(i)
     return list(groups.values())
 

@@ -1,0 +1,176 @@
+"""What a run trains or tests, on what, from which weights: a few lines from its Runner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import Runner
+
+
+def training_lines(runner: Runner) -> list[str]:
+    """Model, data, chips, initialisation, length and log file of a training, when its first epoch begins.
+
+    Args:
+        runner: Its data loaders and model are built, and weights are loaded.
+    """
+    loader = runner.train_dataloader
+    lines = [f"Training {model_text(runner)}", f"Data: {data_text(loader.dataset)}"]
+    lines += [f"Chips: {text}" for text in [chips_text(loader)] if text]
+    lines.append(f"Start: {start_text(runner)}")
+    batch = getattr(getattr(loader, "batch_sampler", None), "batch_size", None) or getattr(loader, "batch_size", None)
+    batches = f", {runner.world_size * batch} {'chips' if chips_text(loader) else 'images'} each" if batch else ""
+    by_epoch = hasattr(runner.train_loop, "max_epochs") and getattr(runner.log_processor, "by_epoch", True)
+    epochs = f"{runner.max_epochs} epochs, " if by_epoch else ""
+    done = f", {runner.iter} of them done" if runner.iter else ""
+    lines.append(f"Length: {epochs}{runner.max_iters} steps{batches}{done}{_validated(runner)}")
+    return [*lines, *log_lines(runner)]
+
+
+def testing_lines(runner: Runner, part: str) -> list[str]:
+    """Model, weights, data and log file of a test or a validation alone.
+
+    Args:
+        runner: Its data loaders and model are built, and weights are loaded.
+        part: ``test`` or ``val``.
+    """
+    dataset = getattr(runner, f"{part}_dataloader").dataset
+    what = "Testing" if part == "test" else "Validating"
+    weights = f"Weights: {_shown(runner._load_from)}" if runner._load_from else "Weights: as they are"
+    return [f"{what} {model_text(runner)}", weights, f"Data: {data_text(dataset)}", *log_lines(runner)]
+
+
+def log_lines(runner: Runner) -> list[str]:
+    """Where everything is logged."""
+    file = getattr(runner.logger, "log_file", None)
+    return [f"Log: {_shown(file)}"] if file else []
+
+
+def model_text(runner: Runner) -> str:
+    """Class, backbone, size and device of the model."""
+    model = runner.model
+    while hasattr(model, "module") and isinstance(model.module, torch.nn.Module):
+        model = model.module
+    backbone = getattr(model, "backbone", None)
+    depth = getattr(backbone, "depth", None)
+    inner = f" on {type(backbone).__name__}{f'-{depth}' if depth else ''}" if backbone is not None else ""
+    parameters = [parameter for parameter in model.parameters()]
+    total = sum(parameter.numel() for parameter in parameters)
+    trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+    frozen = f", {_millions(trained)} of them trained" if trained < total else ""
+    return f"{type(model).__name__}{inner}: {_millions(total)} parameters{frozen}; {_device(parameters, runner)}"
+
+
+def data_text(dataset: Any) -> str:
+    """Class, images, classes and place of a data set."""
+    kind, length = type(dataset).__name__, len(dataset)
+    while (inner := _wrapped(dataset)) is not None:
+        dataset = inner
+    images = len(dataset)
+    named = kind if type(dataset).__name__ == kind else f"{kind} of {type(dataset).__name__}"
+    classes = len((getattr(dataset, "metainfo", None) or {}).get("classes") or ())
+    of = f" of {classes} classes" if classes else ""
+    repeated = f" ({length} samples)" if length != images and not hasattr(dataset, "packed") else ""
+    root = getattr(dataset, "data_root", None)
+    file = getattr(dataset, "ann_file", None)
+    place = file if isinstance(file, str) and file else root
+    where = f", {_shown(place)}" if isinstance(place, str) and place else ""
+    return f"{named}, {images} images{of}{repeated}{where}"
+
+
+def chips_text(loader: Any) -> str:
+    """Chips of the epoch by scale; empty where no chips are trained."""
+    sampler = getattr(loader, "sampler", None)
+    table = getattr(sampler, "table", None)
+    settings = getattr(getattr(sampler, "dataset", None), "chip_settings", None)
+    if table is None or settings is None:
+        return ""
+    counts = torch.bincount(torch.from_numpy(table.scale.astype("int64")), minlength=len(settings.scales)).tolist()
+    by_scale = ", ".join(f"{count} at {_scale(scale)}" for count, scale in zip(counts, settings.scales, strict=True))
+    proposals = "" if getattr(sampler.dataset, "proposals", None) is None else "; negative chips from proposals"
+    return f"{len(table)} of {settings.chip_size} pixels in this epoch, {by_scale}{proposals}"
+
+
+def start_text(runner: Runner) -> str:
+    """What the weights of the model come from."""
+    if runner._resume and runner._load_from:
+        return f"goes on from {_shown(runner._load_from)}"
+    if runner._resume and runner.iter:
+        return f"goes on after step {runner.iter}"
+    for hook in runner.hooks:
+        report = getattr(hook, "report", None)
+        if report is not None and hasattr(report, "verdict"):
+            return f"backbone from {_shown(report.source)}, {report.verdict}: {len(report.matched)} tensors"
+    if runner._load_from:
+        return f"model from {_shown(runner._load_from)}"
+    for part, name in ((getattr(runner.model, "backbone", None), "the backbone's"), (runner.model, "the model's")):
+        if "Pretrained" in str(getattr(part, "init_cfg", None)):
+            return f"{name} init_cfg"
+    return "from scratch"
+
+
+def written_files(folder: str | Path, since: float) -> list[Path]:
+    """Files of results at the top of a folder that are not older than a time, checkpoints first.
+
+    Args:
+        folder: Work dir of a run.
+        since: Seconds since the epoch.
+    """
+    found = [
+        path
+        for path in Path(folder).iterdir()
+        if path.is_file() and path.stat().st_mtime >= since and path.suffix in _RESULTS and path.name[0] != "."
+    ]
+    return sorted(found, key=lambda path: (path.suffix not in (".pth", ".safetensors"), path.name))
+
+
+_RESULTS = {".pth", ".safetensors", ".json", ".npz", ".npy", ".pkl", ".md", ".csv", ".png", ".svg"}
+
+
+def _validated(runner: Runner) -> str:
+    if runner.val_loop is None:
+        return "; no validation"
+    return f"; validation on {len(runner.val_dataloader.dataset)} images every {_interval(runner)}"
+
+
+def _interval(runner: Runner) -> str:
+    interval = getattr(runner.train_loop, "val_interval", 1)
+    counted = "epoch" if type(runner.train_loop).__name__.startswith("Epoch") else "step"
+    return counted if interval == 1 else f"{interval} {counted}s"
+
+
+def _wrapped(dataset: Any) -> Any:
+    """The data set inside a wrapper."""
+    for name in ("_inner", "dataset"):
+        inner = getattr(dataset, name, None)
+        if isinstance(inner, torch.utils.data.Dataset):
+            return inner
+    return None
+
+
+def _device(parameters: Sequence[torch.nn.Parameter], runner: Runner) -> str:
+    device = parameters[0].device if parameters else torch.device("cpu")
+    if device.type == "cpu":
+        return f"CPU, {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{runner.world_size} x {name}"
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} M" if count >= 100_000 else str(count)
+
+
+def _scale(scale: Any) -> str:
+    return "x".join("any" if side < 0 else str(side) for side in scale)
+
+
+def _shown(path: Any) -> str:
+    """A path as short as it can be said from here."""
+    text = str(path)
+    if "://" in text or not os.path.isabs(text):
+        return text
+    short = os.path.relpath(text)
+    return text if short.startswith("..") else short

@@ -1,0 +1,123 @@
+"""What a failed run says last."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from mmdetpre.console.last_words import end_mim_quietly, few_words, raised_by_us
+from mmdetpre.training_faults import tell_faults
+
+
+def failed(run: Callable[[], object]) -> BaseException:
+    try:
+        run()
+    except Exception as error:
+        return error
+    raise AssertionError("it should fail")
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[BaseException], str]:
+    """What is on stderr when an error ends a toolbox's train.py."""
+
+    def tell(error: BaseException) -> str:
+        monkeypatch.setattr(sys, "argv", ["/somewhere/tools/train.py", "config.py"])
+        monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+        monkeypatch.setattr("mmdetpre.training_faults.end_mim_quietly", lambda: None)
+        tell_faults()
+        capsys.readouterr()
+        sys.excepthook(type(error), error, error.__traceback__)
+        return capsys.readouterr().err
+
+    return tell
+
+
+def test_a_wrong_data_root_is_told_by_its_message_alone(
+    sample_config: Callable, said: Callable, tmp_path: Path
+) -> None:
+    cfg = sample_config(train_dataloader__dataset__dataset__data_root="nowhere/", experiment_name=tmp_path.name)
+    error = failed(lambda: Runner.from_cfg(cfg).train())
+    assert raised_by_us(error.__traceback__)
+    text = said(error)
+    assert text.startswith("\nFileNotFoundError: The OpenImages data is not complete. Missing:")
+    assert text.rstrip().endswith("draws.") and "Traceback" not in text
+    assert "Traceback" in next((tmp_path / "work").rglob("*.log")).read_text(), "the log has it"
+
+
+def test_an_error_of_a_toolbox_is_told_in_few_words(sample_config: Callable, said: Callable, tmp_path: Path) -> None:
+    cfg = sample_config(model__backbone__depth=19, experiment_name=tmp_path.name)
+    text = said(error := failed(lambda: Runner.from_cfg(cfg)))
+    log = next((tmp_path / "work").rglob("*.log"))
+    first, *places, last = text.strip().splitlines()
+    assert first == "KeyError: 'invalid depth 19 for resnet'" and last == f"  whole traceback: {log}"
+    assert "resnet.py, line " in places[-1] and "Traceback" in log.read_text()
+    assert not raised_by_us(error.__traceback__)
+
+
+def test_full_gives_the_traceback_back(sample_config: Callable, said: Callable, tmp_path: Path) -> None:
+    cfg = sample_config(model__backbone__depth=19, experiment_name=tmp_path.name, log_processor__console="full")
+    text = said(failed(lambda: Runner.from_cfg(cfg)))
+    assert "Traceback" in text and text.endswith("KeyError: 'invalid depth 19 for resnet'\n")
+
+
+def test_lines_of_the_users_own_code_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "my_hook.py"
+    file.write_text("def step(values):\n    return max(values)\n\nfrom statistics import mean\n\nstep([])\n")
+    text = few_words(failed(lambda: runpy.run_path(str(file))), "run.log")
+    assert f"  {file}, line 6, in <module>\n  {file}, line 2, in step\n" in text
+    assert text.startswith("ValueError: ") and text.endswith("\n  whole traceback: run.log")
+
+
+@HOOKS.register_module(force=True)
+class FailingHook(Hook):
+    """A hook as a user writes it, with a fault."""
+
+    def before_train(self, runner: Runner) -> None:
+        {}["gone"]
+
+
+def test_a_users_hook_that_fails_is_found(sample_config: Callable[..., Config], said: Callable, tmp_path: Path) -> None:
+    cfg = sample_config(train_dataloader__dataset__dataset__max_images=4, experiment_name=tmp_path.name)
+    cfg.custom_hooks.append(dict(type="FailingHook"))
+    text = said(failed(Runner.from_cfg(cfg).train))
+    assert text.startswith("\nKeyError: 'gone'\n") and f"{__file__}, line " in text and "in before_train" in text
+
+
+CHILD = "from mmdetpre.console.last_words import end_mim_quietly; import sys; end_mim_quietly(); sys.exit(3)"
+PARENT = f"""import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    code = subprocess.call([sys.executable, "-c", {CHILD!r}])
+except KeyboardInterrupt:
+    code = "stopped"
+print(code)
+"""
+
+
+@pytest.mark.parametrize(("name", "command", "ends"), [("mim", "train", "stopped"), ("other", "train", "3")])
+def test_only_mim_is_told_to_stop(tmp_path: Path, name: str, command: str, ends: str) -> None:
+    (tmp_path / name).write_text(PARENT)
+    done = subprocess.run([sys.executable, tmp_path / name, command], capture_output=True, text=True)
+    assert done.stdout == f"{ends}\n", done.stderr
+
+
+def test_another_parent_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(number))
+    end_mim_quietly()
+    assert not killed
+    monkeypatch.setattr(os, "getppid", lambda: 999_999_999)
+    end_mim_quietly()
+    assert not killed and signal.SIGINT
