@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mmdetpre.bounded_files import read_json
 from mmdetpre.config_files import CONFIG_ROOT
@@ -129,7 +129,7 @@ class Job:
         self.command(sys.executable, TOOLS / name, *arguments)
 
 
-def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1) -> int:
+def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, errors: TextIO | None = None) -> int:
     """Do one run of a study and write its record, or its failure.
 
     A run whose folder holds the beginning of the same training goes on from there; a folder of another config is moved
@@ -140,6 +140,7 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1) ->
         run: Id of the run.
         root: Folder that the study was started in; the current one if not given. The process may be elsewhere.
         parallel: Runs that are made at the same time, for the time left.
+        errors: Where it is said that the run failed; standard error if not given.
 
     Returns:
         Exit code: 0, or 1 if the run failed.
@@ -158,7 +159,7 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1) ->
     for file in (failure, record):
         require_inside(file, out)
     began = time.monotonic()
-    with _locked(out / "locks" / f"{run}.lock", run) as lock:
+    with _locked(out / "locks" / f"{run}.lock", run, errors or sys.stderr) as lock:
         job = Job(root, out, content, out / "logs" / f"{run}.log", lock, int(plan["threads"]), tuple(plan["launch"]))
         base = {"run": run, "task": content["task"], "start": content["start"], "seed": content["seed"]}
         try:
@@ -166,7 +167,7 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1) ->
         except (RunFailed, OSError, ValueError, KeyError) as error:
             text = printable(error if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}")
             _write(failure, {"format": FAILURE_FORMAT, **base, **_made(job, began), "exit": 1, "error": text})
-            print(f"study: {run} failed: {text}\nIts log: {job.log}", file=sys.stderr)
+            print(f"study: {run} failed: {text}\nIts log: {job.log}", file=errors or sys.stderr, flush=True)
             return 1
         _write(record, {"format": RUN_FORMAT, **base, **_made(job, began), **result})
         failure.unlink(missing_ok=True)
@@ -258,7 +259,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 @contextmanager
-def _locked(path: Path, run: str) -> Iterator[int]:
+def _locked(path: Path, run: str, errors: TextIO) -> Iterator[int]:
     """Hold a run's lock, which its commands hold too: one that outlived a killed study is waited for."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
@@ -266,7 +267,7 @@ def _locked(path: Path, run: str) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"study: {run} is still running in another process: waiting for it.", file=sys.stderr, flush=True)
+            print(f"study: {run} is still running in another process: waiting for it.", file=errors, flush=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:

@@ -8,18 +8,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.plain_text import one_line
-from mmdetpre.study.outcome import DONE, PLAN_FORMAT, Outcome, read_outcome
+from mmdetpre.own_files import require_inside
+from mmdetpre.plain_text import one_line, printable
+from mmdetpre.study.outcome import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.report.report import report_folder
 from mmdetpre.study.study_file import Study, read_study
 from mmdetpre.whole_file import write_json
 
 _LOCK = "study.lock"
+_QUOTED = 25  # lines of its log that are shown where Snakemake fails
 SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
 
 
@@ -61,9 +63,11 @@ def run_study(
         write_plan(study, plan)
         if not dry_run:
             _prepare(study, leave_out_bad)
+            print(f"study: {len(plan)} runs; what each says is in {study.out / 'logs'}", flush=True)
         code = _snakemake(study, cores, ["--dry-run"] if dry_run else [], snakemake_arguments)
         if dry_run:
             return code
+        _tell_snakemake(study.out, code)
         return _report(study, paper)
 
 
@@ -95,11 +99,31 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
         "--quiet", "host", "rules", "reason", *mode, *further,
     ]  # fmt: skip
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    process = subprocess.Popen([str(word) for word in command], env=environment)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:  # Snakemake was interrupted too: let it end its runs
-        return process.wait() or 130
+    # On a cluster the runs speak elsewhere, so Snakemake tells of them; here they do, each in a line.
+    elsewhere = mode or any(word == "-e" or word.startswith("--executor") for word in further)
+    with nullcontext() if elsewhere else _snakemake_log(study.out).open("w", encoding="utf-8") as log:
+        process = subprocess.Popen([str(word) for word in command], env=environment, stderr=log)
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # Snakemake was interrupted too: let it end its runs
+            return process.wait() or 130
+
+
+def _snakemake_log(out: Path) -> Path:
+    """What Snakemake says of its own work."""
+    path = out / "logs" / "snakemake.log"
+    require_inside(path, out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _tell_snakemake(out: Path, code: int) -> None:
+    """Where Snakemake failed and no run did, the end of its log."""
+    log = _snakemake_log(out)
+    if code and log.is_file() and not read_outcome(out).in_state(FAILED):
+        text = printable(log.read_text(encoding="utf-8", errors="replace"))
+        print("\n".join(text.splitlines()[-_QUOTED:]), file=sys.stderr)
+        print(f"study: Snakemake failed; its log: {log}", file=sys.stderr)
 
 
 def _report(study: Study, paper: str | Path | None) -> int:

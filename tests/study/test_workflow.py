@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,10 @@ def test_a_study_from_its_file_to_its_report(repository: Path, tmp_path: Path) -
     done = start(repository, "run", study, "--cores", "2")
     assert done.returncode == 1
     assert "1 of 2 runs are done.\nfailed: bad/scratch/seed0" in done.stdout
+    assert re.search(r"^study: 1 of 2 done.*, good/scratch/seed0: good \d+\.\d \(\d.*\)", done.stdout, re.MULTILINE)
+    assert "study: bad/scratch/seed0 failed: " in done.stdout and "Execute" not in done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) < 60 and "\r" not in done.stderr
+    assert "Building DAG" in (out / "logs/snakemake.log").read_text()
     assert f"Report: {out}/report/index.html" in done.stdout
     failure = json.loads((out / "failed/bad/scratch/seed0.json").read_text())
     assert "ValueError" in failure["error"] and "num_classes" in failure["error"]
