@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import runpy
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from mmdetpre.console.last_words import end_mim_quietly, few_words, raised_by_us
+from mmdetpre.console.last_words import _is_mim, end_mim_quietly, few_words, raised_by_us
 from mmdetpre.training_faults import tell_faults
 
 
@@ -95,22 +93,20 @@ def test_a_users_hook_that_fails_is_found(sample_config: Callable[..., Config], 
     assert text.startswith("\nKeyError: 'gone'\n") and f"{__file__}, line " in text and "in before_train" in text
 
 
-CHILD = "from mmdetpre.console.last_words import end_mim_quietly; import sys; end_mim_quietly(); sys.exit(3)"
-PARENT = f"""import signal, subprocess, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-try:
-    code = subprocess.call([sys.executable, "-c", {CHILD!r}])
-except KeyboardInterrupt:
-    code = "stopped"
-print(code)
-"""
-
-
-@pytest.mark.parametrize(("name", "command", "ends"), [("mim", "train", "stopped"), ("other", "train", "3")])
-def test_only_mim_is_told_to_stop(tmp_path: Path, name: str, command: str, ends: str) -> None:
-    (tmp_path / name).write_text(PARENT)
-    done = subprocess.run([sys.executable, tmp_path / name, command], capture_output=True, text=True)
-    assert done.stdout == f"{ends}\n", done.stderr
+@pytest.mark.parametrize(
+    ("words", "is_mim"),
+    [
+        (["/venv/bin/python", "/venv/bin/mim", "train", "mmdet", "config.py"], True),
+        (["python", "-m", "mim", "test"], False),
+        (["python", "/venv/lib/mim/__main__.py", "test", "mmseg"], True),
+        (["python", "/venv/bin/torchrun", "tools/train.py"], False),
+        (["python", "/venv/bin/mim", "search", "train"], False),
+        (["bash", "-c", "mim train"], False),
+    ],
+)
+def test_whose_child_this_is(tmp_path: Path, words: list[str], is_mim: bool) -> None:
+    (tmp_path / "cmdline").write_bytes("\0".join([*words, ""]).encode())
+    assert _is_mim(tmp_path / "cmdline") == is_mim and not _is_mim(tmp_path / "gone")
 
 
 def test_another_parent_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +116,4 @@ def test_another_parent_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not killed
     monkeypatch.setattr(os, "getppid", lambda: 999_999_999)
     end_mim_quietly()
-    assert not killed and signal.SIGINT
+    assert not killed
