@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ def training_lines(runner: Runner) -> list[str]:
         runner: Its data loaders and model are built, and weights are loaded.
     """
     loader = runner.train_dataloader
-    lines = [f"Training {model_text(runner)}", f"Data: {data_text(loader.dataset)}"]
+    lines = [f"Training {model_text(runner)}", f"Data: {data_text(loader.dataset, _given(runner, 'train'))}"]
     lines += [f"Chips: {text}" for text in [chips_text(loader)] if text]
     lines.append(f"Start: {start_text(runner)}")
     batch = getattr(getattr(loader, "batch_sampler", None), "batch_size", None) or getattr(loader, "batch_size", None)
@@ -40,7 +40,12 @@ def testing_lines(runner: Runner, part: str) -> list[str]:
     dataset = getattr(runner, f"{part}_dataloader").dataset
     what = "Testing" if part == "test" else "Validating"
     weights = f"Weights: {_shown(runner._load_from)}" if runner._load_from else "Weights: as they are"
-    return [f"{what} {model_text(runner)}", weights, f"Data: {data_text(dataset)}", *log_lines(runner)]
+    return [
+        f"{what} {model_text(runner)}",
+        weights,
+        f"Data: {data_text(dataset, _given(runner, part))}",
+        *log_lines(runner),
+    ]
 
 
 def log_lines(runner: Runner) -> list[str]:
@@ -64,21 +69,27 @@ def model_text(runner: Runner) -> str:
     return f"{type(model).__name__}{inner}: {_millions(total)} parameters{frozen}; {_device(parameters, runner)}"
 
 
-def data_text(dataset: Any) -> str:
-    """Class, images, classes and place of a data set."""
-    kind, length = type(dataset).__name__, len(dataset)
-    while (inner := _wrapped(dataset)) is not None:
-        dataset = inner
-    images = len(dataset)
-    named = kind if type(dataset).__name__ == kind else f"{kind} of {type(dataset).__name__}"
+def data_text(dataset: Any, given: Mapping[str, Any]) -> str:
+    """Class, images, classes and place of a data set.
+
+    Args:
+        dataset: The data set.
+        given: What the config says of it: a chip data set lets go of the one inside, and a wrapper hides its place.
+
+    Example:
+        >>> inner = {"type": "CocoDataset", "data_root": "data/coco", "ann_file": "train.json"}
+        >>> data_text([0] * 4, {"type": "RepeatDataset", "dataset": inner})
+        'list of CocoDataset, 4 images, data/coco/train.json'
+    """
+    inner = given
+    while isinstance(inner.get("dataset"), Mapping):
+        inner = inner["dataset"]
+    kind, within = type(dataset).__name__, str(inner.get("type", "")).rpartition(".")[2]
+    named = kind if within in ("", kind) else f"{kind} of {within}"
     classes = len((getattr(dataset, "metainfo", None) or {}).get("classes") or ())
     of = f" of {classes} classes" if classes else ""
-    repeated = f" ({length} samples)" if length != images and not hasattr(dataset, "packed") else ""
-    root = getattr(dataset, "data_root", None)
-    file = getattr(dataset, "ann_file", None)
-    place = file if isinstance(file, str) and file else root
-    where = f", {_shown(place)}" if isinstance(place, str) and place else ""
-    return f"{named}, {images} images{of}{repeated}{where}"
+    place = os.path.join("", *(str(inner[key]) for key in ("data_root", "ann_file") if inner.get(key)))
+    return f"{named}, {len(dataset)} images{of}{f', {_shown(place)}' if place else ''}"
 
 
 def chips_text(loader: Any) -> str:
@@ -142,13 +153,11 @@ def _interval(runner: Runner) -> str:
     return counted if interval == 1 else f"{interval} {counted}s"
 
 
-def _wrapped(dataset: Any) -> Any:
-    """The data set inside a wrapper."""
-    for name in ("_inner", "dataset"):
-        inner = getattr(dataset, name, None)
-        if isinstance(inner, torch.utils.data.Dataset):
-            return inner
-    return None
+def _given(runner: Runner, part: str) -> Mapping[str, Any]:
+    """What the config says of a data set."""
+    loader = runner.cfg.get(f"{part}_dataloader") or {}
+    given = loader.get("dataset") if isinstance(loader, Mapping) else None
+    return given if isinstance(given, Mapping) else {}
 
 
 def _device(parameters: Sequence[torch.nn.Parameter], runner: Runner) -> str:
