@@ -163,7 +163,8 @@ def _given(runner: Runner, part: str) -> Mapping[str, Any]:
 def _device(parameters: Sequence[torch.nn.Parameter], runner: Runner) -> str:
     device = parameters[0].device if parameters else torch.device("cpu")
     if device.type == "cpu":
-        return f"CPU, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return f"{runner.world_size} x {name}"
 

@@ -59,7 +59,7 @@ def test_a_training_shows_what_matters(shown: Callable, tmp_path: Path) -> None:
     text = "\n".join(lines)
     assert len(lines) <= 30, text
     for words in (
-        r"Training SNIPER on ResNet-18: \d\.\d M parameters; CPU, 1 threads",
+        r"Training SNIPER on ResNet-18: \d\.\d M parameters; CPU, 1 thread\n",
         r"Data: ChipDataset of PackedOpenImagesDataset, 4 images of 8 classes, .*bbox.csv",
         r"Chips: \d+ of 128 pixels in this epoch, \d+ at 192x256, \d+ at 120x128",
         r"Start: from scratch",
