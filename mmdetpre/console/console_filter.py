@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, TextIO
 
 from mmengine.logging import MMLogger
@@ -150,7 +151,7 @@ _PRINTERS = {*HOSTS, "pycocotools", "faster_coco_eval", "hotcoco"} - {"mmdetpre"
 def prints_to_log_file() -> None:
     """Have what the toolboxes print go to the log file."""
     if not isinstance(sys.stdout, ToolboxPrints):
-        sys.stdout = ToolboxPrints(sys.stdout)  # type: ignore[assignment]
+        sys.stdout = ToolboxPrints(sys.stdout)
 
 
 def warnings_to_log_file() -> None:
@@ -172,10 +173,10 @@ def warnings_to_log_file() -> None:
 
 def _speaker() -> str:
     """Name of the module that logs: the first that is no part of the logging itself."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
         if name != __name__ and name != "logging" and not name.startswith("mmengine.logging"):
             return name
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""

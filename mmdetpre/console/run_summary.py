@@ -96,12 +96,13 @@ def chips_text(loader: Any) -> str:
     """Chips of the epoch by scale; empty where no chips are trained."""
     sampler = getattr(loader, "sampler", None)
     table = getattr(sampler, "table", None)
-    settings = getattr(getattr(sampler, "dataset", None), "chip_settings", None)
+    chips: Any = getattr(sampler, "dataset", None)
+    settings = getattr(chips, "chip_settings", None)
     if table is None or settings is None:
         return ""
     counts = torch.bincount(torch.from_numpy(table.scale.astype("int64")), minlength=len(settings.scales)).tolist()
     by_scale = ", ".join(f"{count} at {_scale(scale)}" for count, scale in zip(counts, settings.scales, strict=True))
-    proposals = "" if getattr(sampler.dataset, "proposals", None) is None else "; negative chips from proposals"
+    proposals = "" if getattr(chips, "proposals", None) is None else "; negative chips from proposals"
     return f"{len(table)} of {settings.chip_size} pixels in this epoch, {by_scale}{proposals}"
 
 
