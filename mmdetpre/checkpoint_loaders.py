@@ -104,18 +104,18 @@ def _local_file(filename: str, map_location: Any = None, **options: Any) -> Any:
     return read_torch_file(path, map_location)
 
 
-def _read(file: Any, map_location: Any = None, *switches: Any, **options: Any) -> Any:
+def _read(f: Any, map_location: Any = None, *switches: Any, **options: Any) -> Any:
     """Stands for ``torch.load``: what a caller says of trust and of pickle modules does not count."""
-    if isinstance(file, str | os.PathLike):
-        return read_torch_file(file, map_location)
-    begin = file.tell()
+    if isinstance(f, str | os.PathLike):
+        return read_torch_file(f, map_location)
+    begin = f.tell()
     with tempfile.NamedTemporaryFile(suffix=".pth") as copy:
-        shutil.copyfileobj(file, copy)
+        shutil.copyfileobj(f, copy)
         copy.flush()
         try:
             return read_torch_file(copy.name, map_location)
         except Exception:
-            file.seek(begin)  # the fork of mmengine tries again, with torch's protection off
+            f.seek(begin)  # the fork of mmengine tries again, with torch's protection off
             raise
 
 

@@ -1,6 +1,8 @@
 """The commands that train and test with a toolbox: by ``mim``, or by the toolbox's own script where mim is not.
 
-``mim`` knows a toolbox by the name of its distribution, which is another one in OpenMMLab's fork.
+``mim`` knows a toolbox by the name of its distribution, which is another one in OpenMMLab's fork. For shells::
+
+    mim train "$(python -m mmdetpre.toolbox_commands mmdet)" configs/det/sniper_voc.py
 """
 
 from __future__ import annotations
@@ -82,3 +84,7 @@ def _script(script: str, toolbox: str) -> Path:
         if (tools / f"{script}.py").is_file():
             return tools / f"{script}.py"
     raise FileNotFoundError(f"{folder} came without its tools: there is no .mim/tools/{script}.py. Install it again.")
+
+
+if __name__ == "__main__":
+    print(toolbox_name(sys.argv[1]))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mmdetpre.toolbox_commands import toolbox_name
+
 BENCHMARKS = Path(__file__).parents[2] / "tools" / "benchmarks"
 FOLDERS = {"mmdetection": "mmdet", "mmsegmentation": "mmsegmentation", "mmpretrain": "mmpretrain"}
 MIM = """#!/usr/bin/env bash
@@ -54,7 +56,7 @@ def test_train_and_test_of_one_backbone(script: Callable, tmp_path: Path, folder
     work_dir = f"work_dirs/benchmarks/{package}/my_config/coco-backbone_final"
     done, given = script(folder, "mim_dist_train.sh", "my_config.py", BACKBONE, "--amp", "--cfg-options", "a=1")
     assert done.returncode == 0, done.stderr
-    assert given[:3] == ["train", package, "my_config.py"]
+    assert given[:3] == ["train", toolbox_name(package), "my_config.py"]
     assert given[3:7] == ["--launcher", "pytorch", "--gpus", "8"]
     assert given[7:] == [
         *("--work-dir", work_dir, "--amp", "--cfg-options", "a=1"),
@@ -65,7 +67,7 @@ def test_train_and_test_of_one_backbone(script: Callable, tmp_path: Path, folder
     (tmp_path / work_dir / "last_checkpoint").write_text("/there/epoch_14.pth")
     done, given = script(folder, "mim_dist_test.sh", "my_config.py", BACKBONE, "--tta", GPUS="0")
     assert given == [
-        *("test", package, "my_config.py", "--checkpoint", "/there/epoch_14.pth"),
+        *("test", toolbox_name(package), "my_config.py", "--checkpoint", "/there/epoch_14.pth"),
         *("--launcher", "none", "--gpus", "0", "--work-dir", f"{work_dir}/test", "--tta"),
     ]
     slurm = dict(PARTITION="queue", GPUS="16", SRUN_ARGS="--qos high")

@@ -64,8 +64,9 @@ benchmark() {
     # mim would take a config of the toolbox with the same name instead.
     [[ -f $config ]] || die "$config is not there."
     [[ $backbone == *://* || -f $backbone ]] || die "$backbone is not there."
-    local name work_dir
+    local name work_dir toolbox
     name=$(backbone_name "$backbone")
+    toolbox=$(python -m mmdetpre.toolbox_commands "$package") # the fork's mim knows it by another name
     work_dir=${WORK_DIR:-work_dirs/benchmarks/$package/$(basename "$config" .py)/$name}
     if [[ -f $work_dir/backbone.txt && $(<"$work_dir/backbone.txt") != "$backbone" ]]; then
         die "$work_dir is the run of $(<"$work_dir/backbone.txt"). Choose another WORK_DIR."
@@ -77,7 +78,7 @@ benchmark() {
         require_hook "$config" "$backbone"
         mkdir -p "$work_dir"
         echo "$backbone" >"$work_dir/backbone.txt"
-        mim train "$package" "$config" "${launch[@]}" --work-dir "$work_dir" "$@" \
+        mim train "$toolbox" "$config" "${launch[@]}" --work-dir "$work_dir" "$@" \
             --cfg-options "backbone_start.checkpoint=$backbone"
     else
         local checkpoint=${CHECKPOINT:-}
@@ -85,6 +86,6 @@ benchmark() {
             [[ -f $work_dir/last_checkpoint ]] || die "$work_dir has no checkpoint: train first, or set CHECKPOINT."
             checkpoint=$(<"$work_dir/last_checkpoint")
         fi
-        mim test "$package" "$config" --checkpoint "$checkpoint" "${launch[@]}" --work-dir "$work_dir/test" "$@"
+        mim test "$toolbox" "$config" --checkpoint "$checkpoint" "${launch[@]}" --work-dir "$work_dir/test" "$@"
     fi
 }
