@@ -19,8 +19,8 @@ import pickle
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -122,26 +122,26 @@ def worker_megabytes(dataset: DetectionDataset) -> float:
     context = get_context("fork")
     barrier = context.Barrier(WORKERS)
 
-    def work(seed: int) -> float:
+    def read(seed: int, sender: Connection) -> None:
+        gc.collect()
+        before = private_megabytes()
+        for i in np.random.default_rng(seed).integers(0, len(dataset), TOUCHED):
+            dataset.get_data_info(int(i))
+        barrier.wait()
+        sender.send(private_megabytes() - before)
+        barrier.wait()
+
+    receivers, workers = [], []
+    for seed in range(WORKERS):
         receiver, sender = context.Pipe(duplex=False)
-
-        def read() -> None:
-            gc.collect()
-            before = private_megabytes()
-            for i in np.random.default_rng(seed).integers(0, len(dataset), TOUCHED):
-                dataset.get_data_info(int(i))
-            barrier.wait()
-            sender.send(private_megabytes() - before)
-            barrier.wait()
-
-        process = context.Process(target=read)
-        process.start()
-        gained = receiver.recv()
-        process.join()
-        return max(gained, 0.0)
-
-    with ThreadPoolExecutor(WORKERS) as threads:
-        return float(np.mean(list(threads.map(work, range(WORKERS)))))
+        workers.append(context.Process(target=read, args=(seed, sender), daemon=True))
+        workers[-1].start()  # from the main thread: a fork beside others' forks may copy a lock that is held
+        sender.close()  # so that a worker that is gone ends the pipe
+        receivers.append(receiver)
+    gained = [max(receiver.recv(), 0.0) for receiver in receivers]
+    for worker in workers:
+        worker.join()
+    return float(np.mean(gained))
 
 
 def opened(reader: str, root: Path) -> dict[str, float]:

@@ -38,6 +38,7 @@ BENCHMARKS = (
     "chip_loader",
     "annotations",
     "training_step",
+    "operators",
     "inference",
     "multi_scale_merge",
     "voc_ap",
@@ -62,6 +63,7 @@ def machine() -> dict[str, str]:
     import torch
 
     from mmdetpre.host_packages import installed_versions
+    from mmdetpre.operators.stand_in import operators_in_use
 
     cpu = platform.processor() or platform.machine()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
@@ -80,6 +82,7 @@ def machine() -> dict[str, str]:
         "GPU": gpu,
         "load at the start": f"{os.getloadavg()[0]:.1f}",
         "commit": _commit(),
+        "operators": operators_in_use(),
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
 

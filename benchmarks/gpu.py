@@ -41,6 +41,8 @@ from mmcv.ops import DeformConv2d
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from side_by_side import Row, in_turn, number, run
 
+from mmdetpre.operators.stand_in import operators_in_use
+
 DRY_CONFIG = CONFIG.parent / "sniper_openimages_sample.py"
 # A ResNet-50 of a sixteenth of the width, so that the sample's neck and heads fit, with deformable conv5.
 DRY_OPTIONS = {
@@ -255,6 +257,7 @@ def machine(device: str) -> dict[str, str]:
         torch=torch.__version__,
         cuda=str(torch.version.cuda),
         mmcv=mmcv.__version__,
+        operators=operators_in_use(),
         mmdet=mmdet.__version__,
         python=platform.python_version(),
     )

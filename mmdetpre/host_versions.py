@@ -10,17 +10,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from mmdetpre.host_packages import ALSO_AS, FORK_OF, TESTED, TESTED_FORK, installed_versions
-from mmdetpre.operators import startup  # noqa: F401  operators for an mmcv without its binary
+from mmdetpre.operators.startup import BINARY, INSTALL_MMCV, told_alone
 
 REQUIRED = ("torch", "mmengine", "mmcv", "mmdet", "numpy")
 """Host libraries without which nothing of mmdetpre works."""
-
-INSTALL_MMCV = (
-    "Run `make setup` in a checkout of mmdetpre, or take the one that needs no compiler:\n"
-    "    pip uninstall -y mmcv mmcv-lite\n"
-    "    pip install mmcv-lite==2.1.0"
-)
-
 
 USE_GPU_OR_HIDE_IT = (
     "torch sees a GPU, but the operators that are installed are built for the CPU only: training and inference on the"
@@ -28,6 +21,10 @@ USE_GPU_OR_HIDE_IT = (
     " mmcv-lite==2.1.0), or compile mmcv with the CUDA that torch was built with; or hide the GPU and compute on the"
     ' CPU: export CUDA_VISIBLE_DEVICES=""'
 )
+
+
+class HostError(ImportError):
+    """The installed set is known not to work; the message ends with the commands that repair it."""
 
 
 class HostVersionWarning(UserWarning):
@@ -100,11 +97,11 @@ def broken_operators(import_module: Callable[[str], object] = importlib.import_m
     """Why the operators of mmcv cannot be loaded and how to repair them, or ``None``."""
     try:
         import_module("torch")  # its libraries must be in the process before those that link to them
-        import_module("mmcv._ext")
-    except ModuleNotFoundError:
-        raise  # of another package: its own message is right
+        import_module(BINARY)
     except ImportError as error:
-        return f"The compiled operators of mmcv do not fit the installed torch: {error}. {INSTALL_MMCV}"
+        if error.name != BINARY:
+            raise  # of another package: its own message is right
+        return str(error).removeprefix("mmdetpre: ")
     return None
 
 
@@ -117,7 +114,7 @@ def operators_lack_cuda() -> bool:
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
         return False
-    return importlib.import_module("mmcv._ext").get_compiling_cuda_version() == "not available"
+    return importlib.import_module(BINARY).get_compiling_cuda_version() == "not available"
 
 
 def check_host_versions() -> None:
@@ -128,12 +125,12 @@ def check_host_versions() -> None:
     Also warns if mmcv's operators cannot use the GPU (:func:`operators_lack_cuda`).
 
     Raises:
-        ImportError: If the installed set is known not to work; the message ends with the commands that repair it.
+        HostError: If the installed set is known not to work; the message ends with the commands that repair it.
     """
     versions = installed_versions()
     breakage = known_breakage(versions) or broken_operators()
     if breakage:
-        raise ImportError(f"mmdetpre: {breakage}")
+        raise told_alone(HostError(f"mmdetpre: {breakage}"))
     lines = untested_versions(versions)
     if lines:
         message = (

@@ -35,7 +35,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     """Positions of the boxes kept, best first. ``offset`` 1: the last pixel belongs to a box."""
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
-    return _ops.nms(boxes, scores, iou_threshold)
+    return _ops.nms(_wide(boxes), _wide(scores), iou_threshold)
 
 
 def softnms(
@@ -74,7 +74,7 @@ def roi_align_forward(
     if pool_mode != 1:
         raise _missing("roi_align with pool_mode='max'")
     size = aligned_height, aligned_width
-    output.copy_(_ops.roi_align(input, rois, spatial_scale, *size, sampling_ratio, aligned))
+    output.copy_(_ops.roi_align(_wide(input), _wide(rois), spatial_scale, *size, sampling_ratio, aligned))
 
 
 def roi_align_backward(
@@ -95,7 +95,9 @@ def roi_align_backward(
         raise _missing("roi_align with pool_mode='max'")
     size = aligned_height, aligned_width
     grad_input.copy_(
-        _ops._roi_align_backward(grad_output, rois, spatial_scale, *size, *grad_input.shape, sampling_ratio, aligned)
+        _ops._roi_align_backward(
+            _wide(grad_output), _wide(rois), spatial_scale, *size, *grad_input.shape, sampling_ratio, aligned
+        )
     )
 
 
@@ -224,7 +226,11 @@ class _Kept:
         self._value: Tensor | None = None
 
     def keep(self, owner: Tensor, value: Tensor) -> None:
-        self._owner, self._value = weakref.ref(owner), value
+        self._owner, self._value = weakref.ref(owner, self._drop), value
+
+    def _drop(self, owner: Callable[[], Tensor | None]) -> None:
+        if owner is self._owner:
+            self._value = None
 
     def take(self, owner: Tensor) -> Tensor | None:
         value = self._value if self._owner() is owner else None
@@ -267,6 +273,11 @@ def _class_weight(weight: Tensor, target: Tensor) -> Tensor | float:
     if not len(weight):
         return 1.0
     return torch.cat([weight, weight.new_ones(1)])[target.clamp(max=len(weight))][:, None]
+
+
+def _wide(values: Tensor) -> Tensor:
+    """In float32 what no kernel knows: bfloat16."""
+    return values.float() if values.dtype == torch.bfloat16 else values
 
 
 def _missing(name: str) -> NotImplementedError:

@@ -203,6 +203,7 @@ def _made(job: Job, began: float) -> dict[str, Any]:
     import torch
 
     from mmdetpre.host_versions import installed_versions
+    from mmdetpre.operators.stand_in import operators_in_use
 
     gpus = torch.cuda.device_count()
     device = f"{gpus} x {torch.cuda.get_device_name()}" if gpus else f"CPU, {os.cpu_count()} cores"
@@ -216,6 +217,7 @@ def _made(job: Job, began: float) -> dict[str, Any]:
         "options": settings.get("options") or {},
         "versions": {"python": platform.python_version(), **installed_versions()},
         "device": device,
+        "operators": operators_in_use(),
         "log": str(job.log),
     }
 

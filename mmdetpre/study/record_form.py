@@ -24,6 +24,7 @@ RECORD: Mapping[str, Any] = _RUN | {
     "config": TEXT,
     "config_digest": TEXT,
     "device": TEXT,
+    "operators": TEXT,
     "log": TEXT,
     "error": TEXT,
     "exit": WHOLE,

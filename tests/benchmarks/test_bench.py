@@ -9,6 +9,8 @@ import pytest
 from draw_results import draw_limits, draw_ratios
 from side_by_side import Row, run
 
+from mmdetpre.operators.stand_in import operators_in_use
+
 ROWS = (
     Row(what="merge", unit="ms", ours=1.0, theirs=4.0, against="mmcv", gain=9, reason="it is so"),
     Row(what="decode", unit="images/s", ours=30.0, limit=40.0, limit_is="decoding"),
@@ -52,6 +54,7 @@ def test_the_table_is_printed_and_stored(benchmarks, tmp_path, monkeypatch, caps
     for where in (printed, text):
         assert "A good one" in where and "4.00 x" in where and "MISSED merge: it is so" in where
         assert "numpy " in where and "cores" in where
+        assert f"operators: {operators_in_use()}" in where
     assert json.loads(stored.read_text())["topics"][0]["rows"][0]["gain"] == 9
     assert command(monkeypatch, "--show", stored) == 0
     assert "4.00 x" in capsys.readouterr().out

@@ -12,6 +12,7 @@ TINY = {
     "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1 --loader-samples 16",
     "training_step": "--depths --batch 1 --drawn-images 100 --repeats 1",
     "inference": "--config configs/det/sniper_openimages_sample.py --depth 18 --shrink 1 --repeats 1",
+    "operators": "--boxes 50 --regions 4 --channels 8 --repeats 1 --seconds 0",
     "annotations": "--rows 0 --mmdet-rows 1000 --repeats 1",
     "multi_scale_merge": "--classes 20 --repeats 1",
     "voc_ap": "--images 20 --repeats 1",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import subprocess
 import sys
+from pathlib import Path
 
+import mmcv.ops
 import numpy as np
 import pytest
 import torch
@@ -159,6 +163,64 @@ def test_what_torchvision_has_not_raises_with_its_name_and_the_way_out(stand_in:
         roi_pool(torch.zeros(1, 1, 8, 8), rois, 2)
     with pytest.raises(NotImplementedError, match="pool_mode='max'"):
         roi_align(torch.zeros(1, 1, 8, 8), rois, 2, 1.0, 2, "max", True)
+
+
+def names_that_mmcv_loads() -> list[str]:
+    """Operators that the modules of ``mmcv.ops`` ask their binary for."""
+    found: set[str] = set()
+    for file in Path(mmcv.ops.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "load_ext":
+                assert ast.literal_eval(call.args[0]) == "_ext"
+                found.update(ast.literal_eval(call.args[1]))
+    return sorted(found)
+
+
+def test_every_operator_that_mmcv_loads_is_there_or_raises_with_its_name() -> None:
+    names = names_that_mmcv_loads()
+    assert len(names) > 80
+    absent = [name for name in names if name not in vars(torchvision_ops)]
+    assert set(names) - set(absent) >= {"nms", "softnms", "roi_align_forward", "deform_conv_forward"}
+    for name in absent:
+        with pytest.raises(NotImplementedError, match=rf"operator {name} needs a compiled mmcv.*WITH_MMCV_OPS=1"):
+            getattr(torchvision_ops, name)(torch.zeros(1), out=None)
+
+
+def test_the_gradient_of_a_weight_is_not_kept_longer_than_the_step(stand_in: None) -> None:
+    layer = DeformConv2dPack(4, 3, 3, padding=1)
+    layer.weight.requires_grad_(False)  # nobody asks for its gradient
+    layer(random(2, 4, 6, 6).requires_grad_()).sum().backward()
+    gc.collect()
+    assert torchvision_ops._weight_gradient._value is None
+
+
+def test_channels_last_gives_the_same_regions(stand_in: None) -> None:
+    torch.manual_seed(0)
+    rois = torch.tensor([[0, 3.3, 2.1, 90, 70], [1, 20, 30, 60.5, 50]])
+    x = random(2, 3, 12, 16)
+    slope = random(2, 3, 5, 4)
+    found = []
+    for form in (torch.contiguous_format, torch.channels_last):
+        given = x.clone().to(memory_format=form).requires_grad_()
+        y = roi_align(given, rois, (5, 4), 0.125, 2, "avg", True)
+        found.append((y, *torch.autograd.grad(y, given, slope.to(memory_format=form))))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+def test_bfloat16_boxes_and_maps(stand_in: None) -> None:
+    from mmcv.ops import nms
+
+    torch.manual_seed(0)
+    x, rois = random(1, 3, 12, 16), torch.tensor([[0, 3.3, 2.1, 90, 70]])
+    half = x.bfloat16().requires_grad_()
+    found = roi_align(half, rois.bfloat16(), (5, 4), 0.125, 2, "avg", True)
+    assert found.dtype == torch.bfloat16
+    expected = roi_align(half.float(), rois.bfloat16().float(), (5, 4), 0.125, 2, "avg", True)
+    assert (found.float() - expected).abs().max() < 0.02 * expected.abs().max()
+    assert torch.autograd.grad(found.float().sum(), half)[0].abs().sum() > 0
+    boxes = torch.tensor([[0.0, 0, 8, 8], [0, 0, 8, 7], [40, 40, 50, 50]])
+    assert nms(boxes.bfloat16(), torch.tensor([0.9, 0.8, 0.7]).bfloat16(), 0.5)[1].tolist() == [0, 2]
 
 
 def test_the_operators_of_this_process_are_named() -> None:

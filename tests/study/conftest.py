@@ -85,6 +85,7 @@ class FakeStudy:
                 },
                 "versions": {"mmdetpre": "0.1.0", "torch": "2.11.0"},
                 "device": "CPU, 2 cores",
+                **({} if start == "scratch" else {"operators": "torchvision 0.26.0"}),  # older records have none
                 "cells": rows,
                 "figure": None,
                 "notes": [],

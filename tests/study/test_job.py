@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmdetpre.operators.stand_in import operators_in_use
 from mmdetpre.study import job as job_module
 from mmdetpre.study.job import Job, run_job
 from mmdetpre.study.plan import config_path, job_path
@@ -85,6 +86,7 @@ def test_a_record_says_what_was_done_and_what_it_gave(out: Path, monkeypatch: py
     assert all(call[-4:] == ["--launcher", "pytorch", "--gpus", "2"] for call in mim.calls)
     assert record["checkpoint"]["file"].endswith("epoch_1.pth") and len(record["checkpoint"]["sha256"]) == 64
     assert record["versions"]["torch"] == torch.__version__.split("+")[0] and record["load"] is None
+    assert record["operators"] == operators_in_use()
 
 
 def test_a_failure_is_kept_until_the_run_succeeds(

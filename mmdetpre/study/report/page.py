@@ -172,10 +172,15 @@ def _facts(outcome: Outcome) -> dict[str, str]:
         "Compared with": outcome.title_of_start(outcome.reference),
         "Time of the runs": duration(sum(seconds)) if seconds else "",
         "Last run ended": ended[-1].replace("T", " ") if ended else "",
-        "Device": listed(sorted({str(run.content["device"]) for run in done if run.content.get("device")})),
+        "Device": _all_of(done, "device"),
+        "Operators": _all_of(done, "operators"),
         "Versions": _versions(done),
     }
     return {name: text for name, text in facts.items() if text}
+
+
+def _all_of(runs: list[Run], key: str) -> str:
+    return listed(sorted({str(run.content[key]) for run in runs if run.content.get(key)}))
 
 
 def _versions(runs: list[Run]) -> str:
@@ -213,6 +218,7 @@ def _provenance(outcome: Outcome, run: Run) -> dict[str, Any]:
             "finished": str(content.get("finished") or "").replace("T", " "),
             "took": duration(float(content["seconds"])) if isinstance(content.get("seconds"), int | float) else "",
             "device": str(content.get("device") or ""),
+            "operators": str(content.get("operators") or ""),
             "versions": _pairs(content.get("versions") or {}),
         },
         "code": {

@@ -143,6 +143,7 @@ def test_what_a_run_was_made_of_is_told(document: Document) -> None:
         "coco-digest",
         "backbone verdictcomplete",
         "mmdetpre 0.1.0, torch 2.11.0",
+        "Operatorstorchvision 0.26.0",
         "The trimap is 10 pixels wide.",
         "Table 2, coco, ap50: 62.0",
         "Table 6, coco, caltech256: 53.0 [47.0, 58.5]",
