@@ -8,18 +8,14 @@ mmengine finds the function that reads a checkpoint by how its address begins (`
 from __future__ import annotations
 
 import functools
-import importlib.util
 import logging
 import os
 import pickle
 import reprlib
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +23,18 @@ import torch
 
 from mmdetpre.checkpoint_file import NotPlainData, first_reason, read_torch_file
 from mmdetpre.checkpoint_safety import strict_loading
+from mmdetpre.when_imported import when_imported
 
 CODE = ("config", "cfg")
 """Entries in which mmengine keeps the text of a run's config, which it executes where it finds it."""
-_MODULE = "mmengine.runner.checkpoint"
 
 
 def guard_mmengine() -> None:
-    """Register strict readers with mmengine: now, or as soon as it is imported. ``import mmdetpre`` calls it."""
-    if _MODULE in sys.modules:
-        _register(sys.modules[_MODULE])
-    elif not any(isinstance(finder, _WhenImported) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _WhenImported())
+    """Register strict readers with mmengine: now, or as soon as its Runner is imported.
+
+    Called where mmengine meets this package.
+    """
+    when_imported("mmengine.runner.checkpoint", _register)
 
 
 def as_data(checkpoint: Any, source: str) -> Any:
@@ -154,25 +150,6 @@ def _register(module: Any) -> None:
     for prefix, load in list(loader._schemes.items()):
         if not hasattr(load, "strict"):
             loader.register_scheme(prefix, _strict(_local_file if prefix == "" else load, load), force=True)
-
-
-class _WhenImported(MetaPathFinder):
-    """Registers the readers right behind mmengine's own, once, so that this package need not import the Runner."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        if name != _MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_and_register(module: Any) -> None:
-                execute(module)
-                _register(module)
-
-            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
-        return spec
 
 
 def _warn(text: str) -> None:

@@ -118,7 +118,7 @@ def operators_lack_cuda() -> bool:
 
 
 def check_host_versions() -> None:
-    """Warn about untested host versions, fail on known breakage. ``import mmdetpre`` calls it once.
+    """Warn about untested host versions, fail on known breakage. Called once, where mmengine meets this package.
 
     Where mmcv has no compiled operators, those of torchvision stand in for them.
 

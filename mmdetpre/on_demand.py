@@ -13,7 +13,8 @@ def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     """``__getattr__`` and ``__dir__`` of a package that imports its names when they are first asked for.
 
     The names are those that its ``__init__`` imports for type checkers, under ``if TYPE_CHECKING:``. None of them may
-    be the name of a module of the package, for Python binds imported modules to the same place.
+    be the name of a module of the package, for Python binds imported modules to the same place; unless it is that
+    module itself that is offered, ``from package import module``.
 
     Args:
         package: ``__name__`` of the package.
@@ -32,7 +33,9 @@ def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         source, original = modules[name]
-        value = getattr(import_module(source), original)
+        value = (
+            import_module(f"{package}.{original}") if source == package else getattr(import_module(source), original)
+        )
         setattr(module, name, value)
         return value
 

@@ -122,7 +122,7 @@ def _runner(trace: TracebackType | None) -> Any:
 def tell_faults() -> None:
     """Under a toolbox's ``train.py`` or ``test.py``, have a fault's message stand last; else do nothing.
 
-    ``import mmdetpre`` calls it, before the Runner makes its work dir.
+    Called where mmengine meets this package, before the Runner makes its work dir.
     """
     if Path(sys.argv[0]).name not in TOOLS or getattr(sys.excepthook, "tells_faults", False):
         return
