@@ -6,7 +6,7 @@ export PYTHON
 export PYTHONWARNINGS ?= ignore:pkg_resources is deprecated
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test test-onedl lint format transfer docs bench wheel clean
+.PHONY: help setup demo study test test-onedl lint lock format transfer docs bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ lint: setup ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+
+lock: setup ## pin the newest versions that fit requirements/*.txt, with their hashes
+	@cd requirements && ../.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+		--upgrade runtime.txt tests.txt docs.txt study.txt build.txt --output-file lock.txt
 
 format: setup ## rewrite the sources in the house style
 	@.venv/bin/ruff check --fix .

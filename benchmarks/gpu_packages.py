@@ -50,7 +50,7 @@ def locked(lock: str, python: str) -> dict[str, str]:
     target = dict(python_version=python, python_full_version=f"{python}.0", sys_platform="linux",
                   platform_machine="x86_64", platform_system="Linux", os_name="posix", extra="",
                   implementation_name="cpython", platform_python_implementation="CPython")  # fmt: skip
-    lines = (line for line in lock.splitlines() if line and line[0] not in " #")
+    lines = (line.removesuffix("\\") for line in lock.splitlines() if line and line[0] not in " #")
     pins = [pin for pin in map(Requirement, lines) if not pin.marker or pin.marker.evaluate(target)]
     return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
 

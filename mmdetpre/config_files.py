@@ -1,16 +1,15 @@
-"""Where the configs are: in the checkout, or carried by the installed wheel.
+"""Where configs and tools are: in the checkout, or carried by the installed wheel.
 
-mim train mmdet "$(python -m mmdetpre.config_files sniper_openimages)"
+mim train mmdet $(mmdetpre config sniper_openimages)
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
+import difflib
 from pathlib import Path
 
 CONFIG_ROOT = Path(__file__).resolve().parent / ".mim" / "configs"
+TOOL_ROOT = CONFIG_ROOT.with_name("tools")
 
 
 def find_config(name: str, root: Path = CONFIG_ROOT) -> Path:
@@ -21,18 +20,22 @@ def find_config(name: str, root: Path = CONFIG_ROOT) -> Path:
         root: Directory to look in.
 
     Raises:
-        FileNotFoundError: If there is none of this name; the message lists all.
+        FileNotFoundError: If there is none of this name; the message has the nearest ones.
 
     Example:
         >>> find_config("sniper_openimages").name
         'sniper_openimages.py'
     """
     configs = config_names(root)
-    wanted = name.removesuffix(".py")
+    if not configs:
+        raise FileNotFoundError(f"There are no configs in {root}: run `make setup`, or `pip install mmdetpre`.")
+    wanted = name.removesuffix(".py").removeprefix("configs/")
     matches = [config for config in configs if wanted in (config.removesuffix(".py"), Path(config).stem)]
     if len(matches) != 1:
-        found = ", ".join(configs) or f"none: {root} is missing; install with `pip install .` or `make setup`"
-        raise FileNotFoundError(f"No config {name!r}. The configs of mmdetpre are {found}.")
+        stems = [Path(config).stem for config in configs]
+        near = difflib.get_close_matches(Path(wanted).name, stems, n=3)
+        hint = f"the nearest are {', '.join(near)}; " if near else ""
+        raise FileNotFoundError(f"No config {name!r}: {hint}`mmdetpre config` lists all {len(configs)}.")
     return (root / matches[0]).resolve()
 
 
@@ -40,23 +43,3 @@ def config_names(root: Path = CONFIG_ROOT) -> list[str]:
     """All configs that can be run, as paths below ``configs``."""
     paths = (path.relative_to(root) for path in root.rglob("*.py"))
     return sorted(path.as_posix() for path in paths if "_base_" not in path.parts)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: print the path of a config, or the names of all. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Print the path of a config of mmdetpre, or the names of all.")
-    parser.add_argument("name", nargs="?", help="file name, with or without .py")
-    name = parser.parse_args(arguments).name
-    if name is None:
-        print("\n".join(config_names()))
-        return 0
-    try:
-        print(find_config(name))
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -86,6 +86,16 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tracked_files() -> list[Path]:
+    """The files of the project, as git knows them."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: nothing says which files belong to the project")
+    command = ["git", "-C", str(ROOT), "ls-files", "-z"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Directory of small real data sets next to the repository."""
     if not SHARED_DATA.is_dir():

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
-import tarfile
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
+
+from mmdetpre.version import __version__
 
 HOSTS = ("mmdet", "mmseg", "mmpretrain")
 
@@ -17,14 +16,6 @@ HOSTS = ("mmdet", "mmseg", "mmpretrain")
 def own_configs(repository: Path) -> set[Path]:
     configs = (path.relative_to(repository) for path in (repository / "configs").rglob("*.py"))
     return {path for path in configs if "_base_" not in path.parts}
-
-
-def tracked_files(repository: Path) -> list[Path]:
-    if not (repository / ".git").exists():
-        pytest.skip("not a git checkout: nothing says which files belong to the project")
-    command = ["git", "-C", str(repository), "ls-files", "-z"]
-    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [repository / name for name in names.split("\0") if name and (repository / name).is_file()]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -72,7 +63,7 @@ def test_lock_fits_the_requirements(repository: Path) -> None:
     pinned: dict[str, list[Requirement]] = {}
     for line in (repository / "requirements" / "lock.txt").read_text().splitlines():
         if line and line[0] not in "# ":
-            requirement = Requirement(line)
+            requirement = Requirement(line.removesuffix("\\"))
             pinned.setdefault(requirement.name, []).append(requirement)
     for name in ("runtime", "tests", "docs", "build", "study"):
         for line in (repository / "requirements" / f"{name}.txt").read_text().splitlines():
@@ -84,13 +75,35 @@ def test_lock_fits_the_requirements(repository: Path) -> None:
                     assert wanted.specifier.contains(version), f"the lock has {pin}, {name}.txt wants {wanted}"
 
 
-def test_no_file_names_a_place_of_one_machine(repository: Path) -> None:
+def test_every_pin_of_the_lock_has_its_hashes(repository: Path) -> None:
+    pins = re.split(r"^(?=\w)", (repository / "requirements" / "lock.txt").read_text(), flags=re.MULTILINE)
+    pins = [pin for pin in pins if re.match(r"\w", pin)]
+    assert len(pins) > 100
+    assert [pin.split()[0] for pin in pins if not re.search(r"--hash=sha256:[0-9a-f]{64}$", pin, re.MULTILINE)] == []
+
+
+def test_set_up_takes_nothing_without_a_hash(repository: Path) -> None:
+    """uv comes by the lines of the lock, and uv holds every other file against its own."""
+    script = (repository / "tools" / "dev" / "setup_env.sh").read_text()
+    found = re.search(r"sed -n '(\S+)' requirements/lock.txt", script)
+    assert found
+    command = ["sed", "-n", found[1], str(repository / "requirements" / "lock.txt")]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[0].startswith("uv==") and len(lines) > 1
+    assert all(line.startswith("    --hash=sha256:") for line in lines[1:])
+    assert all(line.endswith("\\") for line in lines[:-1]) and not lines[-1].endswith("\\")
+    commands = [line for line in script.splitlines() if re.search(r"pip install .*-", line) and "fail" not in line]
+    assert len(commands) == 3
+    assert all("--require-hashes" in line or "--no-deps --no-build-isolation" in line for line in commands)
+
+
+def test_no_file_names_a_place_of_one_machine(repository: Path, tracked_files: list[Path]) -> None:
     """What is tracked works anywhere: no absolute paths of a developer, no address of a package index."""
     path_of_a_person = re.compile(r"(?<![\w./-])/(?:work|home|root|Users)/\w")
     address = re.compile(r"https?://\S+")
     of_packages = ("requirements/", "tools/dev/", ".ci/", "Makefile")
     found = []
-    for path in tracked_files(repository):
+    for path in tracked_files:
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
@@ -110,29 +123,38 @@ def test_shell_scripts_parse(repository: Path) -> None:
         subprocess.run(["bash", "-n", str(script)], check=True)
 
 
-@pytest.mark.slow
-def test_wheel_and_sdist_carry_configs_and_tools(repository: Path, tmp_path: Path) -> None:
-    """Builds the wheel from the source distribution, as an installer would where there is no wheel."""
-    source = tmp_path / "source"
-    for path in tracked_files(repository):
-        target = source / path.relative_to(repository)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-    dist = tmp_path / "dist"
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
-    built = subprocess.run(command, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
-    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
-        names = set(wheel.namelist())
-        startup = wheel.read("mmdetpre_startup.py").decode(), wheel.read("mmdetpre_startup.pth").decode()
-    assert startup == ((repository / "mmdetpre/operators/startup.py").read_text(), "import mmdetpre_startup\n")
-    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
-        packed = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    tracked = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
-    for name in tracked:
-        if name.startswith(("configs/", "tools/")) or name == "model-index.yml":
-            assert name in packed
-            assert (f"mmdetpre/.mim/{name}" in names) != name.startswith("tools/dev/"), name
-        if name.startswith("mmdetpre/"):  # templates of the report too
-            assert name in names and name in packed
-    assert not any(name.startswith(("tests/", "configs/", "tools/", "benchmarks/")) for name in names)
+def test_version_stands_in_one_place(repository: Path) -> None:
+    """What must be a number by its own rules, the citation and the newest heading of the changelog, is held to it."""
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    releases = re.findall(r"^## (\d\S*)", (repository / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert releases[0] == __version__
+    settings = (repository / "setup.cfg").read_text() + (repository / "pyproject.toml").read_text()
+    assert __version__ not in settings
+
+
+def test_citation_has_what_the_format_asks_for(repository: Path) -> None:
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["license"] == "Apache-2.0"
+    paper = citation["preferred-citation"]
+    assert [author["family-names"] for author in paper["authors"]] == ["Li", "Singh", "Najibi", "Wu", "Davis"]
+    assert paper["url"] in (repository / "README.md").read_text()
+
+
+def test_workflow_checks_every_python_that_the_package_claims(repository: Path) -> None:
+    workflow = yaml.safe_load((repository / ".github" / "workflows" / "test.yml").read_text())
+    job = workflow["jobs"]["test"]
+    claimed = re.findall(r"Python :: (3\.\d+)", (repository / "setup.cfg").read_text())
+    assert job["strategy"]["matrix"]["python"] == claimed
+    targets = re.findall(r"^([a-z]+):", (repository / "Makefile").read_text(), flags=re.MULTILINE)
+    commands = [step["run"].split() for step in job["steps"] if "run" in step]
+    assert [words[1] for words in commands] == ["setup", "lint", "test"]
+    assert all(words[0] == "make" and words[1] in targets for words in commands)
+
+
+def test_hooks_before_a_commit_start_what_make_lint_starts(repository: Path) -> None:
+    hooks = yaml.safe_load((repository / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    lint = (repository / "Makefile").read_text()
+    for hook in hooks:
+        assert " ".join(hook["entry"].split()[:2]) in lint

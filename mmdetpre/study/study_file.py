@@ -202,7 +202,7 @@ class Study:
                 return place.resolve()
         raise FileNotFoundError(
             f"{self.path} names the config {path}, which is not there: looked in {self.path.parent}, the current folder"
-            " and the shipped configs (`python -m mmdetpre.config_files` lists them)."
+            " and the shipped configs (`mmdetpre config` lists them)."
         )
 
 

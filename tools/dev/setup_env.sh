@@ -73,7 +73,7 @@ share_package_sources() {
 install_locked() {
     # An environment of before may hold a compiled mmcv, whose files are those of mmcv-lite.
     "$VENV/bin/uv" pip uninstall --quiet --python "$VENV/bin/python" mmcv mmcv-lite 2>/dev/null || true
-    "$VENV/bin/uv" pip install --compile-bytecode --python "$VENV/bin/python" -r "$LOCK"
+    "$VENV/bin/uv" pip install --require-hashes --compile-bytecode --python "$VENV/bin/python" -r "$LOCK"
 }
 
 if [ -x "$VENV/bin/python" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]; then
@@ -91,7 +91,9 @@ else
     "$PYTHON" -m venv "$VENV" || fail "$PYTHON cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv"
 fi
 rm -f "$STAMP"
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check uv || fail "pip cannot install uv (output above)"
+# uv by its lines in the lock, and everything else by uv: no file is taken that has not the hash that was locked.
+"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+    -r <(sed -n '/^uv==/,/[0-9a-f]$/p' requirements/lock.txt) || fail "pip cannot install uv (output above)"
 finish "$("$VENV/bin/python" --version), $("$VENV/bin/uv" --version)"
 
 begin "Packages of $LOCK (a download of about 3 GB where they are not cached)"

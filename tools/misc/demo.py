@@ -1,9 +1,9 @@
 """The whole way on synthetic data: draw a sample, train SNIPER from chips, test it, draw what it sees and finds.
 
-Example: python tools/misc/demo.py            (`make demo` sets everything up and runs it)
+Example: mmdetpre demo            (`make demo` sets everything up and runs it)
 
-Every step is skipped if its result exists; an interrupted training resumes from its last checkpoint. To start from
-scratch, remove the folder that is printed at the end.
+The sample goes into data/sample of the current folder. Every step is skipped if its result exists; an interrupted
+training resumes from its last checkpoint. To start from scratch, remove the folder that is printed at the end.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 
 import cv2
-from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
+from mmdetpre.config_files import find_config
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
@@ -32,8 +32,7 @@ from mmdetpre.visualization.chip_views import browse_chips
 from mmdetpre.visualization.detections import detection_grid, draw_detections
 from mmdetpre.whole_file import write_json, write_picture
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = "configs/det/sniper_openimages_sample.py"
+CONFIG = find_config("sniper_openimages_sample")
 METRIC = "openimages/AP50"
 # Threads that wait must not spin: data loading shares the cores with the training.
 ENVIRONMENT = os.environ | {
@@ -44,10 +43,9 @@ ENVIRONMENT = os.environ | {
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "work_dirs/demo", help="folder of the results (work_dirs/demo)"
-    )
+    parser.add_argument("--out", type=Path, default=Path("work_dirs/demo"), help="folder of the results (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (%(default)s)")
+    parser.add_argument("--sample-only", action="store_true", help="draw the sample, and stop")
     return parser.parse_args()
 
 
@@ -57,7 +55,7 @@ def claim(out: Path, seed: int) -> None:
     Raises:
         ValueError: If the folder is of another seed or config, or was not made by the demo.
     """
-    text = Config.fromfile(ROOT / CONFIG).pretty_text
+    text = Config.fromfile(CONFIG).pretty_text
     stamp = dict(seed=seed, config=hashlib.sha256(text.encode()).hexdigest())
     path = out / "demo.json"
     if not out.exists():
@@ -73,12 +71,12 @@ def say(text: str) -> None:
 
 def run(*command: str | Path) -> None:
     print("$", *command, flush=True)
-    subprocess.run([str(part) for part in command], cwd=ROOT, env=ENVIRONMENT, check=True)
+    subprocess.run([str(part) for part in command], env=ENVIRONMENT, check=True)
 
 
 def train(out: Path, seed: int) -> Path:
     """Trains to the last epoch, from where an earlier run stopped; returns the checkpoint."""
-    cfg = Config.fromfile(ROOT / CONFIG)
+    cfg = Config.fromfile(CONFIG)
     last = out / f"epoch_{cfg.train_cfg.max_epochs}.pth"
     if last.exists():
         print(f"{last} stands.")
@@ -105,7 +103,7 @@ def test_untrained(out: Path) -> float:
     """mAP at IoU 0.5 of the detector before training."""
     result = out / "metrics_before_training.json"
     if not result.exists():
-        cfg = Config.fromfile(ROOT / CONFIG)
+        cfg = Config.fromfile(CONFIG)
         cfg.work_dir, cfg.experiment_name = str(out / "test_before_training"), "before_training"
         runner = Runner.from_cfg(cfg)
         runner.model.init_weights()
@@ -115,7 +113,7 @@ def test_untrained(out: Path) -> float:
 
 def draw_chips(folder: Path, count: int = 4) -> None:
     """What `tools/misc/browse_chips.py` draws."""
-    dataset = load_chip_dataset(ROOT / CONFIG)
+    dataset = load_chip_dataset(CONFIG)
     partial = folder.with_name("chips.partial")
     browse_chips(dataset, partial, count, force=True)
     partial.rename(folder)
@@ -123,8 +121,10 @@ def draw_chips(folder: Path, count: int = 4) -> None:
 
 def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float = 0.3) -> None:
     """A grid of validation images: ground truth beside detections."""
-    model = init_detector(str(ROOT / CONFIG), str(checkpoint), device="cpu")
-    dataset = DATASETS.build(Config.fromfile(ROOT / CONFIG).val_dataloader.dataset)
+    from mmdet.apis import inference_detector, init_detector  # takes seconds, which the first step need not wait for
+
+    model = init_detector(str(CONFIG), str(checkpoint), device="cpu")
+    dataset = DATASETS.build(Config.fromfile(CONFIG).val_dataloader.dataset)
     pictures = []
     for index in range(count):
         info = dataset.get_data_info(index)
@@ -140,12 +140,14 @@ def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float
 def main() -> int:
     args = parse_args()
     out = args.out.resolve()
-    os.chdir(ROOT)
     began = time.monotonic()
     try:
         claim(out, args.seed)
         say("1/5 Draw the sample (OpenImages layout)")
         make_sample("data/sample")
+        if args.sample_only:
+            print("Sample ready: data/sample")
+            return 0
         say("2/5 Train SNIPER on chips of the sample")
         checkpoint = train(out, args.seed)
         say("3/5 Test the checkpoint, and the detector before training")

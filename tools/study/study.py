@@ -6,7 +6,7 @@
     check    look at the data of a study: what is there, what is missing, which images are broken
     report   write the report of what stands
 
-Example: python tools/study/study.py run tools/study/sample.yaml            (`make study`)
+Example: mmdetpre study run sample            (`make study`)
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from pathlib import Path
 from mmdetpre.study.own_data.command import add_init_arguments, run_init
 
 LEAVE_OUT = "go on with broken images to test on: tests skip them, and their results say so"
-FILE = "file of the study, such as tools/study/sample.yaml"
+FILE = "file of the study; `sample` and `paper` are those that the package brings"
+
+
+def study_file(name: str) -> Path:
+    """The file of this name, or that which the package brings, without its ending."""
+    shipped = Path(__file__).resolve().with_name(f"{name}.yaml")
+    return shipped if not Path(name).exists() and shipped.is_file() else Path(name)
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_init_arguments(commands.add_parser("init", help="write a study of your own data"))
     run = commands.add_parser("run", help="run what is missing, then write the report")
-    run.add_argument("file", type=Path, help=FILE)
+    run.add_argument("file", type=study_file, help=FILE)
     run.add_argument("--cores", type=int, default=os.cpu_count(), help="processor cores to use (%(default)s)")
     run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
     run.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, for the report")
@@ -36,9 +42,9 @@ def parse_args() -> argparse.Namespace:
         "snakemake", nargs="*", metavar="-- ARGUMENTS", help="for Snakemake, such as: -- --executor slurm --jobs 20"
     )
     plan = commands.add_parser("plan", help="list the runs")
-    plan.add_argument("file", type=Path, help=FILE)
+    plan.add_argument("file", type=study_file, help=FILE)
     check = commands.add_parser("check", help="look at the data")
-    check.add_argument("file", type=Path, help=FILE)
+    check.add_argument("file", type=study_file, help=FILE)
     check.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
     report = commands.add_parser("report", help="write the report of what stands")
     report.add_argument("out", type=Path, help="folder of the study")
