@@ -102,8 +102,20 @@ def test_installed_package_works_outside_a_checkout(shell: Shell, tiny_coco: Pat
     assert len(list((work / "data/sample/OpenImages/validation").glob("*.jpg"))) == 150
 
     boxes = next(tiny_coco.rglob("instances_train*.json"))
-    shell("mmdetpre", "study", "init", "--det", boxes, "--det-images", tiny_coco / "train2017", "--out", "my_study")
-    assert "fine-tune" in shell("mmdetpre", "study", "plan", "my_study/study.yaml")
+    shell(
+        "mmdetpre",
+        "study",
+        "init",
+        "--det",
+        boxes,
+        "--det-images",
+        tiny_coco / "train2017",
+        "--model",
+        "sample",
+        "--out",
+        "my_study",
+    )
+    assert shell("mmdetpre", "study", "plan", "my_study/study.yaml").endswith(" runs\n")
 
     shell("python", "-m", "mim", "run", "mmdetpre", "make_sample", "--out", "two", "--train", 1, "--val", 1)
     assert len(list((work / "two").rglob("*.jpg"))) == 2

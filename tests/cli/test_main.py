@@ -134,7 +134,7 @@ def test_study_finds_the_files_that_the_package_brings(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["study", "plan", "sample"]) == 0
-    assert "pretrain" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(" runs\n")
     assert list(tmp_path.iterdir()) == []
     assert main(["study", "plan", "smaple"]) == 1
     assert capsys.readouterr().err.startswith("study plan: There is no file smaple")
