@@ -37,7 +37,7 @@ MOST_JSON = 4 * bounded_files.GIB
 _UNFINISHED = ("plan.json", "done.npy")
 _RESERVED = ("labels", "done")
 _BLOCK_BYTES = 64 << 20
-_COMMAND = "python tools/analysis_tools/extract_features.py CONFIG CHECKPOINT --layers LAYER --out FOLDER"
+_COMMAND = "mim run mmdetpre extract_features CONFIG CHECKPOINT --layers LAYER --out FOLDER"
 
 
 @dataclass(frozen=True, eq=False)

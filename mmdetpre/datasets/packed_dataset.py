@@ -138,7 +138,7 @@ class PackedDataset(BaseDetDataset):
             raise FileNotFoundError(
                 f"The {self.SOURCE} data is not complete. Missing:\n{lines}\nExpected layout:\n{self.LAYOUT}\n"
                 "Set data_root to where yours lies. Without any download: `make demo`, and the *_sample configs, whose"
-                " data `python tools/misc/make_sample.py --layout all` draws."
+                " data `mim run mmdetpre make_sample --layout all` draws."
             )
 
     def _cached(

@@ -153,7 +153,7 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, er
     out = root / out
     path = job_path(out, run)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no run {run} in {out}: `study.py plan` lists those that there are.")
+        raise FileNotFoundError(f"There is no run {run} in {out}: `mmdetpre study plan` lists those that there are.")
     content, plan = _planned(path), _planned(out / "study.json")
     failure, record = out / "failed" / f"{run}.json", out / "records" / f"{run}.json"
     for file in (failure, record):

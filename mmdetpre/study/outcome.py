@@ -115,7 +115,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     folder = Path(folder)
     path = folder / "study.json"
     if not path.is_file():
-        raise FileNotFoundError(f"There is no {path}: give the folder of a study, which `study.py run` makes.")
+        raise FileNotFoundError(f"There is no {path}: give the folder of a study, which `mmdetpre study run` makes.")
     try:
         plan = read_form(path, PLAN_FORMAT, PLAN)
         outcome = Outcome(

@@ -57,7 +57,7 @@ def proposals_id(job: Job, run: str, backbone: str | None) -> dict[str, str]:
         ValueError: If they are not there, or are of another run or start; names the run that makes the right ones.
     """
     folder = work_dir(job.out, run) / FOLDER
-    advice = f"Make them: python tools/study/run_job.py {job.out} {run}"
+    advice = f"Make them: mim run mmdetpre run_job {job.out} {run}"
     try:
         proposals = Proposals.open(folder)
     except ValueError as error:

@@ -225,8 +225,8 @@ def read_study(path: str | Path) -> Study:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"There is no file {path}: give the file of a study, such as tools/study/sample.yaml, or let"
-            " `study.py init` write one for your data."
+            f"There is no file {path}: give the file of a study, or let `mmdetpre study init` write one for your"
+            " data; `sample` and `paper` are in the package."
         )
     content = read_yaml(path)
     if not isinstance(content, dict):

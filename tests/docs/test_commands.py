@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from mmdetpre.cli.main import TOOLS as COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = {"python", "mim", "make", "torchrun", "mmdetpre"}
 TOOLBOXES = {"mmdet": "mmdet", "mmsegmentation": "mmseg", "mmpretrain": "mmpretrain"}
 
 
@@ -28,7 +31,7 @@ def commands(text: str) -> Iterator[list[str]]:
             continue
         while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
             words = words[1:]
-        if words and (words[0] in {"python", "mim", "make", "torchrun"} or re.match(r"tools/.*\.(sh|py)$", words[0])):
+        if words and (words[0] in PROGRAMS or re.match(r"tools/.*\.(sh|py)$", words[0])):
             yield words
 
 
@@ -103,6 +106,24 @@ def unknown_keys(words: list[str]) -> list[str]:
     return [f"no key {key} in {config}" for key in keys if key.split(".")[0] not in keys_of(config)]
 
 
+def unknown_options(tool: Path, rest: list[str]) -> list[str]:
+    """Options that a tool does not have."""
+    return sorted(given_options(rest) - options_of_source(tool))
+
+
+def problems_of_command(rest: list[str]) -> list[str]:
+    """What of `mmdetpre ...` does not exist."""
+    command = rest[0] if rest else "COMMAND"
+    if command == "COMMAND" or command.startswith("-"):
+        return []
+    if command == "config":
+        names = [word for word in rest[1:] if not word.startswith("-") and word != "NAME"]
+        return [f"no config {name}" for name in names if not any((ROOT / "configs").rglob(f"{name}.py"))]
+    if command not in COMMANDS:
+        return [f"no command {command}"]
+    return unknown_options(ROOT / "tools" / COMMANDS[command][0], rest[1:])
+
+
 def problems(words: list[str]) -> list[str]:
     """What of a command does not exist."""
     found = [f"no config {name}" for name in configs_of(words) if not (ROOT / name).exists() and "NAME" not in name]
@@ -111,6 +132,13 @@ def problems(words: list[str]) -> list[str]:
     if program == "make":
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         return [f"no target {word}" for word in rest if "=" not in word and word not in targets]
+    if program == "mmdetpre":
+        return found + problems_of_command(rest)
+    if program == "mim" and rest[:2] == ["run", "mmdetpre"]:
+        if rest[2] == "TOOL":
+            return found
+        tool = next((ROOT / "tools").rglob(f"{rest[2]}.py"), None)
+        return found + (unknown_options(tool, rest[3:]) if tool else [f"no tool {rest[2]}"])
     if program == "mim":
         action, toolbox = [*rest, "", ""][:2]
         if action not in {"train", "test", ""} or toolbox not in {*TOOLBOXES, "", "..."}:
@@ -132,7 +160,7 @@ def problems(words: list[str]) -> list[str]:
         toolbox, action = script.parent.name, script.stem.split("_")[-1]
         toolbox = {"mmdetection": "mmdet"}.get(toolbox, toolbox)
         return found + sorted(given_options(rest) - options_of_mim(action, toolbox))
-    return found + sorted(given_options(rest[1:]) - options_of_source(script))
+    return found + unknown_options(script, rest[1:])
 
 
 def test_every_command_can_be_typed(page: Path) -> None:
@@ -166,6 +194,14 @@ def test_commands_are_found_in_the_pages() -> None:
             "no key trian_cfg.max_epochs in configs/det/sniper_coco.py",
         ),
         ("mim teach mmdet", "mim teach mmdet"),
+        ("mim run mmdetpre make_sample --layout voc", None),
+        ("mim run mmdetpre make_sample --layuot voc", "--layuot"),
+        ("mim run mmdetpre no_such_tool", "no tool no_such_tool"),
+        ("mmdetpre study init --det my_coco.json --out my_study", None),
+        ("mmdetpre study init --dte my_coco.json --out my_study", "--dte"),
+        ("mmdetpre sutdy run paper", "no command sutdy"),
+        ("mmdetpre config sniper_openimages --show", None),
+        ("mmdetpre config no_such_config", "no config no_such_config"),
         ("make no_such_target", "no target no_such_target"),
         ("GPUS=8 tools/benchmarks/mmdetection/mim_dist_train.sh configs/det/sniper_voc.py a.pth --amp", None),
         ("GPUS=8 tools/benchmarks/mmdetection/mim_dist_train.sh configs/det/sniper_voc.py a.pth --apm", "--apm"),

@@ -39,7 +39,7 @@ def test_other_data_sets_are_left_alone():
 
 @pytest.fixture(scope="module")
 def study(tiny_coco: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of drawn boxes and class folders, as `study.py init` writes it."""
+    """A study of drawn boxes and class folders, as `mmdetpre study init` writes it."""
     import cv2
 
     root = tmp_path_factory.mktemp("broken")

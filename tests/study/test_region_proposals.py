@@ -149,7 +149,7 @@ def test_a_detector_is_trained_anew_only_by_another_network(out: Path, mim: Mim)
 
 def test_proposals_of_another_start_are_refused(out: Path, mim: Mim) -> None:
     assert run_job(out, TRAINS) == 1
-    assert f"are not in {work_dir(out, MAKES)}/proposals. Make them: python tools/study/run_job.py" in failure(out)
+    assert f"are not in {work_dir(out, MAKES)}/proposals. Make them: mim run mmdetpre run_job" in failure(out)
     assert run_job(out, MAKES) == run_job(out, TRAINS) == 0
     before = sorted(path for path in work_dir(out, TRAINS).rglob("*"))
 

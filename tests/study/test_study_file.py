@@ -109,7 +109,7 @@ def test_mistakes_are_named(tmp_path: Path, change: dict, message: str) -> None:
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no file .*tools/study/sample.yaml"):
+    with pytest.raises(FileNotFoundError, match="no file .*`mmdetpre study init`"):
         read_study(tmp_path / "none.yaml")
     tasks = {"t": {"kind": "linear", "data_config": "configs/none.py"}}
     with pytest.raises(FileNotFoundError, match="configs/none.py, which is not there"):

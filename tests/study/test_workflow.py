@@ -125,7 +125,7 @@ def test_a_run_that_the_plan_does_not_have(repository: Path, tmp_path: Path) -> 
 
 def test_help_and_lists(repository: Path, tmp_path: Path) -> None:
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
-    assert "tools/study/sample.yaml" in start(repository, "--help").stdout
+    assert "mmdetpre study run sample" in start(repository, "--help").stdout
     assert "2 runs" in start(repository, "plan", study).stdout
     done = start(repository, "check", study)
     assert done.returncode == 1 and str(tmp_path / "none") in done.stderr

@@ -1,6 +1,6 @@
 """Do one run of a study, as its plan says; Snakemake calls it.
 
-Example: python tools/study/run_job.py work_dirs/study_sample figures/4
+Example: mim run mmdetpre run_job work_dirs/study_sample figures/4
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mmdetpre.study.job import run_job
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder of the study")
-    parser.add_argument("run", help="name of the run, as `study.py plan` lists it")
+    parser.add_argument("run", help="name of the run, as `mmdetpre study plan` lists it")
     return parser.parse_args()
 
 

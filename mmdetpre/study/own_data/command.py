@@ -1,4 +1,4 @@
-"""The command ``study.py init``: from a user's own data to a study that can be run."""
+"""The command ``mmdetpre study init``: from a user's own data to a study that can be run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from mmdetpre.study.own_data.models import MODELS
 
 EXAMPLE = (
-    "Example: python tools/study/study.py init --det my_coco.json --det-images photos --cls my_folder"
+    "Example: mmdetpre study init --det my_coco.json --det-images photos --cls my_folder"
     " --start coco=backbone.pth --start imagenet_cls=torchvision://resnet101 --model paper --out my_study"
 )
 

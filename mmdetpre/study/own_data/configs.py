@@ -119,8 +119,8 @@ SNIPER on your boxes: {len(train.images)} images to train on, {len(test.images)}
   mim train {toolbox_name("mmdet")} configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
   mim test {toolbox_name("mmdet")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{recipe.epochs}.pth{tta}
 Look before you train:
-  python tools/analysis_tools/chip_report.py configs/{name}.py
-  python tools/misc/browse_chips.py configs/{name}.py --out-dir chips""",
+  mim run mmdetpre chip_report configs/{name}.py
+  mmdetpre chips configs/{name}.py --out-dir chips""",
         "backbone_start": _START,
         "data_root": "The folder data of the study, wherever that is moved; names of the classes, in label order.",
         "chips": f"""\

@@ -34,7 +34,7 @@ _GENERAL = re.compile(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user asks for; the arguments of ``study.py init``.
+    """What a user asks for; the arguments of ``mmdetpre study init``.
 
     Attributes:
         out: Folder to write; it must not exist.
@@ -219,13 +219,9 @@ def _title(source: Path) -> str:
 def _next_steps(settings: Settings, files: Iterable[str]) -> str:
     out = str(settings.out)
     configs, chips, study = (shlex.quote(os.path.join(out, name)) for name in (_CONFIG, "chips", "study.yaml"))
-    look = (
-        f"Look at the chips:  python tools/misc/browse_chips.py {configs} --out-dir {chips}\n"
-        if settings.det is not None
-        else ""
-    )
+    look = f"Look at the chips:  mmdetpre chips {configs} --out-dir {chips}\n" if settings.det is not None else ""
     return (
         f"Written to {out}:\n"
         + "".join(f"  {name}\n" for name in sorted(files))
-        + f"{look}Run the study:      python tools/study/study.py run {study}"
+        + f"{look}Run the study:      mmdetpre study run {study}"
     )

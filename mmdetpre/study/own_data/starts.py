@@ -126,7 +126,7 @@ def split_source(text: str) -> tuple[str, str | None, str | None]:
 
 
 def _export(source: str, prefix: str | None, entry: str | None) -> str:
-    words = ["python", "tools/model_converters/export_backbone.py", source, "backbone.pth"]
+    words = ["mmdetpre", "export", source, "backbone.pth"]
     words += [] if prefix is None else ["--prefix", prefix]
     words += [] if entry is None else ["--entry", entry]
     return shlex.join(words)
@@ -157,7 +157,7 @@ def _from_file(
         raise ValueError(
             f"--start {argument} does not fit the backbone of this --model, {report.target}"
             f"{f'; the file holds {report.source_description}' if report.source_description else ''}:\n{reasons}\n"
-            "  Full report: python tools/model_converters/inspect_backbone.py FILE --into CONFIG"
+            "  Full report: mmdetpre inspect FILE --into CONFIG"
             f"{_advice(key, source, entry, reasons)}"
         )
     part = None if prefix is None and entry is None else (prefix, entry)

@@ -13,7 +13,7 @@ from mmdetpre.study.own_data.starts import OwnStart
 from mmdetpre.study.study_file import SCRATCH
 
 _COMMENT = """\
-# A study of your own data, written by `study.py init`. {model}.
+# A study of your own data, written by `mmdetpre study init`. {model}.
 # Everything may be changed: starts, seeds, the configs beside this file.
 #   reference   start that the differences are to
 #   contrast    start that figures of two starts show beside it

@@ -91,12 +91,12 @@ def chart(answer: Answer) -> dict[str, Any]:
 
 def go_on(outcome: Outcome) -> str:
     """Command that runs what is missing."""
-    return shlex.join(["python", "tools/study/study.py", "run", str(outcome.plan.get("file") or "STUDY.yaml")])
+    return shlex.join(["mmdetpre", "study", "run", str(outcome.plan.get("file") or "STUDY.yaml")])
 
 
 def again(outcome: Outcome, run: Run) -> str:
     """Command that runs one run."""
-    return shlex.join(["python", "tools/study/run_job.py", str(outcome.folder), run.id])
+    return shlex.join(["mim", "run", "mmdetpre", "run_job", str(outcome.folder), run.id])
 
 
 def anchor(run: str) -> str:

@@ -81,7 +81,7 @@ def test_the_study_of_both_kinds_of_data_can_be_planned(tmp_path: Path) -> None:
     assert study.title == "bolts and pets" and study.out == out / "results"
     assert "8 images to train on and 2 to test on, 2 classes" in text
     assert "2 classes of 6 to 9 images; 8 to train on, 4 of each class, and 7 to test on" in text
-    assert f"study.py run {out}/study.yaml" in text
+    assert f"mmdetpre study run {out}/study.yaml" in text
 
 
 def test_the_split_keeps_every_class_in_both_parts_and_the_ids(tmp_path: Path) -> None:
@@ -472,7 +472,7 @@ def test_the_command_prints_one_message_and_returns_1(tmp_path: Path, capsys: py
     folder = class_folders(tmp_path / "pets", cat=6, dog=6)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--cls", str(folder)])) == 0
     assert "Run the study:" in capsys.readouterr().out
-    assert "Example: python tools/study/study.py init --det" in parser.format_help()
+    assert "Example: mmdetpre study init --det" in parser.format_help()
 
 
 def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:

@@ -176,6 +176,6 @@ def test_a_file_of_such_a_name_is_never_taken_apart(backbone: Path) -> None:
 def test_an_address_with_a_prefix_advises_the_export(tmp_path: Path) -> None:
     said = refused("a=https://example.org/a.pth:prefix=teacher.backbone")
     assert (
-        "export_backbone.py https://example.org/a.pth backbone.pth --prefix teacher.backbone" in said
+        "mmdetpre export https://example.org/a.pth backbone.pth --prefix teacher.backbone" in said
         and "--start a=backbone.pth" in said
     )

@@ -158,8 +158,8 @@ def test_what_failed_and_how_to_go_on(document: Document, shared_study) -> None:
     assert "pretraining/openimages failed (exit 1)" in text
     assert "FileNotFoundError: data/OpenImages is not there & <empty>" in text
     assert f"{out}/logs/pretraining/openimages.log" in text
-    assert f"python tools/study/run_job.py {out} pretraining/openimages" in text
-    assert "python tools/study/study.py run studies/fake.yaml" in text
+    assert f"mim run mmdetpre run_job {out} pretraining/openimages" in text
+    assert "mmdetpre study run studies/fake.yaml" in text
     assert "14 runs not made: waiting for pretraining/openimages (failed)" in text
     assert "10 runs not made: the study was stopped, or is still running" in text
     assert "figure_6.png', which is gone" in text
@@ -209,7 +209,7 @@ def test_all_runs_finished(empty_study) -> None:
     empty_study.record("voc_detection/coco/seed0", {("2", "coco", "ap50"): 62.0})
     page = write_report(empty_study.out).read_text(encoding="utf-8")
     Document(page)
-    assert "None: every run of the plan has finished (1)." in page and "study.py run" not in page
+    assert "None: every run of the plan has finished (1)." in page and "mmdetpre study run" not in page
 
 
 def chart_of(out: Path, task: str) -> dict:
