@@ -7,9 +7,10 @@ installed package; ``mim run mmdetpre TOOL`` runs any of them.
 from __future__ import annotations
 
 import difflib
-import runpy
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
 from mmdetpre.cli.config import HELP as CONFIG_HELP
 from mmdetpre.cli.config import config
@@ -62,7 +63,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         return _fail(name, f"{tool} is missing: install the package with `pip install mmdetpre`, or run `make setup`.")
     sys.argv = [f"mmdetpre {name}", *arguments]  # argparse tells it as the name of the program
     try:
-        runpy.run_path(str(tool), run_name="__main__")
+        _execute(tool)
     except SystemExit as end:
         if isinstance(end.code, str):
             return _fail(name, end.code)
@@ -80,6 +81,14 @@ def _run(name: str, arguments: Sequence[str]) -> int:
             raise
         return _fail(name, str(error).removeprefix("mmdetpre: "))
     return 0
+
+
+def _execute(tool: Path) -> None:
+    """As Python runs a script, but that ``sys.argv`` stays ours, which `runpy` does not grant."""
+    script = ModuleType("__main__")
+    script.__file__ = str(tool)
+    sys.modules["__main__"] = script
+    exec(compile(tool.read_bytes(), tool, "exec"), vars(script))
 
 
 def _help() -> str:
