@@ -24,7 +24,7 @@ FILE = "file of the study; `sample` and `paper` are those that the package bring
 
 def study_file(name: str) -> Path:
     """The file of this name, or that which the package brings, without its ending."""
-    shipped = Path(__file__).resolve().with_name(f"{name}.yaml")
+    shipped = Path(__file__).resolve().parent / f"{name}.yaml"
     return shipped if not Path(name).exists() and shipped.is_file() else Path(name)
 
 
