@@ -24,7 +24,6 @@ from mmengine.logging import HistoryBuffer
 
 _SWITCHES = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 _ONE_AT_A_TIME = threading.RLock()
-_inside: list[bool] = []
 STATISTICS = ("min", "max", "current", "mean")
 """The methods of ``HistoryBuffer`` that a checkpoint may refer to."""
 
@@ -178,13 +177,9 @@ def strict_loading() -> Iterator[None]:
     That holds whatever its caller asks for: some of the functions by which mmengine fetches files, and versions of it
     other than 0.10, switch torch's protection off. What others have told torch to trust is set aside: ``getattr``
     itself, which recipes for mmengine's checkpoints name, would let a file reach and change any module. One thread at a
-    time is inside, and may enter again.
+    time is inside; it may enter again, and then what was trusted in between is set aside too.
     """
     with _ONE_AT_A_TIME:
-        if _inside:
-            yield
-            return
-        _inside.append(True)
         before = {name: os.environ.pop(name, None) for name in _SWITCHES}
         os.environ[_SWITCHES[0]] = "1"
         trusted = torch.serialization.get_safe_globals()
@@ -195,7 +190,6 @@ def strict_loading() -> Iterator[None]:
         finally:
             torch.serialization.clear_safe_globals()
             torch.serialization.add_safe_globals(trusted)
-            _inside.clear()
             for name, value in before.items():
                 os.environ.pop(name, None)
                 if value is not None:
