@@ -14,7 +14,7 @@ def is_ours(file: str) -> bool:
     """Whether a source file is of this package.
 
     Example:
-        >>> is_ours(__file__), is_ours("/home/me/my_hook.py")
+        >>> is_ours(__file__), is_ours("/data/my_hook.py")
         (True, False)
     """
     return _inside(file, (str(PACKAGE),))
@@ -25,7 +25,7 @@ def is_installed(file: str) -> bool:
 
     Example:
         >>> import os
-        >>> is_installed(os.__file__), is_installed("/home/me/my_hook.py"), is_installed("<frozen runpy>")
+        >>> is_installed(os.__file__), is_installed("/data/my_hook.py"), is_installed("<frozen runpy>")
         (True, False, True)
     """
     return file.startswith("<") or _inside(file, _installed())
