@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
+from mmdetpre.operators.stand_in import operators_in_use
+
 
 def training_lines(runner: Runner) -> list[str]:
     """Model, data, chips, initialisation, length and log file of a training, when its first epoch begins.
@@ -49,9 +51,9 @@ def testing_lines(runner: Runner, part: str) -> list[str]:
 
 
 def log_lines(runner: Runner) -> list[str]:
-    """Where everything is logged."""
+    """Whose operators run, and where everything is logged."""
     file = getattr(runner.logger, "log_file", None)
-    return [f"Log: {_shown(file)}"] if file else []
+    return [f"Operators: {operators_in_use()}", *([f"Log: {_shown(file)}"] if file else [])]
 
 
 def model_text(runner: Runner) -> str:

@@ -64,6 +64,7 @@ def test_a_training_shows_what_matters(shown: Callable, tmp_path: Path) -> None:
         r"Chips: \d+ of 128 pixels in this epoch, \d+ at 192x256, \d+ at 120x128",
         r"Start: from scratch",
         r"Length: 2 epochs, \d+ steps, 8 chips each; validation on 6 images every 2 epochs",
+        r"Operators: (torchvision|mmcv, compiled with) ",
         r"Log: .*\.log",
         r"epoch 1/2, step \d+/\d+: loss \d+\.\d+ \(rpn_cls .*\), lr [\d.e-]+, \d+ s left",
         r"epoch 2/2, step \d+/\d+: loss ",
@@ -77,6 +78,7 @@ def test_a_training_shows_what_matters(shown: Callable, tmp_path: Path) -> None:
         assert noise not in text, (noise, text)
     for words in ("System environment", "max_keep_ckpts=3", "(VERY_HIGH   ) ExactResumeHook", "Exp name", "epoch 1/2"):
         assert words in log, "the file has everything"
+    assert text.count("Operators: ") == log.count("Operators: ") == 1
     assert logging.getLogRecordFactory() is factory
 
 
