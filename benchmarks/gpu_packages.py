@@ -13,7 +13,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterable
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -40,9 +40,16 @@ def needed(roots: Iterable[str], there: Iterable[str]) -> list[str]:
             continue
         seen.add(name)
         found.append(name)
-        lines = map(Requirement, requires(HERE_AS.get(name, name)) or [])
+        lines = map(Requirement, _requires(name))
         todo += [line.name for line in lines if not line.marker or line.marker.evaluate({"extra": ""})]
     return sorted(found)
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        return requires(HERE_AS.get(name, name)) or []
 
 
 def locked(lock: str, python: str) -> dict[str, str]:
