@@ -33,7 +33,7 @@ with_heartbeat() {
     local what="$1"; shift
     if [ -t 2 ]; then "$@"; return; fi
     local start=$SECONDS beat status=0
-    ( while sleep 15 && kill -0 $$ 2>/dev/null; do printf '      %s: %d s so far\n' "$what" "$((SECONDS - start))"; done ) &
+    ( while sleep 15 &>/dev/null && kill -0 $$ 2>/dev/null; do printf '      %s: %d s so far\n' "$what" "$((SECONDS - start))"; done ) &
     beat=$!
     "$@" || status=$?
     kill "$beat" 2>/dev/null || true
@@ -70,6 +70,30 @@ share_package_sources() {
     eval "$settings"
 }
 
+# uv by its lines in the lock, and everything else by uv: no file is taken that has not the hash that was locked.
+install_uv() {
+    local output version
+    output="$("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        -r <(sed -n '/^uv==/,/[0-9a-f]$/p' requirements/lock.txt) 2>&1)" && return
+    if grep -qiE 'connection|resol(ve|ution)|unreachable|timed out|proxy' <<<"$output"; then
+        fail "no package index answers ($(tail -n 1 <<<"$output")). Connect this machine, or name a mirror or a proxy: pip config set global.index-url URL; export HTTPS_PROXY=URL"
+    fi
+    version="$("$VENV/bin/python" -m pip --version | cut -d ' ' -f 2)"
+    if [ "${version%%.*}" -lt 21 ]; then
+        fail "pip $version is too old to install uv. Remove $NAME and run this again, or: $NAME/bin/python -m pip install --upgrade pip"
+    fi
+    fail "pip $version cannot install uv: $(tail -n 3 <<<"$output")"
+}
+
+# A home that cannot be written to has no cache: what is downloaded stays in the environment until it is installed.
+find_cache() {
+    local cache
+    cache="$("$VENV/bin/uv" cache dir 2>/dev/null)" || cache=""
+    if [ -n "$cache" ] && mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ]; then return; fi
+    echo "      ${cache:-the cache of uv} cannot be written to: packages are downloaded into $NAME and not kept"
+    export UV_CACHE_DIR="$VENV/.uv-cache"
+}
+
 install_locked() {
     # An environment of before may hold a compiled mmcv, whose files are those of mmcv-lite.
     "$VENV/bin/uv" pip uninstall --quiet --python "$VENV/bin/python" mmcv mmcv-lite 2>/dev/null || true
@@ -91,14 +115,13 @@ else
     "$PYTHON" -m venv "$VENV" || fail "$PYTHON cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv"
 fi
 rm -f "$STAMP"
-# uv by its lines in the lock, and everything else by uv: no file is taken that has not the hash that was locked.
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-    -r <(sed -n '/^uv==/,/[0-9a-f]$/p' requirements/lock.txt) || fail "pip cannot install uv (output above)"
+install_uv
 finish "$("$VENV/bin/python" --version), $("$VENV/bin/uv" --version)"
 
 begin "Packages of $LOCK (a download of about 3 GB where they are not cached)"
 share_package_sources
-with_heartbeat "packages" install_locked || fail "not all packages could be installed (output above)"
+find_cache
+with_heartbeat "packages" install_locked || fail "not all packages could be installed (output above). Run this again: it goes on with what is missing"
 finish
 
 if [ "${WITH_MMCV_OPS:-0}" = 1 ]; then
@@ -118,6 +141,7 @@ cp mmdetpre/operators/startup.py "$site/mmdetpre_startup.py"
 echo "import mmdetpre_startup" >"$site/mmdetpre_startup.pth"
 finish
 
+rm -rf "$VENV/.uv-cache"
 begin "Check"
 "$VENV/bin/python" - <<'PY'
 import mmcv.ops, mmdet, mmdetpre
