@@ -76,7 +76,7 @@ def installed_versions() -> dict[str, str]:
         >>> sorted(set(installed_versions()) & {"numpy", "torch"})
         ['numpy', 'torch']
     """
-    versions = {}
+    versions: dict[str, str] = {}
     for package in TESTED:
         for name, version in distributions(package).items():
             if name in ALSO_AS.get(package, ()) and versions.setdefault(package, version) == version:

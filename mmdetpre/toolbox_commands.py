@@ -14,13 +14,13 @@ from pathlib import Path
 from mmdetpre.host_packages import FORK_OF, TESTED, TESTED_FORK, distribution_name, module_folder
 
 
-def training_command(toolbox: str, config: str | Path, *arguments: str | Path) -> list[str]:
+def training_command(toolbox: str, config: str | Path, *arguments: object) -> list[str]:
     """What trains a config.
 
     Args:
         toolbox: OpenMMLab's name of it: ``mmdet``, ``mmsegmentation`` or ``mmpretrain``.
         config: Config file.
-        arguments: Further arguments of ``mim train``.
+        arguments: Further arguments of ``mim train``, written as texts.
 
     Raises:
         FileNotFoundError: If the toolbox is not installed.
@@ -33,7 +33,7 @@ def training_command(toolbox: str, config: str | Path, *arguments: str | Path) -
     return _command("train", toolbox, [config], arguments)
 
 
-def testing_command(toolbox: str, config: str | Path, checkpoint: str | Path, *arguments: str | Path) -> list[str]:
+def testing_command(toolbox: str, config: str | Path, checkpoint: str | Path, *arguments: object) -> list[str]:
     """What tests a checkpoint; errors as of `training_command`.
 
     Args:
@@ -59,7 +59,7 @@ def toolbox_name(toolbox: str) -> str:
     return distribution_name(toolbox) or toolbox
 
 
-def _command(script: str, toolbox: str, given: list[str | Path], arguments: tuple[str | Path, ...]) -> list[str]:
+def _command(script: str, toolbox: str, given: list[str | Path], arguments: tuple[object, ...]) -> list[str]:
     name = distribution_name(toolbox)
     if name and importlib.util.find_spec("mim"):
         given = [given[0], *(word for checkpoint in given[1:] for word in ("--checkpoint", checkpoint))]
