@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -248,3 +249,33 @@ def test_toolboxes_find_the_stand_in_where_nothing_is_compiled(first: str) -> No
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("torchvision ")
+
+
+WORKERS = """
+import sys
+from torch.utils.data import DataLoader
+
+def who(items):
+    assert "mmdetpre" not in sys.modules and "mmcv" not in sys.modules  # a process of its own
+    import mmcv.ops
+    return [hasattr(sys.modules["mmcv.ops.nms"].ext_module, "STANDS_IN_FOR_MMCV")]
+
+if __name__ == "__main__":
+    for start in ("spawn", "fork"):
+        (found,) = DataLoader([0], collate_fn=who, num_workers=1, multiprocessing_context=start)
+        print(start, found)
+    import mmcv.ops
+    print(type(sys.modules["mmcv._ext"].__spec__.loader).__name__)
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_a_loader_find_the_same_operators(repository: Path, tmp_path: Path) -> None:
+    """Also under ``python -m``, and in processes that are not forked and never import mmdetpre."""
+    (tmp_path / "whose.py").write_text(WORKERS)
+    (tmp_path / "mmdetpre_startup.py").write_text(Path(startup.__file__).read_text())  # what the .pth file imports
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(repository)])}
+    command = [sys.executable, "-m", "whose"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    stands_in = "STANDS_IN_FOR_MMCV" in vars(sys.modules[startup.BINARY])
+    assert done.stdout.splitlines() == [f"spawn [{stands_in}]", f"fork [{stands_in}]", "_TellingLoader"], done.stderr

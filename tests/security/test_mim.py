@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmdetpre.checkpoint_file import read_torch_file
+from mmdetpre.operators.stand_in import operators_in_use
 from mmdetpre.toolbox_commands import toolbox_name
 
 CONFIG = "configs/det/sniper_openimages_sample.py"
@@ -33,6 +34,7 @@ def test_resume_and_test_of_a_foreign_checkpoint(
     common = [CONFIG, "--work-dir", work]
     done = mim(repository, "train", toolbox_name("mmdet"), *common, "--gpus", 0, *options)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert _says_whose_operators_run(done, work)
     content = read_torch_file(work / "epoch_1.pth")
     code = f"__import__('pathlib').Path({str(marker)!r}).touch()\n"
     content["meta"].update(config=code, cfg=code + content["meta"]["cfg"])
@@ -56,3 +58,11 @@ def test_resume_and_test_of_a_foreign_checkpoint(
         *options,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert _says_whose_operators_run(done, work)
+
+
+def _says_whose_operators_run(done: subprocess.CompletedProcess[str], work: Path) -> bool:
+    """Once on the console and once in the log of the newest run, of the training as of the test."""
+    newest = max(work.glob("*/*.log"), key=lambda file: file.stat().st_mtime)
+    line = f"Operators: {operators_in_use()}"
+    return (done.stdout + done.stderr).count(line) == newest.read_text().count(line) == 1
