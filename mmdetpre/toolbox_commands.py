@@ -24,7 +24,7 @@ def training_command(toolbox: str, config: str | Path, *arguments: object) -> li
 
     Raises:
         FileNotFoundError: If the toolbox is not installed.
-        ValueError: If an argument needs mim, which is not installed.
+        ValueError: If an argument needs mim, which is not installed, or mim a home that can be written to.
 
     Example:
         >>> training_command("mmdet", "configs/det/sniper_coco.py", "--resume")[-2:]
@@ -62,11 +62,24 @@ def toolbox_name(toolbox: str) -> str:
 def _command(script: str, toolbox: str, given: list[str | Path], arguments: tuple[object, ...]) -> list[str]:
     name = distribution_name(toolbox)
     if name and importlib.util.find_spec("mim"):
+        _require_home()
         given = [given[0], *(word for checkpoint in given[1:] for word in ("--checkpoint", checkpoint))]
         return [str(word) for word in ("mim", script, name, *given, *arguments)]
     if needing := [word for word in map(str, arguments) if word.split("=")[0] in _OF_MIM]:
         raise ValueError(f"{needing[0]} is an argument of mim, which is not installed. Run `pip install openmim`.")
     return [str(word) for word in (sys.executable, _script(script, toolbox), *given, *arguments)]
+
+
+def _require_home() -> None:
+    """``mim`` makes a folder below the home as soon as it is imported, and ends with a traceback where it cannot."""
+    folder = Path("~/.cache/mim").expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"mim needs the folder {folder}, which cannot be made: {error.strerror}. Set HOME to a folder that can be"
+            ' written to: export HOME="$(mktemp -d)"'
+        ) from error
 
 
 _OF_MIM = ("--launcher", "--gpus", "-G", "--gpus-per-node", "--cpus-per-task", "--partition", "--srun-args", "--port")

@@ -73,3 +73,15 @@ def test_the_scripts_of_this_environment_are_found() -> None:
     for toolbox in ("mmdet", "mmsegmentation", "mmpretrain"):
         for script in ("train", "test"):
             assert toolbox_commands._script(script, toolbox).parent.parent.name == ".mim"
+
+
+def test_a_home_that_mim_cannot_write_to_is_one_message(
+    install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install("mmdet")
+    (tmp_path / "home").write_text("a file: nothing can be made below it, by root neither")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with pytest.raises(ValueError, match=r"home/\.cache/mim, which cannot be made: Not a directory\. Set HOME to"):
+        training_command("mmdet", "c.py")
+    monkeypatch.setenv("HOME", str(tmp_path / "new"))
+    assert training_command("mmdet", "c.py")[0] == "mim" and (tmp_path / "new" / ".cache" / "mim").is_dir()
