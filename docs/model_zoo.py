@@ -1,4 +1,6 @@
-"""Write docs/model_zoo.md from model-index.yml, the metafiles and the configs it names; a test holds the page to it.
+"""Write docs/model_zoo.md and the README of each folder of configs from model-index.yml, the metafiles and the configs.
+
+A test holds the pages to it.
 
 Example: python docs/model_zoo.py
 """
@@ -12,6 +14,8 @@ from typing import Any
 import yaml
 from mmengine.config import Config
 
+from mmdetpre.analysis.paper_values import VALUES
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "model_zoo.md"
 TITLES = {
@@ -21,19 +25,26 @@ TITLES = {
 }
 HEAD = """# Model zoo
 
-Every full-size config: what it starts from, what it learns, which row of the paper it reproduces. The header of a
+Every full-size config, with each of its initializations: what it learns, which row of the paper it reproduces. The header of a
 config has its command and its hardware. **None of them was trained here**: that needs the data sets and GPUs. Cells
 without a result say so, and there is no checkpoint to download.
 
 Their twins (`NAME_sample`; not of SUN-397 and Flowers) learn from drawn data; what they give stands in
 [Detectors](detection.md#compare-runs), [Segmentation](segmentation.md#trimaps) and
-[Classification](classification.md#on-drawn-data). A start that is the name of a config is its
-`work_dirs/NAME/backbone_final.pth`; [a line in `_base_`](moving_a_backbone.md#four-starts-one-line) chooses another
-one. Figures in the column of the paper are the paper's.
+[Classification](classification.md#on-drawn-data). [`--cfg-options backbone_init=NAME`](moving_a_backbone.md#choose-the-initialization)
+chooses another initialization than the first. Figures in the column of the paper are the paper's.
 
 This page is written by `python docs/model_zoo.py` from `model-index.yml` and the files it lists.
 """
-COLUMNS = ("config", "starts from", "data", "paper", "result")
+EMPTY = "—"
+COLUMNS = ("config", "initialization", "data", "paper", "result")
+ROWS = {"sniper_voc": ("2", "3"), "sniper_coco": ("coco_finetuning",), "deeplab_voc": ("4",)}
+ROWS |= {name: ("5",) for name in ("caltech256", "sun397", "flowers102")}
+ROWS |= {f"{name}_linear": ("6",) for name in ("caltech256", "sun397", "flowers102")}
+"""Config of a task -> tables of the paper with a row for each of its initializations."""
+NAMES = {"2": "Table 2: {} mAP at IoU 0.5 / 0.7", "3": "Table 3: {} % missed at low / medium occlusion"}
+NAMES |= {"4": "Table 4: {} mIoU", "5": "Table 5: {} top-1", "6": "Table 6: {} top-1"}
+NAMES |= {"coco_finetuning": "section 4.1: AP at IoU 0.5 / 0.75 of {}"}
 
 
 def models(root: Path = ROOT) -> list[dict[str, Any]]:
@@ -43,15 +54,32 @@ def models(root: Path = ROOT) -> list[dict[str, Any]]:
     return [model for model in entries if not model["Name"].endswith("_sample")]
 
 
-def start_of(config: Path) -> str:
-    """What the backbone of a config starts from."""
+def initializations(config: Path) -> list[str]:
+    """What the backbone of a config can be initialized from: the names of its table, its own first."""
     cfg = Config.fromfile(config, import_custom_modules=False)
-    start = (cfg.get("backbone_start") or {}).get("checkpoint")
-    if start is not None:
-        run = re.fullmatch(r"work_dirs/(\w+)/backbone_final\.pth", start)
-        return f"`{run[1]}`" if run else f"`{start}`"
     inside = cfg.model.get("backbone", {}).get("init_cfg") or {}
-    return f"`{inside['checkpoint']}`" if "checkpoint" in inside else "scratch"
+    own = (cfg.get("backbone_init") or {}).get("name")
+    if own is None:
+        return [f"`{inside['checkpoint']}`" if "checkpoint" in inside else "scratch"]
+    if config.stem not in ROWS:
+        return [own]
+    others = [name for name, entry in cfg.backbone_inits.items() if not isinstance(entry, str) and name != own]
+    told = [name for name in others if any(name in VALUES[table] for table in ROWS[config.stem])]
+    return [own, *told, *(name for name in others if name not in told and config.stem != "sniper_coco")]
+
+
+def paper_cell(config: Path, init: str) -> str:
+    """Row of the paper for an initialization of a task; for other configs what the header says."""
+    told = []
+    for table in ROWS.get(config.stem, ()):
+        row = VALUES[table].get(init, {})
+        column = config.stem.removesuffix("_linear")
+        values = [row[column]] if column in row else list(row.values())
+        if values:
+            told.append(NAMES[table].format(" / ".join(map(str, values))))
+    if config.stem == "sniper_coco" and init == "imagenet_cls":
+        told.insert(0, row_of_paper(config))
+    return "; ".join(told) or (EMPTY if config.stem in ROWS else row_of_paper(config))
 
 
 def row_of_paper(config: Path) -> str:
@@ -59,7 +87,7 @@ def row_of_paper(config: Path) -> str:
     header = " ".join(line[1:].strip() for line in config.read_text().splitlines() if line.startswith("#"))
     found = re.search(r"Paper: (.*?)(?:\. |\.?$)", header)
     text = found[1].strip() if found else ""
-    return "—" if not text or text.startswith("no row") else text
+    return EMPTY if not text or text.startswith("no row") else text
 
 
 def results_of(model: dict[str, Any]) -> str:
@@ -70,12 +98,13 @@ def results_of(model: dict[str, Any]) -> str:
 
 
 def table(entries: list[dict[str, Any]], root: Path = ROOT) -> str:
-    """A Markdown table with one row per entry."""
+    """A Markdown table with a row for each initialization of each entry."""
     rows = [COLUMNS, ("---",) * len(COLUMNS)]
     for model in entries:
         config = root / model["Config"]
         data = model["Metadata"]["Training Data"]
-        rows.append((f"`{model['Name']}`", start_of(config), data, row_of_paper(config), results_of(model)))
+        for init in initializations(config):
+            rows.append((f"`{model['Name']}`", init, data, paper_cell(config, init), results_of(model)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -88,6 +117,31 @@ def page(root: Path = ROOT) -> str:
     return "\n".join(parts)
 
 
+def readme(folder: str, root: Path = ROOT) -> str:
+    """The README of a folder of configs: a row per full-size config, with its twin and its measured results."""
+    title, command = TITLES[folder]
+    entries = [model for model in models(root) if Path(model["Config"]).parent.name == folder]
+    rows = [("config", "initializations", "paper", "twin on synthetic data"), ("---",) * 4]
+    for model in entries:
+        config = root / model["Config"]
+        twin = config.with_name(f"{config.stem}_sample.py")
+        link = f"[{twin.name}]({twin.name})" if twin.exists() else EMPTY
+        names = ", ".join(initializations(config))
+        rows.append((f"[{config.name}]({config.name})", names, row_of_paper(config), link))
+    text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return (
+        f"# {title}\n\n{command}\n\nThe first initialization is the config's own; `--cfg-options backbone_init=NAME` takes"
+        " another one, with a `--work-dir` of its own.\nThe header of each config has its command, its hardware and what"
+        f" it gave.\n\n{text}\n\nWritten by `python docs/model_zoo.py`.\n"
+    )
+
+
+def pages(root: Path = ROOT) -> dict[Path, str]:
+    """All that this program writes."""
+    return {PAGE: page(root)} | {root / "configs" / folder / "README.md": readme(folder, root) for folder in TITLES}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"Written: {PAGE.relative_to(ROOT)}")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(f"Written: {path.relative_to(ROOT)}")

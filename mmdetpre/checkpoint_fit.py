@@ -55,7 +55,7 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
     if missing := [key for key in used if key not in weights]:
         raise ValueError(
             f"{name} lacks {len(missing)} of the {len(used)} weights of this model, e.g. {missing[0]}: take the config"
-            " it was trained with, or train first (fine-tuning: backbone_start / load_from)."
+            " it was trained with, or train first (fine-tuning: backbone_init / load_from)."
         )
 
 

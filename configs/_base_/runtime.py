@@ -1,6 +1,6 @@
 # Once, for every config: makes `mmdetpre.*` types known, lets interrupted training go on in mid-epoch, refuses to test
 # a checkpoint of other classes, lets learning rate and weight decay follow the total batch, stops at a loss that is not
-# finite, saves checkpoints whole or not at all, loads the backbone that `backbone_start` names (see starts/), and
+# finite, saves checkpoints whole or not at all, loads the backbone that `backbone_init` names (see init/), and
 # leaves that of the run in work_dirs/CONFIG/backbone_final.pth.
 default_scope = "mmdet"
 custom_imports = dict(imports=["mmdetpre"])

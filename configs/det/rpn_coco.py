@@ -3,7 +3,7 @@
 #   mim test mmdet configs/det/rpn_coco.py --checkpoint work_dirs/rpn_coco/epoch_4.pth --tta --gpus 8 --launcher pytorch
 #   mim train mmdet configs/det/sniper_coco.py --gpus 8 --launcher pytorch --cfg-options \
 #       train_dataloader.dataset.proposals=work_dirs/proposals/coco
-# It starts as the detector does: for another start give it the same backbone_start.checkpoint.
+# Its backbone is initialized as the detector's: give both the same backbone_init.
 # Two of the original's epochs (plain and flipped images) are four here, with random flips.
 # Hardware of the paper: 8 GPUs x 16 chips. Time, memory and result: not run here (no full data set).
 # Paper: the negative chips of COCO's 46.1 AP.
@@ -12,7 +12,7 @@ _base_ = [
     "../_base_/datasets/coco_chips.py",
     "../_base_/schedules/rpn_4e.py",
     "../_base_/tta/rpn_three_scales.py",
-    "../_base_/starts/imagenet_cls.py",
+    "../_base_/init/full_size.py",
     "../_base_/runtime.py",
 ]
 model = dict(type="RPN", roi_head=None)

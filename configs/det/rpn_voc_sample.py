@@ -10,6 +10,7 @@ _base_ = [
     "../_base_/datasets/voc_chips_sample.py",
     "../_base_/schedules/sniper_sample.py",
     "../_base_/tta/rpn_three_scales_sample.py",
+    "../_base_/init/sample.py",
     "../_base_/runtime.py",
 ]
 model = dict(type="RPN", roi_head=None)

@@ -9,6 +9,6 @@ _base_ = [
     "../_base_/models/rfcn3000_r101_dcn.py",
     "../_base_/datasets/imagenet_loc_chips.py",
     "../_base_/schedules/sniper_14e.py",
-    "../_base_/starts/imagenet_cls.py",
+    "../_base_/init/full_size.py",
     "../_base_/runtime.py",
 ]

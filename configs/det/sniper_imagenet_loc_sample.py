@@ -6,5 +6,6 @@ _base_ = [
     "../_base_/models/rfcn3000_r18_sample.py",
     "../_base_/datasets/imagenet_loc_chips_sample.py",
     "../_base_/schedules/sniper_sample.py",
+    "../_base_/init/sample.py",
     "../_base_/runtime.py",
 ]

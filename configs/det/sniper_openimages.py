@@ -7,7 +7,7 @@ _base_ = [
     "../_base_/datasets/openimages_chips.py",
     "../_base_/schedules/sniper_14e.py",
     "../_base_/tta/openimages_two_scales.py",
-    "../_base_/starts/imagenet_cls.py",
+    "../_base_/init/full_size.py",
     "../_base_/runtime.py",
 ]
 model = dict(

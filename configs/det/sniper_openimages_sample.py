@@ -6,6 +6,7 @@ _base_ = [
     "../_base_/datasets/openimages_chips.py",
     "../_base_/schedules/sniper_sample.py",
     "../_base_/tta/openimages_two_scales_sample.py",
+    "../_base_/init/sample.py",
     "../_base_/runtime.py",
 ]
 data_root = "data/sample/"

@@ -29,6 +29,7 @@ class Run:
         backbone: File that the backbone was loaded from; empty if no report tells.
         verdict: Of that load.
         digest: Of the weights that were loaded.
+        init: Name of the initialization in the config; empty for a file without one.
         metrics: Metric -> ``last``, ``best`` (the greatest; of a loss or an error the least) and ``test`` -> value.
             ``test`` is that of the folder `test`, if newer than the last start of the training. Kinds that were not
             measured are missing.
@@ -39,6 +40,7 @@ class Run:
     backbone: str = ""
     verdict: str = ""
     digest: str = ""
+    init: str = ""
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -83,6 +85,7 @@ def read_run(work_dir: str | os.PathLike[str]) -> Run:
     if starts and _report(work_dir, starts[0]).exists():
         report = _read(_report(work_dir, starts[0]))
         run.backbone, run.verdict, run.digest = report["source"], report["verdict"], report["digest"]
+        run.init = report.get("init", "")
     for folder in starts:
         for line in _scalars(folder):
             if "lr" not in line and "loss" not in line:

@@ -19,7 +19,10 @@ from mmdetpre.whole_file import write_text
 METRICS = ("accuracy", "balanced_accuracy")
 EMPTY = "—"
 _TOP1 = "accuracy/top1"
-_CONFIG = re.compile(r"(?P<data>.+?)(?P<linear>_linear)?(?:_from_(?P<start>.+?))?(?P<sample>_sample)?")
+_CONFIG = re.compile(
+    r"(?P<data>.+?)(?P<linear>_linear)?"
+    r"(?:_from_(?P<other>.+?)|_(?P<init>scratch|imagenet_cls|imagenet_loc|coco|openimages))?(?P<sample>_sample)?"
+)
 _PROBES = {"linear": "linear", "knn": "k-NN"}
 
 
@@ -52,8 +55,8 @@ def read_cells(
     """Results below some paths.
 
     A probe of a layer goes to Table 7, one of ``conv5_pooled`` to Table 6 too. A run of a classification config goes to
-    Table 5, or 6 if it is a linear one; its name tells data and start (``sun397_linear_from_coco``), and its figure is
-    that of its test, or else the last validation.
+    Table 5, or 6 if it is a linear one; its name tells the data (``sun397_linear``), the report of its backbone the
+    initialization, and its figure is that of its test, or else the last validation.
 
     Args:
         paths: Result files, work dirs, or folders of both.
@@ -203,7 +206,9 @@ def _read_folder(path: Path, metric: str, cells: list[Cell], passed: list[str]) 
         data = match["data"] + (match["sample"] or "")
         table, group = ("6", "trained as a config") if match["linear"] else ("5", "")
         value = kinds.get("test", kinds.get("last", next(iter(kinds.values()))))
-        cells.append(Cell(table, group, match["start"] or "scratch", data, value, None, None, str(work_dir)))
+        loaded = Path(run.backbone).parent.name if run.backbone else "scratch"
+        init = run.init or match["init"] or match["other"] or loaded
+        cells.append(Cell(table, group, init, data, value, None, None, str(work_dir)))
 
 
 def _probe_cells(result: Mapping[str, Any], source: str, metric: str) -> list[Cell]:

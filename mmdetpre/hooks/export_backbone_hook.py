@@ -115,13 +115,15 @@ class ExportBackboneHook(Hook):
         # Several metrics to keep the best of give several files, named after training.
         others = sorted(best.parent.glob(f"{glob.escape(best.stem)}_*{best.suffix}"))
         starts = {
-            Path(h.start.checkpoint).resolve()
+            Path(h.init.checkpoint).resolve()
             for h in runner.hooks
-            if isinstance(h, LoadBackboneHook) and h.start.checkpoint
+            if isinstance(h, LoadBackboneHook) and h.init.checkpoint
         }
         for path in (final, best, *others):
             if path.resolve() in starts:
-                raise ValueError(f"{path} is what this run starts from and would be replaced: set another work_dir.")
+                raise ValueError(
+                    f"{path} is what this run is initialized from and would be replaced: set another work_dir."
+                )
             check_writable(path, self.overwrite)
             if path == final:
                 _require_exported(path)

@@ -12,8 +12,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from mmdetpre.bounded_files import read_json
 from mmdetpre.registry import HOOKS
-from mmdetpre.transfer.backbone_start import BackboneStart
+from mmdetpre.transfer.backbone_init import OLD_KEY, BackboneInit, chosen_init
 from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.transfer.freezing import freezing_table, stage_states
 from mmdetpre.transfer.load_backbone import loaded_digest
@@ -31,9 +32,10 @@ class LoadBackboneHook(Hook):
     again: whatever wrote to it in between stops the run. It logs which stages are trained. A resumed run goes on with
     the weights of its checkpoint: there the hook loads nothing, and says so.
 
-    The same arguments may stand in the config as ``backbone_start = dict(checkpoint=..., ...)``, which a base file or
-    ``--cfg-options backbone_start.checkpoint=FILE`` sets. With a checkpoint in neither place the hook loads nothing; it
-    logs what is trained, and warns if stages are frozen that nothing was loaded into.
+    The same arguments may stand in the config as ``backbone_init = dict(checkpoint=..., ...)``, or a name of its table
+    ``backbone_inits``: ``--cfg-options backbone_init=coco`` or ``backbone_init.checkpoint=FILE``. With a checkpoint in
+    neither place the hook loads nothing; it logs what is trained, and warns if stages are frozen that nothing was
+    loaded into.
 
     Args:
         checkpoint: Path or address of the file.
@@ -49,7 +51,7 @@ class LoadBackboneHook(Hook):
 
     Raises:
         BackboneNotLoaded: As ``policy`` says.
-        RuntimeError: If ``load_from`` is set too, if something overwrote the backbone, or ranks differ.
+        RuntimeError: If ``load_from`` is set too, if the work dir holds a run from other weights, if something overwrote the backbone, or ranks differ.
         ValueError: If an argument is unknown, or hook and config name different checkpoints.
     """
 
@@ -66,7 +68,7 @@ class LoadBackboneHook(Hook):
         check_preprocessing: bool = True,
         reset_offsets: bool = False,
     ) -> None:
-        self.start = BackboneStart(
+        self.init = BackboneInit(
             checkpoint, prefix, policy, entry, backbone, preprocessing, check_preprocessing, reset_offsets
         )
         self.report: LoadReport | None = None
@@ -79,21 +81,27 @@ class LoadBackboneHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Loads, logs and writes the report."""
-        self.start = self.start.changed_by(runner.cfg.get("backbone_start"))
-        if self.start.checkpoint is None:
+        if OLD_KEY in runner.cfg:
+            runner.logger.warning(
+                f"The config's key {OLD_KEY} is now backbone_init: rename it, the next release will not read it."
+            )
+        self.init = self.init.changed_by(chosen_init(runner.cfg))
+        if self.init.checkpoint is None:
             return
         if self._loaded_by_runner and runner._resume:
-            runner.logger.info(f"LoadBackboneHook: the run resumes, so {self.start.checkpoint} is not loaded again.")
+            runner.logger.info(f"LoadBackboneHook: the run resumes, so {self.init.checkpoint} is not loaded again.")
             return
         if self._loaded_by_runner:
-            self._object(
+            self._fail(
                 runner,
                 f"load_from={runner._load_from!r} loads a whole model, and LoadBackboneHook would replace its backbone"
-                f" by {self.start.checkpoint}. Remove one of the two.",
+                f" by {self.init.checkpoint}. Remove one of the two.",
             )
-        module = find_backbone(runner.model, self.start.backbone)
+        self._require_own_work_dir(runner)
+        module = find_backbone(runner.model, self.init.backbone)
         try:
-            self.report = self.start.load(module, from_config(runner.cfg, origin="its config"))
+            self.report = self.init.load(module, from_config(runner.cfg, origin="its config"))
+            self.report.init = self.init.name or ""
         except BackboneNotLoaded as error:
             self._write(runner, error.report)
             raise
@@ -112,48 +120,62 @@ class LoadBackboneHook(Hook):
             return
         self._checked = True
         try:
-            module = find_backbone(runner.model, self.start.backbone)
+            module = find_backbone(runner.model, self.init.backbone)
         except ValueError as error:
-            if self.start.checkpoint is not None:
+            if self.init.checkpoint is not None:
                 raise
             runner.logger.info(f"LoadBackboneHook: {error}")
             return
         runner.logger.info(f"Training of the backbone:\n{freezing_table(module)}")
-        if self.start.checkpoint is None:
-            self._tell_other_start(runner, module)
+        if self.init.checkpoint is None:
+            self._log_other_init(runner, module)
         if self.report is None:
             return
         digest = loaded_digest(module, self.report)
         if digest != self.report.digest:
-            self._object(
+            self._fail(
                 runner,
-                f"The backbone from {self.start.checkpoint} was overwritten between loading and the first iteration"
+                f"The backbone from {self.init.checkpoint} was overwritten between loading and the first iteration"
                 f" (digest {self.report.digest[:12]}..., now {digest[:12]}...): another hook or an init_weights did it."
                 " Remove that one, or load after it.",
             )
         if len(ranks := set(all_gather_object(digest))) > 1:
-            self._object(
-                runner, f"The ranks have {len(ranks)} different backbones: is {self.start.checkpoint} one file?"
+            self._fail(runner, f"The ranks have {len(ranks)} different backbones: is {self.init.checkpoint} one file?")
+
+    def _require_own_work_dir(self, runner: Runner) -> None:
+        """Checkpoints of a run from other weights are not gone over."""
+        reports = sorted(Path(runner.work_dir).glob("backbone_load_*.json"), key=lambda path: path.stat().st_mtime)
+        if not reports or not (Path(runner.work_dir) / "last_checkpoint").exists():
+            return
+        before = read_json(reports[-1])
+        source = before.get("source") if isinstance(before, dict) else None
+        if source is not None and source != str(self.init.checkpoint):
+            self._fail(
+                runner,
+                f"{runner.work_dir} holds the checkpoints of a run whose backbone came from {source}, and this one takes"
+                f" {self.init.checkpoint}: give --work-dir a folder of its own.",
             )
 
-    def _tell_other_start(self, runner: Runner, module: nn.Module) -> None:
+    def _log_other_init(self, runner: Runner, module: nn.Module) -> None:
         if self._loaded_by_runner:
-            runner.logger.info(f"The backbone starts from {runner._load_from or 'the checkpoint that is resumed'}.")
+            runner.logger.info(
+                f"The backbone is initialized from {runner._load_from or 'the checkpoint that is resumed'}."
+            )
             return
         for part, name in ((module, "its"), (find_backbone(runner.model, ""), "the model's")):
             if "Pretrained" in str(getattr(part, "init_cfg", None)):
-                runner.logger.info(f"The backbone starts from {name} init_cfg.")
+                runner.logger.info(f"The backbone is initialized from {name} init_cfg.")
                 return
-        runner.logger.info("The backbone starts from scratch: there is no backbone_start.")
+        runner.logger.info("The backbone is initialized at random: backbone_init has no checkpoint.")
         frozen = [state.stage for state in stage_states(module) if state.parameters and not state.trained]
         if frozen:
             runner.logger.warning(
-                f"Nothing was loaded into the backbone, and {', '.join(frozen)} will stay as initialised: frozen random"
-                " weights. Give backbone_start a checkpoint, or set frozen_stages=-1."
+                f"Nothing was loaded into the backbone, and {', '.join(frozen)} will stay as initialized: frozen random"
+                " weights. Give backbone_init a checkpoint, or set frozen_stages=-1."
             )
 
-    def _object(self, runner: Runner, message: str) -> None:
-        if self.start.policy == "error":
+    def _fail(self, runner: Runner, message: str) -> None:
+        if self.init.policy == "error":
             raise RuntimeError(message)
         runner.logger.warning(message)
 

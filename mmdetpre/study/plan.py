@@ -23,6 +23,7 @@ from mmdetpre.own_files import require_inside
 from mmdetpre.study.outcome import PLAN_FORMAT
 from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
 from mmdetpre.study.study_file import FIGURES_OF_TWO, SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
+from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE, chosen_init
 from mmdetpre.whole_file import write_text
 
 PRETRAINING, PROPOSALS, FIGURES = "pretraining", "proposals", "figures"
@@ -156,6 +157,7 @@ def _pretraining(study: Study, start: Start) -> list[PlannedRun]:
     path = study.find(str(start.config))
     cfg = _load(path)
     cfg = _changed(cfg, start.options, path)
+    _initialize(cfg, path)
     cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=study.seeds[0])
     settings: dict[str, Any] = {"toolbox": start.toolbox, "source": str(start.config), "options": dict(start.options)}
     run = PlannedRun(name, PRETRAINING, PRETRAINING, start.key, study.seeds[0], [], settings)
@@ -242,8 +244,7 @@ def _training(study: Study, task: Task, start: Start, source: str, seed: int, fi
     path = study.find(of_start(source, start.key))
     cfg = _changed(_load(path), task.options, path)
     cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=seed)
-    if start.key != SCRATCH:
-        cfg["backbone_start"] = dict(cfg.get("backbone_start") or {}, checkpoint=backbone_of(study, start))
+    _initialize(cfg, path, start.key, None if start.key == SCRATCH else backbone_of(study, start))
     own = _own_evaluator(cfg, task.kind, path)
     if own is not None:
         results = str(work_dir(study.out, name) / "test" / "results")
@@ -272,6 +273,22 @@ def _training(study: Study, task: Task, start: Start, source: str, seed: int, fi
     runs = _proposals(study, task.proposals, run, cfg, made_by, first_seed if shared else seed)
     run.config = cfg
     return [*runs, run]
+
+
+def _initialize(cfg: dict[str, Any], path: Path, key: str | None = None, checkpoint: str | None = None) -> None:
+    """Resolve the initialization of a config; for a start: what the config sets for its key, and the file."""
+    entry = (cfg.get(TABLE) or {}).get(key)
+    if isinstance(entry, str):
+        raise ValueError(f"{path} is not for {key}: {entry}.")
+    settings = dict((entry if entry is not None else chosen_init(cfg)) or {})
+    cfg.pop(OLD_KEY, None)
+    cfg.pop(TABLE, None)
+    if key is not None:
+        settings |= {"checkpoint": checkpoint, "name": key}
+    if settings.get("checkpoint") is None:
+        settings.pop("name", None)
+    if settings:
+        cfg[KEY] = settings
 
 
 def _probe(study: Study, task: Task, start: Start) -> PlannedRun:

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from mmdetpre.transfer.backbone_init import KEY, TABLE
+
 EVALUATOR = "mmdetpre.DumpProposals"
 FOLDER = "proposals"
 """Folder of the proposals in the work dir of their run."""
@@ -50,7 +52,10 @@ def proposals_config(network: Mapping[str, Any], detector: Mapping[str, Any], ou
     cfg = copy.deepcopy(dict(network))
     images = copy.deepcopy(dict(learned["dataset"]))
     cfg["model"] = {**copy.deepcopy(dict(detector["model"])), "type": network["model"]["type"], "roi_head": None}
-    cfg["backbone_start"] = copy.deepcopy(detector.get("backbone_start"))
+    cfg.pop(TABLE, None)
+    for key in (KEY, TABLE):
+        if key in detector:
+            cfg[key] = copy.deepcopy(detector[key])
     cfg["train_dataloader"]["dataset"] |= {"dataset": images, "chips": copy.deepcopy(learned["chips"])}
     tested = {key: cfg["test_dataloader"]["dataset"][key] for key in ("pipeline", "test_mode")}
     cfg["test_dataloader"]["dataset"] = {**copy.deepcopy(images), **tested}

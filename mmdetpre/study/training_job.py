@@ -12,6 +12,7 @@ from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.plan import config_path, work_dir
 from mmdetpre.study.region_proposals import proposals_id
 from mmdetpre.toolbox_commands import testing_command, training_command
+from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.whole_checkpoint import newest_whole
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def train(job: Job) -> Path:
     from mmengine.config import Config
 
     config = config_path(job.out, job.id)
-    start = Config.fromfile(config, import_custom_modules=False).get("backbone_start") or {}
+    start = chosen_init(Config.fromfile(config, import_custom_modules=False)) or {}
     made_of = {"config": job.settings["config_digest"], "backbone": weights_id(start.get("checkpoint"), job.root)}
     if proposals := job.settings.get("proposals"):
         made_of["proposals"] = proposals_id(job, proposals, made_of["backbone"])

@@ -1,7 +1,7 @@
 """Backbones whose loading is verified: read, compare, load, export and verify their weights."""
 
 from mmdetpre.transfer.backbone_file import export_backbone, write_backbone
-from mmdetpre.transfer.backbone_start import BackboneStart
+from mmdetpre.transfer.backbone_init import BackboneInit
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.freezing import freezing_table, stage_states
@@ -14,7 +14,7 @@ from mmdetpre.transfer.pretrained_backbone import PretrainedBackbone
 
 __all__ = [
     "BackboneNotLoaded",
-    "BackboneStart",
+    "BackboneInit",
     "Checkpoint",
     "CheckpointError",
     "KeyMap",

@@ -47,6 +47,7 @@ class LoadReport:
         stages: Strides and dilations that the file's weights were trained with and that the model has, if they differ.
         digest: `mmdetpre.transfer.digest.weights_digest` of what was loaded; empty if nothing was.
         loaded: Whether the model was changed.
+        init: Name of the initialization in the config, such as ``openimages``; empty for a file without one.
     """
 
     source: str
@@ -66,6 +67,7 @@ class LoadReport:
     stages: dict[str, str] = field(default_factory=dict)
     digest: str = ""
     loaded: bool = False
+    init: str = ""
 
     @property
     def good(self) -> bool:

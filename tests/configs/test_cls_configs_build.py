@@ -15,14 +15,15 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmdetpre.transfer.backbone_init import chosen_init
+
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "cls"
 SETS = {"caltech256": 257, "sun397": 397, "flowers102": 102}
-STARTS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
-LINEAR = [f"{name}_linear_from_{start}" for name in SETS for start in STARTS]
-FINE_TUNED = [f"{name}_from_{start}" for name in SETS for start in STARTS]
-DEFORMABLE = "caltech256_from_coco_deform_roi_sample"
-SAMPLES = [f"caltech256_{kind}from_{start}_sample" for kind in ("", "linear_") for start in STARTS] + [DEFORMABLE]
-CONFIGS = [*SETS, *FINE_TUNED, *LINEAR, *SAMPLES, "caltech256_sample", "imagenet_cls", "imagenet_cls_sample"]
+LINEAR = [f"{name}_linear" for name in SETS]
+CLASSIFICATION = [f"{name}_linear_imagenet_cls" for name in SETS]
+DEFORMABLE = "caltech256_deform_roi_sample"
+SAMPLES = ["caltech256_sample", "caltech256_linear_sample", DEFORMABLE]
+CONFIGS = [*SETS, *LINEAR, *CLASSIFICATION, *SAMPLES, "imagenet_cls", "imagenet_cls_sample"]
 
 
 def read(name: str) -> Config:
@@ -56,11 +57,11 @@ def test_backbone_is_that_of_the_detectors(name: str) -> None:
     if name == "imagenet_cls":  # an ordinary ResNet-101
         own |= {"strides", "dilations", "dcn", "stage_with_dcn"}
         assert (ours.strides, ours.dilations, ours.dcn) == ((1, 2, 2, 2), (1, 1, 1, 1), None)
-    if name.endswith("_linear_from_imagenet_cls"):  # frozen weights of a network that strides
+    if name in CLASSIFICATION:  # frozen weights of a network that strides
         own |= {"strides", "dilations"}
         assert (ours.strides, ours.dilations) == ((1, 2, 2, 2), (1, 1, 1, 1))
     assert {key: ours[key] for key in ours if key not in own} == {key: theirs[key] for key in theirs if key not in own}
-    linear = "_linear_" in name
+    linear = "_linear" in name
     assert (ours.frozen_stages, ours.norm_eval) == ((4, True) if linear else (-1, False))
 
 
@@ -85,7 +86,7 @@ def build(model: str) -> nn.Module:
     return MODELS.build(ConfigDict(json.loads(model)))
 
 
-@pytest.mark.parametrize("name", ["caltech256_from_openimages", "caltech256_linear_from_openimages", "imagenet_cls"])
+@pytest.mark.parametrize("name", ["caltech256", "caltech256_linear", "imagenet_cls"])
 def test_full_model_takes_a_step(name: str) -> None:
     """One of each kind: the others differ in the number of classes."""
     model = build(json.dumps(read(name).model.to_dict()))
@@ -98,7 +99,7 @@ def test_full_model_takes_a_step(name: str) -> None:
     assert torch.isfinite(losses["loss"])
     without = {key for key, value in model.named_parameters() if value.grad is None}
     backbone = {f"backbone.{key}" for key, _ in model.backbone.named_parameters()}
-    frozen = "_linear_" in name
+    frozen = "_linear" in name
     assert without == (backbone if frozen else set())
     changed = {key for key, value in model.backbone.state_dict().items() if not torch.equal(value, before[key])}
     assert bool(changed) != frozen, "statistics of batch normalisation"
@@ -117,12 +118,18 @@ def test_own_images_as_the_page_shows(repository: Path, tmp_path: Path) -> None:
     for loader, split, images in ((cfg.train_dataloader, "train", 100), (cfg.test_dataloader, "test", 4)):
         dataset = DATASETS.build(dict(loader.dataset, data_root=str(tmp_path / "own")))
         assert (dataset.split, len(dataset)) == (split, images) and len(dataset.pipeline.transforms) == 4
-    assert cfg.model.head.num_classes == 12 and cfg.backbone_start.checkpoint
+    assert cfg.model.head.num_classes == 12 and chosen_init(cfg)["checkpoint"]
 
 
-def test_starts_of_linear_classifiers_keep_the_offsets() -> None:
+def test_only_what_is_trained_gets_new_offsets() -> None:
+    for name in (*SETS, *LINEAR):
+        cfg = read(name)
+        for init in ("imagenet_loc", "coco", "openimages"):
+            assert chosen_init({**cfg, "backbone_init": init})["reset_offsets"] == (name in SETS)
+
+
+def test_a_frozen_classification_network_has_a_config_of_its_own() -> None:
     for name in LINEAR:
-        start = read(name).backbone_start
-        assert not start.get("reset_offsets", False)
-    for name in FINE_TUNED:
-        assert read(name).backbone_start.get("reset_offsets", False) == (not name.endswith("imagenet_cls"))
+        with pytest.raises(ValueError, match=r"take the config \*_linear_imagenet_cls.py"):
+            chosen_init({**read(name), "backbone_init": "imagenet_cls"})
+        assert chosen_init(read(f"{name}_imagenet_cls"))["checkpoint"] == "torchvision://resnet101"

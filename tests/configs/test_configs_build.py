@@ -24,10 +24,6 @@ CONFIGS = [
     "sniper_coco.py",
     "sniper_coco_deform_roi.py",
     "sniper_coco_deform_roi_sample.py",
-    "sniper_coco_from_imagenet_cls.py",
-    "sniper_coco_from_imagenet_cls_sample.py",
-    "sniper_coco_from_openimages.py",
-    "sniper_coco_from_openimages_sample.py",
     "sniper_coco_sample.py",
     "sniper_coco_test_dev.py",
     "sniper_coco_test_dev_sample.py",
@@ -38,15 +34,8 @@ CONFIGS = [
     "sniper_openimages.py",
     "sniper_openimages_sample.py",
     "sniper_voc.py",
-    "sniper_voc_from_coco.py",
-    "sniper_voc_from_coco_sample.py",
-    "sniper_voc_from_imagenet_cls.py",
-    "sniper_voc_from_imagenet_cls_sample.py",
-    "sniper_voc_from_imagenet_loc.py",
-    "sniper_voc_from_imagenet_loc_sample.py",
-    "sniper_voc_from_openimages.py",
-    "sniper_voc_from_openimages_sample.py",
     "sniper_voc_sample.py",
+    "sniper_voc_scratch.py",
 ]
 
 

@@ -15,7 +15,8 @@ from mmengine.runner import Runner
 from mmdetpre.datasets import ChipMiningSampler
 from mmdetpre.sample import make_sample
 from mmdetpre.sample.folder import LAYOUTS
-from mmdetpre.transfer import read_checkpoint, write_backbone
+from mmdetpre.transfer import BackboneInit, read_checkpoint, write_backbone
+from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.transfer.preprocessing import from_config
 
 TWINS = sorted((Path(__file__).resolve().parents[2] / "configs" / "det").glob("*_sample.py"))
@@ -59,26 +60,17 @@ def config(path, work_dir):
     return cfg
 
 
-def start_weights(node):
-    """Paths of checkpoints that a config starts from."""
-    values = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else []
-    for value in values:
-        if isinstance(value, str) and value.endswith(".pth"):
-            yield value
-        yield from start_weights(value)
-
-
-def save_start_weights(cfg):
+def save_initial_weights(cfg):
     """What the run before this one would have left: a backbone as this detector's. Returns its digests."""
-    digests = []
-    for path in set(start_weights(cfg.to_dict())):
-        assert path.startswith("work_dirs/"), f"{path} is neither drawn nor trained from what is drawn"
-        weights = MODELS.build(cfg.model.backbone).state_dict()
-        for name in weights:
-            if name.endswith("running_mean"):
-                weights[name].normal_(std=0.1)  # as after some training
-        digests.append(write_backbone(path, weights, preprocessing=from_config(cfg)))
-    return digests
+    init = BackboneInit().changed_by(chosen_init(cfg))
+    if init.checkpoint is None:
+        return []
+    assert init.checkpoint.startswith("work_dirs/"), f"{init.checkpoint} is not trained from synthetic data"
+    weights = MODELS.build(cfg.model.backbone).state_dict()
+    for name in weights:
+        if name.endswith("running_mean"):
+            weights[name].normal_(std=0.1)  # as after some training
+    return [write_backbone(init.checkpoint, weights, preprocessing=from_config(cfg))]
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
@@ -90,7 +82,7 @@ def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, 
     (tmp_path / "data").symlink_to(drawn)
     init_default_scope("mmdet")
     cfg = config(path, tmp_path / "run")
-    digests = save_start_weights(cfg)
+    digests = save_initial_weights(cfg)
     runner, record = Runner.from_cfg(cfg), Record()
     runner.register_hook(record)
     runner.train()

@@ -15,7 +15,8 @@ from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmdetpre.transfer import read_checkpoint, write_backbone
+from mmdetpre.transfer import BackboneInit, read_checkpoint, write_backbone
+from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.transfer.preprocessing import from_config
 
 SEG = Path(__file__).resolve().parents[2] / "configs" / "seg"
@@ -29,12 +30,10 @@ def _mmseg_scope():
     init_default_scope("mmseg")
 
 
-def test_every_start_and_head_has_a_config_and_a_twin():
-    starts = [f"deeplab_voc_from_{start}" for start in ("coco", "imagenet_cls", "imagenet_loc", "openimages")]
-    others = [f"{head}_voc_from_openimages" for head in ("deeplabv3", "deeplabv3plus")]
-    names = ["deeplab_voc", *starts, *others]
-    assert [path.stem for path in FULL] == sorted(names)
-    deformable = "deeplab_voc_from_coco_deform_roi"
+def test_every_head_has_a_config_and_a_twin():
+    names = ["deeplab_voc", "deeplabv3_voc", "deeplabv3plus_voc"]
+    assert [path.stem for path in FULL] == sorted([*names, "deeplab_voc_scratch"])
+    deformable = "deeplab_voc_deform_roi"
     assert [path.stem for path in TWINS] == sorted(f"{name}_sample" for name in [*names, deformable])
 
 
@@ -127,7 +126,8 @@ def test_twin_trains_saves_and_is_evaluated(path, tiny_voc, tmp_path, monkeypatc
     cfg.val_dataloader.dataset.indices = cfg.test_dataloader.dataset.indices = 2
     cfg.test_evaluator.outfile_prefix = str(tmp_path / "trimap")
     digest = None
-    if (start := cfg.get("backbone_start")) is not None:
+    start = BackboneInit().changed_by(chosen_init(cfg))
+    if start.checkpoint is not None:
         weights = MODELS.build(cfg.model.backbone).state_dict()
         weights["bn1.running_mean"] += 0.1  # as after some training
         digest = write_backbone(start.checkpoint, weights, preprocessing=from_config(cfg))

@@ -93,7 +93,7 @@ def keys_of(config: str) -> frozenset[str]:
     """First-level keys; a config without a start may be given one."""
     from mmengine.config import Config
 
-    return frozenset({*Config.fromfile(ROOT / config, import_custom_modules=False), "backbone_start"})
+    return frozenset({*Config.fromfile(ROOT / config, import_custom_modules=False), "backbone_init"})
 
 
 def unknown_keys(words: list[str]) -> list[str]:
@@ -186,7 +186,7 @@ def test_commands_are_found_in_the_pages() -> None:
         ("mim train mmdet configs/det/no_such_config.py", "no config configs/det/no_such_config.py"),
         ("mim test mmdet configs/det/sniper_coco.py --tat", "--tat"),
         (
-            "mim train mmdet configs/det/rpn_voc.py --cfg-options train_cfg.max_epochs=1 backbone_start.policy=warn",
+            "mim train mmdet configs/det/rpn_voc.py --cfg-options train_cfg.max_epochs=1 backbone_init.policy=warn",
             None,
         ),
         (

@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import multiprocessing
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,7 +125,7 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Runner]
             | options
         )
         change(cfg)
-        given = {key: value for key, value in cfg.items() if key not in ("data_preprocessor", "backbone_start")}
+        given = {key: value for key, value in cfg.items() if key not in ("data_preprocessor", "backbone_init")}
         runner = Runner(**given, cfg=_plain(cfg))
         if "data_preprocessor" in rest:
             assert runner.cfg.data_preprocessor
@@ -274,20 +275,42 @@ def test_the_config_names_the_start(run: Callable, backbone_file: Path, tmp_path
     start = dict(checkpoint=str(backbone_file))
     for toolbox in ("mmdet", "mmseg", "mmpretrain"):
         first = AtFirstIteration()
-        run(toolbox, [LOAD, first], name=toolbox, backbone_start=start)
+        run(toolbox, [LOAD, first], name=toolbox, backbone_init=start)
         (report,) = reports(tmp_path / toolbox)
         assert report["verdict"] == "complete" and report["source"] == str(backbone_file)
         assert torch.equal(first.weight, read_checkpoint(backbone_file).tensors["conv1.weight"])
     listen = Listen()
-    more = dict(train_cfg=dict(by_epoch=True, max_epochs=2), resume=True, backbone_start=start)
+    more = dict(train_cfg=dict(by_epoch=True, max_epochs=2), resume=True, backbone_init=start)
     run("mmdet", [LOAD, listen], name="mmdet", **more)
     assert "the run resumes" in listen.messages.text and len(reports(tmp_path / "mmdet")) == 1
     with pytest.raises(ValueError, match="remove one of the two"):
-        run("mmdet", [load(backbone_file)], name="both", backbone_start=dict(checkpoint="other.pth"))
-    with pytest.raises(ValueError, match="backbone_start has file"):
-        run("mmdet", [LOAD], name="typo", backbone_start=dict(file=str(backbone_file)))
+        run("mmdet", [load(backbone_file)], name="both", backbone_init=dict(checkpoint="other.pth"))
+    with pytest.raises(ValueError, match="backbone_init has file"):
+        run("mmdet", [LOAD], name="typo", backbone_init=dict(file=str(backbone_file)))
     with pytest.raises(BackboneNotLoaded, match="is not there"):
-        run("mmdet", [LOAD], name="none", backbone_start=dict(checkpoint=str(tmp_path / "none.pth")))
+        run("mmdet", [LOAD], name="none", backbone_init=dict(checkpoint=str(tmp_path / "none.pth")))
+
+
+def test_a_name_chooses_and_a_run_from_other_weights_is_not_gone_over(
+    run: Callable, backbone_file: Path, tmp_path: Path
+) -> None:
+    table = dict(scratch=dict(checkpoint=None), mine=dict(checkpoint=str(backbone_file)), frozen="take frozen.py")
+    run("mmdet", [LOAD], backbone_inits=table, backbone_init="mine")
+    (report,) = reports(tmp_path / "run")
+    assert report["init"] == "mine" and report["source"] == str(backbone_file)
+    other = shutil.copy(backbone_file, tmp_path / "other.pth")
+    with pytest.raises(RuntimeError, match="came from .*: give --work-dir a folder of its own"):
+        run("mmdet", [LOAD], backbone_init=dict(checkpoint=str(other)))
+    for name, message in (("theirs", "choose one of scratch, mine, or a file"), ("frozen", "take frozen.py")):
+        with pytest.raises(ValueError, match=message):
+            run("mmdet", [LOAD], name=name, backbone_inits=table, backbone_init=dict(name=name))
+
+
+def test_the_old_key_is_still_read(run: Callable, backbone_file: Path, tmp_path: Path) -> None:
+    listen = Listen()
+    run("mmdet", [LOAD, listen], backbone_start=dict(checkpoint=str(backbone_file)))
+    assert reports(tmp_path / "run")[0]["loaded"]
+    assert "key backbone_start is now backbone_init: rename it" in listen.messages.text
 
 
 @pytest.mark.parametrize(
@@ -303,7 +326,7 @@ def test_without_a_start_the_hook_only_tells(run: Callable, backbone_file: Path,
 
     listen, options, hook = Listen(), {}, LOAD
     if how == "no checkpoint":
-        options = dict(backbone_start=dict(checkpoint=None))
+        options = dict(backbone_init=dict(checkpoint=None))
     elif how == "load_from":
         run("mmdet", [], name="before")
         options = dict(load_from=str(tmp_path / "before" / "epoch_1.pth"))
@@ -313,14 +336,14 @@ def test_without_a_start_the_hook_only_tells(run: Callable, backbone_file: Path,
     assert reports(tmp_path / "run") == []
     text = listen.messages.text
     tells = {
-        "init_cfg": "starts from its init_cfg",
-        "whole model's init_cfg": "starts from the model's init_cfg",
+        "init_cfg": "initialized from its init_cfg",
+        "whole model's init_cfg": "initialized from the model's init_cfg",
         "no backbone": "has no part 'student'",
         "load_from": "epoch_1.pth.",
     }
-    assert tells.get(how, "starts from scratch: there is no backbone_start") in text
+    assert tells.get(how, "initialized at random: backbone_init has no checkpoint") in text
     # The stem and first stage of this detector are frozen.
-    assert ("stem, layer1 will stay as initialised: frozen random weights" in text) is (
+    assert ("stem, layer1 will stay as initialized: frozen random weights" in text) is (
         how in ("no start", "no checkpoint")
     )
     assert text.count("Training of the backbone:") == (how != "no backbone")
@@ -471,7 +494,7 @@ def test_export_never_replaces_what_the_run_starts_from(run: Callable, backbone_
     for policy in ("error", "warn"):
         hooks = [load(start), dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy=policy), Listen()]
         if policy == "error":
-            with pytest.raises(ValueError, match="is what this run starts from"):
+            with pytest.raises(ValueError, match="is what this run is initialized from"):
                 run("mmdet", hooks)
         else:
             run("mmdet", hooks)

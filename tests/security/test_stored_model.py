@@ -128,7 +128,7 @@ def test_files_to_begin_from_are_dropped() -> None:
     assert checked_model(model, "mmdet", "a.pth") == dict(type="ResNet", depth=18, norm_cfg=dict(type="BN"))
 
 
-@pytest.mark.parametrize("config", ["det/sniper_imagenet_loc_sample.py", "seg/deeplab_voc_from_coco_sample.py"])
+@pytest.mark.parametrize("config", ["det/sniper_imagenet_loc_sample.py", "seg/deeplab_voc_sample.py"])
 def test_models_of_ours_pass_and_are_the_same(config: str) -> None:
     cfg = Config.fromfile(find_config(config))
     text = literal_config(cfg.pretty_text)

@@ -24,10 +24,9 @@ def test_each_data_set_is_looked_at_once(repository: Path) -> None:
     sources = data_sources(read_study(repository / "tools/study/paper.yaml"))
     assert {source.key: source.roles for source in sources} == {
         "pretraining_imagenet_loc": ["pretraining"],
-        "pretraining_coco": ["pretraining"],
+        "pretraining_coco": ["pretraining", "coco_detection"],
         "pretraining_openimages": ["pretraining"],
         "voc_detection": ["voc_detection"],
-        "coco_detection": ["coco_detection"],
         "voc_segmentation": ["voc_segmentation"],
         "caltech256": ["caltech256", "caltech256_linear", "caltech256_layers"],
         "sun397": ["sun397", "sun397_linear", "sun397_layers"],

@@ -19,7 +19,7 @@ from mmdetpre.study.plan import config_path, job_path
 from mmdetpre.study.training_job import last_checkpoint
 
 RUN = "cls/scratch/seed0"
-CONFIG = 'custom_imports = None\nrandomness = {"seed": 0}\nbackbone_start = {"checkpoint": None}\n'
+CONFIG = 'custom_imports = None\nrandomness = {"seed": 0}\nbackbone_init = {"checkpoint": None}\n'
 
 
 @pytest.fixture

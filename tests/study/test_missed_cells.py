@@ -18,7 +18,7 @@ GOOD: dict[str, Any] = {
     "out": "work_dirs/mine",
     "seeds": [0],
     "starts": {"coco": {"toolbox": "mmdet", "config": "configs/det/sniper_coco_sample.py"}},
-    "tasks": {"voc_detection": {"kind": "detection", "config": "configs/det/sniper_voc_from_{start}_sample.py"}},
+    "tasks": {"voc_detection": {"kind": "detection", "config": "configs/det/sniper_voc_sample.py"}},
 }
 BOXES = [[0, 0, 10, 10], [40, 0, 50, 10], [0, 0, 10, 10], [6, 0, 16, 10]]
 

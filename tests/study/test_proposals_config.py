@@ -15,8 +15,8 @@ def read(repository, name):
 @pytest.mark.parametrize(
     ("network", "detector"),
     [
-        ("rpn_voc", "sniper_voc_from_openimages"),
         ("rpn_voc", "sniper_voc"),
+        ("rpn_voc", "sniper_voc_scratch"),
         ("rpn_coco", "sniper_coco_trainval"),
         ("rpn_coco", "sniper_coco_deform_roi"),
     ],
@@ -32,7 +32,7 @@ def test_it_follows_the_detector(repository, network, detector):
     tested = dict(cfg["test_dataloader"]["dataset"])
     assert tested.pop("test_mode") and tested.pop("pipeline") == network["test_pipeline"] and tested == images
     assert cfg["model"] == detector["model"] | {"type": "RPN", "roi_head": None}
-    assert cfg.get("backbone_start") == detector.get("backbone_start")
+    assert cfg.get("backbone_init") == detector.get("backbone_init")
     assert cfg["test_evaluator"] == {"type": "mmdetpre.DumpProposals", "out_dir": "out", "overwrite": True}
     for key in ("train_cfg", "param_scheduler", "optim_wrapper", "tta_model", "tta_pipeline"):
         assert cfg[key] == network[key]

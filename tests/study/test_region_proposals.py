@@ -95,7 +95,7 @@ def weights(out: Path, value: float) -> Path:
 def plan(out: Path, run: str, kind: str, digest: str = "a", **settings) -> None:
     settings = {"toolbox": "mmdet", "config_digest": digest, "options": {}, "tta": True, "column": "det"} | settings
     content = dict(id=run, task="det", kind=kind, start="coco", seed=0, needs=[], settings=settings)
-    config = f"backbone_start = {{'checkpoint': {str(work_dir(out, 'pretraining/coco') / 'backbone_final.pth')!r}}}\n"
+    config = f"backbone_init = {{'checkpoint': {str(work_dir(out, 'pretraining/coco') / 'backbone_final.pth')!r}}}\n"
     for path, text in ((job_path(out, run), json.dumps(content)), (config_path(out, run), config)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -9,7 +9,7 @@ import yaml
 
 from mmdetpre.study.study_file import read_study
 
-DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_from_{start}_sample.py", "starts": ["coco"]}
+DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_sample.py", "starts": ["coco"]}
 GOOD = {
     "name": "mine",
     "out": "work_dirs/mine",
@@ -22,7 +22,7 @@ GOOD = {
     "tasks": {
         "voc_detection": {
             "kind": "detection",
-            "config": "configs/det/sniper_voc_from_{start}_sample.py",
+            "config": "configs/det/sniper_voc_sample.py",
             "scratch_config": "configs/det/sniper_voc_sample.py",
             "starts": ["scratch", "coco"],
         }

@@ -60,7 +60,7 @@ def test_train_and_test_of_one_backbone(script: Callable, tmp_path: Path, folder
     assert given[3:7] == ["--launcher", "pytorch", "--gpus", "8"]
     assert given[7:] == [
         *("--work-dir", work_dir, "--amp", "--cfg-options", "a=1"),
-        *("--cfg-options", f"backbone_start.checkpoint={BACKBONE}"),
+        *("--cfg-options", f"backbone_init.checkpoint={BACKBONE}"),
     ]
     done, given = script(folder, "mim_dist_test.sh", "my_config.py", BACKBONE, GPUS="0")
     assert done.returncode == 1 and "train first" in done.stderr and not given

@@ -30,7 +30,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         work_dir.mkdir(parents=True, exist_ok=True)
         module = ResNet(18, base_channels=4, stem_channels=4)
         torch.nn.init.normal_(module.bn1.running_mean)
-        (start,) = [part.split("=")[1] for part in command if part.startswith("backbone_start")] or [None]
+        (start,) = [part.split("=")[1] for part in command if part.startswith("backbone_init")] or [None]
         if start:
             report = load_backbone(module, start)
             (work_dir / f"backbone_load_{len(found.commands):03}.json").write_text(report.to_json())

@@ -79,7 +79,7 @@ benchmark() {
         mkdir -p "$work_dir"
         echo "$backbone" >"$work_dir/backbone.txt"
         mim train "$toolbox" "$config" "${launch[@]}" --work-dir "$work_dir" "$@" \
-            --cfg-options "backbone_start.checkpoint=$backbone"
+            --cfg-options "backbone_init.checkpoint=$backbone"
     else
         local checkpoint=${CHECKPOINT:-}
         if [[ -z $checkpoint ]]; then

@@ -72,7 +72,7 @@ def move(out: Path) -> list[tuple[str, str, str, str]]:
         if left.exists() and report_of(work_dir).get("digest", "") == given:
             print(f"{left} stands.")
         else:
-            start = [f"backbone_start.checkpoint={source}"] if source else []
+            start = [f"backbone_init.checkpoint={source}"] if source else []
             arguments = ["--work-dir", work_dir, "--cfg-options", "randomness.seed=0", *options, *start]
             command = training_command(package, config, *arguments)
             print("$", *command, flush=True)

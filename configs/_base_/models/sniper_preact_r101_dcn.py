@@ -1,7 +1,7 @@
 # SNIPER on the pre-activation ResNet-101 of the original release, for its published weights: in a config, name this
 # file in place of sniper_r101_dcn.py, and start from the converted weights (LoadBackboneHook of runtime.py reads them):
 #   python tools/model_converters/import_checkpoint.py SNIPER-0007.params openimages_r101.pth
-#   backbone_start = dict(checkpoint="openimages_r101.pth")
+#   backbone_init = dict(checkpoint="openimages_r101.pth")
 # C4 and C5 are raw sums of residuals. Images: mean colour subtracted, no deviation. Stem and stage 1 are frozen.
 # MXNetDCN has the parameters of DCN and MXNet's rule at the border of the map.
 _base_ = ["./sniper_r101_dcn.py"]

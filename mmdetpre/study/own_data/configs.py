@@ -49,7 +49,7 @@ def detection_config(
         "classes": Named("classes"),
     }
     values = {
-        "backbone_start": _no_start(choice),
+        "backbone_init": _no_start(choice),
         "data_root": DATA,
         "classes": Named("data_root", f"{name}_classes.txt"),
         "model": {"roi_head": {"bbox_head": {"num_classes": len(train.classes)}}},
@@ -116,12 +116,12 @@ def _detection_comments(
         "": f"""\
 SNIPER on your boxes: {len(train.images)} images to train on, {len(test.images)} to test on.
 {choice.title}.
-  mim train {toolbox_name("mmdet")} configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
+  mim train {toolbox_name("mmdet")} configs/{name}.py --cfg-options backbone_init.checkpoint=FILE
   mim test {toolbox_name("mmdet")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{recipe.epochs}.pth{tta}
 Look before you train:
   mim run mmdetpre chip_report configs/{name}.py
   mmdetpre chips configs/{name}.py --out-dir chips""",
-        "backbone_start": _START,
+        "backbone_init": _START,
         "data_root": "The folder data of the study, wherever that is moved; names of the classes, in label order.",
         "chips": f"""\
 Proposed from the boxes of the training part: scales (longer image side), finest first, and the sizes learned at each,
@@ -167,7 +167,7 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
 
     decay = _steps((epochs + 1) // 2, round(epochs * 5 / 6)) if choice.frozen else _COSINE
     values = {
-        "backbone_start": _no_start(choice),
+        "backbone_init": _no_start(choice),
         "model": {"head": {"num_classes": count}},
         "splits": DATA,
         "train_dataloader": {"dataset": dataset("train")},
@@ -187,9 +187,9 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
         "": f"""\
 Classification: {len(classes.train)} images to train on, {len(classes.test)} to test on, {count} classes.
 {choice.title}.
-  mim train {toolbox_name("mmpretrain")} configs/{name}.py --cfg-options backbone_start.checkpoint=FILE
+  mim train {toolbox_name("mmpretrain")} configs/{name}.py --cfg-options backbone_init.checkpoint=FILE
   mim test {toolbox_name("mmpretrain")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{epochs}.pth""",
-        "backbone_start": _START,
+        "backbone_init": _START,
         "splits": """\
 The split, in the folder data of the study, wherever that is moved: one FOLDER/FILE a line. Size of the crops: the
 pipelines of the second file of _base_.""",

@@ -218,7 +218,7 @@ def test_models_have_the_classes_and_nothing_frozen_from_scratch(tmp_path: Path,
     other = Config.fromfile(out / tasks["own_det"]["config"])
     assert other.model.backbone.frozen_stages == (1 if model == "paper" else -1)
     for cfg in (scratch, other, Config.fromfile(out / tasks["own_cls"]["config"])):
-        assert cfg.backbone_start.checkpoint is None
+        assert cfg.backbone_init.checkpoint is None
         assert all(scheduler.get("end", 0) <= 1000 for scheduler in cfg.param_scheduler)
     assert len(other.tta_model.test_ranges) == len(other.train_dataloader.dataset.chips.scales)
     assert len(other.tta_pipeline[1].transforms[0]) == len(other.tta_model.test_ranges)

@@ -1,5 +1,0 @@
-# Classification of Caltech-256, fine-tuned from SNIPER on OpenImages (sniper_openimages.py).
-#   mim train mmpretrain configs/cls/caltech256_from_openimages.py
-# Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
-# Paper: Table 5, row "OpenImagesV4": 82.2 top-1.
-_base_ = ["caltech256.py", "../_base_/starts/openimages.py"]

@@ -1,5 +1,0 @@
-# Classification of SUN-397, fine-tuned from ImageNet classification.
-#   mim train mmpretrain configs/cls/sun397_from_imagenet_cls.py
-# Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
-# Paper: Table 5, row "ImageNet-CLS": 61.5 top-1.
-_base_ = ["sun397.py", "../_base_/starts/imagenet_cls.py"]

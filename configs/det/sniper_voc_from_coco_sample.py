@@ -1,6 +1,0 @@
-# SNIPER on the drawn sample in VOC's layout, fine-tuned from SNIPER on the drawn COCO.
-# 2 cores: as sniper_voc_sample.
-#   python tools/misc/make_sample.py --layout voc
-#   mim train mmdet configs/det/sniper_coco_sample.py   # its header: its data
-#   mim train mmdet configs/det/sniper_voc_from_coco_sample.py
-_base_ = ["sniper_voc_sample.py", "../_base_/starts/coco_sample.py"]
