@@ -25,14 +25,15 @@ TITLES = {
 }
 HEAD = """# Model zoo
 
-Every full-size config, with each of its initializations: what it learns, which row of the paper it reproduces. The header of a
-config has its command and its hardware. **None of them was trained here**: that needs the data sets and GPUs. Cells
-without a result say so, and there is no checkpoint to download.
+Every full-size config, with each of its initializations: what it learns, which row of the paper it reproduces. The
+header of a config has its command and its hardware. **None of them was trained here**: that needs the data sets and
+GPUs. Cells without a result say so, and there is no checkpoint to download.
 
 Their twins (`NAME_sample`; not of SUN-397 and Flowers) learn from drawn data; what they give stands in
 [Detectors](detection.md#compare-runs), [Segmentation](segmentation.md#trimaps) and
-[Classification](classification.md#on-drawn-data). [`--cfg-options backbone_init=NAME`](moving_a_backbone.md#choose-the-initialization)
-chooses another initialization than the first. Figures in the column of the paper are the paper's.
+[Classification](classification.md#on-drawn-data).
+[`--cfg-options backbone_init=NAME`](moving_a_backbone.md#choose-the-initialization) chooses another
+initialization than the first. Figures in the column of the paper are the paper's.
 
 This page is written by `python docs/model_zoo.py` from `model-index.yml` and the files it lists.
 """
@@ -129,11 +130,17 @@ def readme(folder: str, root: Path = ROOT) -> str:
         names = ", ".join(initializations(config))
         rows.append((f"[{config.name}]({config.name})", names, row_of_paper(config), link))
     text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return (
-        f"# {title}\n\n{command}\n\nThe first initialization is the config's own; `--cfg-options backbone_init=NAME` takes"
-        " another one, with a `--work-dir` of its own.\nThe header of each config has its command, its hardware and what"
-        f" it gave.\n\n{text}\n\nWritten by `python docs/model_zoo.py`.\n"
-    )
+    return f"""# {title}
+
+{command}
+
+The first initialization is the config's own; `--cfg-options backbone_init=NAME` takes another one, with a `--work-dir`
+of its own. The header of each config has its command, its hardware and what it gave.
+
+{text}
+
+Written by `python docs/model_zoo.py`.
+"""
 
 
 def pages(root: Path = ROOT) -> dict[Path, str]:

@@ -1,7 +1,8 @@
 # Classification of Caltech-256: 15,420 images, 60 per class to train on. From ImageNet classification or,
 # by one key, another initialization (scratch, imagenet_loc, coco, openimages). The recipe is ours.
 #   mim train mmpretrain configs/cls/caltech256.py
-#   mim train mmpretrain configs/cls/caltech256.py --work-dir work_dirs/caltech256_openimages --cfg-options backbone_init=openimages
+#   mim train mmpretrain configs/cls/caltech256.py --work-dir work_dirs/caltech256_openimages \
+#       --cfg-options backbone_init=openimages
 # Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
 # Paper: Table 5, a row for each initialization.
 _base_ = [

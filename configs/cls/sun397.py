@@ -1,7 +1,8 @@
 # Classification of SUN-397: 19,850 images (first partition), 50 per class to train on. From ImageNet classification or,
 # by one key, another initialization (scratch, imagenet_loc, coco, openimages). The recipe is ours.
 #   mim train mmpretrain configs/cls/sun397.py
-#   mim train mmpretrain configs/cls/sun397.py --work-dir work_dirs/sun397_openimages --cfg-options backbone_init=openimages
+#   mim train mmpretrain configs/cls/sun397.py --work-dir work_dirs/sun397_openimages \
+#       --cfg-options backbone_init=openimages
 # Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
 # Paper: Table 5, a row for each initialization.
 _base_ = [

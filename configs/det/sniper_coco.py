@@ -3,8 +3,8 @@
 #   mim train mmdet configs/det/sniper_coco.py --gpus 8 --launcher pytorch --work-dir work_dirs/sniper_coco_openimages \
 #       --cfg-options backbone_init=openimages
 # Hardware of the paper: 8 GPUs x 16 chips. Time, memory and result: not run here (no full data set).
-# Paper: 46.1 AP on test-dev (sniper_coco_trainval.py), the "COCO" rows of Tables 2 and 5; section 4.1, OpenImages over ImageNet.
-# The released models have 47.8 AP on test-dev from OpenImages, 46.5 from ImageNet.
+# Paper: 46.1 AP on test-dev (sniper_coco_trainval.py), and the "COCO" rows of Tables 2 and 5. Section 4.1: OpenImages
+# over ImageNet. The released models have 47.8 AP on test-dev from OpenImages, 46.5 from ImageNet.
 _base_ = [
     "../_base_/models/sniper_r101_dcn.py",
     "../_base_/datasets/coco_chips.py",

@@ -51,7 +51,8 @@ class LoadBackboneHook(Hook):
 
     Raises:
         BackboneNotLoaded: As ``policy`` says.
-        RuntimeError: If ``load_from`` is set too, if the work dir holds a run from other weights, if something overwrote the backbone, or ranks differ.
+        RuntimeError: If ``load_from`` is set too, if the work dir holds a run from other weights, if something
+            overwrote the backbone, or ranks differ.
         ValueError: If an argument is unknown, or hook and config name different checkpoints.
     """
 
@@ -152,8 +153,8 @@ class LoadBackboneHook(Hook):
         if source is not None and source != str(self.init.checkpoint):
             self._fail(
                 runner,
-                f"{runner.work_dir} holds the checkpoints of a run whose backbone came from {source}, and this one takes"
-                f" {self.init.checkpoint}: give --work-dir a folder of its own.",
+                f"{runner.work_dir} holds the checkpoints of a run whose backbone came from {source}, and this one"
+                f" takes {self.init.checkpoint}: give --work-dir a folder of its own.",
             )
 
     def _log_other_init(self, runner: Runner, module: nn.Module) -> None:

@@ -54,10 +54,11 @@ def chosen_init(config: Mapping[str, Any]) -> dict[str, Any] | None:
     if settings.get("checkpoint") is not None:  # of a table, the name is that of another file
         return settings if table else {**settings, "name": name}
     if name not in table:
-        choices = ", ".join(key for key, entry in table.items() if not isinstance(entry, str))
+        choices = (
+            ", ".join(key for key, entry in table.items() if not isinstance(entry, str)) or "none, it has no table"
+        )
         raise ValueError(
-            f"{KEY}={name!r} is not known to this config; choose one of {choices or 'none: it has no table'}, or a file:"
-            f" {KEY}.checkpoint=FILE."
+            f"{KEY}={name!r} is not known to this config; choose one of {choices}, or a file: {KEY}.checkpoint=FILE."
         )
     if isinstance(table[name], str):
         raise ValueError(f"{KEY}={name!r} is not for this config: {table[name]}.")

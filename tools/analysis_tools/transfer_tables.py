@@ -2,8 +2,8 @@
 
 Give result files of linear_probe.py and knn_probe.py, work dirs of configs/cls, or folders of both. The name of a
 config tells the data (sun397_linear) and the report of its backbone the initialization, --name and --data-name of
-extract_features.py those of a probe; --rename changes them. --paper FILE replaces figures of the paper, as {"7": {"fc1": {"caltech256": 80.1}}}. Without
-results, all tables of the paper are printed with their own numbers.
+extract_features.py those of a probe; --rename changes them. --paper FILE replaces figures of the paper, as
+{"7": {"fc1": {"caltech256": 80.1}}}. Without results, all tables of the paper are printed with their own numbers.
 
 Example: python tools/analysis_tools/transfer_tables.py work_dirs/probes work_dirs/caltech256_openimages \\
     --rename epoch_14=openimages --out tables.md

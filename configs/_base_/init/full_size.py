@@ -1,6 +1,6 @@
-# The initializations of a backbone that can be chosen by name: --cfg-options backbone_init=openimages, or a config of two
-# lines, `_base_ = "sniper_voc.py"` and `backbone_init = dict(name="openimages")`. LoadBackboneHook reads them. Another
-# file: --cfg-options backbone_init.checkpoint=FILE. An entry that is a text says what to use instead.
+# The initializations of a backbone that can be chosen by name: --cfg-options backbone_init=openimages, or a config of
+# two lines, `_base_ = "sniper_voc.py"` and `backbone_init = dict(name="openimages")`. LoadBackboneHook reads them.
+# Another file: --cfg-options backbone_init.checkpoint=FILE. An entry that is a text says what to use instead.
 # The paper initializes the heads anew when it fine-tunes; the original's code the offsets of the deformable
 # convolutions too, and so does reset_offsets.
 backbone_inits = dict(
