@@ -40,8 +40,8 @@ class Run:
     backbone: str = ""
     verdict: str = ""
     digest: str = ""
-    init: str = ""
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    init: str = ""
 
 
 def find_runs(roots: Iterable[str | os.PathLike[str]]) -> list[Path]:

@@ -125,7 +125,7 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Runner]
             | options
         )
         change(cfg)
-        given = {key: value for key, value in cfg.items() if key not in ("data_preprocessor", "backbone_init")}
+        given = {key: value for key, value in cfg.items() if key not in ("data_preprocessor", *KEYS)}
         runner = Runner(**given, cfg=_plain(cfg))
         if "data_preprocessor" in rest:
             assert runner.cfg.data_preprocessor
@@ -268,6 +268,7 @@ def test_resume_without_a_checkpoint_loads(run: Callable, backbone_file: Path, t
     assert reports(tmp_path / "run")[0]["loaded"]
 
 
+KEYS = ("backbone_init", "backbone_inits", "backbone_start")
 LOAD = dict(type="mmdetpre.LoadBackboneHook")
 
 
