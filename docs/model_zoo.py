@@ -29,9 +29,9 @@ Every full-size config, with each of its initializations: what it learns, which 
 header of a config has its command and its hardware. **None of them was trained here**: that needs the data sets and
 GPUs. Cells without a result say so, and there is no checkpoint to download.
 
-Their twins (`NAME_sample`; not of SUN-397 and Flowers) learn from drawn data; what they give stands in
+Their twins (`NAME_sample`; not of SUN-397 and Flowers) learn from synthetic data; what they give stands in
 [Detectors](detection.md#compare-runs), [Segmentation](segmentation.md#trimaps) and
-[Classification](classification.md#on-drawn-data).
+[Classification](classification.md#on-synthetic-data).
 [`--cfg-options backbone_init=NAME`](moving_a_backbone.md#choose-the-initialization) chooses another
 initialization than the first. Figures in the column of the paper are the paper's.
 
@@ -49,7 +49,7 @@ NAMES |= {"coco_finetuning": "section 4.1: AP at IoU 0.5 / 0.75 of {}"}
 
 
 def models(root: Path = ROOT) -> list[dict[str, Any]]:
-    """The entries of all metafiles, those of drawn data left out, as mim lists them."""
+    """The entries of all metafiles, those of synthetic data left out, as mim lists them."""
     index = yaml.safe_load((root / "model-index.yml").read_text())
     entries = [model for name in index["Import"] for model in yaml.safe_load((root / name).read_text())["Models"]]
     return [model for model in entries if not model["Name"].endswith("_sample")]
