@@ -63,7 +63,14 @@ class BriefLoggerHook(LoggerHook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
     ) -> None:
-        """A line, if the last one is long ago."""
+        """A line, if the last one is long ago.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch in the epoch.
+            data_batch: Passed to the parent.
+            outputs: Passed to the parent.
+        """
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         if self._brief and time.time() - self._told >= self.seconds:
             self._progress(runner, runner.iter + 1)
@@ -82,12 +89,26 @@ class BriefLoggerHook(LoggerHook):
         self._before_test(runner, "test")
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """A line, if the last one is long ago."""
+        """A line, if the last one is long ago.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch.
+            data_batch: Passed to the parent.
+            outputs: Passed to the parent.
+        """
         super().after_val_iter(runner, batch_idx, data_batch, outputs)
         self._test_progress(runner, "val", batch_idx + 1)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """A line, if the last one is long ago."""
+        """A line, if the last one is long ago.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch.
+            data_batch: Passed to the parent.
+            outputs: Passed to the parent.
+        """
         super().after_test_iter(runner, batch_idx, data_batch, outputs)
         self._test_progress(runner, "test", batch_idx + 1)
 
