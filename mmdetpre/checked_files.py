@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from mmdetpre.whole_file import write_json
+from mmdetpre.bounded_files import read_json
+from mmdetpre.whole_file import whole_file
 
 VERIFIED = "verified.json"
 """File beside the checked ones that says which of them were verified."""
@@ -48,8 +50,16 @@ def damaged_files(folder: Path, sums: Mapping[str, int]) -> list[str]:
 
     Args:
         folder: The folder.
-        sums: Checksum of each file.
+        sums: Checksum of each file; of a stranger's folder they may be anything.
+
+    Raises:
+        ValueError: If a name leads out of the folder, or this is no table of checksums.
     """
+    if not isinstance(sums, Mapping):
+        raise ValueError(f"{folder} has no table of checksums, but {reprlib.repr(sums)}")
+    for name in sums:
+        if name in ("", os.curdir, os.pardir) or set(name) & set("/\\\0"):
+            raise ValueError(f"{folder} has a checksum of {reprlib.repr(name)}, which is no file of that folder")
     before = _known(folder)
     bad, read = [], False
     for name, expected in sums.items():
@@ -68,12 +78,14 @@ def damaged_files(folder: Path, sums: Mapping[str, int]) -> list[str]:
 
 def _remember(folder: Path, sums: Mapping[str, int]) -> None:
     with suppress(OSError):  # else they are read again next time
-        write_json(folder / VERIFIED, {name: [*_identity(folder / name), value] for name, value in sums.items()})
+        known = {name: [*_identity(folder / name), value] for name, value in sums.items()}
+        with whole_file(folder / VERIFIED, links=False) as part:
+            part.write_text(json.dumps(known), encoding="utf-8")
 
 
 def _known(folder: Path) -> dict[str, list[int]]:
     try:
-        known = json.loads((folder / VERIFIED).read_bytes())
+        known = read_json(folder / VERIFIED)
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

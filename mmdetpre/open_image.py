@@ -9,10 +9,15 @@ from PIL import Image
 
 MOST_PIXELS = int(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", 2**30))
 """OpenCV reads images up to this size."""
+_ALWAYS = 1 << 26
+_MOST_UNPACKED = 2048
+"""Deflate gives 1,032 bytes for one, JPEG at most 1,536 (a bit for 8 x 8 pixels in three colours)."""
+_PACKED_BETTER = ("WEBP", "AVIF", "JPEG2000", "GIF", "HEIF", "JXL")
+"""One colour takes next to nothing there."""
 
 
 def allow_huge_images() -> None:
-    """Let Pillow read in this process what OpenCV reads; on its own it refuses images above 179 million pixels."""
+    """Let Pillow read in this process what OpenCV reads; by itself it refuses images above 179 million pixels."""
     if Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MOST_PIXELS)
 
@@ -21,11 +26,26 @@ def open_image(file: str | os.PathLike | IO[bytes]) -> Image.Image:
     """The image of a file, its pixels not read yet; close it.
 
     Raises:
-        OSError: If the file is missing, is not an image, or has more pixels than OpenCV reads.
+        OSError: If the file is missing, is not an image, has more pixels than OpenCV reads, or announces more than can be
+            in a file of its size: nothing is decoded then.
     """
     allow_huge_images()
     image = Image.open(file)
     if image.width * image.height > MOST_PIXELS:
         image.close()
         raise OSError(f"{image.width} x {image.height} pixels are more than the {MOST_PIXELS:,} that OpenCV reads")
+    announced, size = 3 * image.width * image.height, _size(file)
+    if announced > _ALWAYS + _MOST_UNPACKED * size and image.format not in _PACKED_BETTER:
+        image.close()
+        raise OSError(f"it announces {image.width} x {image.height} pixels in {size:,} bytes: it is cut off or damaged")
     return image
+
+
+def _size(file: str | os.PathLike | IO[bytes]) -> int:
+    """Bytes of a file."""
+    if isinstance(file, str | os.PathLike):
+        return os.stat(file).st_size
+    place = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    return size

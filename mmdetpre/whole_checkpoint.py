@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdetpre.bounded_files import MIB, read_bounded
 from mmdetpre.whole_file import write_text
 
 POINTER = "last_checkpoint"
@@ -104,7 +105,7 @@ def point_to_newest(folder: str | os.PathLike[str]) -> Resumable:
     pointer = Path(folder) / POINTER
     if found.path is None:
         pointer.unlink(missing_ok=True)
-    elif not pointer.is_file() or pointer.read_bytes().strip() != os.fsencode(found.path):
+    elif not pointer.is_file() or read_bounded(pointer, MIB).strip() != os.fsencode(found.path):
         write_text(pointer, os.fspath(found.path))
     return found
 
@@ -134,8 +135,8 @@ def _candidates(folder: Path) -> list[Path]:
 def _named(folder: Path) -> Path | None:
     """What ``last_checkpoint`` names, here if the folder was moved; None if it names nothing."""
     try:
-        text = (folder / POINTER).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        text = read_bounded(folder / POINTER, MIB).decode("utf-8").strip()
+    except (OSError, ValueError):
         return None
     if not text or "\0" in text:
         return None

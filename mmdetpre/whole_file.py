@@ -21,7 +21,7 @@ PART = ".part"
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True, links: bool = True) -> Iterator[Path]:
     """Lend a temporary file in the folder of ``path`` that takes its place when the block ends without an error.
 
     The content is on the disk before the name is (fsync), so that also a machine that loses its power leaves one of the
@@ -31,13 +31,15 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Itera
     Args:
         path: File to write.
         overwrite: Replace an existing file.
+        links: Write where a symbolic link leads; no: refuse one, as for caches, whose place a stranger may have filled.
 
     Yields:
         Path of the temporary file, which exists and is empty. Its name ends in `PART`: where a library adds an ending
         of its own or takes its format from it (``np.save``, ``savefig``), open the file and hand that over.
 
     Raises:
-        FileExistsError: If the file is there and ``overwrite`` is not set, also if it came while the block ran.
+        FileExistsError: If the file is there and ``overwrite`` is not set, also if it came while the block ran; or if
+            it is a link, where those are refused.
         OSError: If it cannot be written: no space, no permission, a file where a folder should be; names the file, and
             is of the class of the system's error.
 
@@ -49,6 +51,8 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Itera
         'scratch'
     """
     given, path = Path(path), Path(os.path.realpath(path))
+    if not links and given.is_symlink():
+        raise FileExistsError(f"{given} is a link to {path}, which is not written through: remove the link.")
     if given.is_dir():
         raise IsADirectoryError(f"{given} cannot be written: it is a folder.")
     if given.exists() and not given.is_file():  # a pipe or device, such as /dev/stdout: nothing to keep whole

@@ -151,7 +151,7 @@ class _Store:
         return labels
 
     def save(self, k: int, labels: np.ndarray) -> None:
-        with whole_file(self._path(k)) as part, part.open("wb") as file:
+        with whole_file(self._path(k), links=False) as part, part.open("wb") as file:
             np.save(file, labels)
 
     def _path(self, k: int) -> Path:

@@ -292,9 +292,11 @@ class FeatureWriter:
         if not os.path.lexists(self.path):
             self._begin()
         self._check_same_plan()
-        self.columns = {name: open_memmap(self.path / f"{name}.npy", "r+") for name in layers}
+        self.columns = {
+            name: _own_column(self.path / f"{name}.npy", (len(images), *shape)) for name, shape in layers.items()
+        }
         try:
-            self.done: np.ndarray = open_memmap(self.path / "done.npy", "r+")
+            self.done: np.ndarray = _own_column(self.path / "done.npy", (len(images),))
         except FileNotFoundError:  # finished
             self.done = np.ones(len(images), np.uint8)
 
@@ -454,6 +456,19 @@ def _open_column(path: Path, name: str) -> np.ndarray:
     return bounded_files.load_npy(path / f"{name}.npy")
 
 
+def _own_column(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A column to write to; not what a link leads to, nor another array."""
+    if path.is_symlink():
+        raise FileExistsError(f"{path} is a link, which is not written through: remove the folder, or start anew.")
+    try:
+        column = open_memmap(path, "r+")
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): start anew with --force.") from error
+    if column.shape != tuple(shape):
+        raise ValueError(f"{path} has shape {column.shape}, expected {tuple(shape)}: start anew with --force.")
+    return column
+
+
 def _exists(path: Path) -> FileExistsError:
     what = "" if (path / INDEX).exists() or (path / "plan.json").exists() else ", and is no folder of features"
     return FileExistsError(f"{path} exists{what}: choose another name, or add --force to replace features.")
@@ -463,9 +478,11 @@ def _remove(path: Path) -> None:
     """Remove features, finished or not, and nothing else."""
     if not os.path.lexists(path):
         return
-    if not path.is_dir() or not ((path / INDEX).is_file() or (path / "plan.json").is_file()):
+    if path.is_symlink() or not path.is_dir() or not ((path / INDEX).is_file() or (path / "plan.json").is_file()):
         raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
     plan = bounded_files.read_json(path / (INDEX if (path / INDEX).is_file() else "plan.json"))
+    if not isinstance(plan, dict) or plan.get("format") != FORMAT:
+        raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
     own = {INDEX, VERIFIED, *_UNFINISHED, *_checked(plan.get("layers", ()))}
     if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")

@@ -14,6 +14,7 @@ from typing import Any
 
 from mmdetpre import bounded_files
 from mmdetpre.plain_text import csv_text, markdown_table
+from mmdetpre.text_files import read_lines, read_text
 
 NOT_METRICS = ("data_time", "time", "step")
 EMPTY = "—"
@@ -140,7 +141,7 @@ def run_table(runs: Sequence[Run], metrics: Sequence[str] | None = None, style: 
 
 def _scalars(folder: Path) -> list[dict[str, Any]]:
     path = folder / "vis_data" / "scalars.json"
-    return [_parse(line, path) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+    return [_parse(line.text, path) for line in read_lines(path)] if path.exists() else []
 
 
 def _report(work_dir: Path, folder: Path) -> Path:
@@ -148,7 +149,7 @@ def _report(work_dir: Path, folder: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return _parse(path.read_text(), path)
+    return _parse(read_text(path), path)
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:

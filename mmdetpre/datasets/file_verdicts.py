@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from filelock import FileLock
 from mmengine.logging import print_log
 
+from mmdetpre.bounded_files import GIB, parse_json, read_bounded
+from mmdetpre.locks import file_lock
 from mmdetpre.progress_bar import progress_bar
 from mmdetpre.whole_file import whole_file
 
@@ -90,7 +91,7 @@ class _Known:
             return
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.file}.lock"):
+            with file_lock(f"{self.file}.lock"):
                 _write(self.file, _read(self.file) | self.new)
         except OSError as error:
             print_log(
@@ -115,15 +116,16 @@ def _mark(descriptor: int) -> str:
 def _read(file: Path) -> dict[str, tuple[str, str]]:
     """The verdicts of a file; none where it is missing, damaged or of another version."""
     try:
-        head, _, body = file.read_bytes().partition(b"\n")
+        head, _, body = read_bounded(file, GIB).partition(b"\n")
         if head.decode() != f"{_FORMAT} {hashlib.sha256(body).hexdigest()}":
             return {}
-        return {name: (mark, found) for name, (mark, found) in json.loads(body).items()}
-    except (OSError, ValueError):
+        known = {name: (mark, found) for name, (mark, found) in parse_json(body, str(file)).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
+    return {name: pair for name, pair in known.items() if all(isinstance(text, str) for text in pair)}
 
 
 def _write(file: Path, known: dict[str, tuple[str, str]]) -> None:
     body = json.dumps(known).encode()
-    with whole_file(file) as part:
+    with whole_file(file, links=False) as part:
         part.write_bytes(f"{_FORMAT} {hashlib.sha256(body).hexdigest()}\n".encode() + body)

@@ -58,6 +58,7 @@ def decode_image(data: bytes, size: tuple[int, int], reduction: int = 1) -> tupl
     """
     if not data:
         raise BrokenImageError("the file is empty")
+    _require_bounded(data)
     is_jpeg = data.startswith(_JPEG_START)
     if is_jpeg and not data.endswith(_JPEG_END):
         _require_complete(data)
@@ -90,6 +91,7 @@ def require_sound(data: bytes) -> None:
     """
     if not data:
         raise BrokenImageError("the file is empty")
+    _require_bounded(data)
     buffer = np.frombuffer(data, np.uint8)
     if data.startswith(_JPEG_START):
         if not data.endswith(_JPEG_END):
@@ -102,6 +104,16 @@ def require_sound(data: bytes) -> None:
     _require_full_range(data, buffer)
     _decode(buffer, cv2.IMREAD_COLOR)
     _require_complete(data)
+
+
+def _require_bounded(data: bytes) -> None:
+    """Refuse what takes gigabytes by its header alone, before memory is taken; what Pillow does not know passes."""
+    try:
+        open_image(io.BytesIO(data)).close()
+    except UnidentifiedImageError:
+        return
+    except Exception as error:  # damaged headers make Pillow raise OSError, SyntaxError, ValueError ...
+        raise BrokenImageError(str(error)) from error
 
 
 def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:

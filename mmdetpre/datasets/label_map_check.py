@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mmdetpre.bounded_files import parse_json
 from mmdetpre.datasets.file_verdicts import file_verdicts
 from mmdetpre.evaluation.label_maps import count_labels, decode_label_map, described_labels, wrong_labels
 
@@ -51,7 +52,7 @@ def scan_label_maps(paths: Sequence[str | os.PathLike]) -> LabelMapScan:
             scan.broken[path] = verdict
             continue
         scan.maps += 1
-        for name, count in json.loads(verdict).items():
+        for name, count in parse_json(verdict, f"The verdict on {path}").items():
             value = int(name)
             scan.pixels[value] += count
             scan.holders[value] += 1

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mmdetpre.bounded_files import read_json
 from mmdetpre.class_list import class_rows, read_class_table
 from mmdetpre.text_files import read_lines
 
@@ -77,7 +79,8 @@ def relation_matrix(hierarchy_file: str | Path, mids: Sequence[str]) -> np.ndarr
         ValueError: If the file is not the JSON hierarchy of OpenImages.
     """
     try:
-        tree = json.loads(Path(hierarchy_file).read_text(encoding="utf-8"))
+        tree = read_json(hierarchy_file)
+        _require_tree(tree)
     except ValueError as error:
         raise ValueError(f"{hierarchy_file} is not the JSON hierarchy of OpenImages ({error}).") from error
     label = {mid: i for i, mid in enumerate(mids)}
@@ -91,6 +94,17 @@ def relation_matrix(hierarchy_file: str | Path, mids: Sequence[str]) -> np.ndarr
             ancestors = (*ancestors, own)
         pending.extend((child, ancestors) for child in node.get("Subcategory", ()))
     return relation
+
+
+def _require_tree(tree: Any) -> None:
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, dict) or not isinstance(node.get("LabelName", ""), str):
+            raise ValueError(f"a class is {reprlib.repr(node)}, expected LabelName and Subcategory")
+        if not isinstance(children := node.get("Subcategory", []), list):
+            raise ValueError(f"a Subcategory is {reprlib.repr(children)}, expected a list")
+        pending.extend(children)
 
 
 def _normalised(name: str) -> str:

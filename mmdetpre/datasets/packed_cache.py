@@ -10,12 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
 from mmdetpre import bounded_files
 from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.console.console_filter import tell
 from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
+from mmdetpre.locks import file_lock
 
 _OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS))}
 
@@ -76,7 +75,7 @@ def open_or_build(
     folder_print = None if images is None else _print_of(images)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(directory.parent / f".{directory.name}.lock")
+        lock = file_lock(directory.parent / f".{directory.name}.lock")
         lock.acquire()
     except OSError as error:
         if _outdated(directory, prints, folder_print) is None:
@@ -155,6 +154,10 @@ def _is_ours(directory: Path) -> bool:
 
 
 def _write(directory: Path, table: PackedAnnotations, prints: list[dict], folder_print: dict | None) -> None:
+    if directory.is_symlink():
+        raise FileExistsError(
+            f"{directory} is a link, which is not replaced: remove the link, or set another cache_dir of the data set."
+        )
     part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         table.save(part, sources=[_with_checksum(source) for source in prints], images=folder_print)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmdetpre import bounded_files
+from mmdetpre.checked_files import damaged_files
 from mmdetpre.datasets.packed_annotations import NameColumn, PackedAnnotations
 from mmdetpre.toolbox_commands import toolbox_name
 
@@ -51,10 +52,10 @@ class Proposals:
 
     @classmethod
     def open(cls, directory: str | Path) -> Proposals:
-        """Open a folder that ``mmdetpre.DumpProposals`` has written.
+        """Open a folder that ``mmdetpre.DumpProposals`` has written; its checksums are verified once.
 
         Raises:
-            ValueError: If there is none, or it is incomplete or of another version.
+            ValueError: If there is none, or it is incomplete, damaged or of another version.
         """
         directory = Path(directory)
         advice = f"Make one with: {COMMAND} --cfg-options test_evaluator.out_dir={directory}"
@@ -65,6 +66,8 @@ class Proposals:
             found = (meta.get("format"), meta.get("version"))
             if found != (FORMAT, FORMAT_VERSION):
                 raise ValueError(f"its meta.json says {found}, expected {(FORMAT, FORMAT_VERSION)}")
+            if bad := damaged_files(directory, meta.get("sums") or {}):  # folders of 0.0 have none
+                raise ValueError(f"damaged: {', '.join(bad)}")
             columns = {n: bounded_files.load_npy(directory / f"{n}.npy") for n in COLUMNS}
             origin = dict(meta.get("origin") or {})
             counts = (len(columns["offsets"]) - 1, len(columns["boxes"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -13,11 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from mmdetpre.bounded_files import read_json
+from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.datasets.packed_annotations import NameColumn
 from mmdetpre.datasets.proposals import COLUMNS, FORMAT, FORMAT_VERSION, Proposals, images_digest
 from mmdetpre.whole_file import write_json
 
-_OWN_FILES = {"meta.json", *(f"{name}.npy" for name in COLUMNS)}
+_OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in COLUMNS)}
 
 
 class ProposalEntry(NamedTuple):
@@ -34,7 +35,7 @@ def check_out_dir(out_dir: Path, overwrite: bool) -> None:
     """Raise if nothing may be written to ``out_dir``.
 
     Raises:
-        FileExistsError: If something lies there and is not to be overwritten, or is not a folder of proposals.
+        FileExistsError: If something lies there and is not to be overwritten, or is not a folder of proposals of ours.
     """
     if not os.path.lexists(out_dir):
         return
@@ -43,8 +44,28 @@ def check_out_dir(out_dir: Path, overwrite: bool) -> None:
             f"{out_dir} exists already and is left as it is. Write elsewhere with --cfg-options"
             " test_evaluator.out_dir=FOLDER, or replace it with test_evaluator.overwrite=True."
         )
-    if not out_dir.is_dir() or {path.name for path in out_dir.iterdir()} - _OWN_FILES:
-        raise FileExistsError(f"{out_dir} is no folder of proposals, so it is not overwritten: choose another out_dir.")
+    if reason := _not_ours(out_dir):
+        raise FileExistsError(
+            f"{out_dir} is no folder of proposals as it was written ({reason}), so it is not overwritten: choose"
+            " another out_dir, or remove it yourself."
+        )
+
+
+def _not_ours(out_dir: Path) -> str:
+    """What in a folder we did not write, or not like this; empty if everything is ours."""
+    if out_dir.is_symlink() or not out_dir.is_dir():
+        return "it is a link or a file"
+    for path in sorted(out_dir.iterdir()):
+        if path.name not in _OWN_FILES or path.is_symlink() or not path.is_file():
+            return f"it holds {path.name}"
+    try:
+        meta = read_json(out_dir / "meta.json")
+        if meta["format"] != FORMAT:
+            return "its meta.json is another file"
+        bad = damaged_files(out_dir, meta.get("sums") or {})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return str(error)
+    return f"{bad[0]} was changed" if bad else ""
 
 
 def begin_proposals(out_dir: str | Path, overwrite: bool = False) -> Path:
@@ -152,11 +173,12 @@ def finish_proposals(
         "images": len(images),
         "proposals": int(offsets[-1]),
         "digest": images_digest([entry.path for entry in images], sizes),
+        "sums": {f"{name}.npy": checksum(whole / f"{name}.npy") for name in COLUMNS},
     }
-    (whole / "meta.json").write_text(json.dumps(meta, indent=1))
+    write_json(whole / "meta.json", meta)
     check_out_dir(out_dir, overwrite)
     if out_dir.exists():  # ours: open maps keep their data until they are closed
-        shutil.rmtree(out_dir)
+        out_dir.rename(part / "replaced")
     whole.rename(out_dir)
     shutil.rmtree(part)
     return Proposals.open(out_dir)
@@ -173,7 +195,7 @@ def write_origin(directory: str | Path, origin: Mapping[str, Any]) -> None:
         FileNotFoundError: If there is no such folder.
     """
     file = Path(directory) / "meta.json"
-    meta = json.loads(file.read_text()) | {"origin": dict(origin)}
+    meta = read_json(file) | {"origin": dict(origin)}
     write_json(file, meta)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mmdetpre.bounded_files import GIB, read_bounded
 from mmdetpre.open_image import open_image
+from mmdetpre.whole_file import whole_file
 
 MAX_LABEL = 255  # of a file with one byte per pixel
 
@@ -63,7 +65,7 @@ def read_label_map(path: str | Path) -> np.ndarray:
         ValueError: If it is not a picture, in colour, or holds fractions.
     """
     try:
-        return decode_label_map(Path(path).read_bytes())
+        return decode_label_map(read_bounded(path, 4 * GIB))
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no label map {path}.") from None
     except OSError as error:
@@ -191,7 +193,8 @@ def write_prediction(path: str | Path, labels: np.ndarray) -> None:
     """
     if labels.size and not 0 <= labels.min() <= labels.max() <= MAX_LABEL:
         raise ValueError(f"{path}: labels from {labels.min()} to {labels.max()} do not fit into one byte per pixel.")
-    Image.fromarray(labels.astype(np.uint8)).save(path)
+    with whole_file(path) as part, part.open("wb") as file:
+        Image.fromarray(labels.astype(np.uint8)).save(file, "PNG")
 
 
 def _short(values: np.ndarray) -> str:

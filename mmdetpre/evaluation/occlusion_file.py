@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from mmdetpre.evaluation.ground_truth import GroundTruth
 from mmdetpre.evaluation.occlusion_levels import LEVEL_NAMES
 from mmdetpre.evaluation.occlusion_mat import AnnotatedObject, read_annotated_mat
+from mmdetpre.text_files import read_text
 
 FILES = ("gt_fel", "gt_ved")
 COLUMNS = ("image", "class", "x1", "y1", "x2", "y2", "level")
@@ -95,7 +97,7 @@ def _assign(
 
 
 def _read_csv(path: Path) -> Iterator[AnnotatedObject]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with io.StringIO(read_text(path), newline="") as file:
         reader = csv.DictReader(file)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
@@ -123,7 +125,7 @@ def _read_folder(path: Path, names: Sequence[str], classes: Sequence[str], truth
         if file is None:  # a class that nobody annotated
             continue
         rows = counted[truth.labels[counted] == label]
-        lines = [line.split() for line in file.read_text().splitlines()[1:] if line.strip()]
+        lines = [line.split() for line in read_text(file).splitlines()[1:] if line.strip()]
         if len(lines) != len(rows):
             raise ValueError(
                 f"{file} has {len(lines)} objects, the run {len(rows)} of class {classes[label]} that are not"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from mmdetpre.bounded_files import read_json
 from mmdetpre.progress_bar import progress_bar
 from mmdetpre.sample.caltech256_layout import Caltech256Layout
 from mmdetpre.sample.classes import ClassSet
@@ -22,6 +23,7 @@ from mmdetpre.sample.render import render
 from mmdetpre.sample.voc_layout import VOCLayout
 from mmdetpre.sample.world import World
 from mmdetpre.version import __version__
+from mmdetpre.whole_file import write_json
 
 
 class Layout(NamedTuple):
@@ -91,7 +93,8 @@ def make_sample(
         validation: Number of validation images; ``None``: that of the layout.
         size: (width, height) of a landscape image, pixels; some images are portrait or square.
         seed: Seed of the world.
-        force: Replace a sample with other parameters. Only a folder with our stamp is ever replaced.
+        force: Replace a sample with other parameters. Only a folder with our stamp is ever replaced, and only one that
+            holds what was drawn and nothing else is removed: any other is moved beside it, which is said.
         progress: Show a progress bar.
 
     Returns:
@@ -129,7 +132,7 @@ def make_sample(
     if _may_reuse(root, parameters, force):
         print(f"Reusing the sample in {root} (same parameters).")
         return root
-    with _complete_or_nothing(root) as partial:
+    with _complete_or_nothing(root, force) as partial:
         writer = chosen.writer(partial, world)
         jobs = [(split, i) for split, n in counts.items() for i in range(n)]
         for split, index in progress_bar(jobs, desc=f"Drawing {which} sample", unit="img", disable=not progress):
@@ -138,7 +141,7 @@ def make_sample(
         writer.finish()
         files, digest = _digest(partial)
         stamp = dict(parameters=parameters, package_version=__version__, files=files, digest=digest)
-        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+        write_json(partial / STAMP, stamp, indent=2)
     return root
 
 
@@ -152,7 +155,7 @@ def _may_reuse(root: Path, parameters: dict, force: bool) -> bool:
             f"{root} exists and is not a sample of ours (no {STAMP} in it): choose another folder; nothing was written."
         )
     try:
-        stamp = json.loads(stamp_file.read_text())
+        stamp = read_json(stamp_file)
         found, files = stamp["parameters"], stamp["files"]
     except (ValueError, KeyError, TypeError):
         found, files = {}, -1
@@ -172,19 +175,52 @@ def _may_reuse(root: Path, parameters: dict, force: bool) -> bool:
 
 
 @contextmanager
-def _complete_or_nothing(root: Path) -> Iterator[Path]:
-    """A sibling folder that becomes ``root`` at the end, or disappears where the body fails."""
+def _complete_or_nothing(root: Path, force: bool) -> Iterator[Path]:
+    """A sibling folder that becomes ``root`` at the end, or disappears where the body fails.
+
+    What stood at ``root`` is removed where it is a sample as we drew it, else moved beside.
+    """
     root.parent.mkdir(parents=True, exist_ok=True)
     partial, replaced = (root.with_name(f".{root.name}.{os.getpid()}.{state}") for state in ("partial", "replaced"))
     partial.mkdir()
     try:
         yield partial
-        if root.exists():
-            root.rename(replaced)
-        partial.rename(root)
+        if root.is_dir() and not any(root.iterdir()):
+            root.rmdir()
+        if not os.path.lexists(root):
+            partial.rename(root)
+            return
+        if not force:
+            raise FileExistsError(f"{root} came while the sample was drawn; it is left as it is.")
+        as_drawn = _is_as_drawn(root)
+        if not as_drawn:
+            replaced = next(
+                name for i in count(1) if not os.path.lexists(name := root.with_name(f"{root.name}.kept-{i}"))
+            )
+        root.rename(replaced)
+        try:
+            partial.rename(root)
+        except OSError:
+            replaced.rename(root)
+            raise
+        if as_drawn:
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            print(f"The folder that stood in {root} also held other files, or changed ones: it is now {replaced}.")
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _is_as_drawn(root: Path) -> bool:
+    """Whether a folder holds the files that were drawn, as they were drawn, caches of ours, and nothing else."""
+    for path in root.rglob("*"):
+        hidden = next((part for part in path.relative_to(root).parts if part.startswith(".")), ".mmdetpre")
+        if path.is_symlink() or hidden != ".mmdetpre":
+            return False
+    try:
+        return _digest(root, {STAMP})[1] == read_json(root / STAMP)["digest"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _own_files(root: Path) -> list[str]:
@@ -193,10 +229,10 @@ def _own_files(root: Path) -> list[str]:
     return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
 
 
-def _digest(root: Path) -> tuple[int, str]:
+def _digest(root: Path, without: Collection[str] = ()) -> tuple[int, str]:
     """Number of files below a folder and a digest of their names and contents."""
     digest = hashlib.sha256()
-    paths = _own_files(root)
+    paths = [path for path in _own_files(root) if path not in without]
     for path in paths:
         content = (root / path).read_bytes()
         digest.update(f"{path}\0{len(content)}\0".encode())

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -21,6 +20,7 @@ from torch import Tensor
 from mmdetpre.bounded_files import parse_json
 from mmdetpre.checkpoint_file import first_reason, read_torch_file
 from mmdetpre.checkpoint_safety import strict_loading
+from mmdetpre.locks import file_lock
 from mmdetpre.transfer.array_pickle import load_arrays
 from mmdetpre.transfer.file_kind import other_kind
 from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
@@ -198,7 +198,7 @@ def _download(address: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     # Two addresses may end in the same name: model.pth, best.pth.
     path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:8]}-{Path(address.split('?')[0]).name}"
-    with FileLock(f"{path}.lock"):
+    with file_lock(f"{path}.lock"):
         if not path.exists():
             try:
                 torch.hub.download_url_to_file(address, str(path), progress=False)

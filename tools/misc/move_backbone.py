@@ -11,7 +11,6 @@ Steps whose results exist are skipped; to start from scratch, remove the folder 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.bounded_files import read_json
 from mmdetpre.sample import make_sample
 from mmdetpre.toolbox_commands import training_command
 from mmdetpre.transfer import read_checkpoint
@@ -57,7 +57,7 @@ def digest_of(path: Path) -> str:
 def report_of(work_dir: Path) -> dict[str, Any]:
     """Report of the newest load in a work dir; empty if there is none."""
     reports = sorted(work_dir.glob("backbone_load_*.json"))
-    return dict(json.loads(reports[-1].read_text())) if reports else {}
+    return dict(read_json(reports[-1])) if reports else {}
 
 
 def move(out: Path) -> list[tuple[str, str, str, str]]:

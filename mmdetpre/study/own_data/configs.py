@@ -86,7 +86,6 @@ def detection_config(
             "_delete_": True,
             "type": "mmdetpre.VOCIoUMetric",
             "eval_mode": "area",
-            "plus_one": False,
         },
         "test_evaluator": Named("val_evaluator"),
         "max_epochs": recipe.epochs,

@@ -25,6 +25,7 @@ from mmdetpre.study.own_data.starts import read_own_starts, split_source
 from mmdetpre.study.own_data.study_yaml import study_settings, study_text
 from mmdetpre.study.own_data.summary import describe_boxes, describe_classes, describe_starts
 from mmdetpre.transfer.backbone_file import export_backbone
+from mmdetpre.whole_file import write_text
 
 _CONFIG = os.path.join("configs", "own_det.py")
 _GENERAL = re.compile(
@@ -137,7 +138,7 @@ def init_study(settings: Settings) -> str:
             if isinstance(file, ConfigFile):
                 file.write(study / name)
             else:
-                (study / name).write_text(file, encoding="utf-8")
+                write_text(study / name, file)
         for start in starts:
             if start.part is not None:
                 prefix, entry = start.part
