@@ -17,7 +17,7 @@ _PACKED_BETTER = ("WEBP", "AVIF", "JPEG2000", "GIF", "HEIF", "JXL")
 
 
 def allow_huge_images() -> None:
-    """Let Pillow read in this process what OpenCV reads; by itself it refuses images above 179 million pixels."""
+    """Let Pillow read in this process what OpenCV reads; on its own it refuses images above 179 million pixels."""
     if Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MOST_PIXELS)
 
@@ -26,8 +26,8 @@ def open_image(file: str | os.PathLike | IO[bytes]) -> Image.Image:
     """The image of a file, its pixels not read yet; close it.
 
     Raises:
-        OSError: If the file is missing, is not an image, has more pixels than OpenCV reads, or announces more than can be
-            in a file of its size: nothing is decoded then.
+        OSError: If the file is missing, is not an image, has more pixels than OpenCV reads, or announces more than can
+            be in a file of its size: nothing is decoded then.
     """
     allow_huge_images()
     image = Image.open(file)
