@@ -6,18 +6,13 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmdetpre.text_files import encoding_of, text_lines
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SEPARATORS = ",;\t|"
 _HEAD = 1 << 16  # bytes that are considered to find the form
 _SHOWN = 80
-BEYOND = "\0beyond"
-"""Column of what stands behind the last cell of the header."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class CsvForm:
         decimal: Point or comma of its numbers.
         header_line: Number of the line with the names of the columns, from 1.
         names: Name of each wanted column -> its name in the file.
-        header: Its cells.
+        width: Cells of the header.
     """
 
     path: str
@@ -40,21 +35,17 @@ class CsvForm:
     decimal: str
     header_line: int
     names: Mapping[str, str]
-    header: Sequence[str]
+    width: int
 
     def arguments(self, types: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of ``pandas.read_csv`` for columns of these types, and `BEYOND`, which `require_width` looks at."""
-        wanted = [self.names[name] for name in types]
+        """Arguments of ``pandas.read_csv`` for columns of these types."""
         return {
             "encoding": self.encoding,
             "sep": self.separator,
             "decimal": self.decimal,
             "skiprows": self.header_line - 1,
-            "header": 0,
-            "names": [*(name if name in wanted else f"\0{i}" for i, name in enumerate(self.header)), BEYOND],
-            "index_col": False,
-            "usecols": [*wanted, BEYOND],
-            "dtype": {self.names[name]: kind for name, kind in types.items()} | {BEYOND: str},
+            "usecols": [self.names[name] for name in types],
+            "dtype": {self.names[name]: kind for name, kind in types.items()},
         }
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -79,16 +70,6 @@ class CsvForm:
             except (csv.Error, UnicodeError) as error:
                 raise ValueError(f"{self.path}, line {reader.line_num + 1} cannot be read ({error}).") from error
 
-    def require_width(self, chunk: pd.DataFrame) -> None:
-        """Refuse rows with more cells than the header: which of them belong to which column is not known.
-
-        Raises:
-            ValueError: Names the line.
-        """
-        beyond = chunk.pop(BEYOND).dropna()
-        if len(beyond) and beyond.str.strip().astype(bool).any():
-            raise ValueError(self.wrong_row({}))
-
     def wrong_row(self, checks: Mapping[str, Callable[[str], str]]) -> str:
         """Where the first row is that cannot be used, and why; empty if there is none.
 
@@ -100,8 +81,8 @@ class CsvForm:
         for line, cells in self.rows():
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) > (width := len(self.header)) and any(cell.strip() for cell in cells[width:]):
-                return f"{self.path}, line {line} has {len(cells)} cells, the header {width}: it is damaged."
+            if len(cells) > self.width and any(cell.strip() for cell in cells[self.width :]):
+                return f"{self.path}, line {line} has {len(cells)} cells, the header {self.width}: it is damaged."
             for name, check in checks.items():
                 cell = cells[places[name]] if places[name] < len(cells) else ""
                 if problem := check(cell.replace(self.decimal, ".") if self.decimal != "." else cell):
@@ -163,7 +144,7 @@ def csv_form(path: str | os.PathLike, columns: Sequence[str], official: Sequence
             " comma, as the separator is? Write numbers with a point."
         )
     decimal = "," if any("," in cell and "." not in cell and _is_number(cell) for cell in first) else "."
-    return CsvForm(source, encoding, separator, decimal, header.number, names, found)  # type: ignore[union-attr]
+    return CsvForm(source, encoding, separator, decimal, header.number, names, len(found))  # type: ignore[union-attr]
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -122,7 +122,6 @@ def _read(form: CsvForm, choice: _Choice) -> tuple[BoxRows, str]:
     ):
         bar.set_description(f"reading {Path(form.path).name}")
         for chunk in pd.read_csv(file, chunksize=_ROWS_PER_CHUNK, **form.arguments(_TYPES)):
-            form.require_width(chunk)
             chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
             parts.append(_read_chunk(chunk, index, choice, dropped, odd, total))
             total += len(chunk)

@@ -68,7 +68,6 @@ def read_image_labels(path: str | Path, labels: dict[str, int], relation: np.nda
     images, kept, present = [np.zeros(0, np.int32)], [np.zeros(0, np.int16)], [np.zeros(0, bool)]
     try:
         for chunk in pd.read_csv(path, chunksize=_ROWS_PER_CHUNK, **form.arguments(types)):
-            form.require_width(chunk)
             chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
             codes, mids = pd.factorize(chunk["LabelName"])
             # pandas gives empty cells the code -1: it finds the entry appended at the end

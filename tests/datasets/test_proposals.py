@@ -55,7 +55,7 @@ def test_what_is_written_is_read(tmp_path):
 def test_neither_order_nor_shards_nor_repeated_images_change_a_byte(tmp_path):
     write(tmp_path / "one", shards=1)
     write(tmp_path / "three", [3, 1, 0, 2, 3, 1], shards=3)
-    for file in (tmp_path / "one").iterdir():
+    for file in (tmp_path / "one").glob("[!v]*"):  # verified.json tells the files themselves apart
         assert file.read_bytes() == (tmp_path / "three" / file.name).read_bytes()
 
 
