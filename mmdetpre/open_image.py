@@ -16,6 +16,10 @@ _PACKED_BETTER = ("WEBP", "AVIF", "JPEG2000", "GIF", "HEIF", "JXL")
 """One colour takes next to nothing there."""
 
 
+_ONE_CHANNEL = ("1", "L", "P")
+"""Down to one bit a pixel, in files of PNG."""
+
+
 def allow_huge_images() -> None:
     """Let Pillow read in this process what OpenCV reads; on its own it refuses images above 179 million pixels."""
     if Image.MAX_IMAGE_PIXELS is not None:
@@ -34,7 +38,8 @@ def open_image(file: str | os.PathLike | IO[bytes]) -> Image.Image:
     if image.width * image.height > MOST_PIXELS:
         image.close()
         raise OSError(f"{image.width} x {image.height} pixels are more than the {MOST_PIXELS:,} that OpenCV reads")
-    announced, size = 3 * image.width * image.height, _size(file)
+    size = _size(file)
+    announced = image.width * image.height * (0.125 if image.mode in _ONE_CHANNEL else 3)
     if announced > _ALWAYS + _MOST_UNPACKED * size and image.format not in _PACKED_BETTER:
         image.close()
         raise OSError(f"it announces {image.width} x {image.height} pixels in {size:,} bytes: it is cut off or damaged")

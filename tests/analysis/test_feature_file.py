@@ -198,7 +198,7 @@ def test_damaged_folders_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=message):
             read_features(path)
         if not (path / "features.json").read_text().startswith("{"):
-            (path / "features.json").write_text('{"layers": {"fc1": [2]}}')
+            (path / "features.json").write_text('{"format": "mmdetpre features", "layers": {"fc1": [2]}}')
 
 
 def test_images_must_agree(tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
+import io
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmdetpre.datasets.image_decoding import BrokenImageError, decode_image, require_sound
 from mmdetpre.datasets.image_size import read_image_size, read_image_sizes
 
 
@@ -21,3 +26,24 @@ def test_unreadable_images_count_as_zero_and_are_named(tmp_path, helpers, caplog
     paths = [str(tmp_path / name) for name in ("good.jpg", "text.jpg", "absent.jpg")]
     np.testing.assert_array_equal(read_image_sizes(paths), [(90, 40), (0, 0), (0, 0)])
     np.testing.assert_array_equal(read_image_sizes(paths, {"backend": "local"}), [(90, 40), (0, 0), (0, 0)])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_header_that_announces_more_than_its_file_can_hold_is_refused_before_it_is_decoded(
+    mode, tmp_path, monkeypatch
+):
+    def png(width, height):
+        head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2 if mode == "RGB" else 0, 0, 0, 0)
+        return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + bytes(20)
+
+    (tmp_path / "a.png").write_bytes(png(30_000, 30_000))
+    message = "announces 30000 x 30000 pixels in 53 bytes"
+    with pytest.raises(OSError, match=message):
+        read_image_size(str(tmp_path / "a.png"))
+    for read in (require_sound, lambda data: decode_image(data, (30_000, 30_000))):
+        with monkeypatch.context() as patch, pytest.raises(BrokenImageError, match=message):
+            patch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+            read(png(30_000, 30_000))
+    one_colour = io.BytesIO()
+    Image.new(mode, (9000, 9000)).save(one_colour, "PNG")  # the most that the format packs
+    assert read_image_size(io.BytesIO(one_colour.getvalue())) == (9000, 9000)
