@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
+from mmdetpre.bounded_files import read_json
 from mmdetpre.config_files import find_config
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
 from mmdetpre.registry import DATASETS
@@ -61,7 +61,7 @@ def claim(out: Path, seed: int) -> None:
     if not out.exists():
         out.mkdir(parents=True)
         write_json(path, stamp)
-    elif not path.exists() or json.loads(path.read_text()) != stamp:
+    elif not path.exists() or read_json(path) != stamp:
         raise ValueError(f"{out} holds results of another seed or config. Choose another --out, or: rm -r {out}")
 
 
@@ -95,8 +95,8 @@ def test(checkpoint: Path, out: Path) -> float:
         shutil.rmtree(folder, ignore_errors=True)
         run(*testing_command("mmdet", CONFIG, checkpoint, "--work-dir", folder))
         (metrics,) = folder.glob("*/*.json")
-        shutil.copyfile(metrics, result)
-    return json.loads(result.read_text())[METRIC]
+        write_json(result, read_json(metrics))
+    return read_json(result)[METRIC]
 
 
 def test_untrained(out: Path) -> float:
@@ -108,7 +108,7 @@ def test_untrained(out: Path) -> float:
         runner = Runner.from_cfg(cfg)
         runner.model.init_weights()
         write_json(result, runner.test())
-    return json.loads(result.read_text())[METRIC]
+    return read_json(result)[METRIC]
 
 
 def draw_chips(folder: Path, count: int = 4) -> None:
