@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmdetpre.bounded_files import GIB, read_bounded
 from mmdetpre.evaluation.detections_file import Detections
 from mmdetpre.evaluation.found_objects import CORRECT, find_objects
 from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
@@ -169,7 +170,7 @@ def _name(image_id: str, path: Path) -> str:
 
 
 def _read_image(path: Path, size: tuple[int, int]) -> np.ndarray:
-    data = np.fromfile(path, np.uint8)
+    data = np.frombuffer(read_bounded(path, 4 * GIB), np.uint8)
     pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF
     if pixels is None:
         raise ValueError(f"{path} cannot be read as an image.")

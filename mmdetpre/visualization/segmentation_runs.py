@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmdetpre.bounded_files import GIB, read_bounded
 from mmdetpre.evaluation.label_maps import check_shapes, read_label_map, wrong_values
 from mmdetpre.evaluation.trimap import region_scores
 from mmdetpre.progress_bar import progress_bar
@@ -179,7 +180,7 @@ def compare_segmentations(
 def _read_image(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f"There is no image {path}.")
-    data = np.fromfile(path, np.uint8)
+    data = np.frombuffer(read_bounded(path, 4 * GIB), np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # turned by EXIF, as mmseg does
     if pixels is None:
         raise ValueError(f"{path} cannot be read as an image.")

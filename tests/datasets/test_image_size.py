@@ -31,11 +31,13 @@ def test_unreadable_images_count_as_zero_and_are_named(tmp_path, helpers, caplog
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_header_that_announces_more_than_its_file_can_hold_is_refused_undecoded(mode, tmp_path, monkeypatch):
     def png(width, height):
-        head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2 if mode == "RGB" else 0, 0, 0, 0)
-        return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + bytes(20)
+        head = struct.pack(">IIBBBBB", width, height, 8, 2 if mode == "RGB" else 0, 0, 0, 0)
+        chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(99))), (b"IEND", b"")]
+        coded = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+        return b"\x89PNG\r\n\x1a\n" + b"".join(coded)
 
     (tmp_path / "a.png").write_bytes(png(30_000, 30_000))
-    message = "announces 30000 x 30000 pixels in 53 bytes"
+    message = "announces 30000 x 30000 pixels in [0-9]+ bytes"
     with pytest.raises(OSError, match=message):
         read_image_size(str(tmp_path / "a.png"))
     for read in (require_sound, lambda data: decode_image(data, (30_000, 30_000))):
