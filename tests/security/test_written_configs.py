@@ -127,8 +127,8 @@ def test_odd_names_of_folders_work(tmp_path: Path, repository: Path, run_tool_he
         repository / STUDY, "init", *arguments, "--cls", root / "pets", "--model", "sample", "--out", root / "a study"
     )
     assert done.returncode == 0, done.stderr
-    said = [shlex.split(line.partition(":")[2]) for line in done.stdout.splitlines() if "  python tools" in line]
-    assert said[1] == ["python", STUDY, "run", f"{root}/a study/study.yaml"]
+    said = [shlex.split(line.partition(":")[2]) for line in done.stdout.splitlines() if "  mmdetpre " in line]
+    assert said[1] == ["mmdetpre", "study", "run", f"{root}/a study/study.yaml"]
     checked = run_tool_here(repository / STUDY, "check", said[1][-1])
     assert checked.returncode == 0, checked.stderr
     assert "12 classes" in checked.stdout
