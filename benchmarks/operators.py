@@ -35,11 +35,11 @@ STAND_IN, COMPILED, TORCHVISION, SAMPLED = "the stand-in", "compiled mmcv", "tor
 @contextmanager
 def operators(binary: Any) -> Iterator[None]:
     """``mmcv.ops`` over another binary module."""
-    modules = [sys.modules[f"mmcv.ops.{name}"] for name in MODULES]
-    before = [module.ext_module for module in modules]  # type: ignore[attr-defined]
+    modules: list[Any] = [sys.modules[f"mmcv.ops.{name}"] for name in MODULES]
+    before = [module.ext_module for module in modules]
     try:
         for module in modules:
-            module.ext_module = binary  # type: ignore[attr-defined]
+            module.ext_module = binary
         yield
     finally:
         for module, own in zip(modules, before, strict=True):
@@ -85,7 +85,7 @@ def roi_align_ways(backward: bool, channels: int, regions: int) -> dict[str, Wor
 def deform_conv_ways(backward: bool, channels: int) -> dict[str, Work]:
     x, weight = torch.randn(1, channels, 32, 32), torch.randn(channels, channels, 3, 3) / channels
     offset, slope = torch.randn(1, 72, 32, 32), torch.randn(1, channels, 32, 32)
-    given = [t.requires_grad_() for t in (x, offset, weight)]
+    given = (x.requires_grad_(), offset.requires_grad_(), weight.requires_grad_())
 
     def through(y: Tensor) -> list[Tensor]:
         return [y.detach(), *(torch.autograd.grad(y, given, slope) if backward else ())]

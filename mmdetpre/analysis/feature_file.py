@@ -456,12 +456,12 @@ def _open_column(path: Path, name: str) -> np.ndarray:
     return bounded_files.load_npy(path / f"{name}.npy")
 
 
-def _own_column(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _own_column(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A column to write to; not what a link leads to, nor another array."""
     if path.is_symlink():
         raise FileExistsError(f"{path} is a link, which is not written through: remove the folder, or start anew.")
     try:
-        column = open_memmap(path, "r+")
+        column: np.memmap = open_memmap(path, "r+")
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): start anew with --force.") from error
     if column.shape != tuple(shape):
