@@ -14,8 +14,10 @@ def file_lock(path: str | os.PathLike[str]) -> FileLock:
         FileExistsError: If the path is a link, or a file with content: it is somebody's own.
 
     Example:
-        >>> with file_lock("data/.mmdetpre/.train.lock"):  # doctest: +SKIP
-        ...     build()
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, file_lock(f"{folder}/.train.lock") as lock:
+        ...     lock.is_locked
+        True
     """
     if os.path.islink(path) or (os.path.isfile(path) and os.path.getsize(path)):
         raise FileExistsError(f"{os.fspath(path)} is a link or holds something, so it is no lock: remove it.")

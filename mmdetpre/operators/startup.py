@@ -97,12 +97,14 @@ def told_alone(refusal: ImportError) -> ImportError:
 
 
 def of_compiled(error: Exception) -> str | None:
+    """What to say where a compiled mmcv does not load; None where the error is of another package."""
     if isinstance(error, ModuleNotFoundError):
         return None  # of another package: its own message is right
     return f"The compiled operators of mmcv do not fit the installed torch {_version('torch')}: {error}. {INSTALL_MMCV}"
 
 
 def of_torchvision(error: Exception) -> str | None:
+    """What to say where torchvision's operators do not load; None where the error is of another package."""
     if isinstance(error, ModuleNotFoundError) and error.name != "torchvision":
         return None
     torch, torchvision = _version("torch"), _version("torchvision")
