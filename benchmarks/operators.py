@@ -43,7 +43,7 @@ def operators(binary: Any) -> Iterator[None]:
         yield
     finally:
         for module, own in zip(modules, before, strict=True):
-            module.ext_module = own  # type: ignore[attr-defined]
+            module.ext_module = own
 
 
 def over(binary: Any, work: Work) -> Work:
