@@ -47,12 +47,12 @@ def test_what_is_not_read(text: str | bytes, why: str, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "study.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    began = time.monotonic()
+    began = time.process_time()
     for read in (read_yaml, read_study):
         with pytest.raises(ValueError) as error:
             read(file)
         assert str(file) in str(error.value) and why in str(error.value)
-    assert time.monotonic() - began < 10 and not (tmp_path / "MARKER").exists()
+    assert time.process_time() - began < 10 and not (tmp_path / "MARKER").exists()
 
 
 def test_aliases_and_merges_are_read(tmp_path: Path) -> None:
