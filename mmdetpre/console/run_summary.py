@@ -22,7 +22,7 @@ def training_lines(runner: Runner) -> list[str]:
     loader = runner.train_dataloader
     lines = [f"Training {model_text(runner)}", f"Data: {data_text(loader.dataset, _given(runner, 'train'))}"]
     lines += [f"Chips: {text}" for text in [chips_text(loader)] if text]
-    lines.append(f"Start: {start_text(runner)}")
+    lines.append(f"Initialization: {initialization_text(runner)}")
     batch = getattr(getattr(loader, "batch_sampler", None), "batch_size", None) or getattr(loader, "batch_size", None)
     batches = f", {runner.world_size * batch} {'chips' if chips_text(loader) else 'images'} each" if batch else ""
     by_epoch = hasattr(runner.train_loop, "max_epochs") and getattr(runner.log_processor, "by_epoch", True)
@@ -108,7 +108,7 @@ def chips_text(loader: Any) -> str:
     return f"{len(table)} of {settings.chip_size} pixels in this epoch, {by_scale}{proposals}"
 
 
-def start_text(runner: Runner) -> str:
+def initialization_text(runner: Runner) -> str:
     """What the weights of the model come from."""
     if runner._resume and runner._load_from:
         return f"goes on from {_shown(runner._load_from)}"

@@ -53,6 +53,7 @@ class LoadBackboneHook(Hook):
         BackboneNotLoaded: As ``policy`` says.
         RuntimeError: If ``load_from`` is set too, if the work dir holds a run from other weights, if something
             overwrote the backbone, or ranks differ.
+        FileNotFoundError: If the training that a name stands for has not run.
         ValueError: If an argument is unknown, or hook and config name different checkpoints.
     """
 
@@ -98,6 +99,7 @@ class LoadBackboneHook(Hook):
                 f"load_from={runner._load_from!r} loads a whole model, and LoadBackboneHook would replace its backbone"
                 f" by {self.init.checkpoint}. Remove one of the two.",
             )
+        self._require_trained()
         self._require_own_work_dir(runner)
         module = find_backbone(runner.model, self.init.backbone)
         try:
@@ -142,6 +144,15 @@ class LoadBackboneHook(Hook):
             )
         if len(ranks := set(all_gather_object(digest))) > 1:
             self._fail(runner, f"The ranks have {len(ranks)} different backbones: is {self.init.checkpoint} one file?")
+
+    def _require_trained(self) -> None:
+        """What a name of the config stands for is there, or the message says which training leaves it."""
+        path = Path(str(self.init.checkpoint))
+        if self.init.name and path.parts[:1] == ("work_dirs",) and not path.exists():
+            raise FileNotFoundError(
+                f"backbone_init={self.init.name!r} is {path}, which is not there: the training of the config"
+                f" {path.parent.name} leaves it. Run that first, or give another file: backbone_init.checkpoint=FILE."
+            )
 
     def _require_own_work_dir(self, runner: Runner) -> None:
         """Checkpoints of a run from other weights are not gone over."""

@@ -62,7 +62,7 @@ def test_a_training_shows_what_matters(shown: Callable, tmp_path: Path) -> None:
         r"Training SNIPER on ResNet-18: \d\.\d M parameters; CPU, 1 thread\n",
         r"Data: ChipDataset of PackedOpenImagesDataset, 4 images of 8 classes, .*bbox.csv",
         r"Chips: \d+ of 128 pixels in this epoch, \d+ at 192x256, \d+ at 120x128",
-        r"Start: from scratch",
+        r"Initialization: from scratch",
         r"Length: 2 epochs, \d+ steps, 8 chips each; validation on 6 images every 2 epochs",
         r"Operators: (torchvision|mmcv, compiled with) ",
         r"Log: .*\.log",

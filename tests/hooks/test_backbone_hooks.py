@@ -302,7 +302,10 @@ def test_a_name_chooses_and_a_run_from_other_weights_is_not_gone_over(
     other = shutil.copy(backbone_file, tmp_path / "other.pth")
     with pytest.raises(RuntimeError, match="came from .*: give --work-dir a folder of its own"):
         run("mmdet", [LOAD], backbone_init=dict(checkpoint=str(other)))
-    for name, message in (("theirs", "choose one of scratch, mine, or a file"), ("frozen", "take frozen.py")):
+    table["coco"] = dict(checkpoint="work_dirs/sniper_coco/backbone_final.pth")
+    with pytest.raises(FileNotFoundError, match="the training of the config sniper_coco leaves it. Run that first"):
+        run("mmdet", [LOAD], name="coco", backbone_inits=table, backbone_init="coco")
+    for name, message in (("theirs", "choose one of scratch, mine, coco, or a file"), ("frozen", "take frozen.py")):
         with pytest.raises(ValueError, match=message):
             run("mmdet", [LOAD], name=name, backbone_inits=table, backbone_init=dict(name=name))
 
