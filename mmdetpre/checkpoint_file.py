@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmdetpre.bounded_files import MIB
 from mmdetpre.checkpoint_safety import allowed_globals, strict_loading
+from mmdetpre.pickle_bounds import MOST_PARTS, Parts, Within
 
 PLAIN = {
     *("collections.OrderedDict", "collections.Counter", "_codecs.encode", "builtins.set", "builtins.complex"),
@@ -56,7 +57,7 @@ def read_torch_file(path: str | os.PathLike[str], map_location: Any = "cpu", map
         packed = file.read(4) == b"PK\x03\x04"
         file.seek(0)
         for _ in range(0 if packed else _LEGACY_PICKLES):
-            check_pickle(file)
+            check_pickle(Within(file))  # type: ignore[arg-type]
     mapped = packed and _check_archive(path, size) and mapped
     try:
         with strict_loading():
@@ -81,23 +82,29 @@ def first_reason(message: str) -> str:
 
 
 def check_pickle(file: IO[bytes]) -> None:
-    """Look through one pickle of a file, up to its end, for names that are not data.
+    """Look through one pickle of a file, up to its end, for names that are not data, and for lists that hold one list
+    over and over: torch and Python write out, compare and hash every copy of it.
 
     Raises:
         NotPlainData: If there is one.
         EOFError: If the file is cut off.
     """
-    known = PLAIN | {name for _, name in allowed_globals()}
+    known, parts = PLAIN | {name for _, name in allowed_globals()}, Parts()
     try:
         for opcode, argument, _ in pickletools.genops(file):
             if opcode.name == "GLOBAL":
                 name = str(argument).replace("__builtin__ ", "builtins ", 1).replace(" ", ".", 1)
                 if name not in known and not _number_type(name):
                     raise NotPlainData(f"a reference to {name[:200]}, which is no data")
-            elif opcode.name in ("INST", "OBJ", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX", "PERSID"):
+            if opcode.name in ("INST", "OBJ", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX", "PERSID"):
                 raise NotPlainData(f"an instruction {opcode.name}, which torch.save does not write")
+            parts.add(opcode, argument)
+        if parts.largest() > MOST_PARTS:
+            raise NotPlainData("lists that hold the same lists over and over, or themselves, without a bound")
     except NotPlainData:
         raise
+    except pickle.UnpicklingError as error:
+        raise EOFError(f"it is cut off or damaged ({error})") from error
     except (ValueError, UnicodeDecodeError, OverflowError) as error:  # of pickletools, for bytes that are no pickle
         raise EOFError(f"it is cut off or damaged ({error})") from error
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmdetpre.plain_text import one_line
+
 TRAINING_ONLY = ("auxiliary_head.",)
 """Beginnings of the names of weights that only training uses, and a checkpoint may leave out: mmseg's second head."""
 
@@ -80,7 +82,7 @@ def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
     if found is None or found[1] == len(classes):
         return
     name, count = found
-    shown = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
+    shown = ", ".join(one_line(name)[:100] for name in classes[:10]) + (", ..." if len(classes) > 10 else "")
     raise ValueError(
         f"The training data has {len(classes)} classes ({shown}), but model.{name}.num_classes is {count}. Set it to"
         f" {len(classes)}, or `classes` of the data set to the {count} that are meant."

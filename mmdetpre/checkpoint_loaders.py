@@ -23,6 +23,7 @@ import torch
 
 from mmdetpre.checkpoint_file import NotPlainData, first_reason, read_torch_file
 from mmdetpre.checkpoint_safety import strict_loading
+from mmdetpre.dataset_meta import plain_dataset_meta
 from mmdetpre.when_imported import when_imported
 
 CODE = ("config", "cfg")
@@ -44,10 +45,14 @@ def as_data(checkpoint: Any, source: str) -> Any:
       ``Runner.resume`` and ``BaseInferencer`` execute it where they find it.
     * ``best_ckpt`` and ``keep_ckpt_ids`` of the message hub, whose files ``CheckpointHook`` removes when a better
       checkpoint is there, stay if they are a ``best_*.pth`` next to the checkpoint, and numbers.
+    * ``dataset_meta``, whose names and colours inferencers show, is made plain: `plain_dataset_meta`.
 
     Args:
         checkpoint: What was read; anything but a dictionary is left as it is.
         source: Where it was read from.
+
+    Raises:
+        ValueError: If what it says of classes is no list of names.
 
     Example:
         >>> as_data({"meta": {"epoch": 3, "config": "import os"}}, "epoch_3.pth")
@@ -55,6 +60,8 @@ def as_data(checkpoint: Any, source: str) -> Any:
     """
     meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict):
+        if "dataset_meta" in meta:
+            meta["dataset_meta"] = plain_dataset_meta(meta["dataset_meta"], source)
         for key in CODE:
             if key in meta:
                 meta[f"{key}_text"] = meta.pop(key)

@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdetpre.checkpoint_fit import require_fit
+from mmdetpre.dataset_meta import learned_classes
 from mmdetpre.tta_config import Pairs, multi_scale_config
 
 Image = str | Path | np.ndarray
@@ -74,7 +75,7 @@ class MultiScaleDetector:
         self.model = MODELS.build(model_cfg)
         content = CheckpointLoader.load_checkpoint(str(_file(checkpoint, "checkpoint")), map_location="cpu")
         _load_weights(self.model.module, content, str(checkpoint))
-        self.classes = _class_names(cfg, content)
+        self.classes = _class_names(cfg, content, str(checkpoint))
         self.model.to(device or get_device()).eval()
 
     @torch.no_grad()
@@ -136,13 +137,19 @@ def _load_weights(model: torch.nn.Module, content: dict, name: str) -> None:
     model.load_state_dict({key.removeprefix("module."): value for key, value in weights.items()}, strict=False)
 
 
-def _class_names(cfg: Config, content: dict) -> list[str]:
-    meta = content.get("meta", {}).get("dataset_meta") or {}
-    classes = meta.get("classes") or meta.get("CLASSES")
+def _class_names(cfg: Config, content: dict, name: str) -> list[str]:
+    head = cfg.model.get("bbox_head") or cfg.model.get("roi_head", {}).get("bbox_head") or {}
+    head = head[0] if isinstance(head, (list, tuple)) else head  # a cascade
+    count = int(head.get("num_classes", 1))
+    classes: Any = learned_classes(content, name)
+    if classes and len(classes) < count:
+        raise ValueError(
+            f"{name} names {len(classes)} classes, but its model tells {count} apart: correct `dataset_meta` in its"
+            " `meta`, or take that entry out."
+        )
     if not classes:
         dataset = cfg.get("test_dataloader", {}).get("dataset", {})
         classes = dataset.get("metainfo", {}).get("classes") or dataset.get("classes")
     if isinstance(classes, (list, tuple)):
         return [str(name) for name in classes]
-    head = cfg.model.get("bbox_head") or cfg.model.get("roi_head", {}).get("bbox_head") or {}
-    return [f"class {i}" for i in range(int(head.get("num_classes", 1)))]
+    return [f"class {i}" for i in range(count)]

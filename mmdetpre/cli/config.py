@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mmdetpre.config_files import config_names, find_config
+from mmdetpre.plain_text import printable
 
 HELP = "the path of a config of the package, for mim and every tool; without a name: all of them"
 
@@ -34,7 +35,7 @@ def config(arguments: Sequence[str]) -> int:
     try:
         path = find_config(args.name)
     except FileNotFoundError as error:
-        print(f"mmdetpre config: {error}", file=sys.stderr)
+        print(f"mmdetpre config: {printable(error)}", file=sys.stderr)
         return 1
     if args.show:
         from mmengine.config import Config

@@ -13,6 +13,7 @@ import numpy as np
 
 from mmdetpre.bounded_files import read_json
 from mmdetpre.class_list import class_rows, read_class_table
+from mmdetpre.plain_text import one_line
 from mmdetpre.text_files import read_lines
 
 # the one challenge class whose later official name shares no word with it
@@ -57,8 +58,8 @@ def choose_classes(classes: str | Sequence[str] | None, descriptions: dict[str, 
     if unknown := [entry for entry, mid in zip(classes, mids, strict=True) if mid is None]:
         near = difflib.get_close_matches(unknown[0], descriptions.values(), n=3, cutoff=0.5)
         raise ValueError(
-            f"{len(unknown)} of {len(mids)} classes are not in the label_file: {', '.join(unknown[:10])}. Names close"
-            f" to {unknown[0]!r} there: {near or 'none'}. Correct `classes` of the data set."
+            f"{len(unknown)} of {len(mids)} classes are not in the label_file:"
+            f" {', '.join(map(one_line, unknown[:10]))}. Names close to {unknown[0]!r} there: {near or 'none'}. Correct `classes` of the data set."
         )
     known = [mid for mid in mids if mid is not None]
     if twice := sorted({mid for mid in known if known.count(mid) > 1}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmdetpre.checkpoint_fit import require_classes, require_fit
+from mmdetpre.dataset_meta import learned_classes
+from mmdetpre.plain_text import one_line
 from mmdetpre.registry import HOOKS
 
 
@@ -41,14 +44,18 @@ class CheckpointFitHook(Hook):
         model = _unwrapped(runner.model)
         name = str(runner._load_from or "The checkpoint")
         require_fit(model, checkpoint, name)
-        learned = (checkpoint.get("meta", {}).get("dataset_meta") or {}).get("classes") or ()
+        learned = learned_classes(checkpoint, name)
         tested = _tested_classes(runner)
         if len(learned) == len(tested) and tuple(learned) != tuple(tested):
             k = next(k for k, pair in enumerate(zip(learned, tested, strict=True)) if pair[0] != pair[1])
             runner.logger.warning(
-                f"{name} learned other class names than those that are tested: class {k} is {learned[k]!r} there and"
-                f" {tested[k]!r} here. If that is no other spelling, every score below is of the wrong class."
+                f"{name} learned other class names than those that are tested: class {k} is {_short(learned[k])} there"
+                f" and {_short(tested[k])} here. If that is no other spelling, every score below is of the wrong class."
             )
+
+
+def _short(name: object) -> str:
+    return reprlib.repr(one_line(name))
 
 
 def _unwrapped(model: Any) -> nn.Module:

@@ -7,7 +7,6 @@ they are stand-ins that check what they are given; anything else stops the readi
 from __future__ import annotations
 
 import codecs
-import io
 import pickle
 import pickletools
 import reprlib
@@ -17,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from mmdetpre.checkpoint_safety import StoredArray, StoredDtype, empty_bytes, stored_scalar
+from mmdetpre.pickle_bounds import MOST_PARTS, Parts, Within
 
 
 class Latin1Array(StoredArray):
@@ -118,24 +118,14 @@ def load_arrays(file: IO[bytes]) -> Any:
         raise pickle.UnpicklingError(f"a pickle of which no data can be made ({type(error).__name__})") from error
 
 
-class _Within:
-    """Reads a file, and nothing of a length that it does not have: Python takes the memory before it reads."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.readline = file, file.readline
-        self.left = file.seek(0, io.SEEK_END)
-        file.seek(0)
-
-    def read(self, count: int) -> bytes:
-        if count > self.left - self.file.tell():
-            raise pickle.UnpicklingError(f"a text or array of {count} bytes in a file of {self.left}")
-        return self.file.read(count)
-
-
 def _check_lengths(file: IO[bytes]) -> None:
-    within = _Within(file)
+    file.seek(0)
+    within, parts = Within(file), Parts()
     for count, (opcode, value, _) in enumerate(pickletools.genops(within)):  # type: ignore[arg-type]
-        most = {"FRAME": within.left, "PUT": count, "BINPUT": count, "LONG_BINPUT": count}.get(opcode.name)
+        most = {"FRAME": within.size, "PUT": count, "BINPUT": count, "LONG_BINPUT": count}.get(opcode.name)
         if most is not None and int(value or 0) > most:
-            raise pickle.UnpicklingError(f"an instruction {opcode.name} {value} in a file of {within.left} bytes")
+            raise pickle.UnpicklingError(f"an instruction {opcode.name} {value} in a file of {within.size} bytes")
+        parts.add(opcode, value)
+    if parts.largest() > MOST_PARTS:
+        raise pickle.UnpicklingError("lists that hold the same lists over and over, or themselves, without a bound")
     file.seek(0)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mmdetpre.plain_text import one_line
 from mmdetpre.visualization.palette import RGB
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PADDING = 3
+_MOST_CHARACTERS = 200
 
 
 def draw_box(image: np.ndarray, box: Sequence[float], colour: RGB, thickness: int = 1) -> None:
@@ -34,11 +36,12 @@ def draw_tag(image: np.ndarray, text: str, corner: tuple[float, float], colour: 
 
     Args:
         image: (h, w, 3) uint8 RGB.
-        text: ASCII text.
+        text: ASCII text; of a longer one the first 200 characters are written.
         corner: x, y of the plate's bottom left, pixels.
         colour: Of the plate; the text is black or white, whichever is easier to read on it.
         size: OpenCV font scale.
     """
+    text = one_line(text)[:_MOST_CHARACTERS]  # OpenCV does not survive half surrogates
     (text_width, text_height), baseline = cv2.getTextSize(text, _FONT, size, 1)
     width, height = text_width + 2 * _PADDING, text_height + baseline + _PADDING
     x = int(min(max(corner[0], 0), max(image.shape[1] - width, 0)))

@@ -14,6 +14,7 @@ from mmdetpre.evaluation.detections_file import Detections
 from mmdetpre.evaluation.found_objects import CORRECT, find_objects
 from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
 from mmdetpre.evaluation.same_images import align_runs
+from mmdetpre.plain_text import one_line
 from mmdetpre.visualization.compared_runs import ComparedImage, ShownBoxes
 
 _SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")
@@ -158,14 +159,15 @@ def find_images(run: Detections, images: Sequence[int], img_dir: str | Path | No
     if missing:
         where = "at the paths that the run has stored" if img_dir is None else f"in {img_dir}"
         raise FileNotFoundError(
-            f"{len(missing)} of {len(images)} images are not {where}, e.g. '{missing[0]}'. Say where they are with"
-            " --img-dir FOLDER or --config CONFIG."
+            f"{len(missing)} of {len(images)} images are not {where}, e.g. '{one_line(missing[0])}'. Say where they"
+            " are with --img-dir FOLDER or --config CONFIG."
         )
     return [path for path in found if path is not None]
 
 
 def _name(image_id: str, path: Path) -> str:
     """The file and the id, which ``ids`` takes, where one does not tell the other."""
+    image_id = one_line(image_id)
     return image_id if path.stem.lstrip("0") == image_id.lstrip("0") else f"{path.stem} (id {image_id})"
 
 

@@ -17,6 +17,7 @@ from mmdetpre.analysis.cka import layer_cka
 from mmdetpre.analysis.cka_table import format_cka, to_dict, write_csv
 from mmdetpre.analysis.feature_spaces import open_layers
 from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.cka import draw_layer_similarity
 from mmdetpre.whole_file import write_figure, write_json
 
@@ -45,7 +46,7 @@ def main() -> int:
         a, b = open_layers(files, args.layers)
         found = layer_cka(a, b, batch_size=args.batch_size, epochs=args.epochs, seed=args.seed, progress=True)
     except (OSError, ValueError) as error:
-        print(f"cka: {error}", file=sys.stderr)
+        print(f"cka: {printable(error)}", file=sys.stderr)
         return 1
     result = to_dict(found, list(files), [list(a), list(b)], epochs=args.epochs, seed=args.seed)
     print(format_cka(result))

@@ -30,6 +30,7 @@ from mmdetpre.analysis.closest_pairs_report import (
 from mmdetpre.analysis.clusters import kmeans_sweep
 from mmdetpre.analysis.feature_spaces import image_root, open_spaces
 from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.closest_pairs import draw_pairs, find_photos, read_photos
 from mmdetpre.whole_file import write_figure, write_json
 
@@ -102,7 +103,7 @@ def main() -> int:
             report |= {"close_k": args.close_k, "distant_k": args.distant_k, "seed": args.seed}
         photos = read_photos(report, root) if args.plot else {}
     except (OSError, ValueError) as error:
-        print(f"closest_pairs: {error}", file=sys.stderr)
+        print(f"closest_pairs: {printable(error)}", file=sys.stderr)
         return 1
     print(format_pairs(report))
     if args.out:

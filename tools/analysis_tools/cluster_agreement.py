@@ -19,6 +19,7 @@ from mmdetpre.analysis.cluster_agreement import compare_clusters, format_agreeme
 from mmdetpre.analysis.clusters import DEFAULT_KS, check_ks, kmeans_sweep
 from mmdetpre.analysis.feature_spaces import open_spaces
 from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.cluster_agreement import draw_cluster_agreement
 from mmdetpre.whole_file import write_figure, write_json
 
@@ -70,7 +71,7 @@ def main() -> int:
         result = compare_clusters(names, *clusters, samples=args.samples, seed=args.seed)
         result |= {"images": len(spaces[0].values), "spaces": [space.describe() for space in spaces]}
     except (OSError, ValueError) as error:
-        print(f"cluster_agreement: {error}", file=sys.stderr)
+        print(f"cluster_agreement: {printable(error)}", file=sys.stderr)
         return 1
     print(format_agreement(result))
     if any(None in way["exact"] for way in result["directions"]):

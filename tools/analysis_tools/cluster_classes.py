@@ -18,6 +18,7 @@ from mmengine.config import DictAction
 
 from mmdetpre.analysis.chip_features import class_means_of_config
 from mmdetpre.analysis.class_clusters import cluster_classes, write_clusters
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 
 
@@ -55,7 +56,7 @@ def main() -> int:
         )
         write_clusters(args.out, classes, clusters, settings, force=args.force)
     except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"cluster_classes: {error}", file=sys.stderr)
+        print(f"cluster_classes: {printable(error)}", file=sys.stderr)
         return 1
     for cluster in range(args.clusters):
         members = [c for c, k in zip(classes, clusters, strict=True) if k == cluster]

@@ -19,6 +19,7 @@ from mmdetpre.evaluation.detection_errors import detection_errors
 from mmdetpre.evaluation.error_report import ErrorSettings
 from mmdetpre.evaluation.run_files import load_runs
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.error_plot import draw_errors
 from mmdetpre.whole_file import write_figure, write_json, write_text
 
@@ -71,7 +72,7 @@ def main() -> int:
             settings=ErrorSettings(iou_thr=args.iou_thr, score_thr=args.score_thr),
         )
     except (OSError, ValueError) as error:
-        print(f"detection_errors: {error}", file=sys.stderr)
+        print(f"detection_errors: {printable(error)}", file=sys.stderr)
         return 1
     print(report)
     if args.out:

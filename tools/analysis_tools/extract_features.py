@@ -25,6 +25,7 @@ from mmengine.config import DictAction
 from mmdetpre.analysis.feature_extraction import extract_features, open_feature_source
 from mmdetpre.analysis.image_set import PARTS, images_of_config, images_of_folder
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 
 _LAUNCHERS = {
@@ -120,7 +121,7 @@ def main() -> int:
             overwrite=args.force,
         )
     except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"extract_features: {error}", file=sys.stderr)
+        print(f"extract_features: {printable(error)}", file=sys.stderr)
         return 1
     if features is None:
         print(f"This part is done; others are still at work on {args.out}.")

@@ -17,6 +17,7 @@ from mmdetpre.evaluation.iou_sweep import sweep_runs
 from mmdetpre.evaluation.voc_ap import MODES
 from mmdetpre.evaluation.voc_table import format_comparison, write_csv, write_json
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.iou_sweep import draw_iou_sweep
 from mmdetpre.whole_file import write_figure
 
@@ -48,7 +49,7 @@ def main() -> int:
         plus_one = None if args.half_open is None else not args.half_open
         runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=plus_one)
     except (OSError, ValueError) as error:
-        print(f"iou_sweep: {error}", file=sys.stderr)
+        print(f"iou_sweep: {printable(error)}", file=sys.stderr)
         return 1
     print(format_comparison(runs))
     if args.out:

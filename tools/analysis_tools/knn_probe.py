@@ -18,6 +18,7 @@ from mmdetpre.analysis.knn_probe import METRICS, NEIGHBOURS, knn_probe
 from mmdetpre.analysis.probe_data import probe_data
 from mmdetpre.analysis.probe_scores import result_head, result_line, write_result
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,7 +47,7 @@ def main() -> int:
         if args.out:
             write_result(args.out, result, overwrite=args.force)
     except (OSError, ValueError) as error:
-        print(f"knn_probe: {error}", file=sys.stderr)
+        print(f"knn_probe: {printable(error)}", file=sys.stderr)
         return 1
     print(result_line(result))
     if args.out:

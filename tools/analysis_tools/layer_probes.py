@@ -28,6 +28,7 @@ from mmdetpre.analysis.probe_scores import result_line
 from mmdetpre.analysis.softmax_regression import STRENGTHS
 from mmdetpre.analysis.transfer_tables import markdown, read_cells, write_tables
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 
 
@@ -120,7 +121,7 @@ def main() -> int:
     try:
         table = run(args)
     except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"layer_probes: {error}", file=sys.stderr)
+        print(f"layer_probes: {printable(error)}", file=sys.stderr)
         return 1
     print(f"\n{table}\n\nWritten to {args.out / 'table7.md'}")
     return 0

@@ -19,6 +19,7 @@ from mmdetpre.analysis.probe_data import probe_data
 from mmdetpre.analysis.probe_scores import result_head, result_line, write_result
 from mmdetpre.analysis.softmax_regression import STRENGTHS
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,7 +48,7 @@ def main() -> int:
         if args.out:
             write_result(args.out, result, overwrite=args.force)
     except (OSError, ValueError) as error:
-        print(f"linear_probe: {error}", file=sys.stderr)
+        print(f"linear_probe: {printable(error)}", file=sys.stderr)
         return 1
     print(result_line(result))
     for note in result["notes"]:

@@ -33,6 +33,7 @@ from mmdetpre.analysis.object_images import object_images, with_classes
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
 from mmdetpre.file_arguments import require_new_files
 from mmdetpre.models.classifier import open_classifier
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.visualization.object_accuracy import draw_object_accuracy
 from mmdetpre.whole_file import write_figure, write_json
@@ -134,7 +135,7 @@ def main() -> int:
     try:
         table = run(args)
     except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"object_accuracy: {error}", file=sys.stderr)
+        print(f"object_accuracy: {printable(error)}", file=sys.stderr)
         return 1
     print(table)
     return 0

@@ -18,6 +18,7 @@ from pathlib import Path
 from mmdetpre.analysis.paper_tables import TABLES, with_figures
 from mmdetpre.analysis.transfer_tables import METRICS, markdown, paper_markdown, read_cells, write_tables
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +51,7 @@ def main() -> int:
         if args.out:
             write_tables(args.out, cells, tables)
     except (OSError, ValueError) as error:
-        print(f"transfer_tables: {error}", file=sys.stderr)
+        print(f"transfer_tables: {printable(error)}", file=sys.stderr)
         return 1
     print(markdown(cells, tables))
     for note in passed:

@@ -24,6 +24,7 @@ from mmdetpre.evaluation.trimap_table import (
     write_json,
 )
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.trimap_curves import draw_trimap_curves
 from mmdetpre.whole_file import write_figure
 
@@ -63,7 +64,7 @@ def main() -> int:
             else:
                 tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
     except (OSError, ValueError) as error:
-        print(f"trimap_curves: {error}", file=sys.stderr)
+        print(f"trimap_curves: {printable(error)}", file=sys.stderr)
         return 1
     print("\n\n".join(tables))
     for run in runs:

@@ -18,6 +18,7 @@ from mmdetpre.analysis.feature_file import read_features, require_finite, requir
 from mmdetpre.analysis.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings, tsne_maps
 from mmdetpre.analysis.tsne_table import write_maps
 from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.tsne import check_shown, draw_tsne_maps
 from mmdetpre.whole_file import write_figure
 
@@ -79,7 +80,7 @@ def main() -> int:
         settings = {name: getattr(args, name) for name in ("perplexity", "theta", "components", "seed")}
         maps = tsne_maps(spaces, **settings, progress=True)
     except (OSError, ValueError) as error:
-        print(f"tsne: {error}", file=sys.stderr)
+        print(f"tsne: {printable(error)}", file=sys.stderr)
         return 1
     for name, one in maps.items():
         print(f"{name}: {len(one.points)} images, Kullback-Leibler divergence {one.kl_divergence:.3f} nats")

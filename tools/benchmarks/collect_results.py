@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mmdetpre.analysis.run_table import find_runs, read_run, run_table
+from mmdetpre.plain_text import printable
 from mmdetpre.whole_file import write_text
 
 
@@ -38,7 +39,7 @@ def main() -> int:
         else:
             print(table)
     except (OSError, ValueError) as error:
-        print(f"collect_results: {error}", file=sys.stderr)
+        print(f"collect_results: {printable(error)}", file=sys.stderr)
         return 1
     return 0
 

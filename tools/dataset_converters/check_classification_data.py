@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mmdetpre.datasets.classification_check import CHECKS
 from mmdetpre.datasets.decode_check import broken_images
+from mmdetpre.plain_text import printable
 
 FOLDERS = {"caltech256": "data/caltech256", "sun397": "data/SUN397", "flowers102": "data/Flowers102"}
 
@@ -48,7 +49,7 @@ def main() -> int:
     try:
         data = chosen(args.data)
     except ValueError as error:
-        print(f"check_classification_data: {error}", file=sys.stderr)
+        print(f"check_classification_data: {printable(error)}", file=sys.stderr)
         return 1
     good = True
     for name, folder in data.items():

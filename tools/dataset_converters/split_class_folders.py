@@ -17,6 +17,7 @@ from mmdetpre.datasets.caltech256 import Caltech256
 from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
 from mmdetpre.datasets.class_split import split_images, write_split
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +50,7 @@ def main() -> int:
             write_split(file, paths)
             print(f"{len(paths)} images: {file}")
     except (OSError, ValueError) as error:
-        print(f"split_class_folders: {error}", file=sys.stderr)
+        print(f"split_class_folders: {printable(error)}", file=sys.stderr)
         return 1
     return 0
 

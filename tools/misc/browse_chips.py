@@ -11,6 +11,7 @@ import sys
 from mmengine.config import DictAction
 
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.chip_views import browse_chips
 
 
@@ -34,7 +35,7 @@ def main() -> int:
         dataset = load_chip_dataset(args.config, args.cfg_options)
         paths = browse_chips(dataset, args.out_dir, args.n, seed=args.seed, epoch=args.epoch, force=args.force)
     except (OSError, ValueError) as error:
-        print(f"browse_chips: {error}", file=sys.stderr)
+        print(f"browse_chips: {printable(error)}", file=sys.stderr)
         return 1
     print(f"{len(paths)} pictures in {args.out_dir}")
     return 0

@@ -25,6 +25,7 @@ from mmengine.structures import InstanceData
 from mmdetpre.bounded_files import read_json
 from mmdetpre.config_files import find_config
 from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
+from mmdetpre.plain_text import printable
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
 from mmdetpre.toolbox_commands import testing_command, training_command
@@ -167,7 +168,7 @@ def main() -> int:
         )
         return 1
     except (OSError, ValueError) as error:
-        print(f"\nThe demo stopped: {error}", file=sys.stderr)
+        print(f"\nThe demo stopped: {printable(error)}", file=sys.stderr)
         return 1
     print(
         f"\nmAP@0.5 on the {Path('data/sample')} validation images: {after:.3f} (before training {before:.3f})"

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.plain_text import printable
 from mmdetpre.sample import LAYOUTS, make_sample
 from mmdetpre.sample.folder import default_folder
 
@@ -65,7 +66,7 @@ def main() -> int:
             )
             print(f"Sample ready: {root}")
     except (FileExistsError, ValueError) as error:
-        print(f"make_sample: {error}", file=sys.stderr)
+        print(f"make_sample: {printable(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.bounded_files import read_json
+from mmdetpre.plain_text import printable
 from mmdetpre.sample import make_sample
 from mmdetpre.toolbox_commands import training_command
 from mmdetpre.transfer import read_checkpoint
@@ -98,7 +99,7 @@ def main() -> int:
         print(f"\nStopped at the command above (exit {error.returncode}). Run it again to go on.", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:
-        print(f"\nmove_backbone: {error}", file=sys.stderr)
+        print(f"\nmove_backbone: {printable(error)}", file=sys.stderr)
         return 1
     print(f"\n{'toolbox':16}{'verdict':14}{'digest loaded':15}digest left")
     for package, verdict, loaded, left in rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer import CheckpointError, KeyMapError, export_backbone
 
 
@@ -40,7 +41,7 @@ def main() -> int:
         print(f"{args.out} exists: choose another name, or add --overwrite.", file=sys.stderr)
         return 1
     except (CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"export_backbone: {error}", file=sys.stderr)
+        print(f"export_backbone: {printable(error)}", file=sys.stderr)
         return 1
     print(f"{args.out}\n" + "\n".join(f"  {name}: {value}" for name, value in told.items()))
     return 0

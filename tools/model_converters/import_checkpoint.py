@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
 from mmdetpre.transfer.import_backbone import import_backbone
 from mmdetpre.transfer.weight_source import SOURCES
@@ -71,7 +72,7 @@ def main() -> int:
         print(f"{args.out} exists: choose another name, or add --overwrite.", file=sys.stderr)
         return 1
     except (CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"import_checkpoint: {error}", file=sys.stderr)
+        print(f"import_checkpoint: {printable(error)}", file=sys.stderr)
         return 1
     print(f"{report}\n\n{args.out}\n" + "\n".join(f"  {name}: {value}" for name, value in told.items()))
     if args.json:

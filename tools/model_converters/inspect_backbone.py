@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer import CheckpointError, KeyMapError
 from mmdetpre.transfer.inspect_backbone import describe_checkpoint, inspect_into
 from mmdetpre.whole_file import write_text
@@ -40,7 +41,7 @@ def main() -> int:
             return 0
         report, table = inspect_into(args.checkpoint, args.into, args.prefix, args.entry, not args.ignore_preprocessing)
     except (CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"inspect_backbone: {error}", file=sys.stderr)
+        print(f"inspect_backbone: {printable(error)}", file=sys.stderr)
         return 1
     print(f"{report}\n\n{table}")
     if args.json:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
 from mmdetpre.transfer.verify_transfer import all_identical, arrivals_table, image_tensor, verify_transfer
 
@@ -31,7 +32,7 @@ def main() -> int:
         image = image_tensor(args.image) if args.image else None
         arrivals = verify_transfer(args.checkpoint, args.prefix, args.entry, image)
     except (BackboneNotLoaded, CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"verify_transfer: {error}", file=sys.stderr)
+        print(f"verify_transfer: {printable(error)}", file=sys.stderr)
         return 1
     print(arrivals_table(arrivals))
     identical = all_identical(arrivals)

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.plain_text import printable
 from mmdetpre.study.job import run_job
 
 
@@ -24,7 +25,7 @@ def main() -> int:
     try:
         return run_job(args.out, args.run)
     except (OSError, ValueError) as error:
-        print(f"run_job: {error}", file=sys.stderr)
+        print(f"run_job: {printable(error)}", file=sys.stderr)
         return 1
 
 

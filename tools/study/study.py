@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+from mmdetpre.plain_text import printable
 from mmdetpre.study.own_data.command import add_init_arguments, run_init
 
 LEAVE_OUT = "go on with broken images to test on: tests skip them, and their results say so"
@@ -62,7 +63,7 @@ def main() -> int:
         print(f"study {args.command}: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     except (OSError, ValueError) as error:
-        print(f"study {args.command}: {error}", file=sys.stderr)
+        print(f"study {args.command}: {printable(error)}", file=sys.stderr)
         return 1
 
 

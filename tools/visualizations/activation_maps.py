@@ -24,6 +24,7 @@ from mmdetpre.analysis.feature_extraction import open_feature_source
 from mmdetpre.analysis.named_models import named_models
 from mmdetpre.analysis.whole_images import RESIZE_EDGE
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.text_table import text_table
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.visualization.activation_maps import check_overlay, draw_activation_maps
@@ -70,7 +71,7 @@ def main() -> int:
         }
         found = activations_of_images(sources, args.layer, args.images, resize_edge=args.resize_edge, progress=True)
     except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"activation_maps: {error}", file=sys.stderr)
+        print(f"activation_maps: {printable(error)}", file=sys.stderr)
         return 1
     rows = [
         [Path(image.name).name, name, f"{mean.shape[0]}x{mean.shape[1]}", f"{mean.min():.4f}", f"{mean.max():.4f}"]

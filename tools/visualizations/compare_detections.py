@@ -16,6 +16,7 @@ from mmengine.config import DictAction
 
 from mmdetpre.evaluation.run_files import load_runs
 from mmdetpre.file_arguments import require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
 from mmdetpre.whole_file import write_figure
@@ -61,7 +62,7 @@ def main() -> int:
             img_dir=args.img_dir,
         )
     except (OSError, ValueError) as error:
-        print(f"compare_detections: {error}", file=sys.stderr)
+        print(f"compare_detections: {printable(error)}", file=sys.stderr)
         return 1
     classes = next(iter(runs.values())).classes
     figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)

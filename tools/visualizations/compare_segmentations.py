@@ -17,6 +17,7 @@ from mmengine.config import DictAction
 
 from mmdetpre.class_list import read_class_names
 from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
 from mmdetpre.visualization.segmentation_runs import compare_segmentations
@@ -81,7 +82,7 @@ def main() -> int:
             opacity=args.opacity,
         )
     except (OSError, ValueError) as error:
-        print(f"compare_segmentations: {error}", file=sys.stderr)
+        print(f"compare_segmentations: {printable(error)}", file=sys.stderr)
         return 1
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_figure(args.out, figure)

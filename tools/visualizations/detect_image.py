@@ -17,6 +17,7 @@ import cv2
 from mmengine.config import DictAction
 
 from mmdetpre.inference import MultiScaleDetector
+from mmdetpre.plain_text import printable
 from mmdetpre.visualization.detections import draw_detections
 from mmdetpre.whole_file import write_picture
 
@@ -71,7 +72,7 @@ def main() -> int:
         picture = draw_detections(image, None, found, detector.classes, args.score_thr)
         write_picture(args.out, picture)
     except (OSError, ValueError) as error:
-        print(f"detect_image: {error}", file=sys.stderr)
+        print(f"detect_image: {printable(error)}", file=sys.stderr)
         return 1
     shown = found[found.scores >= args.score_thr]
     for label, score, box in zip(

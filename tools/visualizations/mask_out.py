@@ -28,6 +28,7 @@ from mmdetpre.analysis.probe_classifier import images_all_classify, open_probe_c
 from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
 from mmdetpre.file_arguments import named_files, require_new_files
 from mmdetpre.models.classifier import Classifier, open_classifier
+from mmdetpre.plain_text import printable
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.visualization.mask_out import draw_masked_images
 from mmdetpre.whole_file import write_figure
@@ -115,7 +116,7 @@ def main() -> int:
         classifiers, images, labels = _opened(args, models, probes, device)
         found = mask_out_images(classifiers, images, labels=labels, **settings, progress=True)
     except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"mask_out: {error}", file=sys.stderr)
+        print(f"mask_out: {printable(error)}", file=sys.stderr)
         return 1
     print(format_masked(found))
     if args.out:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from mmdetpre.plain_text import printable
 from mmdetpre.study.own_data.models import MODELS
 
 EXAMPLE = (
@@ -74,6 +75,6 @@ def run_init(args: argparse.Namespace) -> int:
     try:
         print(init_study(Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})))
     except (OSError, ValueError) as error:
-        print(f"study init: {error}", file=sys.stderr)
+        print(f"study init: {printable(error)}", file=sys.stderr)
         return 1
     return 0
