@@ -7,6 +7,7 @@ its reader tells, and to be large, which is bounded here.
 from __future__ import annotations
 
 import gc
+import hashlib
 import io
 import json
 import math
@@ -59,6 +60,37 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
             )
         # As much memory as is asked for is taken before anything is read: never most_bytes.
         return file.read(min(most_bytes, max(status.st_size, 1 << 16)))
+
+
+def read_end(path: str | os.PathLike[str], most_bytes: int = MIB) -> bytes:
+    """The last bytes of a regular file of any size, such as a log.
+
+    Raises:
+        OSError: If it is not there or cannot be read.
+        ValueError: If it is no regular file.
+    """
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{os.fspath(path)} is a device or a pipe: give a file.")
+        file.seek(max(0, status.st_size - most_bytes))
+        return file.read(most_bytes)
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a regular file in hexadecimal, read a MiB at a time.
+
+    Raises:
+        OSError: If it is not there or cannot be read.
+        ValueError: If it is no regular file.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{os.fspath(path)} is a device or a pipe: give a file.")
+        while block := file.read(MIB):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextmanager

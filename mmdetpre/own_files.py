@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmdetpre.bounded_files import read_json
-from mmdetpre.whole_file import whole_file, write_json
+from mmdetpre.bounded_files import file_sha256, read_json
+from mmdetpre.whole_file import whole_file
 
 FORMAT = "mmdetpre.written/1"
 
@@ -31,7 +32,7 @@ def require_own(folder: Path, names: Iterable[str], root: Path | None = None) ->
         path = folder / name
         if not os.path.lexists(path):
             continue
-        if path.is_symlink() or not path.is_file() or _digest(path.read_bytes()) not in written.get(name, ()):
+        if path.is_symlink() or not path.is_file() or file_sha256(path) not in written.get(name, ()):
             raise FileExistsError(
                 f"{path} is not as mmdetpre wrote it: it is your own, or changed since. It is left as it is, and"
                 " nothing was written; move it away and type the command again."
@@ -94,7 +95,8 @@ def _read(folder: Path) -> dict[str, list[str]]:
 
 
 def _write(folder: Path, files: Mapping[str, list[str]]) -> None:
-    write_json(record_of(folder), {"format": FORMAT, "files": dict(files)})
+    with whole_file(record_of(folder), links=False) as part:
+        part.write_text(json.dumps({"format": FORMAT, "files": dict(files)}, indent=1) + "\n", encoding="utf-8")
 
 
 def _digest(content: bytes) -> str:

@@ -190,7 +190,9 @@ def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, P
 
 def _read_folder(path: Path, metric: str, cells: list[Cell], passed: list[str]) -> None:
     for file in sorted(path.rglob("*.json")):
-        if FORMAT in file.read_text(encoding="utf-8", errors="replace")[:200]:
+        with file.open(encoding="utf-8", errors="replace") as text:
+            found = FORMAT in text.read(200)
+        if found:
             cells += _probe_cells(read_result(file), str(file), metric)
     try:
         runs = find_runs([path])

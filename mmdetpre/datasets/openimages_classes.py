@@ -59,7 +59,8 @@ def choose_classes(classes: str | Sequence[str] | None, descriptions: dict[str, 
         near = difflib.get_close_matches(unknown[0], descriptions.values(), n=3, cutoff=0.5)
         raise ValueError(
             f"{len(unknown)} of {len(mids)} classes are not in the label_file:"
-            f" {', '.join(map(one_line, unknown[:10]))}. Names close to {unknown[0]!r} there: {near or 'none'}. Correct `classes` of the data set."
+            f" {', '.join(map(one_line, unknown[:10]))}. Names close to {unknown[0]!r} there:"
+            f" {near or 'none'}. Correct `classes` of the data set."
         )
     known = [mid for mid in mids if mid is not None]
     if twice := sorted({mid for mid in known if known.count(mid) > 1}):

@@ -159,6 +159,8 @@ class ExportBackboneHook(Hook):
 
 def _require_exported(path: Path) -> None:
     """Refuse to replace a file that is a user's own, and no export of an earlier run."""
+    if path.is_symlink():
+        raise FileExistsError(f"{path} is a link, which is not written through: remove it, or set another work_dir.")
     try:
         exported = not path.exists() or read_checkpoint(path).backbone_metadata is not None
     except (CheckpointError, OSError, ValueError):

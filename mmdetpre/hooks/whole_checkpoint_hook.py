@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import re
 from collections import deque
 from collections.abc import Iterable
@@ -13,7 +15,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import register_backend
 from mmengine.fileio.backends import LocalBackend
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, CheckpointLoader, Runner, save_checkpoint
 
 from mmdetpre.registry import HOOKS
 from mmdetpre.training_faults import TrainingError, resume_advice
@@ -167,6 +169,20 @@ class WholeCheckpointHook(CheckpointHook):
                 self.file_backend.remove(old)
             elif self.file_backend.isdir(old):  # DeepSpeed writes folders
                 self.file_backend.rmtree(old)
+
+    def _publish_model(self, runner: Runner, ckpt_path: str) -> None:
+        if (self.backend_args or {}).get("backend") != BACKEND:
+            super()._publish_model(runner, ckpt_path)
+            return
+        checkpoint = CheckpointLoader.load_checkpoint(ckpt_path, map_location="cpu")
+        published = {key: value for key, value in checkpoint.items() if key in self.published_keys}
+        digest = hashlib.sha256(pickle.dumps(published)).hexdigest()[:8]
+        path = f"{os.path.splitext(ckpt_path)[0]}-{digest}.pth"
+        try:
+            save_checkpoint(published, path, backend_args=self.backend_args)
+        except OSError as error:
+            raise _not_saved(runner, runner.iter, error) from error
+        runner.logger.info(f"{ckpt_path} is published as {path}, with {', '.join(published)}.")
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best or not hasattr(self, "file_backend"):  # the latter: validation alone, nothing is trained

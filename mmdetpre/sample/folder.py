@@ -234,7 +234,8 @@ def _digest(root: Path, without: Collection[str] = ()) -> tuple[int, str]:
     digest = hashlib.sha256()
     paths = [path for path in _own_files(root) if path not in without]
     for path in paths:
-        content = (root / path).read_bytes()
-        digest.update(f"{path}\0{len(content)}\0".encode())
-        digest.update(content)
+        digest.update(f"{path}\0{(root / path).stat().st_size}\0".encode())
+        with (root / path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return len(paths), digest.hexdigest()

@@ -14,6 +14,7 @@ from mmdetpre.analysis.feature_spaces import image_root
 from mmdetpre.analysis.mask_out import MASK, STRIDE
 from mmdetpre.analysis.tsne import PERPLEXITY, THETA
 from mmdetpre.analysis.whole_images import CROP
+from mmdetpre.bounded_files import GIB, read_bounded
 from mmdetpre.own_files import require_own, write_own
 from mmdetpre.study.plan import config_path, work_dir
 
@@ -63,7 +64,7 @@ def draw_figure(job: Job) -> dict[str, Any]:
     picture, *numbers = (job.folder / file for file in names)
     files: list[str | Path] = ["--plot", picture, "--out", *numbers] if numbers else ["--out", picture]
     job.tool(drawing.tool, *drawing.arguments(job), *files, "--force")
-    write_own(folder, {file.name: file.read_bytes() for file in (picture, *numbers)})
+    write_own(folder, {file.name: read_bounded(file, GIB) for file in (picture, *numbers)})
     caption = f"{job.settings['title']}: {drawing.caption}"
     figure = {
         "number": str(number),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from mmdetpre.bounded_files import read_json
+from mmdetpre.bounded_files import read_end, read_json
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.own_files import require_inside
 from mmdetpre.plain_text import one_line, printable
@@ -121,7 +121,7 @@ class Job:
                 pass_fds=[self.lock],
             )  # fmt: skip
         if done.returncode:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = read_end(self.log).decode("utf-8", "replace").splitlines()
             raise RunFailed("\n".join([f"$ {one_line(shlex.join(words))} (exit {done.returncode})", *_why(lines)]))
 
     def tool(self, name: str, *arguments: str | Path) -> None:
@@ -156,11 +156,12 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, er
         raise FileNotFoundError(f"There is no run {run} in {out}: `mmdetpre study plan` lists those that there are.")
     content, plan = _planned(path), _planned(out / "study.json")
     failure, record = out / "failed" / f"{run}.json", out / "records" / f"{run}.json"
-    for file in (failure, record):
+    log, locked = out / "logs" / f"{run}.log", out / "locks" / f"{run}.lock"
+    for file in (failure, record, log, locked):
         require_inside(file, out)
     began = time.monotonic()
-    with _locked(out / "locks" / f"{run}.lock", run, errors or sys.stderr) as lock:
-        job = Job(root, out, content, out / "logs" / f"{run}.log", lock, int(plan["threads"]), tuple(plan["launch"]))
+    with _locked(locked, run, errors or sys.stderr) as lock:
+        job = Job(root, out, content, log, lock, int(plan["threads"]), tuple(plan["launch"]))
         base = {"run": run, "task": content["task"], "start": content["start"], "seed": content["seed"]}
         try:
             result = _work(job)

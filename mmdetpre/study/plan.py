@@ -18,6 +18,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdetpre.bounded_files import read_bounded
 from mmdetpre.config_writer import resolved_text, write_config
 from mmdetpre.own_files import require_inside
 from mmdetpre.study.outcome import PLAN_FORMAT
@@ -430,7 +431,8 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_bytes() == text.encode("utf-8")
+    content = text.encode("utf-8")
+    return path.is_file() and path.stat().st_size == len(content) and read_bounded(path, len(content)) == content
 
 
 def plan_table(plan: Mapping[str, PlannedRun]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdetpre.analysis.run_table import Run, read_run
+from mmdetpre.bounded_files import file_sha256
 from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.plan import config_path, work_dir
 from mmdetpre.study.region_proposals import proposals_id
@@ -40,7 +40,7 @@ def train_and_test(job: Job) -> dict[str, Any]:
         checkpoint = train(job)
     else:
         checkpoint = last_checkpoint(work_dir(job.out, trained))
-        job.claim({"checkpoint": sha256(checkpoint)})
+        job.claim({"checkpoint": file_sha256(checkpoint)})
     notes: list[str] = []
     if job.run["kind"] == "pretraining":
         run = read_run(job.folder)
@@ -85,7 +85,7 @@ def record(checkpoint: Path, run: Run, cells: list[dict[str, Any]], notes: Seque
     """
     load = {"verdict": run.verdict, "digest": run.digest, "source": run.backbone} if run.verdict else None
     return {
-        "checkpoint": {"file": str(checkpoint), "sha256": sha256(checkpoint)},
+        "checkpoint": {"file": str(checkpoint), "sha256": file_sha256(checkpoint)},
         "load": load,
         "cells": cells,
         "figure": None,
@@ -106,7 +106,7 @@ def score_pretraining(job: Job) -> dict[str, Any]:
     settings = job.settings
     trained = work_dir(job.out, settings["tested"])
     checkpoint = last_checkpoint(trained)
-    job.claim({"checkpoint": sha256(checkpoint)})
+    job.claim({"checkpoint": file_sha256(checkpoint)})
     flags = ["--tta"] if settings["tta"] else []
     run = tested(job, settings["toolbox"], config_path(job.out, settings["tested"]), checkpoint, *flags)
     found = _test_scores(run)
@@ -168,16 +168,7 @@ def weights_id(name: str | None, root: Path) -> str | None:
     if not name or not (path := root / name).is_file():
         return name
     metadata = read_checkpoint(path).backbone_metadata
-    return str(metadata["digest"]) if metadata and "digest" in metadata else sha256(path)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return str(metadata["digest"]) if metadata and "digest" in metadata else file_sha256(path)
 
 
 def _own_scores(run: Run, toolbox: str, start: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from mmdetpre.bounded_files import read_end
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.own_files import require_inside
 from mmdetpre.plain_text import one_line, printable
@@ -21,6 +22,7 @@ from mmdetpre.study.study_file import Study, read_study
 from mmdetpre.whole_file import write_json
 
 _LOCK = "study.lock"
+_OURS = (_LOCK, "study.json", "data.json", "workflow.json", "locks", "logs", "records", "failed", "figures", "report")
 _QUOTED = 25  # lines of its log that are shown where Snakemake fails
 SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
 
@@ -121,7 +123,7 @@ def _tell_snakemake(out: Path, code: int) -> None:
     """Where Snakemake failed and no run did, the end of its log."""
     log = _snakemake_log(out)
     if code and log.is_file() and not read_outcome(out).in_state(FAILED):
-        text = printable(log.read_text(encoding="utf-8", errors="replace"))
+        text = printable(read_end(log).decode("utf-8", "replace"))
         print("\n".join(text.splitlines()[-_QUOTED:]), file=sys.stderr)
         print(f"study: Snakemake failed; its log: {log}", file=sys.stderr)
 
@@ -174,13 +176,16 @@ def _require_study_folder(out: Path) -> None:
             f"{out} holds files that no study wrote ({listed}) and is left as it is: give the study another folder,"
             " `out` in its file."
         )
+    for name in _OURS:
+        require_inside(out / name, out)
     report_folder(out)
 
 
 def _is_marked(path: Path) -> bool:
-    return (
-        path.is_file() and not path.is_symlink() and PLAN_FORMAT in path.read_bytes()[:4096].decode("utf-8", "replace")
-    )
+    if not path.is_file() or path.is_symlink():
+        return False
+    with path.open("rb") as file:
+        return PLAN_FORMAT in file.read(4096).decode("utf-8", "replace")
 
 
 def _require_snakemake() -> None:

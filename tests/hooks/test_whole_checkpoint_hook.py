@@ -11,6 +11,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdetpre.checkpoint_file import read_torch_file
 from mmdetpre.training_faults import TrainingError
 from mmdetpre.whole_checkpoint import POINTER, damage, newest_whole
 from mmdetpre.whole_file import PART
@@ -142,6 +143,30 @@ def test_a_full_disk_is_one_message_and_keeps_what_is_there(
     assert "epoch_2.pth cannot be written: No space left on device" in str(caught.value)
     assert str(caught.value).endswith(f"run again with --resume: it goes on from {work / 'epoch_1.pth'}.")
     assert names(work) == ["epoch_1.pth", POINTER]
+
+
+def test_what_is_published_is_whole_or_not_there(
+    small_run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, work, write = (
+        dict(published_keys=["meta", "state_dict"], save_last=True),
+        tmp_path / "work",
+        Path.write_bytes,
+    )
+
+    def full(path: Path, data: bytes) -> int:
+        if "epoch_2-" in path.name:
+            write(path, data[:100])
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    with monkeypatch.context() as patched, pytest.raises(TrainingError, match="No space left on device"):
+        patched.setattr(Path, "write_bytes", full)
+        small_run(options).train()
+    assert not list(work.glob("*-*")) and not list(work.glob(f".*{PART}"))
+    small_run(options).train()
+    (published,) = work.glob("epoch_2-????????.pth")
+    assert sorted(read_torch_file(published)) == ["meta", "state_dict"]
 
 
 def test_other_stores_are_left_to_their_own_backend() -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mmdetpre.analysis.clusters import kmeans_sweep
 from mmdetpre.analysis.feature_file import FeatureWriter, write_features
 from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
+from mmdetpre.checkpoint_loaders import _read
 from mmdetpre.datasets import PackedAnnotations
 from mmdetpre.datasets.file_verdicts import file_verdicts
 from mmdetpre.datasets.packed_cache import open_or_build
 from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals
+from mmdetpre.hooks.export_backbone_hook import _require_exported
 from mmdetpre.locks import file_lock
+from mmdetpre.own_files import record_of, write_own
 from mmdetpre.sample import make_sample
+from mmdetpre.study.workflow import _OURS, _only_one
 from mmdetpre.whole_file import write_text
 
 
@@ -203,3 +210,57 @@ def test_files_that_are_written_where_a_link_leads_are_those_the_user_named(tmp_
     os.symlink(tmp_path / "real" / "a.txt", tmp_path / "a.txt")
     write_text(tmp_path / "a.txt", "x")
     assert (tmp_path / "real" / "a.txt").read_text() == "x"
+
+
+def test_reports_and_figures(mine: Path, tmp_path: Path) -> None:
+    root = tmp_path / "study"
+    root.mkdir()
+    (root / "report").symlink_to(mine.parent)
+    with pytest.raises(ValueError, match="leads out of"):
+        write_own(root / "report", {"mine.txt": "x"})
+    (root / "report").unlink()
+    write_own(root / "report", {"a.md": "x"})
+    (root / "report" / "a.md").unlink()
+    (root / "report" / "a.md").symlink_to(mine)
+    with pytest.raises(FileExistsError, match="not as mmdetpre wrote it"):
+        write_own(root / "report", {"a.md": "y"})
+    (root / "report" / "a.md").unlink()
+    record_of(root / "report").unlink()
+    record_of(root / "report").symlink_to(mine)
+    with pytest.raises(FileExistsError, match="is a link"):
+        write_own(root / "report", {"a.md": "y"})
+
+
+@pytest.mark.parametrize("name", _OURS)
+def test_a_study(name: str, mine: Path, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    with _only_one(out):
+        pass
+    (out / name).unlink(missing_ok=True)
+    (out / "study.json").write_text("mmdetpre.study/1") if name != "study.json" else None
+    (out / name).symlink_to(mine.with_name("nothing") if name == "study.lock" else mine.parent)
+    with pytest.raises((ValueError, FileExistsError), match="leads out of|no study wrote"), _only_one(out):
+        pass
+
+
+def test_exported_backbones(mine: Path, tmp_path: Path) -> None:
+    for target in (mine, mine.with_name("nothing.pth")):
+        (tmp_path / "backbone_final.pth").symlink_to(target)
+        with pytest.raises(FileExistsError, match="is a link"):
+            _require_exported(tmp_path / "backbone_final.pth")
+        (tmp_path / "backbone_final.pth").unlink()
+
+
+def test_the_copy_of_a_checkpoint_that_is_a_stream_lies_under_a_name_of_its_own(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is gone afterwards, also where it was refused."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    content = io.BytesIO()
+    torch.save({"w": torch.ones(2)}, content)
+    content.seek(0)
+    assert torch.equal(_read(content)["w"], torch.ones(2))
+    with pytest.raises((EOFError, RuntimeError, ValueError)):
+        _read(io.BytesIO(b"nothing"))
+    assert not list((tmp_path / "scratch").iterdir())

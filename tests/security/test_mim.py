@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,16 @@ from mmdetpre.operators.stand_in import operators_in_use
 from mmdetpre.toolbox_commands import toolbox_name
 
 CONFIG = "configs/det/sniper_openimages_sample.py"
+
+
+class Trap:
+    """Touches a file where a pickle is executed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
 
 
 def mim(repository: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -40,6 +51,15 @@ def test_resume_and_test_of_a_foreign_checkpoint(
     content["meta"].update(config=code, cfg=code + content["meta"]["cfg"])
     content["message_hub"]["runtime_info"].update(cfg=code, best_ckpt=str(repository))
     torch.save(content, work / "epoch_1.pth")
+    # The same command also initialises the backbone from a pickle that would run code, which is refused by name.
+    torch.save({"state_dict": {}, "x": Trap(marker)}, tmp_path / "trap.pth")
+    trap = dict(type="Pretrained", checkpoint=str(tmp_path / "trap.pth"))
+    config = tmp_path / "trapped.py"
+    config.write_text(f"_base_ = [{str(repository / CONFIG)!r}]\nmodel = dict(backbone=dict(init_cfg={trap!r}))\n")
+    arguments = ["--work-dir", tmp_path / "trapped", "--gpus", 0, *options]
+    done = mim(repository, "train", toolbox_name("mmdet"), config, *arguments)
+    said = done.stdout + done.stderr
+    assert done.returncode and "trap.pth is not read, and nothing of it was run" in said, said[-2000:]
     options[1] = "train_cfg.max_epochs=2"
     done = mim(repository, "train", toolbox_name("mmdet"), *common, "--gpus", 0, "--resume", *options)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
+from mmdetpre.bounded_files import file_sha256
 from mmdetpre.progress_bar import progress_bar
 
 _MANY = 2000
@@ -37,7 +37,7 @@ def same_files(paths: Sequence[str | os.PathLike]) -> list[list[int]]:
     for i, path in enumerate(
         progress_bar(paths, desc="looking for copies", unit=" images", disable=len(paths) < _MANY)
     ):
-        groups[sizes[i], i if shared[sizes[i]] == 1 else _digest(path)].append(i)
+        groups[sizes[i], i if shared[sizes[i]] == 1 else file_sha256(path)].append(i)
     return list(groups.values())
 
 
@@ -102,7 +102,3 @@ def split_images_by_class(
     test = sorted(i for g in tested for i in groups[g])
     held = set(test)
     return [i for i in range(len(names)) if i not in held], test
-
-
-def _digest(path: str | os.PathLike) -> bytes:
-    return hashlib.sha256(Path(path).read_bytes()).digest()

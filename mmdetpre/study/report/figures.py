@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.analysis.paper_tables import PICTURES
+from mmdetpre.bounded_files import read_bounded
 from mmdetpre.study.outcome import DONE, Outcome
 from mmdetpre.study.report.result_tables import NOT_PLANNED
 
@@ -72,8 +73,9 @@ def data_uri(path: Path) -> str:
 
     Raises:
         OSError: If it cannot be read.
+        ValueError: If it grew beyond what a page holds.
     """
-    return f"data:{_TYPES[path.suffix.lower()]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return f"data:{_TYPES[path.suffix.lower()]};base64,{base64.b64encode(read_bounded(path, LARGEST)).decode()}"
 
 
 def _picture(outcome: Outcome, run: str, name: str) -> tuple[Path | None, str]:
