@@ -148,11 +148,8 @@ def test_a_full_disk_is_one_message_and_keeps_what_is_there(
 def test_what_is_published_is_whole_or_not_there(
     small_run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options, work, write = (
-        dict(published_keys=["meta", "state_dict"], save_last=True),
-        tmp_path / "work",
-        Path.write_bytes,
-    )
+    work, write = tmp_path / "work", Path.write_bytes
+    options = dict(published_keys=["meta", "state_dict"], save_last=True)
 
     def full(path: Path, data: bytes) -> int:
         if "epoch_2-" in path.name:
