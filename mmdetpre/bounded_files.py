@@ -148,9 +148,15 @@ def parse_json(text: str | bytes, name: str, most_depth: int = MOST_DEPTH) -> An
     """
     too_deep = f"{name} has lists or objects more than {most_depth} deep: it is no file of this kind."
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_different_keys)
     except RecursionError:
         raise ValueError(too_deep) from None
+    except UnicodeDecodeError as error:
+        if isinstance(text, bytes) and text.startswith(b"\x1f\x8b"):
+            raise ValueError(f"{name} is no JSON but a gzip archive: unpack it (gunzip).") from error
+        raise ValueError(f"{name} is in no encoding of JSON ({error}): save it as UTF-8.") from error
+    except _RepeatedKey as error:
+        raise ValueError(f"{name}: {error}") from error
     except ValueError as error:
         raise ValueError(f"{name} is no JSON ({error}): it is cut off or another kind of file.") from error
     level = _containers([value])
@@ -163,6 +169,19 @@ def parse_json(text: str | bytes, name: str, most_depth: int = MOST_DEPTH) -> An
         ]
     if level:
         raise ValueError(too_deep)
+    return value
+
+
+class _RepeatedKey(ValueError):
+    """An object with two values for one key, of which JSON's readers take the last without a word."""
+
+
+def _different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _RepeatedKey(f"an object has the key {twice!r:.80} twice, and only one of its values can be meant.")
     return value
 
 

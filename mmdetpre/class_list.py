@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from mmdetpre.plain_text import name_problem
 from mmdetpre.text_files import Line, read_lines, text_lines
 
 _HEADERS = frozenset(
@@ -38,6 +40,12 @@ _HEADERS = frozenset(
     }
 )
 _ID_FORMS = (re.compile(r"n\d{8}"), re.compile(r"/[a-z]/[0-9a-z_]+"))  # of WordNet, of Freebase (OpenImages)
+_OTHER_KIND = re.compile(r"[<{\[]|item\s*\{|version https://git-lfs|\w+\s*=\s*[\[({]")
+_MARKS = {
+    "quotes around it": re.compile(r"([\"']).*\1[,;]?"),
+    "a separator at its end": re.compile(r".*[,;]"),
+    "a dash in front": re.compile(r"[-*]\s.*"),
+}
 _DELIMITERS = ",;\t|"
 _PLAIN = "# Class names in label order, one per line; no line below is a header or a comment."
 _NAMES = "a text file with one class name per line"
@@ -218,16 +226,40 @@ def _one_form(ids: Iterable[str]) -> bool:
     return any(all(form.fullmatch(one) for one in found) for form in _ID_FORMS)
 
 
+def _require_plain(rows: Sequence[ClassRow], source: str) -> None:
+    """Refuse lines of another kind of file, and marks that all names would keep: quotes, numbers, separators."""
+    texts = [row.text.strip() for row in rows]
+    for row, text in zip(rows, texts, strict=True):
+        if problem := name_problem(text):
+            raise ValueError(f"{source}, line {row.line}: the class name {text[:80]!r} {problem}.")
+    if texts and _OTHER_KIND.match(texts[0]):
+        raise ValueError(
+            f"{source}, line {rows[0].line}: {texts[0][:80]!r} is no class name but of another kind of file (JSON,"
+            " HTML, a pointer of Git LFS ...). Expected one name per line."
+        )
+    numbers = [found and int(found[0]) for found in (re.match(r"\d+(?=[\s:.,;)]+\S)", text) for text in texts)]
+    start = numbers[0] if numbers else None
+    counted = start in (0, 1) and numbers == list(range(start, start + len(texts)))
+    marked = next((kind for kind, form in _MARKS.items() if all(map(form.fullmatch, texts))), "")
+    if len(texts) > 1 and (counted or marked):
+        raise ValueError(
+            f"{source}, line {rows[0].line}: every class name has {marked or 'a running number in front'}, such as"
+            f" {texts[0][:80]!r}. Expected the names alone, one per line."
+        )
+
+
 def _names(lines: Sequence[Line], source: str) -> list[str]:
     if lines and lines[0].text == _PLAIN:
         return _different([line.text.strip() for line in lines[1:]], source, "name")
     rows = class_rows(lines, source, lambda text: [text])
+    _require_plain(rows, source)
     return _different([row.cells[0] for row in rows], source, "name")
 
 
 def _different(classes: list[str], source: str, what: str) -> list[str]:
     if not classes:
         raise ValueError(f"{source} names no class: give one class {what} per line.")
-    if twice := [name for name, count in Counter(classes).items() if count > 1]:
+    forms = Counter(unicodedata.normalize("NFC", name) for name in classes)
+    if twice := [name for name, count in forms.items() if count > 1]:
         raise ValueError(f"{source} names {', '.join(sorted(twice)[:5])} more than once: a label is one class.")
     return classes

@@ -80,6 +80,39 @@ def test_what_is_refused_and_where(tmp_path: Path, read, text: str, message: str
         read(tmp_path / "classes.txt")
 
 
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        ("k\xe4\nka\u0308\n", "names k\xe4 more than once"),
+        ("'cat'\n'dog'\n", "line 1: every class name has quotes around it"),
+        ('"cat",\n"dog"\n', "line 1: every class name has quotes around it"),
+        ("cat,\ndog,\n", "every class name has a separator at its end"),
+        ("- cat\n- dog\n", "every class name has a dash in front"),
+        ("0: cat\n1: dog\n", "every class name has a running number in front, such as '0: cat'"),
+        ("1. cat\n2. dog\n", "every class name has a running number in front"),
+        ("0,cat\n1,dog\n", "every class name has a running number in front"),
+        ('[\n"cat",\n"dog"\n]\n', "line 1: '[' is no class name but of another kind of file"),
+        ("item {\n name: 'cat'\n}\n", "is no class name but of another kind of file"),
+        ("classes = ['cat', 'dog']\n", "is no class name but of another kind of file"),
+        ("<html>\n404\n</html>\n", "is no class name but of another kind of file"),
+        ("version https://git-lfs.github.com/spec/v1\nsize 3\n", "is no class name but of another kind of file"),
+        ("cat\nd\x07og\n", "line 2: the class name 'd\\x07og' holds the character '\\x07'"),
+    ],
+)
+def test_names_of_other_forms_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text(text)
+    with pytest.raises(ValueError) as error:
+        read_class_names(file)
+    assert message in str(error.value) and "names.txt" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["0\n1\n2\n", "3 cats\n7 dogs\n", "cat\n'dog'\n", "-1\n+1\n"])
+def test_names_that_only_look_so_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names.txt").write_text(text)
+    assert read_class_names(tmp_path / "names.txt") == text.split("\n")[:-1]
+
+
 def test_ids_with_a_header_comments_and_notes(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("# of 2012\nwnid words\nn01440764 tench\nn02084071\tdog\n")
     with pytest.raises(ValueError, match="line 2: 'wnid words' would be class 0"):

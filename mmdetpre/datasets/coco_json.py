@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) ->
     if (bad := first_not_text(files)) is not None:
         raise images.error(bad, "file_name", "a name")
     images.require_different("id", ids)
-    images.require_different("file_name", files)
+    images.require_different("file_name", [posixpath.normpath(f) if "./" in f or "//" in f else f for f in files])
     sizes = [images.converted(side, side_of, f"whole pixels, at most {MOST_PIXELS:,}") for side in ("width", "height")]
     table = np.array(sizes, np.int32).T.reshape(-1, 2)
     table[table.min(axis=1, initial=MOST_PIXELS) == 0] = 0
@@ -266,6 +267,9 @@ class _Table:
         return found
 
     def require_different(self, name: str, values: Sequence[int | str]) -> None:
+        kinds = set(map(type, values))
+        if len(kinds) > 1:  # of 1 and "1" only one can be meant
+            values = [str(value) for value in values]
         if len(set(values)) == len(values):
             return
         seen: set[int | str] = set()

@@ -27,6 +27,7 @@ class CsvForm:
         header_line: Number of the line with the names of the columns, from 1.
         names: Name of each wanted column -> its name in the file.
         width: Cells of the header.
+        longer: Whether rows have empty cells beyond those of the header.
     """
 
     path: str
@@ -36,12 +37,14 @@ class CsvForm:
     header_line: int
     names: Mapping[str, str]
     width: int
+    longer: bool = False
 
     def arguments(self, types: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of ``pandas.read_csv`` for columns of these types."""
         return {
             "encoding": self.encoding,
             "sep": self.separator,
+            "index_col": False if self.longer else None,  # else pandas takes the first column for an index: all shift
             "decimal": self.decimal,
             "skiprows": self.header_line - 1,
             "usecols": [self.names[name] for name in types],
@@ -85,7 +88,8 @@ class CsvForm:
                 return f"{self.path}, line {line} has {len(cells)} cells, the header {self.width}: it is damaged."
             for name, check in checks.items():
                 cell = cells[places[name]] if places[name] < len(cells) else ""
-                if problem := check(cell.replace(self.decimal, ".") if self.decimal != "." else cell):
+                plain = cell if self.decimal == "." else cell.replace(".", "?").replace(self.decimal, ".")
+                if problem := check(plain):
                     return f"{self.path}, line {line}: {name} is {cell[:_SHOWN]!r}, {problem}."
         return ""
 
@@ -144,7 +148,7 @@ def csv_form(path: str | os.PathLike, columns: Sequence[str], official: Sequence
             " comma, as the separator is? Write numbers with a point."
         )
     decimal = "," if any("," in cell and "." not in cell and _is_number(cell) for cell in first) else "."
-    return CsvForm(source, encoding, separator, decimal, header.number, names, len(found))  # type: ignore[union-attr]
+    return CsvForm(source, encoding, separator, decimal, header.number, names, len(found), len(first) > len(found))  # type: ignore[union-attr]
 
 
 def _cells(line: str, separator: str) -> list[str]:

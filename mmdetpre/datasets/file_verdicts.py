@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,6 +73,8 @@ class _Known:
 
     def verdict(self, path: str, verdict: Verdict) -> str:
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe waits for ever
+                return "a folder, a device or a pipe, not a file"
             with open(path, "rb", buffering=0) as file:
                 mark = _mark(file.fileno())
                 name = os.path.relpath(path, self.root)

@@ -16,6 +16,8 @@ _PNG_START, _TIFF_STARTS = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
 _PNM = re.compile(rb"P[2356](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d+)")
 _ZEROS = 64  # at the end of a JPEG: no compressed pixels look like that
 _BITS_PER_SAMPLE = 258  # tag of TIFF
+_DARK = 1 << 14
+"""Values of 16 bits stay below it in files that hold 10, 12 or 14."""
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -109,11 +111,14 @@ def require_sound(data: bytes) -> None:
 def _require_bounded(data: bytes) -> None:
     """Refuse what takes gigabytes by its header alone, before memory is taken; what Pillow does not know passes."""
     try:
-        open_image(io.BytesIO(data)).close()
+        with open_image(io.BytesIO(data)) as image:
+            mode = image.mode
     except UnidentifiedImageError:
         return
     except Exception as error:  # damaged headers make Pillow raise OSError, SyntaxError, ValueError ...
         raise BrokenImageError(str(error)) from error
+    if mode == "LAB":  # OpenCV takes its values for red, green and blue
+        raise BrokenImageError("its colours are CIE L*a*b*: convert it to RGB")
 
 
 def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:
@@ -140,7 +145,7 @@ def _require_complete(data: bytes) -> None:
 
 
 def _require_full_range(data: bytes, buffer: np.ndarray) -> None:
-    """Refuse values of 10 or 12 bits in a file of 16: decoded to 8 bits, that is divided by 256, they are all dark."""
+    """Refuse values of 10, 12 or 14 bits in a file of 16: decoded to 8 bits, divided by 256, they are all dark."""
     if _bits_per_channel(data) <= 8:
         return
     try:
@@ -151,7 +156,7 @@ def _require_full_range(data: bytes, buffer: np.ndarray) -> None:
         return
     if image.dtype != np.uint16:
         raise BrokenImageError(f"its values are {image.dtype}, expected 8 or 16 bits: convert it to 8 bits")
-    if image.size and image.max() < 4096:
+    if image.size and image.max() < _DARK:
         raise BrokenImageError(
             f"its 16-bit values reach {image.max()} only, so it is nearly black in 8 bits: convert it to 8 bits by its"
             " own range"

@@ -142,10 +142,31 @@ def _read_block(paths: Sequence[str]) -> list[_Read]:
 
 def _read(path: str) -> _Read:
     root = read_xml(path)
+    _require_form(root, path)
     objects = [_object(item, path) for item in root.iterfind("object")]
     sides = [_side(path, name, root.findtext(f"size/{name}")) for name in ("width", "height")]
     size = (sides[0], sides[1]) if min(sides) > 0 else (0, 0)
     return _Read(size, (root.findtext("filename") or "").strip(), objects)
+
+
+def _require_form(root: Element, path: str) -> None:
+    """Refuse a file of another kind, and objects or values that would be passed over without a word."""
+    objects = root.findall("object")
+    if not objects and root.tag.lower() != "annotation":
+        raise ValueError(f"{path} is no annotation file of VOC: it holds <{root.tag:.40}>, expected <annotation>.")
+    if sum(item.tag.lower() == "object" for item in root.iter()) > len(objects):  # type: ignore[union-attr]
+        raise ValueError(
+            f"{path}: an <object> stands inside another element, or is written <Object>, and would not be read."
+            " Expected every <object> directly in <annotation>."
+        )
+    for item in objects:
+        several = [tag for tag in ("name", "bndbox") if len(item.findall(tag)) > 1]
+        several += [tag for tag in _CORNERS if len(item.findall(f"bndbox/{tag}")) > 1]
+        if several:
+            raise ValueError(
+                f"{path}: an object {item.findtext('name') or ''!r} has <{several[0]}> more than once. Expected one"
+                " <object> for each box, with one <name> and one <bndbox>."
+            )
 
 
 def _object(item: Element, path: str) -> Object:

@@ -47,14 +47,28 @@ def test_a_jpeg_whose_end_is_zeros_is_cut_off(kept: float) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
-def test_values_of_12_bits_in_16_are_refused_with_words(suffix: str) -> None:
-    grey = noise(bits=12)[..., 0]
+@pytest.mark.parametrize("bits", [12, 14])
+def test_values_of_few_bits_in_16_are_refused_with_words(suffix: str, bits: int) -> None:
+    grey = noise(bits=bits)[..., 0]
     for check in (require_sound, lambda data: decode_image(data, (96, 96))):
         with pytest.raises(BrokenImageError, match=rf"16-bit values reach {grey.max()} only, so it is nearly black"):
             check(encoded(suffix, grey))
     full = noise(bits=16)[..., 0]
     require_sound(encoded(suffix, full))
     assert abs(decode_image(encoded(suffix, full), (96, 96))[0].mean() - noise()[..., 0].mean()) < 1
+
+
+def test_colours_that_opencv_takes_for_others_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(noise()).convert("LAB").save(tmp_path / "lab.tiff")
+    assert broken_images([tmp_path / "lab.tiff"])[str(tmp_path / "lab.tiff")].startswith("its colours are CIE L*a*b*")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").mkdir()
+    assert set(broken_images([tmp_path / "a.jpg", tmp_path / "b.jpg"]).values()) == {
+        "a folder, a device or a pipe, not a file"
+    }
 
 
 def test_photos_that_pillow_refuses_by_their_size_are_used() -> None:

@@ -174,3 +174,21 @@ def test_a_decimal_comma_beside_commas_is_refused(tmp_path, helpers):
     path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=("0,1", "0,5", "0,2", "0,8"))]).csv
     with pytest.raises(ValueError, match="line 2 has 17 cells, the header 13: is the decimal sign a comma"):
         read_box_csv(path, LABELS)
+
+
+@pytest.mark.parametrize("more", [",", ",,,"])
+def test_rows_that_end_with_separators_keep_their_columns(tmp_path, helpers, more):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a"), helpers.row("b")]).csv
+    sound = read_box_csv(path, LABELS, DESCRIBED)
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *(row + more for row in rows)]) + "\n")
+    read = read_box_csv(path, LABELS, DESCRIBED)
+    assert read.images == sound.images and read.dropped == sound.dropped
+    np.testing.assert_array_equal(read.boxes, sound.boxes)
+
+
+def test_points_beside_decimal_commas_are_named_with_their_line(tmp_path, helpers):
+    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=('"0,1"', 0.5, 0.1, 0.5))]).csv
+    path.write_text(path.read_text().replace('"""0,1"""', '"0,1"'))
+    with pytest.raises(ValueError, match=r"line 2: .* is '0\.\d+', expected a number"):
+        read_box_csv(path, LABELS, DESCRIBED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,10 @@ REFUSED = {
     "id true": (change_one("images", id=True), "images[2] has id True, expected a whole number or a text"),
     "one id twice": (change_one("images", id=1), "two images have the id 1: they must differ"),
     "one photo twice": (change_one("images", file_name="1.jpg"), "two images have the file_name '1.jpg'"),
+    "one photo twice, the second as ./": (
+        change_one("images", file_name="./1.jpg"),
+        "two images have the file_name '1.jpg'",
+    ),
     "no name": (lambda c: c["categories"][1].pop("name"), "categories[1] has no 'name'"),
     "blanks as a name": (lambda c: c["categories"][1].update(name=" "), "categories[1] has name ' ', expected a name"),
     "annotations null": (lambda c: c.update(annotations=None), "its 'annotations' is no list. It needs images, anno"),
@@ -375,6 +380,11 @@ def test_xml_and_photos_in_folders_below(root: Path, photos: Path) -> None:
         ("</name>", "</name><difficult>often</difficult>", "an object 'kangaroo' has difficult 'often', expected 0, 1"),
         ("<width>200", "<width>-4", "has width '-4', expected whole pixels"),
         ("<xmax>60</xmax><ymax>60", "<xmax>3</xmax><ymax>6", "12 of 12 boxes are empty"),
+        ("</bndbox>", "</bndbox><bndbox/>", "an object 'kangaroo' has <bndbox> more than once"),
+        ("<ymin>11", "<xmin>12</xmin><ymin>11", "an object 'kangaroo' has <xmin> more than once"),
+        ("</name>", "</name><name>joey</name>", "an object 'kangaroo' has <name> more than once"),
+        ("</object>", "<object><name>joey</name></object></object>", "an <object> stands inside another element"),
+        ("object>", "Object>", "an <object> stands inside another element, or is written <Object>"),
     ],
 )
 def test_bad_xml_is_refused_alike(root: Path, old: str, new: str, message: str) -> None:
@@ -385,6 +395,49 @@ def test_bad_xml_is_refused_alike(root: Path, old: str, new: str, message: str) 
         with pytest.raises(ValueError) as error:
             read()
         assert message in str(error.value) and "ann" in str(error.value)
+
+
+def test_ids_that_differ_by_their_kind_alone_are_refused(root: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["images"][1]["id"] = "2"
+        content["annotations"] = [row for row in content["annotations"] if row["image_id"] != 1]
+
+    file = coco(root, change)
+    for read in (lambda: read_own_boxes(file), lambda: dataset(file)):
+        with pytest.raises(ValueError, match=r"a\.json: two images have the id '2': they must differ"):
+            read()
+
+
+JSON_FILES = {
+    "one key twice": (
+        lambda text: f'{text[:-1]}, "annotations": []}}'.encode(),
+        "an object has the key 'annotations' twice",
+    ),
+    "bbox twice": (
+        lambda text: text.replace('"bbox"', '"bbox": [1, 1, 9, 9], "bbox"', 1).encode(),
+        "an object has the key 'bbox' twice",
+    ),
+    "gzip": (lambda text: gzip.compress(text.encode()), "is no JSON but a gzip archive: unpack it"),
+    "Latin-1": (lambda text: text.replace("joey", "jo\xeby").encode("latin-1"), "in no encoding of JSON ('utf-8'"),
+}
+
+
+@pytest.mark.parametrize("write,message", JSON_FILES.values(), ids=JSON_FILES)
+def test_json_of_other_forms_is_refused(root: Path, write: Callable[[str], bytes], message: str) -> None:
+    file = coco(root)
+    file.write_bytes(write(file.read_text()))
+    for read in (lambda: read_own_boxes(file), lambda: dataset(file)):
+        with pytest.raises(ValueError) as error:
+            read()
+        assert message in str(error.value) and "a.json" in str(error.value)
+
+
+def test_xml_of_another_kind_is_no_photo_without_boxes(root: Path) -> None:
+    (voc(root / "ann") / "3.xml").write_text("<html><body>404</body></html>")
+    config = dict(type="mmdetpre.PackedVOCDataset", data_root=str(root), ann_subdir="ann", img_subdir="photos")
+    for read in (lambda: read_own_boxes(root / "ann"), lambda: DATASETS.build(config | dict(classes=["kangaroo"]))):
+        with pytest.raises(ValueError, match=r"3\.xml is no annotation file of VOC: it holds <html>"):
+            read()
 
 
 def test_damaged_json_and_xml_end_with_an_error_of_ours(root: Path, hold: Any) -> None:
