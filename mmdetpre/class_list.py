@@ -40,7 +40,10 @@ _HEADERS = frozenset(
     }
 )
 _ID_FORMS = (re.compile(r"n\d{8}"), re.compile(r"/[a-z]/[0-9a-z_]+"))  # of WordNet, of Freebase (OpenImages)
-_OTHER_KIND = re.compile(r"[<{\[]|item\s*\{|version https://git-lfs|\w+\s*=\s*[\[({]")
+_OTHER_KIND = re.compile(
+    r"<(!doctype|html|head|body|\?xml)|[{\[]\s*([\"']|$)|item\s*\{|version https://git-lfs|\w+\s*=\s*[\[({]",
+    re.IGNORECASE,
+)
 _MARKS = {
     "quotes around it": re.compile(r"([\"']).*\1[,;]?"),
     "a separator at its end": re.compile(r".*[,;]"),
