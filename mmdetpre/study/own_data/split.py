@@ -33,7 +33,7 @@ def same_files(paths: Sequence[str | os.PathLike]) -> list[list[int]]:
     """
     sizes = [os.path.getsize(path) for path in paths]
     shared = Counter(sizes)
-    groups: dict[tuple[int, bytes | int], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, str | int], list[int]] = defaultdict(list)
     for i, path in enumerate(
         progress_bar(paths, desc="looking for copies", unit=" images", disable=len(paths) < _MANY)
     ):
