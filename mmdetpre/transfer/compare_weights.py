@@ -36,6 +36,8 @@ def compare_weights(
     """
     refusals = list(report.reasons)
     other_numbers: list[str] = []
+    negative: list[str] = []
+    some_weight = False
     for canonical, own in model.names.items():
         ours = model_tensors[own]
         if canonical not in file.names:
@@ -59,6 +61,10 @@ def compare_weights(
             report.conversions.append((own, _format(theirs), _format(ours)))
         if theirs.is_floating_point() and not _finite(theirs.to(ours.dtype)):
             report.not_finite.append(file.names[canonical])
+        if canonical.endswith(".running_var") and bool((theirs < 0).any()):
+            negative.append(file.names[canonical])
+        if theirs.dim() == 4 and not is_offset(canonical):
+            some_weight = some_weight or bool((theirs.float() != 0).any())
     for canonical, name in file.names.items():
         if canonical not in model.names:
             rule = unexpected_rule(canonical)
@@ -72,6 +78,16 @@ def compare_weights(
         refusals.append(
             f"{len(report.not_finite)} tensors hold NaN or infinity once in the model's number format, the first is"
             f" {report.not_finite[0]}: the training that made the file diverged, or its values overflow"
+        )
+    if negative:
+        refusals.append(
+            f"{len(negative)} variances of batch normalisation are negative, the first is {negative[0]}, and would give"
+            " NaN: the file is damaged, or these are no variances"
+        )
+    convolutions = [name for name in report.matched if model_tensors[name].dim() == 4]
+    if convolutions and not some_weight:
+        refusals.append(
+            f"all {len(convolutions)} convolutions are zero: the file was saved without its weights, or damaged"
         )
     if other_numbers:
         format_ = dict((name, theirs) for name, theirs, _ in report.conversions)[other_numbers[0]]

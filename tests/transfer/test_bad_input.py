@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -351,3 +352,20 @@ def test_a_whole_detector_is_no_backbone(resnet: Callable, save: Callable) -> No
         load_backbone(model, save(resnet().state_dict()))
     with pytest.raises(ValueError, match="'error', 'warn'"):
         load_backbone(resnet(), save(resnet().state_dict()), policy="strict")
+
+
+def test_weights_that_would_give_nothing_are_refused(resnet: Callable, save: Callable) -> None:
+    negative = resnet().state_dict()
+    negative["layer2.0.bn1.running_var"] = -negative["layer2.0.bn1.running_var"].abs() - 0.1
+    zero = {name: value * 0 if value.dim() == 4 else value for name, value in trained(resnet).items()}
+    for state, message in (
+        (negative, r"1 variances of batch normalisation are negative, the first is layer2.0.bn1.running_var"),
+        (zero, r"all \d+ convolutions are zero"),
+    ):
+        report = outcome(resnet(seed=1), save(state), policy="warn")
+        assert report.verdict == "refused" and re.match(message, report.reasons[0]) and not report.loaded
+
+
+def trained(resnet: Callable) -> dict[str, torch.Tensor]:
+    state = resnet().state_dict()
+    return {name: value + 0.1 if name.endswith("running_mean") else value for name, value in state.items()}
