@@ -33,11 +33,17 @@ def _meet_hosts(mmengine: ModuleType) -> None:
     check_host_versions()
 
     from mmdetpre import registry  # noqa: F401  declares the registries
-    from mmdetpre.checkpoint_loaders import guard_mmengine
     from mmdetpre.training_faults import tell_faults
 
-    guard_mmengine()
+    when_imported("mmengine.runner.checkpoint", _guard_checkpoints)
     tell_faults()
+
+
+def _guard_checkpoints(module: ModuleType) -> None:
+    """Not before: the readers need mmengine themselves, and one of them may be what imports it."""
+    from mmdetpre.checkpoint_loaders import guard_mmengine
+
+    guard_mmengine()
 
 
 when_imported("mmengine", _meet_hosts)

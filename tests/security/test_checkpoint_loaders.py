@@ -276,13 +276,14 @@ def test_other_code_of_the_process_gains_nothing(checkpoint: Path) -> None:
     assert set(torch.serialization.get_safe_globals()) == set(before)
 
 
-@pytest.mark.parametrize("first", ["import mmdetpre", "import mmengine.runner"])
+@pytest.mark.parametrize("first", ["import mmdetpre", "import mmengine.runner", "import mmdetpre.checkpoint_file"])
 def test_guarded_in_either_order_of_imports(first: str) -> None:
     script = f"""
 import sys
 {first}
 import mmdetpre
-assert ("mmengine.runner" in sys.modules) == ({first!r} != "import mmdetpre"), "the package does not import the Runner"
+runs = {first!r} == "import mmengine.runner"
+assert ("mmengine.runner" in sys.modules) == runs, "the package does not import the Runner"
 import mmengine.runner
 from mmengine.runner import CheckpointLoader
 assert all(hasattr(load, "strict") for load in CheckpointLoader._schemes.values())
