@@ -53,7 +53,7 @@ def test_resume_and_test_of_a_foreign_checkpoint(
     torch.save(content, work / "epoch_1.pth")
     # The same command also initialises the backbone from a pickle that would run code, which is refused by name.
     torch.save({"state_dict": {}, "x": Trap(marker)}, tmp_path / "trap.pth")
-    trap = dict(type="Pretrained", checkpoint=str(tmp_path / "trap.pth"))
+    trap = dict(_delete_=True, type="Pretrained", checkpoint=str(tmp_path / "trap.pth"))
     config = tmp_path / "trapped.py"
     config.write_text(f"_base_ = [{str(repository / CONFIG)!r}]\nmodel = dict(backbone=dict(init_cfg={trap!r}))\n")
     arguments = ["--work-dir", tmp_path / "trapped", "--gpus", 0, *options]
