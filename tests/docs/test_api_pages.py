@@ -58,7 +58,7 @@ def test_types_in_the_pages_exist(page: Path) -> None:
     """``mmdetpre.Name`` is registered or an attribute of the package, ``mmdetpre.a.b`` is a module or a name in one."""
     known = {*registered(), "MultiScaleDetector", "MXNetDeformConv"}
     wrong = []
-    for name in set(re.findall(r"\bmmdetpre((?:\.\w+)+)", page.read_text(encoding="utf-8"))):
+    for name in set(re.findall(r"(?<!-)\bmmdetpre((?:\.\w+)+)", page.read_text(encoding="utf-8"))):
         parts = name[1:].split(".")
         if len(parts) > 2 and parts[-2][0].isupper():  # a method
             parts.pop()
