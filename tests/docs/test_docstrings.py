@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+from mmengine.registry import init_default_scope
 
 from mmdetpre.analysis.feature_file import write_features
 from mmdetpre.evaluation.detections_file import Detections
@@ -105,6 +106,7 @@ def test_examples_run(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(matplotlib.rcParams, "backend", "Agg")
     module = importlib.import_module(module_of(file))
+    init_default_scope("mmdet")  # as the examples of detectors need, in whatever order tests run
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # mmengine logs to where examples print
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS, verbose=False)
     report = io.StringIO()
