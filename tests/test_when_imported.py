@@ -47,6 +47,7 @@ if {first!r} == "import mmdetpre":
     import mmdetpre.chips.mining
     assert not {{"torch", "mmengine", "mmcv"}} & set(sys.modules)
     import mmengine
+import mmengine.runner  # where checkpoints are read; mmengine brings it by itself on some Pythons
 assert {{"mmdetpre.registry", "mmdetpre.host_versions", "mmdetpre.checkpoint_loaders"}} <= set(sys.modules)
 import mmdetpre
 assert mmdetpre.registry is sys.modules["mmdetpre.registry"]

@@ -100,8 +100,11 @@ class CsvForm:
     def _with_header(self) -> Iterator[tuple[int, list[str]]]:
         with open(self.path, encoding=self.encoding, errors="surrogateescape", newline="") as file:
             reader = csv.reader(file, delimiter=self.separator)
-            for cells in reader:
-                yield reader.line_num, cells
+            try:
+                for cells in reader:
+                    yield reader.line_num, cells
+            except csv.Error as error:  # such as a zero byte, before Python 3.11
+                raise ValueError(f"{self.path}, line {reader.line_num + 1} cannot be read ({error}).") from error
 
 
 def csv_form(path: str | os.PathLike, columns: Sequence[str], official: Sequence[str]) -> CsvForm:
