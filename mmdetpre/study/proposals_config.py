@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from mmdetpre.transfer.backbone_init import KEY, TABLE
+from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE
 
 EVALUATOR = "mmdetpre.DumpProposals"
 FOLDER = "proposals"
@@ -52,8 +52,8 @@ def proposals_config(network: Mapping[str, Any], detector: Mapping[str, Any], ou
     cfg = copy.deepcopy(dict(network))
     images = copy.deepcopy(dict(learned["dataset"]))
     cfg["model"] = {**copy.deepcopy(dict(detector["model"])), "type": network["model"]["type"], "roi_head": None}
-    cfg.pop(TABLE, None)
-    for key in (KEY, TABLE):
+    for key in (KEY, TABLE, OLD_KEY):  # as the detector, also where it says nothing
+        cfg.pop(key, None)
         if key in detector:
             cfg[key] = copy.deepcopy(detector[key])
     cfg["train_dataloader"]["dataset"] |= {"dataset": images, "chips": copy.deepcopy(learned["chips"])}

@@ -48,3 +48,10 @@ def test_configs_that_do_not_go_together(repository):
         proposals_config(network, whole, "out")
     with pytest.raises(ValueError, match="no rpn_head"):
         proposals_config(network, read(repository, "retinanet_chips_coco_sample"), "out")
+
+
+def test_a_detector_without_an_initialization_gives_none_to_its_network(repository):
+    network, detector = read(repository, "rpn_voc"), read(repository, "sniper_voc")
+    for key in ("backbone_init", "backbone_inits"):
+        del detector[key]
+    assert not {"backbone_init", "backbone_inits"} & set(proposals_config(network, detector, "out"))
