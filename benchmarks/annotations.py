@@ -31,7 +31,7 @@ import pandas as pd
 from side_by_side import Row, alone, memory_of, private_megabytes, run
 
 if TYPE_CHECKING:  # imported inside functions: imports are not what is measured
-    from mmdetpre.datasets.packing import DetectionDataset
+    from mmdetpre.datasets.packed.packing import DetectionDataset
 
 CLASSES = 601
 BOXES_PER_IMAGE = 8.4
@@ -102,7 +102,7 @@ def config(root: Path, **extra: object) -> dict:
 
 
 def ours(root: Path) -> DetectionDataset:
-    from mmdetpre.datasets import openimages
+    from mmdetpre.datasets.openimages import dataset as openimages
 
     def sizes(paths: list[str], backend_args: dict | None) -> np.ndarray:
         return np.full((len(paths), 2), (1024, 768), np.int32)
@@ -148,7 +148,7 @@ def opened(reader: str, root: Path) -> dict[str, float]:
     """Seconds to open the annotations, memory kept, at the peak and added per worker, boxes of the first 100 images."""
     import mmdet.datasets  # noqa: F401
 
-    import mmdetpre.datasets.openimages  # noqa: F401
+    import mmdetpre.datasets.openimages.dataset  # noqa: F401
 
     def open_timed() -> tuple[DetectionDataset, float]:
         began = time.perf_counter()

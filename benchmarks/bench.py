@@ -62,7 +62,7 @@ def machine() -> dict[str, str]:
     """Processor, cores, memory, system, and the versions of what was measured."""
     import torch
 
-    from mmdetpre.host_packages import installed_versions
+    from mmdetpre.compat.host_packages import installed_versions
     from mmdetpre.operators.stand_in import operators_in_use
 
     cpu = platform.processor() or platform.machine()

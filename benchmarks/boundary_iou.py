@@ -18,7 +18,7 @@ import numpy as np
 from side_by_side import Row, in_turn, run
 from trimap import CLASSES, VOID, arguments, label_maps
 
-from mmdetpre.evaluation.boundary_iou import boundary_width, measure_image
+from mmdetpre.evaluation.boundary_iou.counts import boundary_width, measure_image
 
 _SQUARE = np.ones((3, 3), np.uint8)
 

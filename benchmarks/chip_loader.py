@@ -49,7 +49,7 @@ from torch.utils.data import DataLoader
 import mmdetpre  # noqa: F401  (registers its types)
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler, ChipRecord
-from mmdetpre.datasets.image_decoding import jpeg_reduction
+from mmdetpre.datasets.images.decoding import jpeg_reduction
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "_base_" / "datasets"
 FLAGS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 
 BOXES_PER_IMAGE = 7.3
 CLASSES = tuple(f"class {i}" for i in range(80))

@@ -36,7 +36,7 @@ from torch.utils.data import Dataset
 
 from mmdetpre.chips.scale import scale_factor, scaled_size
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
-from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.transforms import LoadChip
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "det" / "sniper_coco.py"

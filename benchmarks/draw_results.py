@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from side_by_side import Row, number
 
-from mmdetpre.visualization.palette import RUN_COLOURS, unit
+from mmdetpre.plotting.palette import RUN_COLOURS, unit
 
 GOOD, MISSED = unit(RUN_COLOURS[0]), unit(RUN_COLOURS[1])
 INK, GREY = "#20242a", "#6a7079"

@@ -119,7 +119,7 @@ test_on_gpu() {
     operators_for_gpu || fail "run 'benchmarks/gpu.sh build' first"
     local junit="$OUT/test.xml"
     MMDETPRE_TEST_GPU=1 logged test.log "$PYTHON" -m pytest -q -p no:cacheprovider --junitxml="$junit" \
-        tests/models tests/test_inference.py
+        tests/models tests/inference/test_detector.py
 }
 
 measure() {

@@ -21,8 +21,8 @@ from side_by_side import Row, in_turn, run
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from mmdetpre.analysis.cluster_agreement import count_pairs, sample_agreement
-from mmdetpre.analysis.clusters import DEFAULT_KS, kmeans_sweep
+from mmdetpre.analysis.clusters.agreement import count_pairs, sample_agreement
+from mmdetpre.analysis.clusters.kmeans import DEFAULT_KS, kmeans_sweep
 
 
 def inertia(features: np.ndarray, labels: np.ndarray, k: int) -> float:

@@ -20,8 +20,8 @@ from side_by_side import Row, in_turn, run
 from torch import Tensor, nn
 
 import mmdetpre  # noqa: F401  (registers its types)
-from mmdetpre.analysis.mask_out import MASK, mask_out, mask_positions
-from mmdetpre.models.classifier import Classifier
+from mmdetpre.analysis.mask_out.mask_out import MASK, mask_out, mask_positions
+from mmdetpre.inference.classifier import Classifier
 from mmdetpre.transfer.preprocessing import IMAGENET
 
 CLASSES = 100

@@ -20,7 +20,7 @@ import torchvision
 from mmcv.ops import batched_nms
 from side_by_side import Row, in_turn, run
 
-from mmdetpre.models.suppression import hard_nms, soft_nms
+from mmdetpre.models.nms import hard_nms, soft_nms
 
 MIN_SCORE, LIMIT = 1e-3, 200
 # Classes -> classes of a region above the score threshold, of a trained detector.

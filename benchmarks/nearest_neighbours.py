@@ -17,7 +17,7 @@ from pair_search import drawn
 from side_by_side import Row, alone, in_turn, memory_of, run
 from sklearn.neighbors import NearestNeighbors
 
-from mmdetpre.analysis.knn_probe import nearest
+from mmdetpre.analysis.probes.knn import nearest
 
 COUNT = 50
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from side_by_side import Row, alone, in_turn, memory_of, run
 
-from mmdetpre.analysis.closest_pairs import METRICS, closest_pairs
+from mmdetpre.analysis.closest_pairs.search import METRICS, closest_pairs
 
 NEIGHBOURS = 20
 _Found = tuple[np.ndarray, np.ndarray]

@@ -24,10 +24,10 @@ from side_by_side import Row, in_turn, run
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.principal_axes import PrincipalAxes
-from mmdetpre.analysis.probe_data import ProbeData, probe_data, stratified_part
-from mmdetpre.analysis.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.probes.data import ProbeData, probe_data, stratified_part
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
+from mmdetpre.analysis.probes.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
 
 TIMES_ONE_FIT = 3
 """A sweep may take so many times the time of one fit."""

@@ -215,8 +215,8 @@ def configs_of_both(folder: Path) -> tuple[Config, Config]:
 
 
 def training_rows(repeats: int) -> Iterator[Row]:
+    from mmdetpre.compat.toolbox_commands import toolbox_name
     from mmdetpre.sample import make_sample
-    from mmdetpre.toolbox_commands import toolbox_name
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -59,8 +59,8 @@ from mmdetpre.chips.mining import mine_chips
 from mmdetpre.chips.scale import scale_factors, scaled_sizes
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.datasets import ChipMiningSampler
-from mmdetpre.datasets.packed_annotations import PackedAnnotations
-from mmdetpre.datasets.packing import pack_dataset
+from mmdetpre.datasets.packed.annotations import PackedAnnotations
+from mmdetpre.datasets.packed.packing import pack_dataset
 from mmdetpre.models import chip_roi_head, chip_rpn_head
 
 THEIRS = Path(mmdet.__file__).parent / ".mim/configs/faster_rcnn/faster-rcnn_r50-caffe-dc5_1x_coco.py"

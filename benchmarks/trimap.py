@@ -21,7 +21,7 @@ from mmseg.evaluation import IoUMetric
 from PIL import Image
 from side_by_side import Row, in_turn, run
 
-from mmdetpre.evaluation.trimap import WIDTHS, TrimapConfusion, count_image
+from mmdetpre.evaluation.trimap.counts import WIDTHS, TrimapConfusion, count_image
 
 CLASSES, VOID = 21, 255
 _Maps = list[tuple[np.ndarray, np.ndarray]]

@@ -21,7 +21,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from mmdetpre.analysis.tsne import PERPLEXITY, THETA, tsne_maps
+from mmdetpre.analysis.tsne.tsne import PERPLEXITY, THETA, tsne_maps
 
 NEAR = 2  # of the 3 images of a group
 

@@ -27,8 +27,8 @@ from pycocotools.cocoeval import COCOeval
 from side_by_side import Row, in_turn, run
 
 from mmdetpre.evaluation.coco_metric import HotCOCOeval
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, voc_average_precision
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.evaluation.voc_ap.average_precision import FIGURE_1_IOUS, voc_average_precision
 
 CLASSES = 20
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from mmengine.config import Config
 
-from mmdetpre.analysis.paper_values import VALUES
+from mmdetpre.paper.values import VALUES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "model_zoo.md"

@@ -13,14 +13,14 @@ workers end with one message. One line in a config does all of it::
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from mmdetpre.on_demand import on_demand
 from mmdetpre.operators import startup  # noqa: F401  operators for an mmcv without its binary
+from mmdetpre.utils.lazy_imports import on_demand
+from mmdetpre.utils.when_imported import when_imported
 from mmdetpre.version import __version__
-from mmdetpre.when_imported import when_imported
 
 if TYPE_CHECKING:
     from mmdetpre import registry
-    from mmdetpre.inference import MultiScaleDetector
+    from mmdetpre.inference.detector import MultiScaleDetector
 
 __all__ = ["MultiScaleDetector", "__version__", "registry"]
 __getattr__, __dir__ = on_demand(__name__)
@@ -28,12 +28,12 @@ __getattr__, __dir__ = on_demand(__name__)
 
 def _meet_hosts(mmengine: ModuleType) -> None:
     """Nothing here waits for torch and mmengine before a process asks for them: not ``mmdetpre --help``."""
-    from mmdetpre.host_versions import check_host_versions
+    from mmdetpre.compat.host_versions import check_host_versions
 
     check_host_versions()
 
     from mmdetpre import registry  # noqa: F401  declares the registries
-    from mmdetpre.training_faults import tell_faults
+    from mmdetpre.compat.training_faults import tell_faults
 
     when_imported("mmengine.runner.checkpoint", _guard_checkpoints)
     tell_faults()
@@ -41,7 +41,7 @@ def _meet_hosts(mmengine: ModuleType) -> None:
 
 def _guard_checkpoints(module: ModuleType) -> None:
     """Not before: the readers need mmengine themselves, and one of them may be what imports it."""
-    from mmdetpre.checkpoint_loaders import guard_mmengine
+    from mmdetpre.checkpoints.loaders import guard_mmengine
 
     guard_mmengine()
 

@@ -23,8 +23,8 @@ from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmdetpre.analysis.mask_out import BATCH, BATCH_GPU, MASK, STRIDE, mask_positions
-from mmdetpre.analysis.whole_images import CROP
+from mmdetpre.analysis.features.batches import CROP
+from mmdetpre.analysis.mask_out.mask_out import BATCH, BATCH_GPU, MASK, STRIDE, mask_positions
 
 WIDTH = 4
 """Channels of the first stage, 64 in the full models."""

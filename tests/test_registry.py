@@ -87,7 +87,8 @@ METRICS.get("mmdetpre.TrimapIoUMetric")
 assert not loaded("mmdet.", "mmpretrain."), "hooks and metrics of segmentation do not wait for detectors"
 before = set(loaded("mmdetpre."))
 MODELS.get("mmdetpre.SNIPER"), DATA_SAMPLERS.get("mmdetpre.ChipMiningSampler")
-assert not loaded("mmdetpre.models.rfcn3000_roi_head", "mmdetpre.datasets.voc", "mmdetpre.datasets.caltech256")
+assert not loaded("mmdetpre.models.rfcn3000_roi_head", "mmdetpre.datasets.voc.detection",
+"mmdetpre.datasets.classification.caltech256")
 assert not loaded("mmseg.datasets", "mmpretrain.datasets"), "detectors do not wait for other toolboxes"
 assert not loaded("numba"), "numba is for the first call of a compiled function"
 """)

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from mmdetpre.chips.annotation_arrays import check_annotations
 from mmdetpre.chips.box_size import box_sizes
-from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
-from mmdetpre.visualization.palette import scale_colour, unit
+from mmdetpre.datasets.chips.from_config import load_chip_dataset
+from mmdetpre.plotting.palette import scale_colour, unit
 
 
 def draw(sizes: np.ndarray, scales: list[tuple[int, int]], ranges: list[tuple[float, float]]) -> Figure:

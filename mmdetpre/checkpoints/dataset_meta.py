@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmdetpre.plain_text import name_problem, one_line
+from mmdetpre.utils.plain_text import name_problem, one_line
 
 LONGEST = 1000
 """Characters of the name of a class. The longest of ImageNet have 130."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmdetpre.plain_text import one_line
+from mmdetpre.utils.plain_text import one_line
 
 TRAINING_ONLY = ("auxiliary_head.",)
 """Beginnings of the names of weights that only training uses, and a checkpoint may leave out: mmseg's second head."""

@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
-from mmdetpre.checkpoint_file import NotPlainData, first_reason, read_torch_file
-from mmdetpre.checkpoint_safety import strict_loading
-from mmdetpre.dataset_meta import plain_dataset_meta
-from mmdetpre.when_imported import when_imported
+from mmdetpre.checkpoints.dataset_meta import plain_dataset_meta
+from mmdetpre.checkpoints.safety import strict_loading
+from mmdetpre.checkpoints.torch_file import NotPlainData, first_reason, read_torch_file
+from mmdetpre.utils.when_imported import when_imported
 
 CODE = ("config", "cfg")
 """Entries in which mmengine keeps the text of a run's config, which it executes where it finds it."""

@@ -8,8 +8,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.bounded_files import MIB, read_bounded
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.bounded_files import MIB, read_bounded
+from mmdetpre.utils.whole_file import write_text
 
 POINTER = "last_checkpoint"
 """File of mmengine in a work dir: the path of the checkpoint that was written last."""
@@ -54,7 +54,7 @@ def damage(path: str | os.PathLike[str]) -> str | None:
         if not start:
             return "it is empty"
         if start == _LEGACY_MAGIC:
-            from mmdetpre.checkpoint_file import read_torch_file
+            from mmdetpre.checkpoints.torch_file import read_torch_file
 
             read_torch_file(path)
             return None
@@ -146,7 +146,7 @@ def _named(folder: Path) -> Path | None:
 
 def _iteration(path: Path) -> int | None:
     """Iterations that a checkpoint has seen; None if it does not tell."""
-    from mmdetpre.checkpoint_file import read_torch_file
+    from mmdetpre.checkpoints.torch_file import read_torch_file
 
     try:
         return int(read_torch_file(path, mapped=True)["meta"]["iter"])

@@ -15,9 +15,9 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from mmdetpre.bounded_files import MIB
-from mmdetpre.checkpoint_safety import allowed_globals, strict_loading
-from mmdetpre.pickle_bounds import MOST_PARTS, Parts, Within
+from mmdetpre.checkpoints.pickle_bounds import MOST_PARTS, Parts, Within
+from mmdetpre.checkpoints.safety import allowed_globals, strict_loading
+from mmdetpre.utils.bounded_files import MIB
 
 PLAIN = {
     *("collections.OrderedDict", "collections.Counter", "_codecs.encode", "builtins.set", "builtins.complex"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.compiled import compiled
+from mmdetpre.utils.numba_jit import compiled
 
 # One covered box adds _ONE_BOX to a cell's key; the bits below break ties.
 _COUNT_SHIFT = 40

@@ -16,7 +16,7 @@ from mmdetpre.chips.kernel import mine_range
 from mmdetpre.chips.scale import scale_factors, scaled_sizes
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import valid_ranges
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.progress_bar import progress_bar
 
 __all__ = ["ChipTable", "available_cores", "mine_chips", "mine_image"]
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mmdetpre.config_files import config_names, find_config
-from mmdetpre.plain_text import printable
+from mmdetpre.utils.plain_text import printable
 
 HELP = "the path of a config of the package, for mim and every tool; without a name: all of them"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from mmdetpre.host_packages import ALSO_AS, FORK_OF, TESTED, TESTED_FORK, installed_versions
+from mmdetpre.compat.host_packages import ALSO_AS, FORK_OF, TESTED, TESTED_FORK, installed_versions
 from mmdetpre.operators.startup import BINARY, INSTALL_MMCV, told_alone
 
 REQUIRED = ("torch", "mmengine", "mmcv", "mmdet", "numpy")

@@ -2,7 +2,7 @@
 
 ``mim`` knows a toolbox by the name of its distribution, which is another one in OpenMMLab's fork. For shells::
 
-    mim train "$(python -m mmdetpre.toolbox_commands mmdet)" configs/det/sniper_voc.py
+    mim train "$(python -m mmdetpre.compat.toolbox_commands mmdet)" configs/det/sniper_voc.py
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from mmdetpre.host_packages import FORK_OF, TESTED, TESTED_FORK, distribution_name, module_folder
+from mmdetpre.compat.host_packages import FORK_OF, TESTED, TESTED_FORK, distribution_name, module_folder
 
 
 def training_command(toolbox: str, config: str | Path, *arguments: object) -> list[str]:

@@ -20,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mmdetpre.checkpoints.newest_whole import newest_whole
 from mmdetpre.console.last_words import end_mim_quietly, few_words, raised_by_us
-from mmdetpre.whole_checkpoint import newest_whole
 
 TOOLS = ("train.py", "test.py")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from mmdetpre.on_demand import on_demand
+from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
-    from mmdetpre.evaluation.boundary_iou_metric import BoundaryIoUMetric
+    from mmdetpre.evaluation.boundary_iou.metric import BoundaryIoUMetric
     from mmdetpre.evaluation.coco_metric import CocoMetric
-    from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-    from mmdetpre.evaluation.dump_detections import DumpDetections
-    from mmdetpre.evaluation.dump_proposals import DumpProposals
-    from mmdetpre.evaluation.imagenet_det_metric import ImageNetDETMetric
+    from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+    from mmdetpre.evaluation.detections.metric import DumpDetections
+    from mmdetpre.evaluation.imagenet_det.metric import ImageNetDETMetric
     from mmdetpre.evaluation.openimages_metric import OpenImagesMetric
-    from mmdetpre.evaluation.trimap_metric import TrimapIoUMetric
-    from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
+    from mmdetpre.evaluation.proposals.metric import DumpProposals
+    from mmdetpre.evaluation.trimap.metric import TrimapIoUMetric
+    from mmdetpre.evaluation.voc_ap.metric import VOCIoUMetric
 
 __all__ = [
     "BoundaryIoUMetric",

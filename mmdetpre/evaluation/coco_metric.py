@@ -16,9 +16,9 @@ from mmdet.evaluation.metrics import coco_metric as mmdet_module
 from mmengine.fileio import get_local_path
 from pycocotools.cocoeval import COCOeval
 
-from mmdetpre.bounded_files import GIB, read_json
-from mmdetpre.datasets.coco_json import read_coco_json
+from mmdetpre.datasets.coco.json_file import read_coco_json
 from mmdetpre.registry import METRICS
+from mmdetpre.utils.bounded_files import GIB, read_json
 
 BACKENDS = ("pycocotools", "hotcoco")
 

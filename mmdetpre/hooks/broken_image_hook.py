@@ -12,10 +12,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmdetpre.datasets.broken_images import BrokenImages
-from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.open_image import allow_huge_images
+from mmdetpre.datasets.chips.broken_images import BrokenImages
+from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.registry import HOOKS
+from mmdetpre.utils.open_image import allow_huge_images
 
 _SHOWN = 5
 

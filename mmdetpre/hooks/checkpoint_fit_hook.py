@@ -11,10 +11,10 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from mmdetpre.checkpoint_fit import require_classes, require_fit
-from mmdetpre.dataset_meta import learned_classes
-from mmdetpre.plain_text import one_line
+from mmdetpre.checkpoints.dataset_meta import learned_classes
+from mmdetpre.checkpoints.fit import require_classes, require_fit
 from mmdetpre.registry import HOOKS
+from mmdetpre.utils.plain_text import one_line
 
 
 @HOOKS.register_module()
@@ -27,7 +27,8 @@ class CheckpointFitHook(Hook):
     other names, which may be the same classes in another order, are warned of.
 
     Raises:
-        ValueError: See :func:`mmdetpre.checkpoint_fit.require_fit` and :func:`mmdetpre.checkpoint_fit.require_classes`.
+        ValueError: See :func:`mmdetpre.checkpoints.fit.require_fit` and
+            :func:`mmdetpre.checkpoints.fit.require_classes`.
     """
 
     def before_train(self, runner: Runner) -> None:

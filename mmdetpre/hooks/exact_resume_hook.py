@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from mmdetpre.datasets.chip_mining_sampler import ChipMiningSampler
+from mmdetpre.datasets.chips.sampler import ChipMiningSampler
 from mmdetpre.registry import HOOKS
 
 

@@ -11,9 +11,9 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdetpre.checkpoints.newest_whole import newest_whole
+from mmdetpre.compat.training_faults import TrainingError
 from mmdetpre.registry import HOOKS
-from mmdetpre.training_faults import TrainingError
-from mmdetpre.whole_checkpoint import newest_whole
 
 
 @HOOKS.register_module()

@@ -12,7 +12,6 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdetpre.bounded_files import read_json
 from mmdetpre.registry import HOOKS
 from mmdetpre.transfer.backbone_init import OLD_KEY, BackboneInit, chosen_init
 from mmdetpre.transfer.find_backbone import find_backbone
@@ -20,7 +19,8 @@ from mmdetpre.transfer.freezing import freezing_table, stage_states
 from mmdetpre.transfer.load_backbone import loaded_digest
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import from_config
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.whole_file import write_text
 
 
 @HOOKS.register_module()

@@ -17,10 +17,10 @@ from mmengine.fileio.backends import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, CheckpointLoader, Runner, save_checkpoint
 
+from mmdetpre.checkpoints.newest_whole import POINTER, damage, newest_whole, point_to_newest
+from mmdetpre.compat.training_faults import TrainingError, resume_advice
 from mmdetpre.registry import HOOKS
-from mmdetpre.training_faults import TrainingError, resume_advice
-from mmdetpre.whole_checkpoint import POINTER, damage, newest_whole, point_to_newest
-from mmdetpre.whole_file import PART, whole_file, write_text
+from mmdetpre.utils.whole_file import PART, whole_file, write_text
 
 BACKEND = "mmdetpre_whole_file"
 

@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from mmdetpre.checkpoint_fit import require_fit
-from mmdetpre.models.config_model import build_model
+from mmdetpre.checkpoints.fit import require_fit
+from mmdetpre.inference.build_model import build_model
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.preprocessing import Preprocessing
 

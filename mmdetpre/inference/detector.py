@@ -17,9 +17,9 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmdetpre.checkpoint_fit import require_fit
-from mmdetpre.dataset_meta import learned_classes
-from mmdetpre.tta_config import Pairs, multi_scale_config
+from mmdetpre.checkpoints.dataset_meta import learned_classes
+from mmdetpre.checkpoints.fit import require_fit
+from mmdetpre.inference.tta_config import Pairs, multi_scale_config
 
 Image = str | Path | np.ndarray
 
@@ -30,7 +30,8 @@ class MultiScaleDetector:
     Args:
         config: Path of a config, or the config.
         checkpoint: Path of its checkpoint.
-        scales: See :func:`mmdetpre.tta_config.multi_scale_config`; needed where the config has no ``tta_model``.
+        scales: See :func:`mmdetpre.inference.tta_config.multi_scale_config`; needed where the config has no
+            ``tta_model``.
         test_ranges: Sizes that are kept of each scale; None: those of the config, or all sizes with ``scales``.
         device: Such as ``"cuda:0"`` or ``"cpu"``; None: the GPU if there is one.
         cfg_options: Values (dotted keys) to change in the config.

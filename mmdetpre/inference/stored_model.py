@@ -17,8 +17,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, Registry
 
-from mmdetpre.bounded_build import bounded_build
-from mmdetpre.models.config_model import ConfigModel, with_preprocessing
+from mmdetpre.inference.bounded_build import bounded_build
+from mmdetpre.inference.build_model import ConfigModel, with_preprocessing
 from mmdetpre.registry import OnDemandRegistry
 
 HOSTS = ("mmengine", "mmcv", "mmdet", "mmseg", "mmpretrain", "mmdetpre")
@@ -88,7 +88,7 @@ def checked_model(model: Any, scope: str, name: str) -> dict[str, Any]:
         >>> checked_model(dict(type="os.system", command="ls"), "mmdet", "x.pth")
         Traceback (most recent call last):
         ...
-        mmdetpre.models.stored_model.StoredModelRefused: The config in x.pth is not built, ...
+        mmdetpre.inference.stored_model.StoredModelRefused: The config in x.pth is not built, ...
     """
     check = _Check(name)
     if scope not in HOSTS:

@@ -7,7 +7,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmdetpre.models.suppression import hard_nms, soft_nms
+from mmdetpre.models.nms import hard_nms, soft_nms
 
 
 def fine_detections(boxes: Tensor, scores: Tensor, cfg: ConfigDict) -> InstanceData:

@@ -16,8 +16,8 @@ from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmdetpre.models.nms import hard_nms, soft_nms
 from mmdetpre.models.size_range import checked_ranges, in_size_range
-from mmdetpre.models.suppression import hard_nms, soft_nms
 from mmdetpre.registry import MODELS
 
 SOFT_NMS = dict(type="soft_nms", sigma=0.55, min_score=1e-3)

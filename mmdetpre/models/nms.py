@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.compiled import compiled
+from mmdetpre.utils.numba_jit import compiled
 
 
 def soft_nms(

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmdetpre import bounded_files
-from mmdetpre.class_list import read_class_list
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.class_list import read_class_list
 
 SuperClasses = str | Path | Mapping[str, int] | Sequence[int] | None
 

@@ -1,10 +1,10 @@
-"""The loop of soft-NMS as mmcv runs it, ties included; `mmdetpre.models.suppression` has the faster one of our own."""
+"""The loop of soft-NMS as mmcv runs it, ties included; `mmdetpre.models.nms` has the faster one of our own."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.compiled import compiled
+from mmdetpre.utils.numba_jit import compiled
 
 
 @compiled

@@ -1,6 +1,6 @@
 """Tables 2 to 7 and Figures 1 to 9 of the paper as they are printed: titles, rows, columns, and the paper's figures.
 
-The figures are those of :mod:`~mmdetpre.analysis.paper_values`. A JSON file of the form
+The figures are those of :mod:`~mmdetpre.paper.values`. A JSON file of the form
 ``{"7": {"fc1": {"caltech256": 80.1}}}``, percent by table, row and column, replaces some or adds others
 (:func:`with_figures`).
 """
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmdetpre import bounded_files
-from mmdetpre.analysis.paper_values import TEXT_VALUES, VALUES
+from mmdetpre.paper.values import TEXT_VALUES, VALUES
+from mmdetpre.utils import bounded_files
 
 STARTS = {
     "imagenet_cls": "ImageNet-CLS",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mmdetpre.plain_text import one_line
-from mmdetpre.visualization.palette import RGB
+from mmdetpre.plotting.palette import RGB
+from mmdetpre.utils.plain_text import one_line
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PADDING = 3

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter, ScalarFormatter
 
-from mmdetpre.plain_text import printable
+from mmdetpre.utils.plain_text import printable
 
 
 class PlainFigure(Figure):

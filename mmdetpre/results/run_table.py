@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdetpre import bounded_files
-from mmdetpre.plain_text import csv_text, markdown_table
-from mmdetpre.text_files import read_lines, read_text
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.plain_text import csv_text, markdown_table
+from mmdetpre.utils.text_files import read_lines, read_text
 
 NOT_METRICS = ("data_time", "time", "step")
 EMPTY = "—"

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.paper_tables import STARTS, TABLES, PaperTable, key_of
-from mmdetpre.analysis.paper_values import DATA_SETS, TEXT_VALUES
-from mmdetpre.analysis.probe_scores import FORMAT, read_result
-from mmdetpre.analysis.run_table import find_runs, read_run
-from mmdetpre.plain_text import csv_text, markdown_table, markdown_text
-from mmdetpre.whole_file import write_text
+from mmdetpre.analysis.probes.scores import FORMAT, read_result
+from mmdetpre.paper.tables import STARTS, TABLES, PaperTable, key_of
+from mmdetpre.paper.values import DATA_SETS, TEXT_VALUES
+from mmdetpre.results.run_table import find_runs, read_run
+from mmdetpre.utils.plain_text import csv_text, markdown_table, markdown_text
+from mmdetpre.utils.whole_file import write_text
 
 METRICS = ("accuracy", "balanced_accuracy")
 EMPTY = "—"

@@ -11,8 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdetpre.bounded_files import read_json
-from mmdetpre.progress_bar import progress_bar
 from mmdetpre.sample.caltech256_layout import Caltech256Layout
 from mmdetpre.sample.classes import ClassSet
 from mmdetpre.sample.coco_layout import CocoLayout
@@ -22,8 +20,10 @@ from mmdetpre.sample.openimages_layout import OpenImagesLayout
 from mmdetpre.sample.render import render
 from mmdetpre.sample.voc_layout import VOCLayout
 from mmdetpre.sample.world import World
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.whole_file import write_json
 from mmdetpre.version import __version__
-from mmdetpre.whole_file import write_json
 
 
 class Layout(NamedTuple):

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mmdetpre.plotting.palette import voc_palette
 from mmdetpre.sample.instances import Instance, annotate
 from mmdetpre.sample.layout import LayoutWriter, write_jpeg
 from mmdetpre.sample.render import Rendering
 from mmdetpre.sample.scene import Scene
 from mmdetpre.sample.world import World
 from mmdetpre.sample.xml_annotation import XMLObject, write_xml
-from mmdetpre.visualization.palette import voc_palette
 
 YEAR = "VOC2012"
 VOID = 255

@@ -13,11 +13,11 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmdetpre.analysis.image_set import dataset_of_config
-from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.study.outcome import DATA_FORMAT
-from mmdetpre.study.plan import write_if_changed
-from mmdetpre.study.study_file import SCRATCH, Study, of_start
+from mmdetpre.analysis.features.image_set import dataset_of_config
+from mmdetpre.datasets.images.decode_check import broken_images
+from mmdetpre.study.layout import write_if_changed
+from mmdetpre.study.records import DATA_FORMAT
+from mmdetpre.study.spec import SCRATCH, Study, of_start
 
 _SHOWN = 10
 

@@ -18,14 +18,13 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdetpre.bounded_files import read_bounded
-from mmdetpre.config_writer import resolved_text, write_config
-from mmdetpre.own_files import require_inside
-from mmdetpre.study.outcome import PLAN_FORMAT
+from mmdetpre.study.layout import config_path, holds, job_path, work_dir, write_if_changed
 from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
-from mmdetpre.study.study_file import FIGURES_OF_TWO, SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
+from mmdetpre.study.records import PLAN_FORMAT
+from mmdetpre.study.spec import FIGURES_OF_TWO, SCRATCH, TRAINED, ProposalNetwork, Start, Study, Task, of_start
 from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE, chosen_init
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.config_writer import resolved_text, write_config
+from mmdetpre.utils.own_files import require_inside
 
 PRETRAINING, PROPOSALS, FIGURES = "pretraining", "proposals", "figures"
 TABLE_OF_KIND = {"detection": "2", "segmentation": "4", "classification": "5", "linear": "6", "layers": "7"}
@@ -88,7 +87,7 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
             require_inside(path, study.out)
         if run.config is not None:
             text = resolved_text(run.config, _ABOVE.format(run=run.id))
-            if not _holds(path := config_path(study.out, run.id), text):
+            if not holds(path := config_path(study.out, run.id), text):
                 write_config(path, text, run.config)
             run.settings["config_digest"] = hashlib.sha256(text.encode()).hexdigest()
         content = {key: value for key, value in asdict(run).items() if key != "config"}
@@ -130,21 +129,6 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
         },
     }
     write_if_changed(study.out / "study.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
-def job_path(out: Path, run: str) -> Path:
-    """File that says what a run does."""
-    return out / "jobs" / f"{run}.json"
-
-
-def config_path(out: Path, run: str) -> Path:
-    """Config that a run trains."""
-    return out / "configs" / f"{run}.py"
-
-
-def work_dir(out: Path, run: str) -> Path:
-    """Folder that a run works in."""
-    return out / "runs" / run
 
 
 def column_of(task: Task) -> str:
@@ -422,17 +406,6 @@ def _own_evaluator(cfg: Mapping[str, Any], kind: str, path: Path) -> dict[str, A
         what = f"of type {wanted}" if kind != "detection" else f"that measures, such as {wanted} or CocoMetric"
         raise ValueError(f"{path} has no test_evaluator {what}, which the study's tables are made from: add one.")
     return None
-
-
-def write_if_changed(path: Path, text: str) -> None:
-    """Write a file whose time is to tell when its content changed."""
-    if not _holds(path, text):
-        write_text(path, text)
-
-
-def _holds(path: Path, text: str) -> bool:
-    content = text.encode("utf-8")
-    return path.is_file() and path.stat().st_size == len(content) and read_bounded(path, len(content)) == content
 
 
 def plan_table(plan: Mapping[str, PlannedRun]) -> str:

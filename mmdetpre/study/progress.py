@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean
 
 from mmdetpre.console.progress_line import duration
-from mmdetpre.study.outcome import DONE, FAILED, NOT_RUN, Outcome
+from mmdetpre.study.records import DONE, FAILED, NOT_RUN, Outcome
 
 _MOST = 4  # scores that a line shows
 

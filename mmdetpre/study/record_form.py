@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.bounded_files import read_json
+from mmdetpre.utils.bounded_files import read_json
 
 TEXT, WHOLE, NUMBER, ANY = "a text", "a whole number", "a number", "anything"
 GREATEST = 1e6

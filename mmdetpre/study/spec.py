@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.paper_values import FIGURE_PAIRS
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.plain_text import name_problem, path_problem
-from mmdetpre.study.yaml_file import read_yaml
+from mmdetpre.paper.values import FIGURE_PAIRS
+from mmdetpre.utils.plain_text import name_problem, path_problem
+from mmdetpre.utils.yaml_file import read_yaml
 
 SCRATCH = "scratch"
 TOOLBOXES = ("mmdet", "mmsegmentation", "mmpretrain")
@@ -100,7 +100,8 @@ class Task:
         crop, resize_edge: Pixels of the images of a probe; None: 224 and 256.
         seeds, starts: Others than the study's, or None.
         occlusion: Of a detection task: file or folder of annotated levels of occlusion (Table 3), see
-            :func:`~mmdetpre.evaluation.occlusion_file.read_occlusion_levels`; None: levels are those of flags or boxes.
+            :func:`~mmdetpre.evaluation.errors.occlusion_file.read_occlusion_levels`; None: levels are those of flags or
+            boxes.
         proposals: Where the negative chips of a detector come from; None: it is trained without.
     """
 

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from mmdetpre.bounded_files import read_end
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.own_files import require_inside
-from mmdetpre.plain_text import one_line, printable
-from mmdetpre.study.outcome import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
-from mmdetpre.study.report.report import report_folder
-from mmdetpre.study.study_file import Study, read_study
-from mmdetpre.whole_file import write_json
+from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
+from mmdetpre.study.report.write import report_folder
+from mmdetpre.study.spec import Study, read_study
+from mmdetpre.utils.bounded_files import read_end
+from mmdetpre.utils.own_files import require_inside
+from mmdetpre.utils.plain_text import one_line, printable
+from mmdetpre.utils.whole_file import write_json
 
 _LOCK = "study.lock"
 _OURS = (_LOCK, "study.json", "data.json", "workflow.json", "locks", "logs", "records", "failed", "figures", "report")
@@ -129,7 +129,7 @@ def _tell_snakemake(out: Path, code: int) -> None:
 
 
 def _report(study: Study, paper: str | Path | None) -> int:
-    from mmdetpre.study.report.report import write_report
+    from mmdetpre.study.report.write import write_report
 
     page = write_report(study.out, paper)
     outcome = read_outcome(study.out)

@@ -20,7 +20,7 @@ from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import map_names
 from mmdetpre.transfer.preprocessing import Preprocessing, of_checkpoint
 from mmdetpre.transfer.trained_form import form_of_backbone
-from mmdetpre.whole_file import whole_file
+from mmdetpre.utils.whole_file import whole_file
 
 FORMATS = (".pth", ".safetensors")
 

@@ -17,15 +17,15 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mmdetpre.bounded_files import parse_json
-from mmdetpre.checkpoint_file import first_reason, read_torch_file
-from mmdetpre.checkpoint_safety import strict_loading
-from mmdetpre.locks import file_lock
-from mmdetpre.transfer.array_pickle import load_arrays
+from mmdetpre.checkpoints.safety import strict_loading
+from mmdetpre.checkpoints.torch_file import first_reason, read_torch_file
 from mmdetpre.transfer.file_kind import other_kind
 from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
+from mmdetpre.transfer.numpy_unpickler import load_arrays
 from mmdetpre.transfer.weight_entries import EntryError, entries_with_weights, find_weights
 from mmdetpre.transfer.wrapped_names import plain_names
+from mmdetpre.utils.bounded_files import parse_json
+from mmdetpre.utils.locks import file_lock
 
 METADATA_KEY = "mmdetpre_backbone"
 LEGACY_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -69,7 +69,7 @@ class Checkpoint:
     def config_text(self) -> str:
         """Text of the config of the run that wrote the file, to be read as data; empty if it tells none.
 
-        Versions of mmdet before 3 call it ``config``; `mmdetpre.checkpoint_loaders.as_data` renames both.
+        Versions of mmdet before 3 call it ``config``; `mmdetpre.checkpoints.loaders.as_data` renames both.
         """
         found = (self.meta.get(key) for key in ("cfg", "config", "cfg_text", "config_text"))
         return next((text for text in found if isinstance(text, str)), "")

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmdetpre.transfer.backbone_file import check_writable, export_backbone
+from mmdetpre.transfer.checkpoint_origin import check_source, find_source, source_preprocessing
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import compare_weights, form_of
 from mmdetpre.transfer.key_map import KeyMap, map_names
@@ -19,7 +20,6 @@ from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing, differences, from_config
 from mmdetpre.transfer.sniper_names import map_sniper_names
 from mmdetpre.transfer.verify_transfer import backbone_config, build_in_toolbox
-from mmdetpre.transfer.weight_source import check_source, find_source, source_preprocessing
 
 
 def import_backbone(

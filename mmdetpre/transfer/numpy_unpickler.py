@@ -15,8 +15,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from mmdetpre.checkpoint_safety import StoredArray, StoredDtype, empty_bytes, stored_scalar
-from mmdetpre.pickle_bounds import MOST_PARTS, Parts, Within
+from mmdetpre.checkpoints.pickle_bounds import MOST_PARTS, Parts, Within
+from mmdetpre.checkpoints.safety import StoredArray, StoredDtype, empty_bytes, stored_scalar
 
 
 class Latin1Array(StoredArray):

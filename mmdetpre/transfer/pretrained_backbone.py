@@ -15,7 +15,7 @@ from mmdetpre.registry import WEIGHT_INITIALIZERS
 from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.whole_file import write_text
 
 
 @WEIGHT_INITIALIZERS.register_module()

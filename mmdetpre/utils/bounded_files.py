@@ -23,7 +23,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 import numpy as np
 
-from mmdetpre.xml_text import decode_xml
+from mmdetpre.utils.xml_text import decode_xml
 
 MIB, GIB = 1 << 20, 1 << 30
 _DAMAGED = (
@@ -196,7 +196,7 @@ def read_xml(path: str | os.PathLike[str], most_bytes: int = 16 * MIB, most_dept
     other files. Nothing is fetched.
 
     Args:
-        path: The file, in any encoding that `mmdetpre.xml_text.decode_xml` reads.
+        path: The file, in any encoding that `mmdetpre.utils.xml_text.decode_xml` reads.
         most_bytes, most_depth: Bounds of its size, and of elements within one another.
 
     Raises:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from mmdetpre.bounded_files import read_json
-from mmdetpre.whole_file import whole_file
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.whole_file import whole_file
 
 VERIFIED = "verified.json"
 """File beside the checked ones that says which of them were verified."""

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from mmdetpre.plain_text import name_problem
-from mmdetpre.text_files import Line, read_lines, text_lines
+from mmdetpre.utils.plain_text import name_problem
+from mmdetpre.utils.text_files import Line, read_lines, text_lines
 
 _HEADERS = frozenset(
     {

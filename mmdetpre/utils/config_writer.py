@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.whole_file import write_text
 
 _WIDTH = 110
 _RESERVED = {"filename", "text", "pretty_text", "env_variables", "_base_", "_deprecation_"}  # mmengine's own

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmdetpre.bounded_files import file_sha256, read_json
-from mmdetpre.whole_file import whole_file
+from mmdetpre.utils.bounded_files import file_sha256, read_json
+from mmdetpre.utils.whole_file import whole_file
 
 FORMAT = "mmdetpre.written/1"
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre import bounded_files
-from mmdetpre.whole_file import write_json
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.whole_file import write_json
 
 
 def write_runs(path: str | Path, kind: str, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmdetpre.plain_text import one_line
+from mmdetpre.utils.plain_text import one_line
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] | None = None) -> str:

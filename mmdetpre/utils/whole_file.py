@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdetpre.plain_text import csv_text
+from mmdetpre.utils.plain_text import csv_text
 
 if TYPE_CHECKING:
     import numpy as np

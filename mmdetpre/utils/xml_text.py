@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from mmdetpre.text_files import encoding_of
+from mmdetpre.utils.text_files import encoding_of
 
 _DECLARED = re.compile(r"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
 _CODEC = re.compile(r"[A-Za-z][A-Za-z0-9._:-]{0,40}")

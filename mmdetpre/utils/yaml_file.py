@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from mmdetpre.bounded_files import MIB, read_bounded
-from mmdetpre.plain_text import one_line
+from mmdetpre.utils.bounded_files import MIB, read_bounded
+from mmdetpre.utils.plain_text import one_line
 
 MOST_DEPTH, MOST_VALUES = 32, 20_000
 """Settings within one another, and in all, aliases counted as often as they are named."""

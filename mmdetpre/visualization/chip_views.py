@@ -12,12 +12,12 @@ from mmdetpre.chips.chip_table import ChipTable
 from mmdetpre.chips.mining import mine_image
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.chips.valid_range import valid_ranges
-from mmdetpre.datasets.chip_dataset import ChipDataset
-from mmdetpre.datasets.chip_record import ChipRecord
-from mmdetpre.datasets.image_decoding import decode_image
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.datasets.chips.dataset import ChipDataset
+from mmdetpre.datasets.chips.record import ChipRecord
+from mmdetpre.datasets.images.decoding import decode_image
+from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.chips import ChipView, draw_chips
-from mmdetpre.whole_file import write_figure
 
 
 def chip_views(dataset: ChipDataset, image: int, *, seed: int = 0, epoch: int = 0) -> list[ChipView]:

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from mmdetpre.visualization.palette import IGNORED, VALID, scale_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import IGNORED, VALID, scale_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 # Places in inches, from the lower left corner.
 _FIGURE = (13.0, 6.0)

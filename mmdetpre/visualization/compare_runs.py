@@ -9,12 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmdetpre.bounded_files import GIB, read_bounded
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.found_objects import CORRECT, find_objects
-from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
-from mmdetpre.evaluation.same_images import align_runs
-from mmdetpre.plain_text import one_line
+from mmdetpre.evaluation.detections.align import align_runs
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.errors.matching import CORRECT, find_objects
+from mmdetpre.evaluation.errors.pairs import overlapping_pairs
+from mmdetpre.utils.bounded_files import GIB, read_bounded
+from mmdetpre.utils.plain_text import one_line
 from mmdetpre.visualization.compared_runs import ComparedImage, ShownBoxes
 
 _SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")

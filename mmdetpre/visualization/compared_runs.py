@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from mmdetpre.visualization.palette import RGB, TRUTH, run_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import RGB, TRUTH, run_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _WIDTH = 14.0

@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmdetpre.visualization.boxes import draw_box, draw_tag
-from mmdetpre.visualization.palette import class_colour
+from mmdetpre.plotting.boxes import draw_box, draw_tag
+from mmdetpre.plotting.palette import class_colour
 
 _WHITE = (255, 255, 255)
 _GROUND = 24

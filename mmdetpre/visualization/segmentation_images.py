@@ -15,9 +15,9 @@ from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS
 
+from mmdetpre.datasets.label_maps.files import read_label_map
 from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
-from mmdetpre.evaluation.label_maps import read_label_map
-from mmdetpre.visualization.palette import voc_palette
+from mmdetpre.plotting.palette import voc_palette
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")
 

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mmdetpre.visualization.palette import RGB, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import RGB, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 VOID_COLOUR: RGB = (228, 228, 228)
 

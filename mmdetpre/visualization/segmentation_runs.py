@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdetpre.bounded_files import GIB, read_bounded
-from mmdetpre.evaluation.label_maps import check_shapes, read_label_map, wrong_values
-from mmdetpre.evaluation.trimap import region_scores
-from mmdetpre.progress_bar import progress_bar
-from mmdetpre.toolbox_commands import toolbox_name
+from mmdetpre.compat.toolbox_commands import toolbox_name
+from mmdetpre.datasets.label_maps.files import check_shapes, read_label_map, wrong_values
+from mmdetpre.evaluation.trimap.counts import region_scores
+from mmdetpre.utils.bounded_files import GIB, read_bounded
+from mmdetpre.utils.progress_bar import progress_bar
 from mmdetpre.visualization.segmentation_images import SegmentationImages
 from mmdetpre.visualization.segmentation_panels import SegmentedImage
 

@@ -8,7 +8,7 @@ from mmdet.models.roi_heads import Shared2FCBBoxHead
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmdetpre.checkpoint_fit import require_classes, require_fit
+from mmdetpre.checkpoints.fit import require_classes, require_fit
 
 
 @pytest.fixture(autouse=True)

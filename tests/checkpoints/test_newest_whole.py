@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdetpre.whole_checkpoint import POINTER, damage, newest_whole, point_to_newest
+from mmdetpre.checkpoints.newest_whole import POINTER, damage, newest_whole, point_to_newest
 
 
 def checkpoint(path: Path, iteration: int, age: int = 0) -> Path:

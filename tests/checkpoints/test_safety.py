@@ -18,8 +18,8 @@ from torch.serialization import get_unsafe_globals_in_checkpoint
 from torch.utils.data import Dataset
 
 import mmdetpre  # noqa: F401  (importing it is what is tested)
-from mmdetpre.checkpoint_file import read_torch_file
-from mmdetpre.checkpoint_safety import STATISTICS, strict_loading
+from mmdetpre.checkpoints.safety import STATISTICS, strict_loading
+from mmdetpre.checkpoints.torch_file import read_torch_file
 
 
 class LineModel(BaseModel):
@@ -234,7 +234,7 @@ def test_malicious_checkpoint_fails_without_a_trace(name: str, tmp_path: Path) -
 )
 def test_forged_number_type_is_refused(state: Any) -> None:
     """NumPy itself would take these: flags that call a float an object make it follow a forged pointer."""
-    from mmdetpre.checkpoint_safety import StoredDtype
+    from mmdetpre.checkpoints.safety import StoredDtype
 
     with pytest.raises(pickle.UnpicklingError):
         StoredDtype("f8", False, True).__setstate__(state)

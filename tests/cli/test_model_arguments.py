@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmdetpre.analysis.named_models import named_models
+from mmdetpre.cli.model_arguments import named_models
 
 
 def test_reads_names_and_files_in_order() -> None:

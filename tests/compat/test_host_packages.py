@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre import host_packages
-from mmdetpre.host_packages import FORK_OF, TESTED, distribution_name, distributions, installed_versions
+from mmdetpre.compat import host_packages
+from mmdetpre.compat.host_packages import FORK_OF, TESTED, distribution_name, distributions, installed_versions
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from mmdetpre import host_versions
-from mmdetpre.host_packages import FORK_OF, TESTED, TESTED_FORK
-from mmdetpre.host_versions import (
+from mmdetpre.compat import host_versions
+from mmdetpre.compat.host_packages import FORK_OF, TESTED, TESTED_FORK
+from mmdetpre.compat.host_versions import (
     HostVersionWarning,
     broken_operators,
     check_host_versions,

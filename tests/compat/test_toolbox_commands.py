@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre import toolbox_commands
-from mmdetpre.toolbox_commands import testing_command as command_that_tests
-from mmdetpre.toolbox_commands import toolbox_name, training_command
+from mmdetpre.compat import toolbox_commands
+from mmdetpre.compat.toolbox_commands import testing_command as command_that_tests
+from mmdetpre.compat.toolbox_commands import toolbox_name, training_command
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdetpre.toolbox_commands import toolbox_name
-from mmdetpre.training_faults import TrainingError, explain, tell_faults
+from mmdetpre.compat.toolbox_commands import toolbox_name
+from mmdetpre.compat.training_faults import TrainingError, explain, tell_faults
 from mmdetpre.transfer import BackboneNotLoaded, LoadReport
 
 ROOT = Path(__file__).parents[2]

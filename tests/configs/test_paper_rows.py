@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.analysis.paper_values import DATA_SETS, VALUES
+from mmdetpre.paper.values import DATA_SETS, VALUES
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FULL = sorted(p for f in ("cls", "det", "seg") for p in (CONFIGS / f).glob("*.py") if not p.stem.endswith("_sample"))

@@ -14,8 +14,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from mmdetpre.compat.training_faults import tell_faults
 from mmdetpre.console.last_words import _is_mim, end_mim_quietly, few_words, raised_by_us
-from mmdetpre.training_faults import tell_faults
 
 
 def failed(run: Callable[[], object]) -> BaseException:
@@ -33,7 +33,7 @@ def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     def tell(error: BaseException) -> str:
         monkeypatch.setattr(sys, "argv", ["/somewhere/tools/train.py", "config.py"])
         monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-        monkeypatch.setattr("mmdetpre.training_faults.end_mim_quietly", lambda: None)
+        monkeypatch.setattr("mmdetpre.compat.training_faults.end_mim_quietly", lambda: None)
         tell_faults()
         capsys.readouterr()
         sys.excepthook(type(error), error, error.__traceback__)

@@ -11,16 +11,16 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from mmdetpre.class_list import read_class_list, read_class_names
-from mmdetpre.datasets.class_split import read_split
-from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.datasets.flowers102 import Flowers102
-from mmdetpre.datasets.image_list import read_image_list
-from mmdetpre.datasets.openimages_classes import read_class_descriptions, relation_matrix
-from mmdetpre.datasets.openimages_csv import read_box_csv
-from mmdetpre.datasets.openimages_image_labels import read_image_labels
-from mmdetpre.datasets.wordnet_classes import read_class_map, read_wnid_names, read_wnids
-from mmdetpre.evaluation.label_maps import check_label_map, read_label_map
+from mmdetpre.datasets.classification.class_split import read_split
+from mmdetpre.datasets.classification.flowers102 import Flowers102
+from mmdetpre.datasets.imagenet.wordnet import read_class_map, read_wnid_names, read_wnids
+from mmdetpre.datasets.images.decode_check import broken_images
+from mmdetpre.datasets.images.lists import read_image_list
+from mmdetpre.datasets.label_maps.files import check_label_map, read_label_map
+from mmdetpre.datasets.openimages.boxes_csv import read_box_csv
+from mmdetpre.datasets.openimages.classes import read_class_descriptions, relation_matrix
+from mmdetpre.datasets.openimages.image_labels import read_image_labels
+from mmdetpre.utils.class_list import read_class_list, read_class_names
 
 IMAGES = {"cat": [f"{i}.jpg" for i in range(6)], "dog": ["day2/1.jpg"]}
 WNIDS = "n01440764 n02512053\nn02084071 n02512053\n"

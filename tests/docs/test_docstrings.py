@@ -19,9 +19,9 @@ import scipy.io
 import torch
 from mmengine.registry import init_default_scope
 
-from mmdetpre.analysis.feature_file import write_features
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.ground_truth import GroundTruth
+from mmdetpre.analysis.features.feature_file import write_features
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in ROOT.glob("mmdetpre/**/*.py")}

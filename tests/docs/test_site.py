@@ -22,4 +22,4 @@ def test_the_site_builds_strictly(repository: Path, tmp_path: Path) -> None:
                (repository / "docs").rglob("*.md")}  # fmt: skip
     assert sources <= pages
     reference = (tmp_path / "site" / "api" / "names_in_configs.html").read_text(encoding="utf-8")
-    assert 'id="mmdetpre.datasets.chip_dataset.ChipDataset"' in reference
+    assert 'id="mmdetpre.datasets.chips.dataset.ChipDataset"' in reference

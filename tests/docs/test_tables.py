@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmdetpre.host_packages import TESTED, TESTED_FORK
+from mmdetpre.compat.host_packages import TESTED, TESTED_FORK
 
 
 @pytest.fixture(scope="module")

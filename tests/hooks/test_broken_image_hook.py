@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdetpre.datasets.broken_images import BrokenImages
+from mmdetpre.datasets.chips.broken_images import BrokenImages
 from mmdetpre.registry import HOOKS
 from mmdetpre.study.own_data.init_study import Settings, init_study
 

@@ -11,9 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from mmdetpre.checkpoint_file import read_torch_file
-from mmdetpre.training_faults import TrainingError
-from mmdetpre.whole_checkpoint import newest_whole
+from mmdetpre.checkpoints.newest_whole import newest_whole
+from mmdetpre.checkpoints.torch_file import read_torch_file
+from mmdetpre.compat.training_faults import TrainingError
 
 
 def test_the_first_bad_iteration_stops_the_run(small_run: Callable, tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdetpre.checkpoint_file import read_torch_file
-from mmdetpre.training_faults import TrainingError
-from mmdetpre.whole_checkpoint import POINTER, damage, newest_whole
-from mmdetpre.whole_file import PART
+from mmdetpre.checkpoints.newest_whole import POINTER, damage, newest_whole
+from mmdetpre.checkpoints.torch_file import read_torch_file
+from mmdetpre.compat.training_faults import TrainingError
+from mmdetpre.utils.whole_file import PART
 
 ROOT = Path(__file__).parents[2]
 

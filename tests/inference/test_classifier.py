@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
-from mmdetpre.models.classifier import open_classifier
+from mmdetpre.inference.classifier import open_classifier
 
 CLASSES = ["cat", "dog", "cow", "goat"]
 SMALL = {"model.backbone.base_channels": 4, "model.backbone.stem_channels": 4, "model.head.in_channels": 32}

@@ -16,7 +16,7 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 
 import mmdetpre
-from mmdetpre.inference import MultiScaleDetector
+from mmdetpre.inference.detector import MultiScaleDetector
 from mmdetpre.models import MultiScaleTTA
 
 
@@ -129,7 +129,9 @@ def test_images_that_cannot_be_used(detector, tmp_path):
 
 def test_importing_the_package_stays_cheap():
     assert mmdetpre.MultiScaleDetector is MultiScaleDetector
-    code = "import sys, mmdetpre; sys.exit('mmdetpre.inference' in sys.modules or 'mmdet.models' in sys.modules)"
+    code = (
+        "import sys, mmdetpre; sys.exit('mmdetpre.inference.detector' in sys.modules or 'mmdet.models' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     with pytest.raises(AttributeError, match="'mmdetpre' has no attribute 'Detektor'"):
         mmdetpre.Detektor  # noqa: B018

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmcv.ops import soft_nms as mmcv_soft_nms
 
-from mmdetpre.models.suppression import hard_nms, soft_nms
+from mmdetpre.models.nms import hard_nms, soft_nms
 
 
 @st.composite

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.analysis.paper_tables import DATA, PICTURES, STARTS, TABLES, key_of, with_figures
-from mmdetpre.analysis.paper_values import VALUES
+from mmdetpre.paper.tables import DATA, PICTURES, STARTS, TABLES, key_of, with_figures
+from mmdetpre.paper.values import VALUES
 
 
 def test_which_tables_there_are() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.analysis.paper_tables import TABLES
-from mmdetpre.analysis.paper_values import CLASS_GAINS, DATA_SETS, FIGURE_PAIRS, TEXT_VALUES, VALUES, paper_value
-from mmdetpre.analysis.transfer_tables import paper_markdown
+from mmdetpre.paper.tables import TABLES
+from mmdetpre.paper.values import CLASS_GAINS, DATA_SETS, FIGURE_PAIRS, TEXT_VALUES, VALUES, paper_value
+from mmdetpre.results.transfer_tables import paper_markdown
 
 PRINTED = """
 2 dcn_v1 ap50 81.9 ap70 68.2

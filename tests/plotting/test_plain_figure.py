@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 
 def drawn(*names: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.analysis.run_table import Run, find_runs, read_run, run_table
+from mmdetpre.results.run_table import Run, find_runs, read_run, run_table
 
 TRAIN = dict(lr=0.1, loss=2.0, data_time=0.1, time=0.2, epoch=1)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mmdetpre.analysis.paper_tables import with_figures
-from mmdetpre.analysis.probe_scores import write_result
-from mmdetpre.analysis.transfer_tables import markdown, read_cells, records, write_tables
+from mmdetpre.analysis.probes.scores import write_result
+from mmdetpre.paper.tables import with_figures
+from mmdetpre.results.transfer_tables import markdown, read_cells, records, write_tables
 
 
 def result(path: Path, layer: str = "fc1", start: str = "OpenImages", probe: str = "linear", **change: Any) -> Path:

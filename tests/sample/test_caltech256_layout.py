@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.datasets.caltech256 import Caltech256
+from mmdetpre.datasets.classification.caltech256 import Caltech256
 from mmdetpre.sample import World, make_sample, render
 from mmdetpre.sample.instances import annotate
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdetpre.plotting.palette import voc_palette
 from mmdetpre.sample import World, render
 from mmdetpre.sample.instances import annotate
 from mmdetpre.sample.voc_layout import VOID, is_difficult, label_map
-from mmdetpre.visualization.palette import voc_palette
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from torch.utils.data import Dataset
 
 import mmdetpre  # noqa: F401  (importing it is what guards mmengine)
-from mmdetpre.checkpoint_file import read_torch_file
-from mmdetpre.checkpoint_loaders import as_data, guard_mmengine
+from mmdetpre.checkpoints.loaders import as_data, guard_mmengine
+from mmdetpre.checkpoints.torch_file import read_torch_file
 
 
 class Trap:
@@ -276,7 +276,9 @@ def test_other_code_of_the_process_gains_nothing(checkpoint: Path) -> None:
     assert set(torch.serialization.get_safe_globals()) == set(before)
 
 
-@pytest.mark.parametrize("first", ["import mmdetpre", "import mmengine.runner", "import mmdetpre.checkpoint_file"])
+@pytest.mark.parametrize(
+    "first", ["import mmdetpre", "import mmengine.runner", "import mmdetpre.checkpoints.torch_file"]
+)
 def test_guarded_in_either_order_of_imports(first: str) -> None:
     script = f"""
 import sys

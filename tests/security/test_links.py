@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from mmdetpre.analysis.clusters import kmeans_sweep
-from mmdetpre.analysis.feature_file import FeatureWriter, write_features
-from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
-from mmdetpre.checkpoint_loaders import _read
+from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
+from mmdetpre.analysis.features.feature_file import FeatureWriter, write_features
+from mmdetpre.checkpoints.loaders import _read
 from mmdetpre.datasets import PackedAnnotations
-from mmdetpre.datasets.file_verdicts import file_verdicts
-from mmdetpre.datasets.packed_cache import open_or_build
-from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals
+from mmdetpre.datasets.images.file_verdicts import file_verdicts
+from mmdetpre.datasets.packed.cache import open_or_build
+from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals
 from mmdetpre.hooks.export_backbone_hook import _require_exported
-from mmdetpre.locks import file_lock
-from mmdetpre.own_files import record_of, write_own
 from mmdetpre.sample import make_sample
 from mmdetpre.study.workflow import _OURS, _only_one
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.checked_files import VERIFIED, checksum, damaged_files
+from mmdetpre.utils.locks import file_lock
+from mmdetpre.utils.own_files import record_of, write_own
+from mmdetpre.utils.whole_file import write_text
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdetpre.checkpoint_file import read_torch_file
+from mmdetpre.checkpoints.torch_file import read_torch_file
+from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.operators.stand_in import operators_in_use
-from mmdetpre.toolbox_commands import toolbox_name
 
 CONFIG = "configs/det/sniper_openimages_sample.py"
 

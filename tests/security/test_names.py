@@ -20,12 +20,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from mmdetpre.checkpoint_fit import require_classes
-from mmdetpre.checkpoint_loaders import as_data
-from mmdetpre.datasets.coco_json import read_coco_json
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.checkpoints.fit import require_classes
+from mmdetpre.checkpoints.loaders import as_data
+from mmdetpre.datasets.coco.json_file import read_coco_json
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 from mmdetpre.hooks import CheckpointFitHook
-from mmdetpre.plain_text import one_line
+from mmdetpre.utils.plain_text import one_line
 
 LIVE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
 """What a terminal or an editor obeys; line breaks aside, which are counted."""

@@ -21,11 +21,11 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save as save_tensors
 from torch import _weights_only_unpickler as unpickler
 
-from mmdetpre.bounded_files import load_npz
-from mmdetpre.checkpoint_file import PLAIN, NotPlainData, check_pickle, read_torch_file
-from mmdetpre.checkpoint_safety import STATISTICS, allowed_globals, strict_loading
-from mmdetpre.transfer.array_pickle import KNOWN, load_arrays
+from mmdetpre.checkpoints.safety import STATISTICS, allowed_globals, strict_loading
+from mmdetpre.checkpoints.torch_file import PLAIN, NotPlainData, check_pickle, read_torch_file
 from mmdetpre.transfer.checkpoint_reader import CheckpointError, read_checkpoint
+from mmdetpre.transfer.numpy_unpickler import KNOWN, load_arrays
+from mmdetpre.utils.bounded_files import load_npz
 
 DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError)
 """What readers raise for files that they do not read."""

@@ -19,19 +19,19 @@ from mmengine.runner import CheckpointLoader
 from PIL import Image
 from safetensors.torch import save_file
 
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.bounded_files import load_npy, read_bounded, read_json, read_xml
-from mmdetpre.checkpoint_file import read_torch_file
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.checkpoints.torch_file import read_torch_file
 from mmdetpre.datasets import PackedAnnotations
-from mmdetpre.datasets.image_size import read_image_size
-from mmdetpre.datasets.proposals import Proposals
+from mmdetpre.datasets.images.size import read_image_size
+from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
-from mmdetpre.models.stored_model import build_stored_model
-from mmdetpre.study.study_file import read_study
-from mmdetpre.transfer.array_pickle import load_arrays
+from mmdetpre.inference.stored_model import build_stored_model
+from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.mxnet_params import read_mxnet_params
+from mmdetpre.transfer.numpy_unpickler import load_arrays
+from mmdetpre.utils.bounded_files import load_npy, read_bounded, read_json, read_xml
 
 REFUSED = (ValueError, OSError, RuntimeError, pickle.UnpicklingError, EOFError, Image.DecompressionBombError)
 DEEP = '{"a":' * 200 + "1" + "}" * 200
@@ -125,29 +125,29 @@ def text_of_config(folder: Path, marker: Path) -> Any:
 
 
 READERS: dict[str, Callable[[Path, Path], Any]] = {
-    "mmdetpre.checkpoint_file.read_torch_file": lambda f, m: read_torch_file(trapped_torch(f, m)),
-    "mmdetpre.checkpoint_loaders": lambda f, m: CheckpointLoader.load_checkpoint(str(trapped_torch(f, m))),
+    "mmdetpre.checkpoints.torch_file.read_torch_file": lambda f, m: read_torch_file(trapped_torch(f, m)),
+    "mmdetpre.checkpoints.loaders": lambda f, m: CheckpointLoader.load_checkpoint(str(trapped_torch(f, m))),
     "mmdetpre.transfer.config_text.literal_config": text_of_config,
-    "mmdetpre.models.stored_model.build_stored_model": stored,
-    "mmdetpre.transfer.array_pickle.load_arrays": pickled,
+    "mmdetpre.inference.stored_model.build_stored_model": stored,
+    "mmdetpre.transfer.numpy_unpickler.load_arrays": pickled,
     "mmdetpre.transfer.checkpoint_reader.read_checkpoint": tensors,
     "mmdetpre.transfer.mxnet_params.read_mxnet_params": lambda f, m: read_mxnet_params(
         written(f, "a.params", struct.pack("<QQQ", 0x112, 0, 1 << 60))
     ),
-    "mmdetpre.bounded_files.load_npy": lambda f, m: load_npy(objects(f, m, "a.npy")),
+    "mmdetpre.utils.bounded_files.load_npy": lambda f, m: load_npy(objects(f, m, "a.npy")),
     "mmdetpre.evaluation.Detections.load": detections,
-    "mmdetpre.analysis.feature_file.read_features": features,
-    "mmdetpre.datasets.proposals.Proposals.open": proposals,
+    "mmdetpre.analysis.features.feature_file.read_features": features,
+    "mmdetpre.datasets.proposals.table.Proposals.open": proposals,
     "mmdetpre.datasets.PackedAnnotations.open": packed,
-    "mmdetpre.bounded_files.read_json": lambda f, m: read_json(written(f, "a.json", DEEP)),
-    "mmdetpre.bounded_files.read_xml": lambda f, m: read_xml(
+    "mmdetpre.utils.bounded_files.read_json": lambda f, m: read_json(written(f, "a.json", DEEP)),
+    "mmdetpre.utils.bounded_files.read_xml": lambda f, m: read_xml(
         written(f, "a.xml", '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>')
     ),
-    "mmdetpre.bounded_files.read_bounded": lambda f, m: read_bounded("/dev/zero", 10),
-    "mmdetpre.study.study_file.read_study": lambda f, m: read_study(
+    "mmdetpre.utils.bounded_files.read_bounded": lambda f, m: read_bounded("/dev/zero", 10),
+    "mmdetpre.study.spec.read_study": lambda f, m: read_study(
         written(f, "study.yaml", f"!!python/object/apply:os.mkdir ['{m}']\n")
     ),
-    "mmdetpre.datasets.image_size.read_image_size": lambda f, m: read_image_size(str(png(f))),
+    "mmdetpre.datasets.images.size.read_image_size": lambda f, m: read_image_size(str(png(f))),
 }
 
 
@@ -171,14 +171,14 @@ RAW = re.compile(
     r"|ElementTree\.(?:parse|fromstring)|(?<!_)XMLParser\(|pickle\.loads?\(|mmengine\.load\(|\.read_(?:text|bytes)\(|minidom"
 )
 ALLOWED = {
-    "mmdetpre/bounded_files.py": 4,  # the bounded readers themselves
-    "mmdetpre/analysis/feature_file.py": 1,  # json.loads(json.dumps(plan)), of our own
-    "mmdetpre/study/yaml_file.py": 1,  # a loader of its own, bounded
+    "mmdetpre/utils/bounded_files.py": 4,  # the bounded readers themselves
+    "mmdetpre/analysis/features/feature_file.py": 1,  # json.loads(json.dumps(plan)), of our own
+    "mmdetpre/utils/yaml_file.py": 1,  # a loader of its own, bounded
     "mmdetpre/study/own_data/study_yaml.py": 1,  # reads back what was just written
-    "mmdetpre/bounded_build.py": 1,  # /proc/self/statm
+    "mmdetpre/inference/bounded_build.py": 1,  # /proc/self/statm
     "mmdetpre/cli/main.py": 1,  # the tool that is run
     "mmdetpre/console/last_words.py": 1,  # /proc/self/cmdline
-    "mmdetpre/host_packages.py": 1,  # an installed package's version
+    "mmdetpre/compat/host_packages.py": 1,  # an installed package's version
 }
 
 

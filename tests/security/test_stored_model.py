@@ -15,10 +15,10 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
-from mmdetpre.bounded_build import bounded_build
 from mmdetpre.config_files import find_config
-from mmdetpre.models.config_model import build_model
-from mmdetpre.models.stored_model import (
+from mmdetpre.inference.bounded_build import bounded_build
+from mmdetpre.inference.build_model import build_model
+from mmdetpre.inference.stored_model import (
     HOSTS,
     NOT_FROM_A_FILE,
     OPERATORS,
@@ -201,7 +201,7 @@ def test_memory_of_a_model_is_bounded(sample: Config) -> None:
 
 def test_parts_of_a_model_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     head = dict(type="FCOSHead", num_classes=2, in_channels=8, feat_channels=8, stacked_convs=1 << 19, norm_cfg=None)
-    monkeypatch.setattr("mmdetpre.bounded_build.MOST_PARTS", 500)
+    monkeypatch.setattr("mmdetpre.inference.bounded_build.MOST_PARTS", 500)
     with pytest.raises(ValueError, match="more than 500 parts"):
         build_stored_model(dict(model=head, default_scope="mmdet"), "a.pth", GIB)
 

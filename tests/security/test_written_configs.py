@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from PIL import Image
 
-from mmdetpre.analysis.image_set import dataset_of_config
-from mmdetpre.config_writer import Beside, ConfigFile, Named, require_literals, resolved_text, write_config
+from mmdetpre.analysis.features.image_set import dataset_of_config
+from mmdetpre.utils.config_writer import Beside, ConfigFile, Named, require_literals, resolved_text, write_config
 
 STUDY = "tools/study/study.py"
 BOX = {"bbox": [20, 10, 60, 50], "iscrowd": 0}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmdetpre.study.data_check import check_data, data_sources, data_table, write_data
-from mmdetpre.study.study_file import read_study
+from mmdetpre.study.spec import read_study
 
 
 def study_of(folder: Path, starts: dict, tasks: dict):

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmdetpre.study.outcome import DAMAGED, DONE, read_outcome
-from mmdetpre.study.report.report import write_report
+from mmdetpre.study.records import DAMAGED, DONE, read_outcome
+from mmdetpre.study.report.write import write_report
 from mmdetpre.study.workflow import _only_one
 
 RUN = "voc_detection/coco/seed0"

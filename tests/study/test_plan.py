@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmdetpre.study.plan import config_path, job_path, make_plan, plan_table, work_dir, write_plan
-from mmdetpre.study.study_file import read_study
+from mmdetpre.study.layout import config_path, job_path, work_dir
+from mmdetpre.study.plan import make_plan, plan_table, write_plan
+from mmdetpre.study.spec import read_study
 
 STARTS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
 DATA = ("caltech256", "sun397", "flowers102")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmdetpre.study.outcome import DONE, FAILED, NOT_RUN, Cell, Outcome, Run
 from mmdetpre.study.progress import progress_line, time_left
+from mmdetpre.study.records import DONE, FAILED, NOT_RUN, Cell, Outcome, Run
 
 
 def run(name: str, state: str = NOT_RUN, seconds: float | None = None, *cells: Cell, **content: object) -> Run:

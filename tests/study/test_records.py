@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.study.outcome import read_outcome
+from mmdetpre.study.records import read_outcome
 
 
 def test_a_whole_study(fake_study) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmdetpre.study.study_file import read_study
+from mmdetpre.study.spec import read_study
 
 DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_sample.py", "starts": ["coco"]}
 GOOD = {

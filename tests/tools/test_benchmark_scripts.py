@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.toolbox_commands import toolbox_name
+from mmdetpre.compat.toolbox_commands import toolbox_name
 
 BENCHMARKS = Path(__file__).parents[2] / "tools" / "benchmarks"
 FOLDERS = {"mmdetection": "mmdet", "mmsegmentation": "mmsegmentation", "mmpretrain": "mmpretrain"}

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mmdetpre.datasets.caltech256 import Caltech256
-from mmdetpre.datasets.classification_check import CHECKS, DataCheck
-from mmdetpre.datasets.sun397 import SUN397
+from mmdetpre.datasets.classification.caltech256 import Caltech256
+from mmdetpre.datasets.classification.check import CHECKS, DataCheck
+from mmdetpre.datasets.classification.sun397 import SUN397
 
 TOOLS = Path(__file__).parents[2] / "tools/dataset_converters"
 CHECK, SPLIT = TOOLS / "check_classification_data.py", TOOLS / "split_class_folders.py"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.analysis.feature_file import write_features
+from mmdetpre.analysis.features.feature_file import write_features
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/closest_pairs.py"
 

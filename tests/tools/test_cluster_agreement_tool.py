@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.feature_file import write_features
+from mmdetpre.analysis.features.feature_file import write_features
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/cluster_agreement.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 
 TOOL = Path(__file__).parents[2] / "tools/visualizations/compare_detections.py"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/detection_errors.py"
 BOXES = np.array([[0, 0, 10, 10], [20, 0, 40, 10], [0, 30, 20, 40]], np.float32)
@@ -47,7 +47,7 @@ def test_table_files_and_no_overwriting(tmp_path: Path, run_tool: Callable, run_
 def test_ground_truth_from_a_config(
     tmp_path: Path, tiny_sample: Path, repository: Path, run_tool_here: Callable
 ) -> None:
-    from mmdetpre.evaluation.truth_from_config import annotations_of_config, with_annotations
+    from mmdetpre.evaluation.detections.from_config import annotations_of_config, with_annotations
 
     config = repository / "configs/det/sniper_openimages_sample.py"
     option = {"test_dataloader.dataset.data_root": f"{tiny_sample}/"}

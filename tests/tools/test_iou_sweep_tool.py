@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/iou_sweep.py"
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdetpre.models.config_model import build_model
+from mmdetpre.inference.build_model import build_model
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/object_accuracy.py"
 SIZES = ["--resize-edge", 40, "--crop", 32, "--device", "cpu", "--workers", 0, "--least", 2, "--label", "largest"]

@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.probe_scores import read_result
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.probes.scores import read_result
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "tools" / "analysis_tools"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.trimap import count_image
-from mmdetpre.evaluation.trimap_table import to_dict, write_json
+from mmdetpre.evaluation.trimap.counts import count_image
+from mmdetpre.evaluation.trimap.scores import to_dict, write_json
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/trimap_curves.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.feature_file import FeatureFile, write_features
+from mmdetpre.analysis.features.feature_file import FeatureFile, write_features
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/tsne.py"
 PLAN = dict(images=[f"{i}.jpg" for i in range(30)], labels=np.arange(30) % 3, classes=["cat", "dog", "cow"])

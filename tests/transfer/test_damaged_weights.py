@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from mmdetpre.checkpoints.newest_whole import damage
 from mmdetpre.transfer import CheckpointError, KeyMapError, read_checkpoint, write_backbone
 from mmdetpre.transfer.inspect_backbone import describe_checkpoint
-from mmdetpre.whole_checkpoint import damage
 
 
 def mxnet_params(tensors: dict[str, torch.Tensor]) -> bytes:

@@ -158,9 +158,9 @@ def test_features_of_the_tool_are_those_of_the_classification_network(
 ) -> None:
     from PIL import Image
 
-    from mmdetpre.analysis.feature_file import read_features
-    from mmdetpre.analysis.photo_pixels import read_photo
-    from mmdetpre.analysis.whole_images import normalise
+    from mmdetpre.analysis.features.batches import normalise
+    from mmdetpre.analysis.features.feature_file import read_features
+    from mmdetpre.analysis.features.pixels import read_photo
 
     config = tmp_path / "detector.py"
     backbone = dict(type="mmdet.ResNet", depth=50, base_channels=4, stem_channels=4, out_indices=(3,), **DILATED, **DCN)

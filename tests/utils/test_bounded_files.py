@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.bounded_files import (
+from mmdetpre.utils.bounded_files import (
     GIB,
     load_npy,
     load_npz,

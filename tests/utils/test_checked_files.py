@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre import checked_files
-from mmdetpre.checked_files import VERIFIED, checksums, damaged_files
+from mmdetpre.utils import checked_files
+from mmdetpre.utils.checked_files import VERIFIED, checksums, damaged_files
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.class_list import (
+from mmdetpre.datasets.openimages.classes import choose_classes, read_class_descriptions
+from mmdetpre.utils.class_list import (
     class_names_of,
     class_names_text,
     read_class_list,
@@ -16,7 +17,6 @@ from mmdetpre.class_list import (
     read_class_pairs,
     read_class_table,
 )
-from mmdetpre.datasets.openimages_classes import choose_classes, read_class_descriptions
 
 MIDS = {"/m/011k07": "Tortoise", "/m/0k4j": "Cat, big", "/m/01yrx": "Žába"}
 HEADERS = ["label,class", "LabelName,DisplayName", "MID;Class Name", '"mid"\t"name"', "id,name"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.file_arguments import named_files, require_new_files
+from mmdetpre.utils.file_arguments import named_files, require_new_files
 
 
 def test_names_and_files_come_in_their_order() -> None:

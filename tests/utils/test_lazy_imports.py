@@ -43,11 +43,11 @@ def test_unknown_names_are_refused_as_by_any_module() -> None:
 
 def test_modules_names_and_everything_can_be_imported_from_a_new_package() -> None:
     script = """
-from mmdetpre.datasets import packing, pack_dataset
+from mmdetpre.datasets.packed import packing; from mmdetpre.datasets import pack_dataset
 assert pack_dataset is packing.pack_dataset
-from mmdetpre.evaluation import Detections, voc_ap
-assert Detections.__module__ == "mmdetpre.evaluation.detections_file"
-assert voc_ap.__name__ == "mmdetpre.evaluation.voc_ap"
+from mmdetpre.evaluation import Detections; from mmdetpre.evaluation.voc_ap import average_precision as voc_ap
+assert Detections.__module__ == "mmdetpre.evaluation.detections.detections"
+assert voc_ap.__name__ == "mmdetpre.evaluation.voc_ap.average_precision"
 from mmdetpre.hooks import *
 assert LoadBackboneHook.__name__ == "LoadBackboneHook"
 """
@@ -56,6 +56,6 @@ assert LoadBackboneHook.__name__ == "LoadBackboneHook"
 
 
 def test_detector_is_offered_by_the_package_itself() -> None:
-    from mmdetpre.inference import MultiScaleDetector
+    from mmdetpre.inference.detector import MultiScaleDetector
 
     assert mmdetpre.MultiScaleDetector is MultiScaleDetector

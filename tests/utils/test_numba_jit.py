@@ -11,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
-from mmdetpre.compiled import compiled
+from mmdetpre.utils.numba_jit import compiled
 
 KERNELS = '''
-from mmdetpre.compiled import compiled
+from mmdetpre.utils.numba_jit import compiled
 
 @compiled
 def square(x):

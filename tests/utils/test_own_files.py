@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre import own_files
-from mmdetpre.own_files import record_of, require_inside, require_own, write_own
+from mmdetpre.utils import own_files
+from mmdetpre.utils.own_files import record_of, require_inside, require_own, write_own
 
 
 def test_ours_are_replaced_and_others_are_not(tmp_path: Path) -> None:

@@ -11,8 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdetpre.plain_text import csv_text, markdown_table, markdown_text, name_problem, one_line, path_problem, printable
-from mmdetpre.text_table import text_table
+from mmdetpre.utils.plain_text import (
+    csv_text,
+    markdown_table,
+    markdown_text,
+    name_problem,
+    one_line,
+    path_problem,
+    printable,
+)
+from mmdetpre.utils.tables import text_table
 
 PIECES = [
     *(

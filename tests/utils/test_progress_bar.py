@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.progress_bar import progress_bar
 
 
 class Terminal(io.StringIO):

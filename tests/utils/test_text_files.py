@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre import text_files
-from mmdetpre.text_files import decode_text, read_lines, read_text
+from mmdetpre.utils import text_files
+from mmdetpre.utils.text_files import decode_text, read_lines, read_text
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.when_imported import when_imported
+from mmdetpre.utils.when_imported import when_imported
 
 
 def test_module_that_is_here_is_met_at_once() -> None:
@@ -48,7 +48,7 @@ if {first!r} == "import mmdetpre":
     assert not {{"torch", "mmengine", "mmcv"}} & set(sys.modules)
     import mmengine
 import mmengine.runner  # where checkpoints are read; mmengine brings it by itself on some Pythons
-assert {{"mmdetpre.registry", "mmdetpre.host_versions", "mmdetpre.checkpoint_loaders"}} <= set(sys.modules)
+assert {{"mmdetpre.registry", "mmdetpre.compat.host_versions", "mmdetpre.checkpoints.loaders"}} <= set(sys.modules)
 import mmdetpre
 assert mmdetpre.registry is sys.modules["mmdetpre.registry"]
 """
@@ -58,7 +58,7 @@ assert mmdetpre.registry is sys.modules["mmdetpre.registry"]
 
 def test_host_that_is_known_to_break_is_told_when_mmengine_is_imported() -> None:
     script = """
-import mmdetpre.host_versions as hosts
+import mmdetpre.compat.host_versions as hosts
 hosts.installed_versions = lambda: {"torch": "2.11.0"}
 try:
     import mmengine

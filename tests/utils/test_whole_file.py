@@ -17,7 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mmdetpre.whole_file import PART, whole_file, write_figure, write_json, write_picture, write_rows, write_text
+from mmdetpre.utils.whole_file import PART, whole_file, write_figure, write_json, write_picture, write_rows, write_text
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_the_old_file(tmp_path: 
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from mmdetpre.whole_file import whole_file
+        from mmdetpre.utils.whole_file import whole_file
         with whole_file(sys.argv[1]) as part, part.open("w") as file:
             file.write("half"); file.flush()
             os.kill(os.getpid(), signal.SIGKILL)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdetpre.study.study_file import read_study
-from mmdetpre.study.yaml_file import read_yaml
+from mmdetpre.study.spec import read_study
+from mmdetpre.utils.yaml_file import read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.plotting.palette import RUN_COLOURS, TRUTH
 from mmdetpre.visualization.compare_runs import compare_runs, find_images, found_per_image
 from mmdetpre.visualization.compared_runs import draw_comparison
-from mmdetpre.visualization.palette import RUN_COLOURS, TRUTH
 
 NAMES = ("a", "b", "c")
 BOX = np.array([[8, 8, 56, 40]], np.float32)

@@ -6,8 +6,8 @@ import torch
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.structures import InstanceData
 
+from mmdetpre.plotting.palette import class_colour
 from mmdetpre.visualization.detections import detection_grid, draw_detections
-from mmdetpre.visualization.palette import class_colour
 
 BOX = torch.tensor([[10.0, 10, 60, 50]])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.visualization.palette import voc_palette
+from mmdetpre.plotting.palette import voc_palette
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 
 CONFIG = """

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdetpre.visualization.palette import unit, voc_palette
+from mmdetpre.plotting.palette import unit, voc_palette
 from mmdetpre.visualization.segmentation_panels import (
     VOID_COLOUR,
     SegmentedImage,

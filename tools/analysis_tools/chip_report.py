@@ -17,8 +17,8 @@ from mmengine.config import DictAction
 
 from mmdetpre.chips.coverage import coverage_report
 from mmdetpre.chips.proposal import propose_settings
-from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
-from mmdetpre.whole_file import write_json
+from mmdetpre.datasets.chips.from_config import load_chip_dataset
+from mmdetpre.utils.whole_file import write_json
 
 
 def parse_args() -> argparse.Namespace:

@@ -13,13 +13,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.cka import layer_cka
-from mmdetpre.analysis.cka_table import format_cka, to_dict, write_csv
-from mmdetpre.analysis.feature_spaces import open_layers
-from mmdetpre.file_arguments import named_files, require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.cka import draw_layer_similarity
-from mmdetpre.whole_file import write_figure, write_json
+from mmdetpre.analysis.cka.cka import layer_cka
+from mmdetpre.analysis.cka.plot import draw_layer_similarity
+from mmdetpre.analysis.cka.table import format_cka, to_dict, write_csv
+from mmdetpre.analysis.features.spaces import open_layers
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetpre.analysis.closest_pairs import METRICS
-from mmdetpre.analysis.closest_pairs_report import (
+from mmdetpre.analysis.closest_pairs.plot import draw_pairs, find_photos, read_photos
+from mmdetpre.analysis.closest_pairs.report import (
     CLASSES,
     CLOSE_K,
     DISTANT_K,
@@ -27,12 +27,12 @@ from mmdetpre.analysis.closest_pairs_report import (
     format_pairs,
     report_pairs,
 )
-from mmdetpre.analysis.clusters import kmeans_sweep
-from mmdetpre.analysis.feature_spaces import image_root, open_spaces
-from mmdetpre.file_arguments import named_files, require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.closest_pairs import draw_pairs, find_photos, read_photos
-from mmdetpre.whole_file import write_figure, write_json
+from mmdetpre.analysis.closest_pairs.search import METRICS
+from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
+from mmdetpre.analysis.features.spaces import image_root, open_spaces
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:

@@ -15,13 +15,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.cluster_agreement import compare_clusters, format_agreement
-from mmdetpre.analysis.clusters import DEFAULT_KS, check_ks, kmeans_sweep
-from mmdetpre.analysis.feature_spaces import open_spaces
-from mmdetpre.file_arguments import named_files, require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.cluster_agreement import draw_cluster_agreement
-from mmdetpre.whole_file import write_figure, write_json
+from mmdetpre.analysis.clusters.agreement import compare_clusters, format_agreement
+from mmdetpre.analysis.clusters.kmeans import DEFAULT_KS, check_ks, kmeans_sweep
+from mmdetpre.analysis.clusters.plot import draw_cluster_agreement
+from mmdetpre.analysis.features.spaces import open_spaces
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.chip_features import class_means_of_config
-from mmdetpre.analysis.class_clusters import cluster_classes, write_clusters
-from mmdetpre.plain_text import printable
+from mmdetpre.analysis.super_classes.chip_features import class_means_of_config
+from mmdetpre.analysis.super_classes.clusters import cluster_classes, write_clusters
 from mmdetpre.transfer.load_report import BackboneNotLoaded
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

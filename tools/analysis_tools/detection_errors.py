@@ -14,14 +14,14 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.evaluation.class_groups import class_groups
-from mmdetpre.evaluation.detection_errors import detection_errors
-from mmdetpre.evaluation.error_report import ErrorSettings
-from mmdetpre.evaluation.run_files import load_runs
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.error_plot import draw_errors
-from mmdetpre.whole_file import write_figure, write_json, write_text
+from mmdetpre.evaluation.detections.load_runs import load_runs
+from mmdetpre.evaluation.errors.analyse import detection_errors
+from mmdetpre.evaluation.errors.class_groups import class_groups
+from mmdetpre.evaluation.errors.plot import draw_errors
+from mmdetpre.evaluation.errors.report import ErrorSettings
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure, write_json, write_text
 
 
 def parse_args() -> argparse.Namespace:

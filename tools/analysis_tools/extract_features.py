@@ -22,11 +22,11 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.feature_extraction import extract_features, open_feature_source
-from mmdetpre.analysis.image_set import PARTS, images_of_config, images_of_folder
-from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
-from mmdetpre.plain_text import printable
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE
+from mmdetpre.analysis.features.extract import extract_features, open_feature_source
+from mmdetpre.analysis.features.image_set import PARTS, images_of_config, images_of_folder
 from mmdetpre.transfer.load_report import BackboneNotLoaded
+from mmdetpre.utils.plain_text import printable
 
 _LAUNCHERS = {
     "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),

@@ -13,13 +13,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.evaluation.iou_sweep import sweep_runs
-from mmdetpre.evaluation.voc_ap import MODES
-from mmdetpre.evaluation.voc_table import format_comparison, write_csv, write_json
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.iou_sweep import draw_iou_sweep
-from mmdetpre.whole_file import write_figure
+from mmdetpre.evaluation.voc_ap.average_precision import MODES
+from mmdetpre.evaluation.voc_ap.plot import draw_iou_sweep
+from mmdetpre.evaluation.voc_ap.scores import format_comparison, write_csv, write_json
+from mmdetpre.evaluation.voc_ap.sweep import sweep_runs
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:

@@ -13,12 +13,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.knn_probe import METRICS, NEIGHBOURS, knn_probe
-from mmdetpre.analysis.probe_data import probe_data
-from mmdetpre.analysis.probe_scores import result_head, result_line, write_result
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.probes.data import probe_data
+from mmdetpre.analysis.probes.knn import METRICS, NEIGHBOURS, knn_probe
+from mmdetpre.analysis.probes.scores import result_head, result_line, write_result
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

@@ -18,18 +18,18 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.feature_extraction import extract_features, open_feature_source
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.image_set import images_of_config, images_of_folder
-from mmdetpre.analysis.knn_probe import NEIGHBOURS
-from mmdetpre.analysis.layer_probes import TABLE_7, probe_layers
-from mmdetpre.analysis.paper_tables import TABLES, with_figures
-from mmdetpre.analysis.probe_scores import result_line
-from mmdetpre.analysis.softmax_regression import STRENGTHS
-from mmdetpre.analysis.transfer_tables import markdown, read_cells, write_tables
-from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
-from mmdetpre.plain_text import printable
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE
+from mmdetpre.analysis.features.extract import extract_features, open_feature_source
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.features.image_set import images_of_config, images_of_folder
+from mmdetpre.analysis.probes.knn import NEIGHBOURS
+from mmdetpre.analysis.probes.layers import TABLE_7, probe_layers
+from mmdetpre.analysis.probes.scores import result_line
+from mmdetpre.analysis.probes.softmax_regression import STRENGTHS
+from mmdetpre.paper.tables import TABLES, with_figures
+from mmdetpre.results.transfer_tables import markdown, read_cells, write_tables
 from mmdetpre.transfer.load_report import BackboneNotLoaded
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

@@ -22,21 +22,21 @@ import numpy as np
 import torch
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.feature_extraction import extract_features, open_feature_source
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.image_set import ImageSet
-from mmdetpre.analysis.layer_probes import probe_layers
-from mmdetpre.analysis.linear_classifier import classifier_of_probe
-from mmdetpre.analysis.named_models import ModelFiles, named_models
-from mmdetpre.analysis.object_accuracy import RULES, format_object_accuracy, object_accuracy, to_dict
-from mmdetpre.analysis.object_images import object_images, with_classes
-from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.models.classifier import open_classifier
-from mmdetpre.plain_text import printable
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
+from mmdetpre.analysis.features.extract import extract_features, open_feature_source
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.features.image_set import ImageSet
+from mmdetpre.analysis.object_accuracy.accuracy import RULES, format_object_accuracy, object_accuracy, to_dict
+from mmdetpre.analysis.object_accuracy.images import object_images, with_classes
+from mmdetpre.analysis.object_accuracy.plot import draw_object_accuracy
+from mmdetpre.analysis.probes.layers import probe_layers
+from mmdetpre.analysis.probes.linear_classifier import classifier_of_probe
+from mmdetpre.cli.model_arguments import ModelFiles, named_models
+from mmdetpre.inference.classifier import open_classifier
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.visualization.object_accuracy import draw_object_accuracy
-from mmdetpre.whole_file import write_figure, write_json
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure, write_json
 
 LAYER = "conv5_pooled"
 LEAST = 5

@@ -15,10 +15,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.paper_tables import TABLES, with_figures
-from mmdetpre.analysis.transfer_tables import METRICS, markdown, paper_markdown, read_cells, write_tables
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
+from mmdetpre.paper.tables import TABLES, with_figures
+from mmdetpre.results.transfer_tables import METRICS, markdown, paper_markdown, read_cells, write_tables
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,7 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.evaluation.trimap_table import (
+from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
+from mmdetpre.evaluation.trimap.scores import (
     format_class_differences,
     format_comparison,
     format_whole_differences,
@@ -23,10 +24,9 @@ from mmdetpre.evaluation.trimap_table import (
     write_csv,
     write_json,
 )
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.trimap_curves import draw_trimap_curves
-from mmdetpre.whole_file import write_figure
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure
 
 WHOLE = "whole"
 

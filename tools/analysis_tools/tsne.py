@@ -13,14 +13,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.class_choice import choose_classes, classes_apart
-from mmdetpre.analysis.feature_file import read_features, require_finite, require_same_images
-from mmdetpre.analysis.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings, tsne_maps
-from mmdetpre.analysis.tsne_table import write_maps
-from mmdetpre.file_arguments import named_files, require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.visualization.tsne import check_shown, draw_tsne_maps
-from mmdetpre.whole_file import write_figure
+from mmdetpre.analysis.features.feature_file import read_features, require_finite, require_same_images
+from mmdetpre.analysis.features.select_classes import choose_classes, classes_apart
+from mmdetpre.analysis.tsne.plot import check_shown, draw_tsne_maps
+from mmdetpre.analysis.tsne.table import write_maps
+from mmdetpre.analysis.tsne.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings, tsne_maps
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:

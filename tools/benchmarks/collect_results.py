@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.analysis.run_table import find_runs, read_run, run_table
-from mmdetpre.plain_text import printable
-from mmdetpre.whole_file import write_text
+from mmdetpre.results.run_table import find_runs, read_run, run_table
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:

@@ -66,7 +66,7 @@ benchmark() {
     [[ $backbone == *://* || -f $backbone ]] || die "$backbone is not there."
     local name work_dir toolbox
     name=$(backbone_name "$backbone")
-    toolbox=$(python -m mmdetpre.toolbox_commands "$package") # the fork's mim knows it by another name
+    toolbox=$(python -m mmdetpre.compat.toolbox_commands "$package") # the fork's mim knows it by another name
     work_dir=${WORK_DIR:-work_dirs/benchmarks/$package/$(basename "$config" .py)/$name}
     if [[ -f $work_dir/backbone.txt && $(<"$work_dir/backbone.txt") != "$backbone" ]]; then
         die "$work_dir is the run of $(<"$work_dir/backbone.txt"). Choose another WORK_DIR."

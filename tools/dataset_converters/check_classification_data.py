@@ -12,9 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.datasets.classification_check import CHECKS
-from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.plain_text import printable
+from mmdetpre.datasets.classification.check import CHECKS
+from mmdetpre.datasets.images.decode_check import broken_images
+from mmdetpre.utils.plain_text import printable
 
 FOLDERS = {"caltech256": "data/caltech256", "sun397": "data/SUN397", "flowers102": "data/Flowers102"}
 

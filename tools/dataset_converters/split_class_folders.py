@@ -13,11 +13,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.datasets.caltech256 import Caltech256
-from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
-from mmdetpre.datasets.class_split import split_images, write_split
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
+from mmdetpre.datasets.classification.caltech256 import Caltech256
+from mmdetpre.datasets.classification.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
+from mmdetpre.datasets.classification.class_split import split_images, write_split
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

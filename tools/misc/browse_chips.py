@@ -10,8 +10,8 @@ import sys
 
 from mmengine.config import DictAction
 
-from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
-from mmdetpre.plain_text import printable
+from mmdetpre.datasets.chips.from_config import load_chip_dataset
+from mmdetpre.utils.plain_text import printable
 from mmdetpre.visualization.chip_views import browse_chips
 
 

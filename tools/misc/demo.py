@@ -22,16 +22,16 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
-from mmdetpre.bounded_files import read_json
+from mmdetpre.compat.toolbox_commands import testing_command, training_command
 from mmdetpre.config_files import find_config
-from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
-from mmdetpre.plain_text import printable
+from mmdetpre.datasets.chips.from_config import load_chip_dataset
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import make_sample
-from mmdetpre.toolbox_commands import testing_command, training_command
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_json, write_picture
 from mmdetpre.visualization.chip_views import browse_chips
 from mmdetpre.visualization.detections import detection_grid, draw_detections
-from mmdetpre.whole_file import write_json, write_picture
 
 CONFIG = find_config("sniper_openimages_sample")
 METRIC = "openimages/AP50"

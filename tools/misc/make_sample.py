@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.plain_text import printable
 from mmdetpre.sample import LAYOUTS, make_sample
 from mmdetpre.sample.folder import default_folder
+from mmdetpre.utils.plain_text import printable
 
 DATA = Path("data")
 

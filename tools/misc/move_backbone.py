@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.bounded_files import read_json
-from mmdetpre.plain_text import printable
+from mmdetpre.compat.toolbox_commands import training_command
 from mmdetpre.sample import make_sample
-from mmdetpre.toolbox_commands import training_command
 from mmdetpre.transfer import read_checkpoint
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.plain_text import printable
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = "train_cfg.max_epochs=1"

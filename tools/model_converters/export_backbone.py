@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmdetpre.plain_text import printable
 from mmdetpre.transfer import CheckpointError, KeyMapError, export_backbone
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

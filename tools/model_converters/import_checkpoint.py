@@ -12,11 +12,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.plain_text import printable
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
+from mmdetpre.transfer.checkpoint_origin import SOURCES
 from mmdetpre.transfer.import_backbone import import_backbone
-from mmdetpre.transfer.weight_source import SOURCES
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:

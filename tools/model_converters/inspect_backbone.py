@@ -11,10 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.plain_text import printable
 from mmdetpre.transfer import CheckpointError, KeyMapError
 from mmdetpre.transfer.inspect_backbone import describe_checkpoint, inspect_into
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmdetpre.plain_text import printable
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
 from mmdetpre.transfer.verify_transfer import all_identical, arrivals_table, image_tensor, verify_transfer
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

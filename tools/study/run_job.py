@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdetpre.plain_text import printable
-from mmdetpre.study.job import run_job
+from mmdetpre.study.runs.run import run_job
+from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:

@@ -16,8 +16,8 @@ import os
 import sys
 from pathlib import Path
 
-from mmdetpre.plain_text import printable
 from mmdetpre.study.own_data.command import add_init_arguments, run_init
+from mmdetpre.utils.plain_text import printable
 
 LEAVE_OUT = "go on with broken images to test on: tests skip them, and their results say so"
 FILE = "file of the study; `sample` and `paper` are those that the package brings"
@@ -81,11 +81,11 @@ def _commands(args: argparse.Namespace) -> int:
             leave_out_bad=args.leave_out_bad,
         )
     if args.command == "report":
-        from mmdetpre.study.report.report import write_report
+        from mmdetpre.study.report.write import write_report
 
         print(write_report(args.out, args.paper))
         return 0
-    from mmdetpre.study.study_file import read_study
+    from mmdetpre.study.spec import read_study
 
     study = read_study(args.file)
     if args.command == "check":

@@ -19,16 +19,16 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.activation_map_report import activations_of_images, write_activations
-from mmdetpre.analysis.feature_extraction import open_feature_source
-from mmdetpre.analysis.named_models import named_models
-from mmdetpre.analysis.whole_images import RESIZE_EDGE
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
-from mmdetpre.text_table import text_table
+from mmdetpre.analysis.activation.plot import check_overlay, draw_activation_maps
+from mmdetpre.analysis.activation.report import activations_of_images, write_activations
+from mmdetpre.analysis.features.batches import RESIZE_EDGE
+from mmdetpre.analysis.features.extract import open_feature_source
+from mmdetpre.cli.model_arguments import named_models
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.visualization.activation_maps import check_overlay, draw_activation_maps
-from mmdetpre.whole_file import write_figure
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.tables import text_table
+from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:

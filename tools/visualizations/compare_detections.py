@@ -14,12 +14,12 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.evaluation.run_files import load_runs
-from mmdetpre.file_arguments import require_new_files
-from mmdetpre.plain_text import printable
+from mmdetpre.evaluation.detections.load_runs import load_runs
+from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
-from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdetpre.class_list import read_class_names
-from mmdetpre.file_arguments import named_files, require_new_files
-from mmdetpre.plain_text import printable
+from mmdetpre.utils.class_list import read_class_names
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
 from mmdetpre.visualization.segmentation_runs import compare_segmentations
-from mmdetpre.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:

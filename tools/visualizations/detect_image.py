@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 from mmengine.config import DictAction
 
-from mmdetpre.inference import MultiScaleDetector
-from mmdetpre.plain_text import printable
+from mmdetpre.inference.detector import MultiScaleDetector
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_picture
 from mmdetpre.visualization.detections import draw_detections
-from mmdetpre.whole_file import write_picture
 
 
 def pair(text: str) -> tuple[float, float]:

@@ -21,17 +21,17 @@ from typing import Any
 import torch
 from mmengine.config import DictAction
 
-from mmdetpre.analysis.mask_out import BATCH, BATCH_GPU, MASK, STRIDE
-from mmdetpre.analysis.mask_out_report import format_masked, mask_out_images, write_masked
-from mmdetpre.analysis.named_models import ModelFiles, named_models
-from mmdetpre.analysis.probe_classifier import images_all_classify, open_probe_classifier
-from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE
-from mmdetpre.file_arguments import named_files, require_new_files
-from mmdetpre.models.classifier import Classifier, open_classifier
-from mmdetpre.plain_text import printable
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE
+from mmdetpre.analysis.mask_out.mask_out import BATCH, BATCH_GPU, MASK, STRIDE
+from mmdetpre.analysis.mask_out.plot import draw_masked_images
+from mmdetpre.analysis.mask_out.report import format_masked, mask_out_images, write_masked
+from mmdetpre.analysis.probes.classifier import images_all_classify, open_probe_classifier
+from mmdetpre.cli.model_arguments import ModelFiles, named_models
+from mmdetpre.inference.classifier import Classifier, open_classifier
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.visualization.mask_out import draw_masked_images
-from mmdetpre.whole_file import write_figure
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:

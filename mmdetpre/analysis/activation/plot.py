@@ -11,8 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from mmdetpre.analysis.activation_map_report import ActiveImage
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.analysis.activation.report import ActiveImage
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 COLOURS = "inferno"
 _INK = "#20242a"

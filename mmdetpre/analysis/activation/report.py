@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.activation_map import activation_map, mean_activation
-from mmdetpre.analysis.feature_extraction import FeatureSource
-from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
-from mmdetpre.analysis.whole_images import RESIZE_EDGE, normalise
-from mmdetpre.progress_bar import progress_bar
-from mmdetpre.whole_file import whole_file, write_rows
+from mmdetpre.analysis.activation.activation import activation_map, mean_activation
+from mmdetpre.analysis.features.batches import RESIZE_EDGE, normalise
+from mmdetpre.analysis.features.extract import FeatureSource
+from mmdetpre.analysis.features.pixels import as_rgb, read_photo
+from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.whole_file import whole_file, write_rows
 
 
 @dataclass(frozen=True, eq=False)

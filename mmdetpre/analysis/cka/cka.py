@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.progress_bar import progress_bar
 
 _BLOCK_VALUES = 1 << 22  # numbers of a batch that are multiplied at a time: 32 MB
 

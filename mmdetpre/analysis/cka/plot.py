@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _MAX_NUMBERS = 16  # layers of a network up to which every cell shows its number
@@ -20,7 +20,7 @@ def draw_layer_similarity(
     """CKA of every pair of layers as colour, from 0 to 1, and as a number.
 
     Args:
-        cka: (A, B) values, see :func:`~mmdetpre.analysis.cka.layer_cka`.
+        cka: (A, B) values, see :func:`~mmdetpre.analysis.cka.cka.layer_cka`.
         names: Names of the two networks.
         layers: Names of the A layers of the first, drawn from the bottom to the top, and of the B of the second.
         title: Headline.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.cka import LayerSimilarity
-from mmdetpre.text_table import text_table
-from mmdetpre.whole_file import write_rows
+from mmdetpre.analysis.cka.cka import LayerSimilarity
+from mmdetpre.utils.tables import text_table
+from mmdetpre.utils.whole_file import write_rows
 
 FORMAT = "mmdetpre layer similarity"
 
@@ -19,7 +19,7 @@ def to_dict(
     """CKA as plain values, ready for JSON.
 
     Args:
-        found: What :func:`~mmdetpre.analysis.cka.layer_cka` returns.
+        found: What :func:`~mmdetpre.analysis.cka.cka.layer_cka` returns.
         names: Names of the two networks.
         layers: Names of the layers of both.
         epochs: How often the images were dealt out.

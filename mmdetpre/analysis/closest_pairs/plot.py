@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mmdetpre.visualization.palette import run_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import run_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _TILE, _TEXT, _GAP, _MARGIN, _HEAD, _TITLE = 1.3, 0.62, 0.3, 0.15, 0.5, 0.5  # inches
@@ -23,7 +23,7 @@ def draw_pairs(report: Mapping[str, Any], photos: Mapping[str, np.ndarray], *, t
     """One column per list of pairs, one row per pair: two photos, their classes, and similarity and rank in each space.
 
     Args:
-        report: What :func:`~mmdetpre.analysis.closest_pairs_report.report_pairs` returns.
+        report: What :func:`~mmdetpre.analysis.closest_pairs.report.report_pairs` returns.
         photos: (h, w, 3) uint8 RGB of each image by its path, see :func:`read_photos`.
         title: Headline; by default it names metric and number of pairs.
 
@@ -74,7 +74,7 @@ def read_photos(report: Mapping[str, Any], root: Path) -> dict[str, np.ndarray]:
     """The photos of all pairs, small and upright, by their path in the report.
 
     Args:
-        report: What :func:`~mmdetpre.analysis.closest_pairs_report.report_pairs` returns.
+        report: What :func:`~mmdetpre.analysis.closest_pairs.report.report_pairs` returns.
         root: Folder that the paths are relative to.
 
     Raises:

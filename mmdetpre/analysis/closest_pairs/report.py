@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.closest_pairs import Pairs, check_features, closest_pairs, pair_ranks, pair_values
-from mmdetpre.analysis.feature_spaces import FeatureSpace
-from mmdetpre.text_table import text_table
+from mmdetpre.analysis.closest_pairs.search import Pairs, check_features, closest_pairs, pair_ranks, pair_values
+from mmdetpre.analysis.features.spaces import FeatureSpace
+from mmdetpre.utils.tables import text_table
 
 FORMAT = "mmdetpre closest pairs"
 CLASSES = ("all", "same", "different")
@@ -21,7 +21,7 @@ def check_spaces(spaces: Sequence[FeatureSpace], metric: str) -> None:
     """Check that a metric tells the images of every space apart.
 
     Raises:
-        ValueError: As :func:`~mmdetpre.analysis.closest_pairs.check_features` does, with the name of the space.
+        ValueError: As :func:`~mmdetpre.analysis.closest_pairs.search.check_features` does, with the name of the space.
     """
     for space in spaces:
         try:
@@ -70,7 +70,7 @@ def report_pairs(
     Args:
         spaces: Two spaces of the same images.
         count: Pairs per list.
-        metric: See :func:`~mmdetpre.analysis.closest_pairs.closest_pairs`.
+        metric: See :func:`~mmdetpre.analysis.closest_pairs.search.closest_pairs`.
         clusters: For each space the clusters (n,) of the images for "close", many, and for "distant", few. A pair is
             close that shares one of the many in one space, and distant that shares none of the few in the other. None:
             without these two lists.

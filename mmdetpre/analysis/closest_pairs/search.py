@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.progress_bar import progress_bar
 
 METRICS = ("correlation", "inner", "l2")
 """Correlation of the two vectors; their inner product; their Euclidean distance."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.text_table import percent, text_table
+from mmdetpre.utils.tables import percent, text_table
 
 FORMAT = "mmdetpre cluster agreement"
 CONFIDENCE = 0.95

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mmdetpre import bounded_files
-from mmdetpre.progress_bar import progress_bar
-from mmdetpre.whole_file import whole_file
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.whole_file import whole_file
 
 DEFAULT_KS = (2, 4, 8, 16, 32, 64, 125, 250, 375, 500, 750, 1000)
 _TRIALS = 8  # candidates for each centre, what scikit-learn takes for 1,000 clusters

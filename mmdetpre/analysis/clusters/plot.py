@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mmdetpre.visualization.palette import run_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import run_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _DASHES = (0, (4, 3))
@@ -22,7 +22,7 @@ def draw_cluster_agreement(result: Mapping[str, Any], *, title: str = "") -> Fig
     Numbers of clusters without any pair in one cluster are left out.
 
     Args:
-        result: What :func:`~mmdetpre.analysis.cluster_agreement.compare_clusters` returns.
+        result: What :func:`~mmdetpre.analysis.clusters.agreement.compare_clusters` returns.
         title: Headline.
 
     Returns:

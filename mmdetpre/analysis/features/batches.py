@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from mmdetpre.analysis.image_set import ImageSet
-from mmdetpre.analysis.photo_pixels import photo_steps, run_steps
+from mmdetpre.analysis.features.image_set import ImageSet
+from mmdetpre.analysis.features.pixels import photo_steps, run_steps
 
 RESIZE_EDGE, CROP = 256, 224
 

@@ -12,20 +12,20 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from mmdetpre.analysis.feature_file import FeatureFile, FeatureWriter
-from mmdetpre.analysis.image_set import ImageSet
-from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
-from mmdetpre.checkpoint_fit import require_fit
-from mmdetpre.host_versions import installed_versions
-from mmdetpre.models.config_model import ConfigModel, build_model
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
+from mmdetpre.analysis.features.feature_file import FeatureFile, FeatureWriter
+from mmdetpre.analysis.features.image_set import ImageSet
+from mmdetpre.checkpoints.fit import require_fit
+from mmdetpre.compat.host_versions import installed_versions
+from mmdetpre.inference.build_model import ConfigModel, build_model
 from mmdetpre.models.layer_features import BACKBONE_LAYERS, LayerReader
-from mmdetpre.progress_bar import progress_bar
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.preprocessing import Preprocessing
 from mmdetpre.transfer.trained_form import take_trained_form, trained_form
+from mmdetpre.utils.progress_bar import progress_bar
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def extract_features(
         out: Folder to write.
         initialisation: What tables call the weights; by default the checkpoint's name.
         data_name: What tables call the data; by default the name of its folder or config.
-        resize_edge, crop: See :class:`mmdetpre.analysis.whole_images.WholeImages`.
+        resize_edge, crop: See :class:`mmdetpre.analysis.features.batches.WholeImages`.
         batch_size: Images that pass the model together.
         workers: Processes that decode images.
         shard: This process's number, and how many processes share the batches.
@@ -139,7 +139,8 @@ def extract_features(
         The features, or None if other processes are not done with theirs.
 
     Raises:
-        FileExistsError, ValueError: As :class:`mmdetpre.analysis.feature_file.FeatureWriter` does, or if an image
+        FileExistsError, ValueError: As :class:`mmdetpre.analysis.features.feature_file.FeatureWriter` does, or if an
+            image
             cannot be read.
     """
     index, shards = shard

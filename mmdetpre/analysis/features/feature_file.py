@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from mmdetpre import bounded_files
-from mmdetpre.checked_files import VERIFIED, checksums, damaged_files
-from mmdetpre.whole_file import write_json
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.checked_files import VERIFIED, checksums, damaged_files
+from mmdetpre.utils.whole_file import write_json
 
 FORMAT = "mmdetpre features"
 FORMAT_VERSION = 1

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.datasets.class_folders import read_class_folders
-from mmdetpre.datasets.class_split import read_split
-from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.datasets.classification.class_folders import read_class_folders
+from mmdetpre.datasets.classification.class_split import read_split
+from mmdetpre.datasets.images.lists import file_statuses
 
 PARTS = ("train", "val", "test")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.feature_file import FeatureFile, read_features, require_finite, require_same_images
+from mmdetpre.analysis.features.feature_file import FeatureFile, read_features, require_finite, require_same_images
 
 
 @dataclass(frozen=True, eq=False)

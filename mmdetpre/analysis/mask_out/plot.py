@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from mmdetpre.analysis.mask_out import MaskOut
-from mmdetpre.analysis.mask_out_report import MaskedImage
-from mmdetpre.visualization.palette import unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.analysis.mask_out.mask_out import MaskOut
+from mmdetpre.analysis.mask_out.report import MaskedImage
+from mmdetpre.plotting.palette import unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _SIDE, _BAR, _HEAD = 2.9, 1.0, 0.55  # inches

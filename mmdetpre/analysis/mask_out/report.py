@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mmdetpre.analysis.class_choice import class_index
-from mmdetpre.analysis.mask_out import BATCH, MASK, STRIDE, MaskOut, mask_out, mask_positions
-from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
-from mmdetpre.analysis.whole_images import CROP, RESIZE_EDGE, normalise
-from mmdetpre.models.classifier import Classifier
-from mmdetpre.progress_bar import progress_bar
-from mmdetpre.text_table import text_table
-from mmdetpre.whole_file import write_json, write_rows
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, normalise
+from mmdetpre.analysis.features.pixels import as_rgb, read_photo
+from mmdetpre.analysis.features.select_classes import class_index
+from mmdetpre.analysis.mask_out.mask_out import BATCH, MASK, STRIDE, MaskOut, mask_out, mask_positions
+from mmdetpre.inference.classifier import Classifier
+from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.tables import text_table
+from mmdetpre.utils.whole_file import write_json, write_rows
 
 FORMAT = "mmdetpre mask-out"
 
@@ -61,7 +61,7 @@ def mask_out_images(
         images: Image files.
         labels: Class of all images, or one per image, by name or number. Empty: each image's is the name of its folder,
             a number before it left out ("001.ak47").
-        mask, stride, batch_size: As for :func:`mmdetpre.analysis.mask_out.mask_out`.
+        mask, stride, batch_size: As for :func:`mmdetpre.analysis.mask_out.mask_out.mask_out`.
         grey: Grey level of the square, 0 to 255. None: the mean colour that each classifier subtracts.
         resize_edge, crop: Length of the short side, and side of the square at the centre that the networks see, in
             pixels.

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.probe_scores import wilson_interval
-from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.evaluation.occlusion_levels import union_area
-from mmdetpre.evaluation.overlapping_pairs import rows_per_value
-from mmdetpre.text_table import text_table
+from mmdetpre.analysis.probes.scores import wilson_interval
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
+from mmdetpre.evaluation.errors.occlusion import union_area
+from mmdetpre.evaluation.errors.pairs import rows_per_value
+from mmdetpre.utils.tables import text_table
 
 NUMBERS = (1, 2, 3, 5)
 COVERED = (0.0, 0.05, 0.15, 0.35, 0.6)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.image_set import ImageSet, dataset_of_config
-from mmdetpre.analysis.object_accuracy import ImageObjects, image_objects
-from mmdetpre.evaluation.dump_detections import ImageResult, image_truth, join_results, settle_plus_one
+from mmdetpre.analysis.features.image_set import ImageSet, dataset_of_config
+from mmdetpre.analysis.object_accuracy.accuracy import ImageObjects, image_objects
+from mmdetpre.evaluation.detections.metric import ImageResult, image_truth, join_results, settle_plus_one
 
 
 def object_images(
@@ -22,7 +22,7 @@ def object_images(
     Args:
         config: Config of mmdet with annotated boxes.
         part: Which of its dataloaders: ``train``, ``val`` or ``test``.
-        rule: See :func:`~mmdetpre.analysis.object_accuracy.image_objects`.
+        rule: See :func:`~mmdetpre.analysis.object_accuracy.accuracy.image_objects`.
         options: Values of the config to override, by dotted key.
 
     Returns:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmdetpre.analysis.object_accuracy import GroupAccuracy
-from mmdetpre.visualization.palette import run_colour, unit
+from mmdetpre.analysis.object_accuracy.accuracy import GroupAccuracy
+from mmdetpre.plotting.palette import run_colour, unit
 
 _INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
@@ -20,7 +20,7 @@ def draw_object_accuracy(found: Mapping[str, Mapping[str, Sequence[GroupAccuracy
     """Left over the number of objects, right over the covered part, with 95 % intervals; below, the number of images.
 
     Args:
-        found: Of :func:`~mmdetpre.analysis.object_accuracy.object_accuracy`.
+        found: Of :func:`~mmdetpre.analysis.object_accuracy.accuracy.object_accuracy`.
         title: Headline.
 
     Returns:

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdetpre.analysis.feature_extraction import open_feature_source
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.feature_spaces import image_root
-from mmdetpre.analysis.linear_classifier import LinearClassifier, classifier_of_probe
-from mmdetpre.models.classifier import Classifier
+from mmdetpre.analysis.features.extract import open_feature_source
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.features.spaces import image_root
+from mmdetpre.analysis.probes.linear_classifier import LinearClassifier, classifier_of_probe
+from mmdetpre.inference.classifier import Classifier
 from mmdetpre.models.layer_features import LayerReader
 
 TYPICAL = 0.8

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.feature_file import FeatureFile
+from mmdetpre.analysis.features.feature_file import FeatureFile
 
 _SAME = ("backbone_digest", "model_digest", "preprocessing", "model")
 

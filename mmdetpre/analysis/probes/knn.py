@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.feature_file import require_finite, row_blocks
-from mmdetpre.analysis.probe_data import ProbeData
-from mmdetpre.analysis.probe_scores import scores
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.analysis.features.feature_file import require_finite, row_blocks
+from mmdetpre.analysis.probes.data import ProbeData
+from mmdetpre.analysis.probes.scores import scores
+from mmdetpre.utils.progress_bar import progress_bar
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
 METRICS = ("cosine", "l2")

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.feature_file import FeatureFile
-from mmdetpre.analysis.knn_probe import NEIGHBOURS, knn_probe
-from mmdetpre.analysis.linear_probe import linear_probe
-from mmdetpre.analysis.paper_tables import LAYERS
-from mmdetpre.analysis.probe_data import probe_data
-from mmdetpre.analysis.probe_scores import read_result, result_head, write_result
-from mmdetpre.analysis.softmax_regression import STRENGTHS
+from mmdetpre.analysis.features.feature_file import FeatureFile
+from mmdetpre.analysis.probes.data import probe_data
+from mmdetpre.analysis.probes.knn import NEIGHBOURS, knn_probe
+from mmdetpre.analysis.probes.linear import linear_probe
+from mmdetpre.analysis.probes.scores import read_result, result_head, write_result
+from mmdetpre.analysis.probes.softmax_regression import STRENGTHS
+from mmdetpre.paper.tables import LAYERS
 
 TABLE_7 = tuple(LAYERS)
 """Layers of Table 7."""
@@ -37,8 +37,8 @@ def probe_layers(
         train, test: Features.
         layers: Layers to probe.
         out: Folder of the results, ``<layer>_linear.json`` and ``<layer>_knn.json``.
-        strengths, seeds: See :func:`mmdetpre.analysis.linear_probe.linear_probe`.
-        neighbours: See :func:`mmdetpre.analysis.knn_probe.knn_probe`; None: no k-NN.
+        strengths, seeds: See :func:`mmdetpre.analysis.probes.linear.linear_probe`.
+        neighbours: See :func:`mmdetpre.analysis.probes.knn.knn_probe`; None: no k-NN.
         overwrite: Replace results that were made from other inputs.
         progress: Show progress bars.
 

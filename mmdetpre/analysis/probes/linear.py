@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.principal_axes import PrincipalAxes
-from mmdetpre.analysis.probe_data import ProbeData, stratified_part
-from mmdetpre.analysis.probe_scores import scores
-from mmdetpre.analysis.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.analysis.probes.data import ProbeData, stratified_part
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
+from mmdetpre.analysis.probes.scores import scores
+from mmdetpre.analysis.probes.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
+from mmdetpre.utils.progress_bar import progress_bar
 
 
 def linear_probe(
@@ -29,14 +29,14 @@ def linear_probe(
     Per seed, a part of the training images of every class is set aside, classifiers of all regularisations learn from
     the others, and the one that is right most often on that part is chosen (ties go to the strongest); then a
     classifier of this regularisation learns from all training images. Seeds differ in the part only. Features are
-    standardised by the training images; see :class:`mmdetpre.analysis.principal_axes.PrincipalAxes`.
+    standardised by the training images; see :class:`mmdetpre.analysis.probes.principal_axes.PrincipalAxes`.
 
     Args:
         data: Features.
-        strengths: Regularisations to choose from, see :func:`mmdetpre.analysis.softmax_regression.fit_path`.
+        strengths: Regularisations to choose from, see :func:`mmdetpre.analysis.probes.softmax_regression.fit_path`.
         seeds: One choice per seed.
         validation: Part of the training images to choose by.
-        max_axes: See :class:`mmdetpre.analysis.principal_axes.PrincipalAxes`.
+        max_axes: See :class:`mmdetpre.analysis.probes.principal_axes.PrincipalAxes`.
         progress: Show a progress bar.
 
     Returns:

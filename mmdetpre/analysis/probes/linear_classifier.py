@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetpre.analysis.feature_file import FeatureFile, read_features
-from mmdetpre.analysis.principal_axes import PrincipalAxes
-from mmdetpre.analysis.probe_data import probe_data
-from mmdetpre.analysis.probe_scores import read_result
-from mmdetpre.analysis.softmax_regression import fit_path
-from mmdetpre.bounded_files import load_npz
-from mmdetpre.whole_file import whole_file
+from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
+from mmdetpre.analysis.probes.data import probe_data
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
+from mmdetpre.analysis.probes.scores import read_result
+from mmdetpre.analysis.probes.softmax_regression import fit_path
+from mmdetpre.utils.bounded_files import load_npz
+from mmdetpre.utils.whole_file import whole_file
 
 FORMAT = "mmdetpre linear classifier"
 
@@ -83,7 +83,7 @@ def fit_linear_classifier(train: FeatureFile, test: FeatureFile, layer: str, str
         strength: Strength of the L2 regularisation.
 
     Raises:
-        ValueError: If the features do not fit each other, see :func:`~mmdetpre.analysis.probe_data.probe_data`.
+        ValueError: If the features do not fit each other, see :func:`~mmdetpre.analysis.probes.data.probe_data`.
     """
     data = probe_data(train, test, layer)
     design = PrincipalAxes(data.train, name=layer)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.linalg import blas, eigh
 
-from mmdetpre.analysis.feature_file import require_finite, row_blocks
+from mmdetpre.analysis.features.feature_file import require_finite, row_blocks
 
 _EXACT_SIZE = 4096
 _SMALLEST = 1e-6

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre import bounded_files
-from mmdetpre.analysis.feature_file import FeatureFile
-from mmdetpre.whole_file import write_json
+from mmdetpre.analysis.features.feature_file import FeatureFile
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.whole_file import write_json
 
 FORMAT = "mmdetpre probe"
 FORMAT_VERSION = 1

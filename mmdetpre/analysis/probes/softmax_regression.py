@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from mmdetpre.analysis.feature_file import row_blocks
-from mmdetpre.analysis.principal_axes import PrincipalAxes
+from mmdetpre.analysis.features.feature_file import row_blocks
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
 
 STRENGTHS = tuple(float(f"{10**exponent:.3g}") for exponent in np.linspace(-1, -6.5, 12))
 """Usual regularisations, strong to weak. For n images, scikit-learn's C is 1 / (n * strength)."""

@@ -13,12 +13,12 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torchvision.ops import roi_align
 
-from mmdetpre.analysis.class_clusters import ClassMeans
+from mmdetpre.analysis.super_classes.clusters import ClassMeans
 from mmdetpre.models.instances import boxes_of
-from mmdetpre.progress_bar import progress_bar
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.trained_form import take_trained_form, trained_form
+from mmdetpre.utils.progress_bar import progress_bar
 
 
 @torch.no_grad()

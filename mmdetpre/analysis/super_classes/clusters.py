@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.whole_file import write_json
+from mmdetpre.utils.whole_file import write_json
 
 
 class ClassMeans:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK, _GREY, _OTHERS = "#20242a", "#c9ced4", "#d5d9de"
 _COLOURS = [colour for i, colour in enumerate(matplotlib.color_sequences["tab10"]) if i != 7]  # without grey

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.feature_file import FeatureFile
-from mmdetpre.analysis.tsne import TsneMap
-from mmdetpre.whole_file import write_json, write_rows
+from mmdetpre.analysis.features.feature_file import FeatureFile
+from mmdetpre.analysis.tsne.tsne import TsneMap
+from mmdetpre.utils.whole_file import write_json, write_rows
 
 FORMAT = "mmdetpre t-SNE"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.progress_bar import progress_bar
 
 PERPLEXITY, THETA = 10.0, 0.5
 """Those of the paper."""

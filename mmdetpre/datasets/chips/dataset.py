@@ -20,12 +20,12 @@ from mmdetpre.chips.negative_settings import NegativeSettings
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.chips.valid_range import chip_valid_range, valid_ranges
-from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
-from mmdetpre.datasets.chip_record import ChipRecord
-from mmdetpre.datasets.image_decoding import BrokenImageError
-from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
-from mmdetpre.datasets.packing import pack_dataset
-from mmdetpre.datasets.proposals import COMMAND, Proposals
+from mmdetpre.datasets.chips.broken_images import BrokenImages, TooManyBrokenImages
+from mmdetpre.datasets.chips.record import ChipRecord
+from mmdetpre.datasets.images.decoding import BrokenImageError
+from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.packed.packing import pack_dataset
+from mmdetpre.datasets.proposals.table import COMMAND, Proposals
 from mmdetpre.registry import DATASETS
 
 

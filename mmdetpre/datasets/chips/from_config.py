@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets.chip_dataset import ChipDataset
+from mmdetpre.datasets.chips.dataset import ChipDataset
 from mmdetpre.registry import DATASETS
 
 

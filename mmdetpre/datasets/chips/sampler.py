@@ -14,8 +14,8 @@ from torch.utils.data import Sampler
 
 from mmdetpre.chips.mining import ChipTable, available_cores, mine_chips
 from mmdetpre.chips.negative_mining import NegativeChips
-from mmdetpre.datasets.chip_dataset import ChipDataset
-from mmdetpre.datasets.chip_record import ChipRecord
+from mmdetpre.datasets.chips.dataset import ChipDataset
+from mmdetpre.datasets.chips.record import ChipRecord
 from mmdetpre.registry import DATA_SAMPLERS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mmdetpre.datasets.class_folder_dataset import ClassFolders
+from mmdetpre.datasets.classification.dataset import ClassFolders
 from mmdetpre.registry import DATASETS
 
 CLUTTER = "clutter"

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdetpre.datasets.caltech256 import Caltech256
-from mmdetpre.datasets.class_folders import read_class_folders
-from mmdetpre.datasets.class_split import split_images
-from mmdetpre.datasets.flowers102 import Flowers102
-from mmdetpre.datasets.sun397 import SUN397
+from mmdetpre.datasets.classification.caltech256 import Caltech256
+from mmdetpre.datasets.classification.class_folders import read_class_folders
+from mmdetpre.datasets.classification.class_split import split_images
+from mmdetpre.datasets.classification.flowers102 import Flowers102
+from mmdetpre.datasets.classification.sun397 import SUN397
 
 _SHOWN = 5
 PER_CLASS = 60

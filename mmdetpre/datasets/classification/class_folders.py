@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from mmdetpre.plain_text import name_problem
+from mmdetpre.utils.plain_text import name_problem
 
 IMAGE_FILE = re.compile(r"[^/]+/.+\.(jpe?g|jpe|jfif|png|bmp|ppm|pgm|pbm|pnm|tiff?|webp|jp2)", re.IGNORECASE | re.DOTALL)
 """``folder/file`` of an image."""

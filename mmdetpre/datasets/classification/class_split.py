@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from mmdetpre.datasets.class_folders import ClassImages, shown
-from mmdetpre.datasets.image_list import file_statuses
-from mmdetpre.datasets.photo_names import PhotoFolder
-from mmdetpre.text_files import Line, read_lines
-from mmdetpre.whole_file import write_text
+from mmdetpre.datasets.classification.class_folders import ClassImages, shown
+from mmdetpre.datasets.images.lists import file_statuses
+from mmdetpre.datasets.images.photo_names import PhotoFolder
+from mmdetpre.utils.text_files import Line, read_lines
+from mmdetpre.utils.whole_file import write_text
 
 _EXAMPLE = "FOLDER/FILE, 001.ak47/001_0001.jpg"
 
@@ -60,7 +60,7 @@ def read_split(file: str | os.PathLike, root: str | os.PathLike, images: ClassIm
 
     A line means the image of exactly this name; where there is none, the one that it names without blanks around it,
     with slashes for backslashes, and without what leads to ``root``; else the only one whose name differs in form
-    alone, see `mmdetpre.datasets.photo_names.PhotoFolder`.
+    alone, see `mmdetpre.datasets.images.photo_names.PhotoFolder`.
 
     Args:
         file: The list.

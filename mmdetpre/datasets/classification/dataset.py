@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.logging import print_log
 from mmpretrain.datasets import BaseDataset
 
-from mmdetpre.datasets.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
-from mmdetpre.datasets.class_split import read_split, split_images
+from mmdetpre.datasets.classification.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
+from mmdetpre.datasets.classification.class_split import read_split, split_images
 from mmdetpre.registry import DATASETS
 
 
@@ -19,10 +19,10 @@ class ClassFolders(BaseDataset):
     """A data set of mmpretrain over ``data_root/data_prefix/<class>/<image>``; labels follow the sorted folder names.
 
     Images in folders inside of a class folder belong to the class, see
-    `mmdetpre.datasets.class_folders.read_class_folders`.
+    `mmdetpre.datasets.classification.class_folders.read_class_folders`.
 
     Without ``split_file`` the split is random: ``per_class`` images of each class are training images, all others test
-    images, the same on every machine (see `mmdetpre.datasets.class_split.split_images`).
+    images, the same on every machine (see `mmdetpre.datasets.classification.class_split.split_images`).
 
     Args:
         data_root: Root of the data.

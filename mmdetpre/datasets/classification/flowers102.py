@@ -7,9 +7,9 @@ from typing import Any
 from mmpretrain.datasets import Flowers102 as MMPretrainFlowers102
 from torchvision.datasets import Flowers102 as TorchvisionFlowers102
 
-from mmdetpre.datasets.class_folder_dataset import require_split
-from mmdetpre.datasets.image_list import file_statuses
-from mmdetpre.datasets.mat_file import read_whole_numbers
+from mmdetpre.datasets.classification.dataset import require_split
+from mmdetpre.datasets.classification.mat_file import read_whole_numbers
+from mmdetpre.datasets.images.lists import file_statuses
 from mmdetpre.registry import DATASETS
 
 

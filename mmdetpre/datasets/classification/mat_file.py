@@ -8,7 +8,7 @@ import os
 import numpy as np
 import scipy.io
 
-from mmdetpre.bounded_files import MIB, read_bounded
+from mmdetpre.utils.bounded_files import MIB, read_bounded
 
 
 def read_whole_numbers(path: str | os.PathLike, name: str) -> list[int]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from mmpretrain.datasets import SUN397 as MMPretrainSUN397
 
-from mmdetpre.datasets.class_folder_dataset import require_split
-from mmdetpre.datasets.image_list import file_statuses
+from mmdetpre.datasets.classification.dataset import require_split
+from mmdetpre.datasets.images.lists import file_statuses
 from mmdetpre.registry import DATASETS
-from mmdetpre.text_files import read_lines
+from mmdetpre.utils.text_files import read_lines
 
 
 @DATASETS.register_module()

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from mmdet.datasets import CocoDataset
 
-from mmdetpre.datasets.annotation_values import MOST_PIXELS
-from mmdetpre.datasets.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
-from mmdetpre.datasets.coco_json import OBJECT_FLAGS, WAY, CocoFile, match_classes, read_coco_json
-from mmdetpre.datasets.coco_union import join_coco_files
-from mmdetpre.datasets.image_size import settle_sizes
-from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, PackedAnnotations
-from mmdetpre.datasets.packed_dataset import PackedDataset
+from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS, WAY, CocoFile, match_classes, read_coco_json
+from mmdetpre.datasets.coco.union import join_coco_files
+from mmdetpre.datasets.images.size import settle_sizes
+from mmdetpre.datasets.packed.annotation_values import MOST_PIXELS
+from mmdetpre.datasets.packed.annotations import DIFFICULT, IGNORE, PackedAnnotations
+from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
+from mmdetpre.datasets.packed.dataset import PackedDataset
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.bounded_files import GIB, paused_collector, read_json
-from mmdetpre.datasets.annotation_values import (
+from mmdetpre.datasets.packed.annotation_values import (
     FLAG,
     MOST_PIXELS,
     area_of,
@@ -25,12 +24,13 @@ from mmdetpre.datasets.annotation_values import (
     name_of,
     side_of,
 )
-from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED
+from mmdetpre.datasets.packed.annotations import DIFFICULT, OCCLUDED, TRUNCATED
+from mmdetpre.utils.bounded_files import GIB, paused_collector, read_json
 
 OBJECT_FLAGS = {"difficult": DIFFICULT, "occluded": OCCLUDED, "truncated": TRUNCATED}
 """Keys of VOC's flags, 0 or 1, that an annotation may carry beyond COCO's own -> bit of the table's flags."""
 WAY = "x y width height"
-"""The four numbers of a box, a key of `mmdetpre.datasets.box_form.WAYS`."""
+"""The four numbers of a box, a key of `mmdetpre.datasets.packed.box_form.WAYS`."""
 
 _KEYS = {
     "images": ("id", "file_name"),

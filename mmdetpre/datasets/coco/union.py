@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.datasets.coco_json import CocoFile
+from mmdetpre.datasets.coco.json_file import CocoFile
 
 
 def join_coco_files(parts: Sequence[CocoFile], folders: Sequence[str]) -> CocoFile:
@@ -23,7 +23,7 @@ def join_coco_files(parts: Sequence[CocoFile], folders: Sequence[str]) -> CocoFi
         ValueError: If two files have an image id in common or number a class differently; names both files.
 
     Example:
-        >>> from mmdetpre.datasets.coco_json import read_coco_json
+        >>> from mmdetpre.datasets.coco.json_file import read_coco_json
         >>> train = read_coco_json("annotations/instances_train2017.json")
         >>> val = read_coco_json("annotations/instances_val2017.json")
         >>> join_coco_files([train, val], ["train2017", "val2017"]).files

@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 from mmengine.utils import is_abs
 
-from mmdetpre.datasets.image_list import file_statuses, read_image_list
-from mmdetpre.datasets.image_size import read_image_sizes
-from mmdetpre.datasets.imagenet_det_classes import imagenet_det_names
-from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED, PackedAnnotations
-from mmdetpre.datasets.packed_cache import fingerprint, fingerprint_files
-from mmdetpre.datasets.packed_dataset import PackedDataset
-from mmdetpre.datasets.voc_xml import read_xml_files
-from mmdetpre.datasets.wordnet_classes import class_names, read_class_map, read_wnid_names, read_wnids
+from mmdetpre.datasets.imagenet.det_classes import imagenet_det_names
+from mmdetpre.datasets.imagenet.wordnet import class_names, read_class_map, read_wnid_names, read_wnids
+from mmdetpre.datasets.images.lists import file_statuses, read_image_list
+from mmdetpre.datasets.images.size import read_image_sizes
+from mmdetpre.datasets.packed.annotations import DIFFICULT, OCCLUDED, TRUNCATED, PackedAnnotations
+from mmdetpre.datasets.packed.cache import fingerprint, fingerprint_files
+from mmdetpre.datasets.packed.dataset import PackedDataset
+from mmdetpre.datasets.voc.xml_files import read_xml_files
 from mmdetpre.registry import DATASETS
 
 _LARGEST_COORDINATE = 4000

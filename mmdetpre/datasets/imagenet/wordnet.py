@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from mmdetpre.class_list import read_class_list, read_class_pairs
+from mmdetpre.utils.class_list import read_class_list, read_class_pairs
 
 _WNID = re.compile(r"n\d{8}")
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import cv2
 
-from mmdetpre.datasets.file_verdicts import file_verdicts
-from mmdetpre.datasets.image_decoding import BrokenImageError, require_sound
+from mmdetpre.datasets.images.decoding import BrokenImageError, require_sound
+from mmdetpre.datasets.images.file_verdicts import file_verdicts
 
 _KIND = "images-1"
 

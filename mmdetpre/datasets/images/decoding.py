@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from mmdetpre.open_image import open_image
+from mmdetpre.utils.open_image import open_image
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG_START, _TIFF_STARTS = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")

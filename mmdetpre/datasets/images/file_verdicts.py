@@ -13,10 +13,10 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mmdetpre.bounded_files import GIB, parse_json, read_bounded
-from mmdetpre.locks import file_lock
-from mmdetpre.progress_bar import progress_bar
-from mmdetpre.whole_file import whole_file
+from mmdetpre.utils.bounded_files import GIB, parse_json, read_bounded
+from mmdetpre.utils.locks import file_lock
+from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.whole_file import whole_file
 
 _FORMAT = "mmdetpre verdicts 1"
 _SAMPLE = 16 << 10  # bytes at the beginning, in the middle and at the end

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from mmdetpre.text_files import read_lines
+from mmdetpre.utils.text_files import read_lines
 
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _NUMBER = re.compile(r"-?\d+")

@@ -11,8 +11,8 @@ import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
 
-from mmdetpre.open_image import open_image
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.open_image import open_image
+from mmdetpre.utils.progress_bar import progress_bar
 
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
@@ -80,7 +80,7 @@ def settle_sizes(
         paths: N paths.
         sizes: (N, 2) annotated width and height, (0, 0) where unknown.
         backend_args: Arguments of mmengine's file backend.
-        missing: Indices of the files that are not there, see `mmdetpre.datasets.photo_names`.
+        missing: Indices of the files that are not there, see `mmdetpre.datasets.images.photo_names`.
 
     Returns:
         (N, 2) int32. Missing files are counted and the first few named in a warning.

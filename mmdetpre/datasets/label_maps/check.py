@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mmdetpre.bounded_files import parse_json
-from mmdetpre.datasets.file_verdicts import file_verdicts
-from mmdetpre.evaluation.label_maps import count_labels, decode_label_map, described_labels, wrong_labels
+from mmdetpre.datasets.images.file_verdicts import file_verdicts
+from mmdetpre.datasets.label_maps.files import count_labels, decode_label_map, described_labels, wrong_labels
+from mmdetpre.utils.bounded_files import parse_json
 
 _KIND = "label-maps-1"
 _SHOWN = 3

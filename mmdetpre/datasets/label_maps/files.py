@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmdetpre.bounded_files import GIB, read_bounded
-from mmdetpre.open_image import open_image
-from mmdetpre.whole_file import whole_file
+from mmdetpre.utils.bounded_files import GIB, read_bounded
+from mmdetpre.utils.open_image import open_image
+from mmdetpre.utils.whole_file import whole_file
 
 MAX_LABEL = 255  # of a file with one byte per pixel
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmdetpre.datasets.csv_form import CsvForm, csv_form
-from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.datasets.openimages.csv_form import CsvForm, csv_form
+from mmdetpre.datasets.packed.annotations import IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.utils.progress_bar import progress_bar
 
 _COORDINATES = ["XMin", "YMin", "XMax", "YMax"]
 _FLAGS = {"IsGroupOf": IGNORE, "IsOccluded": OCCLUDED, "IsTruncated": TRUNCATED}
@@ -49,7 +49,7 @@ class BoxRows:
         image: (M,) int32 index into ``images``.
         boxes: (M, 4) float32 x1, y1, x2, y2 as fractions of the image sides, within [0, 1].
         labels: (M,) int16.
-        flags: (M,) uint8 bits of :mod:`mmdetpre.datasets.packed_annotations`.
+        flags: (M,) uint8 bits of :mod:`mmdetpre.datasets.packed.annotations`.
         dropped: How many rows were left out, by reason.
     """
 

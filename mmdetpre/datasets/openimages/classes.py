@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.bounded_files import read_json
-from mmdetpre.class_list import class_rows, read_class_table
-from mmdetpre.plain_text import one_line
-from mmdetpre.text_files import read_lines
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.class_list import class_rows, read_class_table
+from mmdetpre.utils.plain_text import one_line
+from mmdetpre.utils.text_files import read_lines
 
 # the one challenge class whose later official name shares no word with it
 _RENAMED = {"lifejacket": "personalflotationdevice"}

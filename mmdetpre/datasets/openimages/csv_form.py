@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmdetpre.text_files import encoding_of, text_lines
+from mmdetpre.utils.text_files import encoding_of, text_lines
 
 _SEPARATORS = ",;\t|"
 _HEAD = 1 << 16  # bytes that are considered to find the form

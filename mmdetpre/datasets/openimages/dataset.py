@@ -11,12 +11,12 @@ from typing import Any
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
-from mmdetpre.datasets.image_size import read_image_sizes
-from mmdetpre.datasets.openimages_classes import choose_classes, read_class_descriptions, relation_matrix
-from mmdetpre.datasets.openimages_csv import read_box_csv
-from mmdetpre.datasets.openimages_image_labels import ImageLevelLabels, read_image_labels
-from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
-from mmdetpre.datasets.packed_dataset import PackedDataset
+from mmdetpre.datasets.images.size import read_image_sizes
+from mmdetpre.datasets.openimages.boxes_csv import read_box_csv
+from mmdetpre.datasets.openimages.classes import choose_classes, read_class_descriptions, relation_matrix
+from mmdetpre.datasets.openimages.image_labels import ImageLevelLabels, read_image_labels
+from mmdetpre.datasets.packed.annotations import IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
+from mmdetpre.datasets.packed.dataset import PackedDataset
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\

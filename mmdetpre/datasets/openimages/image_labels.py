@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmdetpre.datasets.csv_form import csv_form
+from mmdetpre.datasets.openimages.csv_form import csv_form
 
 _HEADER = ("ImageID", "Source", "LabelName", "Confidence")
 _TYPES = {"ImageID": str, "LabelName": str}
@@ -49,7 +49,7 @@ def read_image_labels(path: str | Path, labels: dict[str, int], relation: np.nda
     Args:
         path: The CSV, of the same part of OpenImages as the boxes.
         labels: Label by MID of the chosen classes. Rows of other classes are left out.
-        relation: (C, C), not 0 at [class, ancestor], of :func:`~mmdetpre.datasets.openimages_classes.relation_matrix`:
+        relation: (C, C), not 0 at [class, ancestor], of :func:`~mmdetpre.datasets.openimages.classes.relation_matrix`:
             expand the labels as the OpenImages Challenge does, present ones to their ancestors, absent ones to their
             descendants.
 

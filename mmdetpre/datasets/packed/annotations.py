@@ -11,9 +11,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from mmdetpre import bounded_files
-from mmdetpre.checked_files import checksums
-from mmdetpre.whole_file import write_json
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.checked_files import checksums
+from mmdetpre.utils.whole_file import write_json
 
 IGNORE = 1  # crowd, group-of or difficult: never a target, never a negative
 DIFFICULT = 2

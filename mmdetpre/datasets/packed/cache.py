@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mmdetpre import bounded_files
-from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.console.console_filter import tell
-from mmdetpre.datasets.packed_annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
-from mmdetpre.locks import file_lock
+from mmdetpre.datasets.packed.annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.checked_files import VERIFIED, checksum, damaged_files
+from mmdetpre.utils.locks import file_lock
 
 _OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS))}
 

@@ -15,11 +15,11 @@ from mmdet.datasets import BaseDetDataset
 from mmengine import fileio
 from mmengine.logging import print_log
 
-from mmdetpre.class_list import class_names_of, read_class_names
-from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
-from mmdetpre.datasets.packed_cache import cache_name, fingerprint_files, open_or_build
-from mmdetpre.datasets.photo_names import FoundPhotos, PhotoFolder
-from mmdetpre.text_files import decode_text
+from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
+from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
+from mmdetpre.datasets.packed.cache import cache_name, fingerprint_files, open_or_build
+from mmdetpre.utils.class_list import class_names_of, read_class_names
+from mmdetpre.utils.text_files import decode_text
 
 _FILTERS = ("filter_empty_gt", "min_size")
 # Mistakes of the annotations.

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mmdetpre.datasets.packed_annotations import IGNORE, PackedAnnotations
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
+from mmdetpre.utils.progress_bar import progress_bar
 
 
 class DetectionDataset(Protocol):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre import bounded_files
-from mmdetpre.checked_files import damaged_files
-from mmdetpre.datasets.packed_annotations import NameColumn, PackedAnnotations
-from mmdetpre.toolbox_commands import toolbox_name
+from mmdetpre.compat.toolbox_commands import toolbox_name
+from mmdetpre.datasets.packed.annotations import NameColumn, PackedAnnotations
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.checked_files import damaged_files
 
 FORMAT = "mmdetpre proposals"
 FORMAT_VERSION = 1
@@ -33,7 +33,7 @@ class Proposals:
         sizes: (N, 2) int32 widths and heights of the images.
         paths: N paths of the images when the proposals were made.
         digest: Fingerprint of the data set they were made on, see :func:`images_digest`.
-        origin: What made them, as far as :func:`mmdetpre.datasets.proposals_writer.write_origin` was told.
+        origin: What made them, as far as :func:`mmdetpre.datasets.proposals.writer.write_origin` was told.
 
     Example:
         >>> proposals = Proposals.open("work_dirs/proposals/voc")  # doctest: +SKIP

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from mmdetpre.bounded_files import read_json
-from mmdetpre.checked_files import VERIFIED, checksum, damaged_files
-from mmdetpre.datasets.packed_annotations import NameColumn
-from mmdetpre.datasets.proposals import COLUMNS, FORMAT, FORMAT_VERSION, Proposals, images_digest
-from mmdetpre.whole_file import write_json
+from mmdetpre.datasets.packed.annotations import NameColumn
+from mmdetpre.datasets.proposals.table import COLUMNS, FORMAT, FORMAT_VERSION, Proposals, images_digest
+from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.utils.checked_files import VERIFIED, checksum, damaged_files
+from mmdetpre.utils.whole_file import write_json
 
 _OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in COLUMNS)}
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mmdetpre.on_demand import on_demand
+from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
     from mmdetpre.datasets.transforms.load_chip import LoadChip

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from mmdetpre.compiled import compiled
+from mmdetpre.utils.numba_jit import compiled
 
 
 def cut_chip(image: np.ndarray, chip: tuple[int, int, int, int], scale_factor: float, reduction: int = 1) -> np.ndarray:

@@ -7,8 +7,8 @@ from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine import fileio
 
-from mmdetpre.datasets.image_decoding import BrokenImageError, decode_image, jpeg_reduction
-from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, jpeg_reduction
+from mmdetpre.datasets.packed.annotations import IGNORE
 from mmdetpre.datasets.transforms.cut_chip import cut_chip
 from mmdetpre.registry import TRANSFORMS
 

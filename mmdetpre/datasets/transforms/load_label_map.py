@@ -6,7 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
-from mmdetpre.evaluation.label_maps import check_label_map, decode_label_map
+from mmdetpre.datasets.label_maps.files import check_label_map, decode_label_map
 from mmdetpre.registry import TRANSFORMS
 
 
@@ -26,7 +26,7 @@ class LoadLabelMap(BaseTransform):
         backend_args: Of mmengine's file client.
 
     Raises:
-        ValueError: See :func:`mmdetpre.evaluation.label_maps.check_label_map`; also if the file is not a picture.
+        ValueError: See :func:`mmdetpre.datasets.label_maps.files.check_label_map`; also if the file is not a picture.
         FileNotFoundError: If there is no such file.
     """
 

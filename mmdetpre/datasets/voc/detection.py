@@ -13,14 +13,14 @@ import numpy as np
 from mmdet.datasets import VOCDataset
 from mmengine.logging import print_log
 
-from mmdetpre.datasets.box_form import judge_boxes, remarks_on_boxes, require_form
-from mmdetpre.datasets.image_list import file_statuses, read_image_list
-from mmdetpre.datasets.image_size import settle_sizes
-from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
-from mmdetpre.datasets.packed_cache import fingerprint, fingerprint_files
-from mmdetpre.datasets.packed_dataset import PackedDataset
-from mmdetpre.datasets.photo_names import FoundPhotos, PhotoFolder
-from mmdetpre.datasets.voc_xml import WAY, XMLObjects, find_xml, half_open, read_xml_files
+from mmdetpre.datasets.images.lists import file_statuses, read_image_list
+from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
+from mmdetpre.datasets.images.size import settle_sizes
+from mmdetpre.datasets.packed.annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED, PackedAnnotations
+from mmdetpre.datasets.packed.box_form import judge_boxes, remarks_on_boxes, require_form
+from mmdetpre.datasets.packed.cache import fingerprint, fingerprint_files
+from mmdetpre.datasets.packed.dataset import PackedDataset
+from mmdetpre.datasets.voc.xml_files import WAY, XMLObjects, find_xml, half_open, read_xml_files
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\

@@ -10,8 +10,8 @@ from typing import Any
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
-from mmdetpre.datasets.image_list import file_statuses, read_image_list
-from mmdetpre.datasets.label_map_check import check_scan, scan_label_maps
+from mmdetpre.datasets.images.lists import file_statuses, read_image_list
+from mmdetpre.datasets.label_maps.check import check_scan, scan_label_maps
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\

@@ -13,13 +13,13 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from mmdetpre.bounded_files import read_xml
-from mmdetpre.datasets.annotation_values import FLAG, MOST_PIXELS, flag_of, name_of, side_of
-from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.datasets.packed.annotation_values import FLAG, MOST_PIXELS, flag_of, name_of, side_of
+from mmdetpre.datasets.packed.annotations import DIFFICULT, OCCLUDED, TRUNCATED
+from mmdetpre.utils.bounded_files import read_xml
+from mmdetpre.utils.progress_bar import progress_bar
 
 WAY = "x1 y1 x2 y2"
-"""The four numbers of a box, a key of `mmdetpre.datasets.box_form.WAYS`."""
+"""The four numbers of a box, a key of `mmdetpre.datasets.packed.box_form.WAYS`."""
 _FLAGS = {"difficult": DIFFICULT, "occluded": OCCLUDED, "truncated": TRUNCATED}
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _BLOCK = 256

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdetpre.compiled import compiled
-from mmdetpre.evaluation.class_scores import ratio
-from mmdetpre.evaluation.label_maps import check_shapes, wrong_values
+from mmdetpre.datasets.label_maps.files import check_shapes, wrong_values
+from mmdetpre.evaluation.label_maps.class_scores import ratio
+from mmdetpre.utils.numba_jit import compiled
 
 DILATION_RATIO = 0.02
 """Distance to the contour over the diagonal of the image: the paper's for COCO's image sizes."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from mmdetpre.evaluation.boundary_iou import DILATION_RATIO, BoundaryAreas, check_dilation_ratio, measure_image
-from mmdetpre.evaluation.boundary_iou_table import format_table, to_dict, write_csv, write_json
-from mmdetpre.evaluation.label_map_metric import LabelMapMetric
+from mmdetpre.evaluation.boundary_iou.counts import DILATION_RATIO, BoundaryAreas, check_dilation_ratio, measure_image
+from mmdetpre.evaluation.boundary_iou.scores import format_table, to_dict, write_csv, write_json
+from mmdetpre.evaluation.label_maps.base_metric import LabelMapMetric
 from mmdetpre.registry import METRICS
 
 
@@ -20,7 +20,7 @@ class BoundaryIoUMetric(LabelMapMetric):
     Unlike trimap IoU it is symmetric: pixels near a predicted contour that is far from the true one count as well.
     Unlike mask IoU it does not hide a poor contour of a large object behind its many inner pixels. Intersection and
     union are summed over all images, as those of mIoU. How void enters:
-    :func:`~mmdetpre.evaluation.boundary_iou.measure_image`.
+    :func:`~mmdetpre.evaluation.boundary_iou.counts.measure_image`.
 
     Results: ``boundary/mIoU``, and ``boundary/whole_mIoU`` of the whole masks for comparison, which is the mIoU of
     ``mmseg.IoUMetric``; both are means over the classes that are in the truth or in the prediction.
@@ -30,7 +30,7 @@ class BoundaryIoUMetric(LabelMapMetric):
             for the large images of Cityscapes.
         ignore_index: The label of void pixels.
         outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, or ``None``.
-        others: See :class:`~mmdetpre.evaluation.label_map_metric.LabelMapMetric`. ``prefix`` is "boundary" if not
+        others: See :class:`~mmdetpre.evaluation.label_maps.base_metric.LabelMapMetric`. ``prefix`` is "boundary" if not
             given.
 
     Raises:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.evaluation.boundary_iou import BoundaryAreas
-from mmdetpre.evaluation.class_scores import class_mean
-from mmdetpre.evaluation.score_files import read_runs_of_kind, write_runs
-from mmdetpre.text_table import percent, text_table
-from mmdetpre.whole_file import write_rows
+from mmdetpre.evaluation.boundary_iou.counts import BoundaryAreas
+from mmdetpre.evaluation.label_maps.class_scores import class_mean
+from mmdetpre.utils.score_files import read_runs_of_kind, write_runs
+from mmdetpre.utils.tables import percent, text_table
+from mmdetpre.utils.whole_file import write_rows
 
 FORMAT = "mmdetpre Boundary IoU"
 

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.ground_truth import GroundTruth
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
 
 
 def align_runs(runs: Mapping[str, Detections], *, need_truth: bool = True) -> dict[str, Detections]:

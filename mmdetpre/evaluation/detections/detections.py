@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre import bounded_files
-from mmdetpre.evaluation.ground_truth import UNKNOWN, GroundTruth, as_column, check_boxes, set_field
-from mmdetpre.whole_file import whole_file
+from mmdetpre.evaluation.detections.ground_truth import UNKNOWN, GroundTruth, as_column, check_boxes, set_field
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.whole_file import whole_file
 
 __all__ = ["UNKNOWN", "Detections", "GroundTruth", "check_out_file"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.dump_detections import ImageResult, image_truth, join_results, settle_plus_one
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.detections.metric import ImageResult, image_truth, join_results, settle_plus_one
 from mmdetpre.registry import DATASETS
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.truth_from_config import annotations_of_config, with_annotations
-from mmdetpre.file_arguments import named_files
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.detections.from_config import annotations_of_config, with_annotations
+from mmdetpre.utils.file_arguments import named_files
 
 
 def load_runs(

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdetpre.evaluation.detections_file import UNKNOWN, Detections, GroundTruth, check_out_file
+from mmdetpre.evaluation.detections.detections import UNKNOWN, Detections, GroundTruth, check_out_file
 from mmdetpre.registry import METRICS
 
 _FLAGS = ("difficult", "occluded", "truncated")
@@ -42,7 +42,7 @@ class ImageResult:  # no tuple: mmengine turns those into plain ones when it gat
 
 @METRICS.register_module()
 class DumpDetections(BaseMetric):
-    """Writes :class:`~mmdetpre.evaluation.detections_file.Detections`; measures nothing.
+    """Writes :class:`~mmdetpre.evaluation.detections.detections.Detections`; measures nothing.
 
     Use it next to the metric of the config::
 
@@ -188,7 +188,7 @@ def join_results(results: Sequence[ImageResult], classes: Sequence[str], *, plus
     Args:
         results: One per image.
         classes: Class names.
-        plus_one: See :class:`~mmdetpre.evaluation.detections_file.Detections`.
+        plus_one: See :class:`~mmdetpre.evaluation.detections.detections.Detections`.
     """
     truths = [result.truth for result in results if result.truth is not None]
     truth = None

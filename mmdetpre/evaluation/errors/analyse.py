@@ -7,10 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetpre.evaluation.box_shape_bins import ASPECT_NAMES, SIZE_NAMES, aspect_bins, size_bins
-from mmdetpre.evaluation.class_groups import Groups, similar_classes
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.error_report import (
+from mmdetpre.evaluation.detections.align import align_runs
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
+from mmdetpre.evaluation.errors.class_groups import Groups, similar_classes
+from mmdetpre.evaluation.errors.false_positives import count_types, error_types
+from mmdetpre.evaluation.errors.matching import find_objects
+from mmdetpre.evaluation.errors.missed import LevelErrors, detections_in_use, missed_by_level
+from mmdetpre.evaluation.errors.normalised_ap import normal_objects
+from mmdetpre.evaluation.errors.occlusion import (
+    FLAG_NAMES,
+    LEVEL_NAMES,
+    covered_fractions,
+    hidden_from,
+    levels_from_cover,
+)
+from mmdetpre.evaluation.errors.occlusion_file import read_occlusion_levels
+from mmdetpre.evaluation.errors.pairs import overlapping_pairs
+from mmdetpre.evaluation.errors.report import (
     ALL,
     ANNOTATED,
     ASPECT,
@@ -23,21 +37,7 @@ from mmdetpre.evaluation.error_report import (
     ErrorSettings,
     RunErrors,
 )
-from mmdetpre.evaluation.error_types import count_types, error_types
-from mmdetpre.evaluation.found_objects import find_objects
-from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.evaluation.missed_objects import LevelErrors, detections_in_use, missed_by_level
-from mmdetpre.evaluation.normalised_precision import normal_objects
-from mmdetpre.evaluation.occlusion_file import read_occlusion_levels
-from mmdetpre.evaluation.occlusion_levels import (
-    FLAG_NAMES,
-    LEVEL_NAMES,
-    covered_fractions,
-    hidden_from,
-    levels_from_cover,
-)
-from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
-from mmdetpre.evaluation.same_images import align_runs
+from mmdetpre.evaluation.errors.size_bins import ASPECT_NAMES, SIZE_NAMES, aspect_bins, size_bins
 
 
 def detection_errors(
@@ -56,7 +56,8 @@ def detection_errors(
         runs: Name -> detections with ground truth.
         occlusion: ``flags`` (the data set's occluded flag, two levels), ``covered`` (share of a box that other boxes
             cover), the path of a file or folder (see
-            :func:`~mmdetpre.evaluation.occlusion_file.read_occlusion_levels`), or ``auto``: flags where any object is
+            :func:`~mmdetpre.evaluation.errors.occlusion_file.read_occlusion_levels`), or ``auto``: flags where any
+            object is
             flagged, otherwise covered.
         groups: Super-classes; classes of one group are similar.
         settings: Thresholds.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetpre import bounded_files
+from mmdetpre.utils import bounded_files
 
 Groups = Mapping[str, Sequence[str]]
 

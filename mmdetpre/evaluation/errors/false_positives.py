@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.evaluation.found_objects import CORRECT as FOUND
-from mmdetpre.evaluation.found_objects import FALSE, surest_of_classes
-from mmdetpre.evaluation.overlapping_pairs import OverlappingPairs
+from mmdetpre.evaluation.errors.matching import CORRECT as FOUND
+from mmdetpre.evaluation.errors.matching import FALSE, surest_of_classes
+from mmdetpre.evaluation.errors.pairs import OverlappingPairs
 
 IGNORED, CORRECT, LOCALISATION, SIMILAR, OTHER, BACKGROUND = -1, 0, 1, 2, 3, 4
 TYPE_NAMES = ("correct", "localisation", "similar class", "other class", "background")
@@ -54,17 +54,17 @@ def error_types(
 
     Args:
         pairs: All pairs with an IoU of at least ``min_iou`` (or less); others, such as those of regions, do no harm.
-        outcome: (n,) of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
+        outcome: (n,) of :func:`~mmdetpre.evaluation.errors.matching.find_objects`.
         detection_label: (n,) class indices.
         object_label: (m,) class indices.
-        similar: (C, C) bool, see :func:`~mmdetpre.evaluation.class_groups.similar_classes`.
+        similar: (C, C) bool, see :func:`~mmdetpre.evaluation.errors.class_groups.similar_classes`.
         min_iou: Least IoU that blames an object.
 
     Returns:
         (n,) int8 codes.
 
     Example:
-        >>> from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+        >>> from mmdetpre.evaluation.errors.pairs import overlapping_pairs
         >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 4], [0, 0, 10, 9], [70, 70, 80, 80]]
         >>> pairs = overlapping_pairs([0] * 4, boxes, [0], [[0, 0, 10, 10]])
         >>> error_types(pairs, [1, -1, -1, -1], [0, 0, 1, 0], [0], np.zeros((2, 2), bool)).tolist()

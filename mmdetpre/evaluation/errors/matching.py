@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.evaluation.overlapping_pairs import REGION_SHARE, OverlappingPairs, rows_per_value
+from mmdetpre.evaluation.errors.pairs import REGION_SHARE, OverlappingPairs, rows_per_value
 
 CORRECT, IGNORED, FALSE = 1, 0, -1
 
@@ -52,11 +52,11 @@ def find_objects(
         object_label: (m,) class indices.
         object_ignored: (m,) bool.
         object_region: (m,) bool, those of the ignored ones that are regions; ``None``: none. Give the same to
-            :func:`~mmdetpre.evaluation.overlapping_pairs.overlapping_pairs`.
+            :func:`~mmdetpre.evaluation.errors.pairs.overlapping_pairs`.
         iou_thr: Least IoU at which an object is found.
 
     Example:
-        >>> from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+        >>> from mmdetpre.evaluation.errors.pairs import overlapping_pairs
         >>> pairs = overlapping_pairs([0, 0], [[0, 0, 10, 8], [0, 0, 10, 10]], [0], [[0, 0, 10, 10]])
         >>> find_objects(pairs, [3, 3], [0.6, 0.9], [3], [False])
         FoundObjects(object=array([-1,  0]), outcome=array([-1,  1], dtype=int8))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdetpre.evaluation.found_objects import CORRECT, IGNORED, FoundObjects, surest_of_classes
-from mmdetpre.evaluation.normalised_precision import normalised_ap, normalised_precision
-from mmdetpre.evaluation.overlapping_pairs import rows_per_value
+from mmdetpre.evaluation.errors.matching import CORRECT, IGNORED, FoundObjects, surest_of_classes
+from mmdetpre.evaluation.errors.normalised_ap import normalised_ap, normalised_precision
+from mmdetpre.evaluation.errors.pairs import rows_per_value
 
 MIN_PRECISION = 0.05
 
@@ -50,15 +50,15 @@ def detections_in_use(
 
     Without ``score_thr`` each class goes down its list as far as its interpolated normalised precision is at least
     ``min_precision``: the rule of Hoiem et al. 2012 (whose software uses 0.05 and ``0.15 x images`` normal objects; see
-    :func:`~mmdetpre.evaluation.normalised_precision.normal_objects` for crowded data).
+    :func:`~mmdetpre.evaluation.errors.normalised_ap.normal_objects` for crowded data).
     It puts runs with differently calibrated scores at the same place; a score threshold does not.
 
     Args:
-        found: Of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
+        found: Of :func:`~mmdetpre.evaluation.errors.matching.find_objects`.
         label: (n,) class indices of the detections.
         score: (n,) their scores.
         objects: (C,) number of objects of each class, those to be ignored not counted.
-        normal_objects: See :func:`~mmdetpre.evaluation.normalised_precision.normalised_precision`.
+        normal_objects: See :func:`~mmdetpre.evaluation.errors.normalised_ap.normalised_precision`.
         score_thr: Use the detections with at least this score instead.
         min_precision: Least normalised precision.
 
@@ -90,14 +90,14 @@ def missed_by_level(
     For the AP of a level the detections that find objects of other levels count neither way; all false positives count.
 
     Args:
-        found: Of :func:`~mmdetpre.evaluation.found_objects.find_objects`.
+        found: Of :func:`~mmdetpre.evaluation.errors.matching.find_objects`.
         used: (n,) bool of :func:`detections_in_use`.
         detection_label: (n,) class indices.
         detection_score: (n,) scores.
         object_label: (m,) class indices.
         levels: (m,) indices into ``level_names``; -1 for objects that take no part.
         level_names: Names, in the order of the result.
-        normal_objects: See :func:`~mmdetpre.evaluation.normalised_precision.normalised_precision`.
+        normal_objects: See :func:`~mmdetpre.evaluation.errors.normalised_ap.normalised_precision`.
 
     Example:
         >>> found = FoundObjects(object=np.array([0, -1]), outcome=np.array([1, -1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.evaluation.overlapping_pairs import rows_per_value
+from mmdetpre.evaluation.errors.pairs import rows_per_value
 
 LEVEL_NAMES = ("none", "low", "medium", "high")
 LEVEL_STARTS = (0.01, 0.10, 0.50)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.evaluation.occlusion_levels import LEVEL_NAMES
-from mmdetpre.evaluation.occlusion_mat import AnnotatedObject, read_annotated_mat
-from mmdetpre.text_files import read_text
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
+from mmdetpre.evaluation.errors.occlusion import LEVEL_NAMES
+from mmdetpre.evaluation.errors.occlusion_mat import AnnotatedObject, read_annotated_mat
+from mmdetpre.utils.text_files import read_text
 
 FILES = ("gt_fel", "gt_ved")
 COLUMNS = ("image", "class", "x1", "y1", "x2", "y2", "level")
@@ -33,7 +33,7 @@ def read_occlusion_levels(
     ``gt_ved_<class>.txt`` per annotated class of VOC 2007 test: a header, then one line per object that is not
     difficult, by image id and order in the XML file; third column = level 0 to 3, column before the last = area in
     pixels, which is compared with the object's. A ``.mat`` file is read as the one that their software saves
-    (:func:`~mmdetpre.evaluation.occlusion_mat.read_annotated_mat`).
+    (:func:`~mmdetpre.evaluation.errors.occlusion_mat.read_annotated_mat`).
 
     Args:
         path: The CSV file, the MATLAB file or the folder.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmdetpre.bounded_files import GIB, read_bounded
+from mmdetpre.utils.bounded_files import GIB, read_bounded
 
 _ADVICE = "give the file that the software of Hoiem et al. saves, such as VOC2007_annotations_test.mat"
 

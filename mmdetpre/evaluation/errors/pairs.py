@@ -38,7 +38,7 @@ def overlapping_pairs(
     """Find the pairs with an IoU of at least ``min_iou``, and the detections that lie in a region.
 
     Boxes are half-open; where x2 and y2 name the last pixel inside, give those of
-    :meth:`~mmdetpre.evaluation.detections_file.Detections.half_open`.
+    :meth:`~mmdetpre.evaluation.detections.detections.Detections.half_open`.
 
     Args:
         detection_image: (n,) index of the image of each detection, in any order.

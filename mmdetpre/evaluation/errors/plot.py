@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from mmdetpre.evaluation.error_report import ASPECT, OCCLUSION, SIZE, ErrorReport
-from mmdetpre.evaluation.error_types import TYPE_NAMES
-from mmdetpre.visualization.palette import ERROR_COLOURS, run_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.evaluation.errors.false_positives import TYPE_NAMES
+from mmdetpre.evaluation.errors.report import ASPECT, OCCLUSION, SIZE, ErrorReport
+from mmdetpre.plotting.palette import ERROR_COLOURS, run_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK = "#20242a"
 _QUIET = "#5b626b"
@@ -25,14 +25,14 @@ def draw_errors(report: ErrorReport) -> Figure:
     """One figure: missed objects and normalised AP by occlusion, size and shape; at the right the types of errors.
 
     Args:
-        report: Of :func:`~mmdetpre.evaluation.detection_errors.detection_errors`.
+        report: Of :func:`~mmdetpre.evaluation.errors.analyse.detection_errors`.
 
     Returns:
         A matplotlib figure; ``figure.savefig(path)`` writes it.
 
     Example:
-        >>> from mmdetpre.evaluation.detection_errors import detection_errors
-        >>> from mmdetpre.evaluation.detections_file import Detections
+        >>> from mmdetpre.evaluation.errors.analyse import detection_errors
+        >>> from mmdetpre.evaluation.detections.detections import Detections
         >>> report = detection_errors({"ImageNet": Detections.load("work_dirs/a/detections.npz")})
         >>> draw_errors(report).savefig("errors.png")
     """

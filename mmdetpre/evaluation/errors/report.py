@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.evaluation.class_groups import Groups
-from mmdetpre.evaluation.error_types import TYPE_NAMES, TypeCounts
-from mmdetpre.evaluation.missed_objects import MIN_PRECISION, LevelErrors
-from mmdetpre.plain_text import csv_text, markdown_text
+from mmdetpre.evaluation.errors.class_groups import Groups
+from mmdetpre.evaluation.errors.false_positives import TYPE_NAMES, TypeCounts
+from mmdetpre.evaluation.errors.missed import MIN_PRECISION, LevelErrors
+from mmdetpre.utils.plain_text import csv_text, markdown_text
 
 ALL, OCCLUSION, HIDDEN, SIZE, ASPECT = "all", "occlusion", "occlusion or truncation from", "size", "aspect"
 ANNOTATED, FLAGS, COVERED = "annotated", "flags", "covered"
@@ -27,9 +27,9 @@ class ErrorSettings:
         iou_thr: Least IoU at which an object is found.
         min_iou: Least IoU that blames a false positive on an object.
         score_thr: Operating point of the missed objects; None for ``min_precision``.
-        min_precision: See :func:`~mmdetpre.evaluation.missed_objects.detections_in_use`.
+        min_precision: See :func:`~mmdetpre.evaluation.errors.missed.detections_in_use`.
         objects_per_image: Objects of a class per image that precision is normalised to; None: by
-            :func:`~mmdetpre.evaluation.normalised_precision.normal_objects`.
+            :func:`~mmdetpre.evaluation.errors.normalised_ap.normal_objects`.
 
     Raises:
         ValueError: If a number is out of its range.

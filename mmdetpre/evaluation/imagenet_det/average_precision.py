@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdetpre.compiled import compiled
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.voc_ap import area_under_curve
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.voc_ap.average_precision import area_under_curve
+from mmdetpre.utils.numba_jit import compiled
 
 
 def imagenet_det_average_precision(run: Detections, iou_thr: float = 0.5) -> np.ndarray:
@@ -27,7 +27,7 @@ def imagenet_det_average_precision(run: Detections, iou_thr: float = 0.5) -> np.
     Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", section 4.3 and appendix.
 
     Example:
-        >>> from mmdetpre.evaluation.detections_file import GroundTruth
+        >>> from mmdetpre.evaluation.detections.detections import GroundTruth
         >>> truth = GroundTruth([0], [[0, 0, 10, 10]], [0], [False])
         >>> run = Detections(("ant",), ("a",), [0], [[0, 0, 10, 3]], [0.9], [0], truth=truth)
         >>> imagenet_det_average_precision(run).tolist()  # IoU 0.3, and 0.25 is enough

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetpre.class_list import read_class_pairs
+from mmdetpre.utils.class_list import read_class_pairs
 
 
 def class_mapping(

@@ -10,12 +10,12 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdetpre.class_list import read_class_list
-from mmdetpre.evaluation.class_mapping import class_mapping, wordnet_class_map
-from mmdetpre.evaluation.dump_detections import ImageResult, image_result, join_results
-from mmdetpre.evaluation.imagenet_det_ap import imagenet_det_average_precision
-from mmdetpre.models.suppression import hard_nms
+from mmdetpre.evaluation.detections.metric import ImageResult, image_result, join_results
+from mmdetpre.evaluation.imagenet_det.average_precision import imagenet_det_average_precision
+from mmdetpre.evaluation.imagenet_det.class_mapping import class_mapping, wordnet_class_map
+from mmdetpre.models.nms import hard_nms
 from mmdetpre.registry import METRICS
+from mmdetpre.utils.class_list import read_class_list
 
 
 @METRICS.register_module()
@@ -28,11 +28,12 @@ class ImageNetDETMetric(BaseMetric):
     Args:
         classes: WordNet ids of the model's classes in label order, a list or a file with one per line.
         class_map: Target id by class id, or a file of such pairs, see
-            :func:`mmdetpre.evaluation.class_mapping.class_mapping`. ``None``: that of the data set, else equal ids.
+            :func:`mmdetpre.evaluation.imagenet_det.class_mapping.class_mapping`. ``None``: that of the data set, else
+            equal ids.
         is_a_file: Instead of ``class_map``: ImageNet's ``wordnet.is_a.txt``; each class goes to the nearest class of
             the data set that it is a kind of.
         iou_thr: IoU that counts as found; less for boxes below 25 pixels, see
-            :func:`mmdetpre.evaluation.imagenet_det_ap.imagenet_det_average_precision`.
+            :func:`mmdetpre.evaluation.imagenet_det.average_precision.imagenet_det_average_precision`.
         merge_iou_thr: IoU of that suppression; ``None``: none.
         collect_device: "cpu" or "gpu", how results of several ranks are gathered.
 

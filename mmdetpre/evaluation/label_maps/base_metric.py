@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
 
-from mmdetpre.evaluation.label_maps import write_prediction
+from mmdetpre.datasets.label_maps.files import write_prediction
 
 
 class LabelMapMetric(BaseMetric):

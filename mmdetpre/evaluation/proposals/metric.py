@@ -15,8 +15,8 @@ from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdetpre.datasets.proposals_writer import ProposalEntry, ProposalsWriter, begin_proposals, finish_proposals
-from mmdetpre.evaluation.proposal_recall import found_objects
+from mmdetpre.datasets.proposals.writer import ProposalEntry, ProposalsWriter, begin_proposals, finish_proposals
+from mmdetpre.evaluation.proposals.recall import found_objects
 from mmdetpre.registry import METRICS
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdetpre.compiled import compiled
-from mmdetpre.evaluation.class_scores import class_mean, ratio
-from mmdetpre.evaluation.label_maps import check_shapes, wrong_values
+from mmdetpre.datasets.label_maps.files import check_shapes, wrong_values
+from mmdetpre.evaluation.label_maps.class_scores import class_mean, ratio
+from mmdetpre.utils.numba_jit import compiled
 
 BOUNDARIES = ("void", "label")
 WIDTHS = tuple(range(2, 41, 2))

@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from mmdetpre.evaluation.label_map_metric import LabelMapMetric
-from mmdetpre.evaluation.trimap import WIDTHS, TrimapConfusion, check_boundary, check_widths, count_image, region_scores
-from mmdetpre.evaluation.trimap_table import format_classes, format_table, mean_changes, to_dict, write_csv, write_json
+from mmdetpre.evaluation.label_maps.base_metric import LabelMapMetric
+from mmdetpre.evaluation.trimap.counts import (
+    WIDTHS,
+    TrimapConfusion,
+    check_boundary,
+    check_widths,
+    count_image,
+    region_scores,
+)
+from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
+from mmdetpre.evaluation.trimap.scores import format_classes, format_table, mean_changes, to_dict, write_csv, write_json
 from mmdetpre.registry import METRICS
-from mmdetpre.visualization.trimap_curves import draw_trimap_curves
-from mmdetpre.whole_file import write_figure
+from mmdetpre.utils.whole_file import write_figure
 
 
 @METRICS.register_module()
@@ -38,7 +45,8 @@ class TrimapIoUMetric(LabelMapMetric):
             and its whole area the boundary: choose ``boundary="label"`` there.
         outfile_prefix: Write ``<prefix>.json``, which ``tools/analysis_tools/trimap_curves.py`` draws together with
             those of other runs, ``<prefix>.csv`` and the curves ``<prefix>.png``, or ``None``.
-        others: See :class:`~mmdetpre.evaluation.label_map_metric.LabelMapMetric`. ``prefix`` is "trimap" if not given.
+        others: See :class:`~mmdetpre.evaluation.label_maps.base_metric.LabelMapMetric`. ``prefix`` is "trimap" if not
+            given.
 
     Raises:
         ValueError: If an argument is invalid; and what ``LabelMapMetric`` raises.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmdetpre.visualization.palette import run_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import run_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
@@ -23,7 +23,7 @@ def draw_trimap_curves(runs: Sequence[Mapping[str, Any]], *, title: str = "") ->
     left out.
 
     Args:
-        runs: What :func:`~mmdetpre.evaluation.trimap_table.to_dict` makes of each run, comparable ones.
+        runs: What :func:`~mmdetpre.evaluation.trimap.scores.to_dict` makes of each run, comparable ones.
         title: Headline; by default it names the boundary.
 
     Returns:

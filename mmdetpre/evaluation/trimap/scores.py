@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.paper_values import CLASS_GAINS
-from mmdetpre.evaluation.score_files import read_runs_of_kind, write_runs
-from mmdetpre.evaluation.trimap import TrimapConfusion, region_scores
-from mmdetpre.file_arguments import named_files
-from mmdetpre.text_table import percent, text_table
-from mmdetpre.whole_file import write_rows
+from mmdetpre.evaluation.trimap.counts import TrimapConfusion, region_scores
+from mmdetpre.paper.values import CLASS_GAINS
+from mmdetpre.utils.file_arguments import named_files
+from mmdetpre.utils.score_files import read_runs_of_kind, write_runs
+from mmdetpre.utils.tables import percent, text_table
+from mmdetpre.utils.whole_file import write_rows
 
 FORMAT = "mmdetpre scores over trimap width"
 REGIONS = ("trimap", "anti_trimap")
@@ -26,7 +26,7 @@ def to_dict(counts: TrimapConfusion, classes: Sequence[str], boundary: str, labe
     Args:
         counts: Confusion of all images.
         classes: Class names, in the order of the labels.
-        boundary: "void" or "label", see :func:`~mmdetpre.evaluation.trimap.boundary_distance`.
+        boundary: "void" or "label", see :func:`~mmdetpre.evaluation.trimap.counts.boundary_distance`.
         label: Name of the run.
 
     Returns:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.evaluation.detections.detections import Detections
 
 FIGURE_1_IOUS = tuple(i / 10 for i in range(1, 10))
 """0.1 to 0.9, as in Figure 1 of "An Analysis of Pre-Training on Object Detection"."""
@@ -63,7 +63,7 @@ def voc_average_precision(
 
     As in mmdet, ignored boxes of every kind are compared by IoU: a crowd or group-of box excuses only detections with
     ``IoU >= threshold`` that overlap no box of their class more. A single person found inside the box of a crowd is
-    thus false here, unlike in COCO's and OpenImages' evaluation and in :mod:`~mmdetpre.evaluation.detection_errors`.
+    thus false here, unlike in COCO's and OpenImages' evaluation and in :mod:`~mmdetpre.evaluation.errors.analyse`.
     VOC itself has difficult boxes alone.
 
     The result equals that of ``eval_map`` of mmdet 3.3 in every
@@ -83,7 +83,7 @@ def voc_average_precision(
     Source: Everingham et al., "The PASCAL Visual Object Classes Challenge"; Figure 1 of the paper.
 
     Example:
-        >>> from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+        >>> from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
         >>> truth = GroundTruth([0], [[0, 0, 9, 9]], [0], [False])
         >>> run = Detections(("cat",), ("a",), [0], [[0, 0, 9, 5]], [0.9], [0], truth=truth, plus_one=True)
         >>> voc_average_precision(run, [0.5, 0.6, 0.7], mode="area").ap.tolist()

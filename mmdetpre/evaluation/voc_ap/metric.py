@@ -10,9 +10,9 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdetpre.evaluation.dump_detections import ImageResult, image_result, join_results, settle_plus_one
-from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, MODES, check_iou_thrs, voc_average_precision
-from mmdetpre.evaluation.voc_table import format_table, iou_key, to_dict, write_csv, write_json
+from mmdetpre.evaluation.detections.metric import ImageResult, image_result, join_results, settle_plus_one
+from mmdetpre.evaluation.voc_ap.average_precision import FIGURE_1_IOUS, MODES, check_iou_thrs, voc_average_precision
+from mmdetpre.evaluation.voc_ap.scores import format_table, iou_key, to_dict, write_csv, write_json
 from mmdetpre.registry import METRICS
 
 
@@ -37,10 +37,11 @@ class VOCIoUMetric(BaseMetric):
         eval_mode: "11points", the metric of VOC 2007, which the paper reports, or "area", that of VOC 2010 and later.
         plus_one: Sides are ``x2 - x1 + 1``, because x2 and y2 name the last pixel inside, as in ``mmdet.VOCDataset``;
             ``False`` for half-open boxes; ``None``: as the data set says
-            (:func:`~mmdetpre.evaluation.dump_detections.settle_plus_one`). Either way sides are those of VOC's files.
+            (:func:`~mmdetpre.evaluation.detections.metric.settle_plus_one`). Either way sides are those of VOC's files.
             The file of detections says it, so that the analyses measure its boxes in the same way.
         outfile_prefix: Write ``<prefix>.json`` and ``<prefix>.csv``, the numbers, and ``<prefix>.npz``, the detections
-            with the ground truth (:class:`~mmdetpre.evaluation.detections_file.Detections`), or ``None``. The first is
+            with the ground truth (:class:`~mmdetpre.evaluation.detections.detections.Detections`), or ``None``. The
+            first is
             what ``tools/analysis_tools/iou_sweep.py`` draws, the last what ``detection_errors.py`` there reads.
         overwrite: Replace such files where they exist. In a training run each validation replaces those of the one
             before in any case; but when the training is resumed, in a new process, these files are there already and

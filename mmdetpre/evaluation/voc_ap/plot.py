@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from mmdetpre.visualization.palette import run_colour, unit
-from mmdetpre.visualization.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import run_colour, unit
+from mmdetpre.plotting.plain_figure import PlainFigure
 
 _INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
@@ -21,7 +21,7 @@ def draw_iou_sweep(runs: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     """Left the mAP of every run over the IoU threshold, right how much more than the first run each other one has.
 
     Args:
-        runs: What :func:`~mmdetpre.evaluation.voc_table.to_dict` makes of each run, comparable ones.
+        runs: What :func:`~mmdetpre.evaluation.voc_ap.scores.to_dict` makes of each run, comparable ones.
         title: Headline; by default it names the metric.
 
     Returns:

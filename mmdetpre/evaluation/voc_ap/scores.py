@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre import bounded_files
-from mmdetpre.evaluation.voc_ap import VOCResult
-from mmdetpre.text_table import text_table
-from mmdetpre.whole_file import write_rows, write_text
+from mmdetpre.evaluation.voc_ap.average_precision import VOCResult
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.tables import text_table
+from mmdetpre.utils.whole_file import write_rows, write_text
 
 FORMAT = "mmdetpre AP over IoU"
 

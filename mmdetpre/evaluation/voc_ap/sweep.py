@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, voc_average_precision
-from mmdetpre.evaluation.voc_table import check_comparable, read_json, to_dict
-from mmdetpre.file_arguments import named_files
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.voc_ap.average_precision import FIGURE_1_IOUS, voc_average_precision
+from mmdetpre.evaluation.voc_ap.scores import check_comparable, read_json, to_dict
+from mmdetpre.utils.file_arguments import named_files
 
 
 def sweep_runs(
@@ -25,10 +25,11 @@ def sweep_runs(
         arguments: One per run; the file is the JSON of ``VOCIoUMetric`` or the ``.npz`` of ``DumpDetections``.
         iou_thrs: Thresholds; ``None``: those of the JSON files, 0.1 to 0.9 where there is none.
         mode: "11points" or "area"; ``None``: that of the JSON files, "11points" where there is none.
-        plus_one: See :func:`~mmdetpre.evaluation.voc_ap.voc_average_precision`; ``None``: what each file says.
+        plus_one: See :func:`~mmdetpre.evaluation.voc_ap.average_precision.voc_average_precision`; ``None``: what each
+            file says.
 
     Returns:
-        One dictionary per run, as :func:`~mmdetpre.evaluation.voc_table.to_dict` makes it.
+        One dictionary per run, as :func:`~mmdetpre.evaluation.voc_ap.scores.to_dict` makes it.
 
     Raises:
         FileNotFoundError: If a file is not there.

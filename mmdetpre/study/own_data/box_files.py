@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mmdetpre.datasets import coco_json, voc_xml
-from mmdetpre.datasets.coco_json import OBJECT_FLAGS, read_coco_json
-from mmdetpre.datasets.image_list import read_image_list
-from mmdetpre.datasets.photo_names import FoundPhotos, PhotoFolder
-from mmdetpre.datasets.voc_xml import find_xml, half_open, read_xml_files
+from mmdetpre.datasets.coco import json_file as coco_json
+from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS, read_coco_json
+from mmdetpre.datasets.images.lists import read_image_list
+from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
+from mmdetpre.datasets.voc import xml_files as voc_xml
+from mmdetpre.datasets.voc.xml_files import find_xml, half_open, read_xml_files
 
 _DESCRIBED = 3
 _FOLDERS = (".", "images", "JPEGImages", "photos", "../images", "../JPEGImages", "../photos", "..")
@@ -28,7 +29,7 @@ class Annotations:
         images_dir: Folder that the file names of the images are relative to.
         images, annotations, categories: As in COCO's JSON, each annotation with ``written``, the four numbers of the
             file; ids differ, and references point at something. Image ids are whole numbers.
-        way: How boxes are written, a key of `mmdetpre.datasets.box_form.WAYS`.
+        way: How boxes are written, a key of `mmdetpre.datasets.packed.box_form.WAYS`.
         missing: Ids of the images that are not there, and their names, the first with what is there instead.
         left_out: How many things were skipped, by what they are.
         remarks: What to say although it was read.

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mmdetpre.datasets.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
-from mmdetpre.datasets.coco_json import OBJECT_FLAGS
-from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.datasets.image_size import read_image_size
-from mmdetpre.open_image import open_image
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS
+from mmdetpre.datasets.images.decode_check import broken_images
+from mmdetpre.datasets.images.size import read_image_size
+from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
 from mmdetpre.study.own_data.box_files import read_annotations
+from mmdetpre.utils.open_image import open_image
+from mmdetpre.utils.progress_bar import progress_bar
 
 _KEPT = ("image_id", "category_id", "bbox", "iscrowd", *OBJECT_FLAGS)
 _SHOWN = 3
@@ -37,7 +37,7 @@ class OwnBoxes:
         images: ``id``, ``file_name``, ``width`` and ``height`` (pixels) of each image.
         annotations: ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in pixels), ``area``,
             ``iscrowd`` and, where the source knows them, the flags of
-            `mmdetpre.datasets.coco_json.OBJECT_FLAGS`.
+            `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS`.
         categories: ``id`` and ``name``, in label order.
         upright: Whether sizes and boxes count pixels of photos turned by their EXIF orientation; None where no photo is
             turned.

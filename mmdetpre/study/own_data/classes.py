@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdetpre.datasets.class_folders import read_class_folders
-from mmdetpre.datasets.class_split import split_images
-from mmdetpre.datasets.decode_check import broken_images
+from mmdetpre.datasets.classification.class_folders import read_class_folders
+from mmdetpre.datasets.classification.class_split import split_images
+from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.study.own_data.split import same_files
 
 MOST_PER_CLASS = 60
@@ -51,7 +51,7 @@ def read_own_classes(
     Args:
         root: The folder.
         per_class: Training images of each class; None: two thirds of the smallest class, at most 60.
-        seed: Seed of the split, see `mmdetpre.datasets.class_split.split_images`.
+        seed: Seed of the split, see `mmdetpre.datasets.classification.class_split.split_images`.
         leave_out_bad: Continue without images that cannot be decoded, photos that lie in several classes and class
             folders without an image, and count them. Otherwise these are errors.
 

@@ -7,8 +7,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from mmdetpre.plain_text import printable
 from mmdetpre.study.own_data.models import MODELS
+from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
     "Example: mmdetpre study init --det my_coco.json --det-images photos --cls my_folder"

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.config_writer import Beside, ConfigFile, Named
 from mmdetpre.study.own_data.boxes import OwnBoxes
 from mmdetpre.study.own_data.classes import OwnClasses
 from mmdetpre.study.own_data.models import ModelChoice
 from mmdetpre.study.own_data.recipe import DetectionRecipe
-from mmdetpre.toolbox_commands import toolbox_name
+from mmdetpre.utils.config_writer import Beside, ConfigFile, Named
 
 DATA = Beside(("..", "data"))
 """Folder of the splits as the configs name it: a study can be moved as a whole."""

@@ -11,10 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.class_list import class_names_text
 from mmdetpre.config_files import CONFIG_ROOT, find_config
-from mmdetpre.config_writer import ConfigFile
-from mmdetpre.plain_text import path_problem, require_names
 from mmdetpre.study.own_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.own_data.classes import read_own_classes
 from mmdetpre.study.own_data.configs import classification_config, detection_config, detection_scratch_config
@@ -25,7 +22,10 @@ from mmdetpre.study.own_data.starts import read_own_starts, split_source
 from mmdetpre.study.own_data.study_yaml import study_settings, study_text
 from mmdetpre.study.own_data.summary import describe_boxes, describe_classes, describe_starts
 from mmdetpre.transfer.backbone_file import export_backbone
-from mmdetpre.whole_file import write_text
+from mmdetpre.utils.class_list import class_names_text
+from mmdetpre.utils.config_writer import ConfigFile
+from mmdetpre.utils.plain_text import path_problem, require_names
+from mmdetpre.utils.whole_file import write_text
 
 _CONFIG = os.path.join("configs", "own_det.py")
 _GENERAL = re.compile(

@@ -7,8 +7,8 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from mmdetpre.bounded_files import file_sha256
-from mmdetpre.progress_bar import progress_bar
+from mmdetpre.utils.bounded_files import file_sha256
+from mmdetpre.utils.progress_bar import progress_bar
 
 _MANY = 2000
 

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.analysis.feature_extraction import open_feature_source
-from mmdetpre.analysis.layer_probes import TABLE_7
-from mmdetpre.bounded_files import GIB
-from mmdetpre.config_writer import ConfigFile
-from mmdetpre.models.stored_model import build_stored_model
-from mmdetpre.study.study_file import SCRATCH
+from mmdetpre.analysis.features.extract import open_feature_source
+from mmdetpre.analysis.probes.layers import TABLE_7
+from mmdetpre.inference.stored_model import build_stored_model
+from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.inspect_backbone import inspect_into
 from mmdetpre.transfer.key_map import KeyMapError
+from mmdetpre.utils.bounded_files import GIB
+from mmdetpre.utils.config_writer import ConfigFile
 
 TITLES = {
     "imagenet_cls": "ImageNet-CLS",
@@ -170,7 +170,7 @@ def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, 
     """A config of the detector in a checkpoint, if it has the layers of Table 7, and what is to be said of it.
 
     Of the config that the checkpoint carries, literal values are read and nothing is executed; what is built of them
-    goes through `mmdetpre.models.stored_model`.
+    goes through `mmdetpre.inference.stored_model`.
     """
     stored = literal_config(checkpoint.config_text)
     if not isinstance(stored.get("model"), dict) or "roi_head" not in stored["model"]:

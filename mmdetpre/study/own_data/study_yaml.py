@@ -10,7 +10,7 @@ import yaml
 
 from mmdetpre.study.own_data.models import ModelChoice
 from mmdetpre.study.own_data.starts import OwnStart
-from mmdetpre.study.study_file import SCRATCH
+from mmdetpre.study.spec import SCRATCH
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.

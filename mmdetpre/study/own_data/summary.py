@@ -12,7 +12,7 @@ from mmdetpre.study.own_data.classes import OwnClasses
 from mmdetpre.study.own_data.recipe import DetectionRecipe
 from mmdetpre.study.own_data.split import same_files
 from mmdetpre.study.own_data.starts import OwnStart
-from mmdetpre.text_table import text_table
+from mmdetpre.utils.tables import text_table
 
 _SHOWN = 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mmdetpre.study.outcome import DONE, Cell, Outcome, Run
+from mmdetpre.study.records import DONE, Cell, Outcome, Run
 
 PRETRAINING, LAYERS_TABLE, MISSED_TABLE, COCO_TABLE = "pretraining", "7", "3", "coco_finetuning"
 WHOLE_TASK_TABLES = ("2", "3", "4", COCO_TABLE)

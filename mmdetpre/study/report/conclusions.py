@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mmdetpre.study.outcome import DONE, Outcome
+from mmdetpre.study.records import DONE, Outcome
 from mmdetpre.study.report.cell_values import COVERED, FLAGS, LAYERS_TABLE, PRETRAINING
 from mmdetpre.study.report.result_tables import NOT_PLANNED, QUOTED, Column, Entry, ResultTable
 from mmdetpre.study.report.seed_statistics import Difference
-from mmdetpre.study.report.wording import counted, listed, plain, points, seeds
+from mmdetpre.study.report.text_format import counted, listed, plain, points, seeds
 
 HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "cannot be told", "no interval", "reference"
 ALONE = "only result"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmdetpre.analysis.paper_tables import key_of
-from mmdetpre.analysis.paper_values import DATA_SETS, PaperData
-from mmdetpre.study.outcome import Outcome
+from mmdetpre.paper.tables import key_of
+from mmdetpre.paper.values import DATA_SETS, PaperData
+from mmdetpre.study.records import Outcome
 from mmdetpre.study.report.cell_values import standard_column
 
 COLUMNS = {

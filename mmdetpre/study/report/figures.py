@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.analysis.paper_tables import PICTURES
-from mmdetpre.bounded_files import read_bounded
-from mmdetpre.study.outcome import DONE, Outcome
+from mmdetpre.paper.tables import PICTURES
+from mmdetpre.study.records import DONE, Outcome
 from mmdetpre.study.report.result_tables import NOT_PLANNED
+from mmdetpre.utils.bounded_files import read_bounded
 
 _TYPES = {
     ".png": "image/png",

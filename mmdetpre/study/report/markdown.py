@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmdetpre.analysis.paper_values import TEXT_VALUES
-from mmdetpre.plain_text import markdown_table, markdown_text
+from mmdetpre.paper.values import TEXT_VALUES
+from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
-from mmdetpre.study.report.reading import READING
-from mmdetpre.study.report.report import Report
+from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
-from mmdetpre.study.report.wording import DASH, counted, plain, signed
+from mmdetpre.study.report.text_format import DASH, counted, plain, signed
+from mmdetpre.utils.plain_text import markdown_table, markdown_text
 
 
 def markdown(report: Report) -> str:

@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from mmdetpre.analysis.paper_values import TEXT_VALUES
-from mmdetpre.study.outcome import DAMAGED, DONE, FAILED, NOT_RUN, Outcome, Run
-from mmdetpre.study.report.answers import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
+from mmdetpre.paper.values import TEXT_VALUES
+from mmdetpre.study.records import DAMAGED, DONE, FAILED, NOT_RUN, Outcome, Run
 from mmdetpre.study.report.cell_values import PRETRAINING
+from mmdetpre.study.report.conclusions import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
+from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS
 from mmdetpre.study.report.figures import data_uri
-from mmdetpre.study.report.reading import READING
-from mmdetpre.study.report.report import Report
+from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.result_tables import NOT_PLANNED, ResultTable
-from mmdetpre.study.report.wording import counted, duration, listed, plain, signed
+from mmdetpre.study.report.text_format import counted, duration, listed, plain, signed
 
 VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", ALONE: "open", REFERENCE: "reference"}
 """Verdict -> class of the style sheet; causes of a missing value are ``empty``."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmdetpre.study.outcome import Outcome
+from mmdetpre.study.records import Outcome
 from mmdetpre.study.report.result_tables import ResultTable
-from mmdetpre.study.report.wording import listed, plain
+from mmdetpre.study.report.text_format import listed, plain
 
 MANY_BOXES = 1_000_000
 PAPER = "The paper finds pre-trainings on more than a million boxes within 1 % of each other"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmdetpre.analysis.paper_tables import AVERAGE_PRECISION, BASELINES, DETECTION, LAYERS, PaperTable
-from mmdetpre.study.outcome import DAMAGED, DONE, FAILED, NOT_RUN, Outcome
+from mmdetpre.paper.tables import AVERAGE_PRECISION, BASELINES, DETECTION, LAYERS, PaperTable
+from mmdetpre.study.records import DAMAGED, DONE, FAILED, NOT_RUN, Outcome
 from mmdetpre.study.report.cell_values import (
     COVERED,
     FLAGS,

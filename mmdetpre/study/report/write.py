@@ -8,60 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.paper_tables import TABLES, with_figures
-from mmdetpre.analysis.paper_values import TEXT_VALUES
-from mmdetpre.own_files import require_own, write_own
-from mmdetpre.study.outcome import DONE, Outcome, Run, read_outcome
-from mmdetpre.study.report.answers import Answer, answers
-from mmdetpre.study.report.data_sizes import DataSize, data_sizes
-from mmdetpre.study.report.figures import Figure, figures
-from mmdetpre.study.report.pretraining_size import size_sentences
-from mmdetpre.study.report.result_tables import Entry, ResultTable, result_tables
+from mmdetpre.paper.values import TEXT_VALUES
+from mmdetpre.study.records import DONE, Run
+from mmdetpre.study.report.contents import Report, read_report
+from mmdetpre.study.report.data_sizes import DataSize
+from mmdetpre.study.report.result_tables import Entry, ResultTable
+from mmdetpre.utils.own_files import require_own, write_own
 
 FORMAT = "mmdetpre.study.report/1"
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that the report says.
-
-    Attributes:
-        outcome: What the study left.
-        answers: One per task.
-        sizes: Table 1.
-        tables: Tables 2 to 7, the fine-tuning on COCO, then the pre-training runs' own scores.
-        figures: Figures 1 to 9.
-        size: What the size of the pre-training data does.
-    """
-
-    outcome: Outcome
-    answers: list[Answer]
-    sizes: list[DataSize]
-    tables: list[ResultTable]
-    figures: list[Figure]
-    size: list[str]
-
-
-def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
-    """Read the folder of a study and work out what it says.
-
-    Args:
-        out: The folder.
-        paper: JSON file with figures of the paper, as :func:`~mmdetpre.analysis.paper_tables.with_figures` takes it.
-
-    Raises:
-        FileNotFoundError: If there is no study in the folder, or no such file.
-        ValueError: If the plan of the study or the file of figures is damaged.
-    """
-    papers = with_figures(paper) if paper else TABLES
-    outcome = read_outcome(out)
-    tables = result_tables(outcome, papers)
-    sizes, size = data_sizes(outcome), size_sentences(outcome, tables)
-    return Report(outcome, answers(outcome, tables), sizes, tables, figures(outcome), size)
 
 
 def write_report(out: str | Path, paper: str | Path | None = None) -> Path:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.feature_spaces import image_root
-from mmdetpre.analysis.mask_out import MASK, STRIDE
-from mmdetpre.analysis.tsne import PERPLEXITY, THETA
-from mmdetpre.analysis.whole_images import CROP
-from mmdetpre.bounded_files import GIB, read_bounded
-from mmdetpre.own_files import require_own, write_own
-from mmdetpre.study.plan import config_path, work_dir
-
-if TYPE_CHECKING:
-    from mmdetpre.study.job import Job
+from mmdetpre.analysis.features.batches import CROP
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.features.spaces import image_root
+from mmdetpre.analysis.mask_out.mask_out import MASK, STRIDE
+from mmdetpre.analysis.tsne.tsne import PERPLEXITY, THETA
+from mmdetpre.study.layout import config_path, work_dir
+from mmdetpre.study.runs.run_folder import Job
+from mmdetpre.utils.bounded_files import GIB, read_bounded
+from mmdetpre.utils.own_files import require_own, write_own
 
 IMAGES = 4
 """Images of Figures 8 and 9, each of another class."""
@@ -157,7 +155,7 @@ def _maps(job: Job) -> list[str | Path]:
 
 def _boxes(job: Job) -> list[str | Path]:
     """Boxes from a score of 0.5 on; where the runs have fewer such boxes than objects, so many as there are objects."""
-    from mmdetpre.evaluation.detections_file import Detections
+    from mmdetpre.evaluation.detections.detections import Detections
 
     tests = [work_dir(job.out, run) / "test" / "results.npz" for run in job.settings["runs"].values()]
     runs = [Detections.load(file) for file in tests]

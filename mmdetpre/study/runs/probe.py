@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmdetpre.analysis.feature_file import read_features
-from mmdetpre.analysis.transfer_tables import read_cells
-from mmdetpre.study.plan import work_dir
-from mmdetpre.study.training_job import last_checkpoint, weights_id
-
-if TYPE_CHECKING:
-    from mmdetpre.study.job import Job
+from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.results.transfer_tables import read_cells
+from mmdetpre.study.layout import work_dir
+from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id
+from mmdetpre.study.runs.run_folder import Job
 
 TABLE_OF_PROBE = {"linear": ("6", "stored features, linear"), "layers": ("7", ", linear")}
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmdetpre.datasets.proposals import Proposals
-from mmdetpre.datasets.proposals_writer import write_origin
-from mmdetpre.study.plan import config_path, work_dir
+from mmdetpre.datasets.proposals.writer import write_origin
+from mmdetpre.study.layout import config_path
 from mmdetpre.study.proposals_config import FOLDER
-
-if TYPE_CHECKING:
-    from mmdetpre.study.job import Job
+from mmdetpre.study.runs.run_folder import Job
 
 
 def make_proposals(job: Job) -> dict[str, Any]:
@@ -24,7 +21,7 @@ def make_proposals(job: Job) -> dict[str, Any]:
     Raises:
         RunFailed: If a command fails.
     """
-    from mmdetpre.study.training_job import record, tested, train
+    from mmdetpre.study.runs.train import record, tested, train
     from mmdetpre.transfer.checkpoint_reader import read_checkpoint
     from mmdetpre.transfer.digest import weights_digest
 
@@ -43,36 +40,3 @@ def _found(metrics: Mapping[str, Mapping[str, float]]) -> str:
     text = f"{values['images']:.0f} images, {values['proposals_per_image']:.0f} proposals each"
     recall = ", ".join(f"{100 * value:.0f} % by {name[7:]}" for name, value in values.items() if "recall@" in name)
     return f"{text}; objects found: {recall}." if recall else f"{text}."
-
-
-def proposals_id(job: Job, run: str, backbone: str | None) -> dict[str, str]:
-    """What tells the proposals of a training apart: the network's weights and the images.
-
-    Args:
-        job: A run that trains with them.
-        run: Run that made them.
-        backbone: What tells the weights apart that this training starts from.
-
-    Raises:
-        ValueError: If they are not there, or are of another run or start; names the run that makes the right ones.
-    """
-    folder = work_dir(job.out, run) / FOLDER
-    advice = f"Make them: mim run mmdetpre run_job {job.out} {run}"
-    try:
-        proposals = Proposals.open(folder)
-    except ValueError as error:
-        raise ValueError(f"The proposals for the negative chips of {job.id} are not in {folder}. {advice}") from error
-    origin = proposals.origin
-    if (origin.get("run"), origin.get("backbone")) != (run, backbone):
-        raise ValueError(
-            f"The proposals in {folder} are of the run {origin.get('run')} (start {origin.get('start')}, seed"
-            f" {origin.get('seed')}), from the weights {_short(origin.get('backbone'))}. {job.id} needs those of {run},"
-            f" from its own weights {_short(backbone)}. {advice}"
-        )
-    return {"checkpoint": str(origin.get("checkpoint")), "images": proposals.digest}
-
-
-def _short(weights: Any) -> str:
-    """A digest cut short, an address as it is."""
-    text = str(weights or "none (from scratch)")
-    return text[:12] if len(text) == 64 else text

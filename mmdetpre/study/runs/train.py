@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmdetpre.analysis.run_table import Run, read_run
-from mmdetpre.bounded_files import file_sha256
+from mmdetpre.checkpoints.newest_whole import newest_whole
+from mmdetpre.compat.toolbox_commands import testing_command, training_command
+from mmdetpre.results.run_table import Run, read_run
 from mmdetpre.study.detection_scores import average_precisions
-from mmdetpre.study.plan import config_path, work_dir
-from mmdetpre.study.region_proposals import proposals_id
-from mmdetpre.toolbox_commands import testing_command, training_command
+from mmdetpre.study.layout import config_path, work_dir
+from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id
+from mmdetpre.study.runs.proposal_origin import proposals_id
+from mmdetpre.study.runs.run_folder import Job
 from mmdetpre.transfer.backbone_init import chosen_init
-from mmdetpre.whole_checkpoint import newest_whole
-
-if TYPE_CHECKING:
-    from mmdetpre.study.job import Job
+from mmdetpre.utils.bounded_files import file_sha256
 
 TRIMAP_WIDTH = 10
 """Width in pixels of the band of Table 4's trimap columns; the greatest below, where it was not measured."""
@@ -121,21 +120,6 @@ def _test_scores(run: Run) -> dict[str, float | None]:
     return average_precisions({name: kinds["test"] for name, kinds in run.metrics.items() if "test" in kinds})
 
 
-def last_checkpoint(folder: Path) -> Path:
-    """The newest whole checkpoint of a work dir.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    found = newest_whole(folder)
-    if found.path is None:
-        if not found.damaged:
-            raise FileNotFoundError(f"{folder} holds no checkpoint: its training wrote none.")
-        damaged = "; ".join(f"{path.name}: {reason}" for path, reason in found.damaged)
-        raise FileNotFoundError(f"{folder} holds no whole checkpoint ({damaged}): train again.")
-    return found.path
-
-
 def train(job: Job) -> Path:
     """Train the run's config by ``mim train``, unless that is done; go on where an earlier start stopped.
 
@@ -159,16 +143,6 @@ def train(job: Job) -> Path:
         job.command(*training_command(job.settings["toolbox"], config, *arguments))
         job.note(trained=True)
     return last_checkpoint(job.folder)
-
-
-def weights_id(name: str | None, root: Path) -> str | None:
-    """What tells weights apart: the digest of a backbone in its metadata, else of the file; an address as it is."""
-    from mmdetpre.transfer.checkpoint_reader import read_checkpoint
-
-    if not name or not (path := root / name).is_file():
-        return name
-    metadata = read_checkpoint(path).backbone_metadata
-    return str(metadata["digest"]) if metadata and "digest" in metadata else file_sha256(path)
 
 
 def _own_scores(run: Run, toolbox: str, start: str) -> list[dict[str, Any]]:
@@ -215,9 +189,9 @@ def _missed(file: Path, start: str, occlusion: str | None) -> tuple[str, dict[st
     Levels that people annotated fill the paper's columns. Flags and overlapping boxes say something else, and go to a
     group of their own. Where no detection reaches the operating point, nothing is said.
     """
-    from mmdetpre.evaluation.detection_errors import detection_errors
-    from mmdetpre.evaluation.detections_file import Detections
-    from mmdetpre.evaluation.error_report import ANNOTATED, HIDDEN, OCCLUSION
+    from mmdetpre.evaluation.detections.detections import Detections
+    from mmdetpre.evaluation.errors.analyse import detection_errors
+    from mmdetpre.evaluation.errors.report import ANNOTATED, HIDDEN, OCCLUSION
 
     report = detection_errors({start: Detections.load(file)}, occlusion=occlusion or "auto")
     run = report.runs[0]

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.analysis.activation_map import activation_map, mean_activation
+from mmdetpre.analysis.activation.activation import activation_map, mean_activation
 
 
 @given(

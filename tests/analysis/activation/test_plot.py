@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.activation_map_report import ActiveImage
-from mmdetpre.visualization.activation_maps import coloured, draw_activation_maps
+from mmdetpre.analysis.activation.plot import coloured, draw_activation_maps
+from mmdetpre.analysis.activation.report import ActiveImage
 
 
 def image(height: int, width: int) -> ActiveImage:

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmdetpre.analysis.activation_map import activation_map
-from mmdetpre.analysis.activation_map_report import activations_of_images, write_activations
-from mmdetpre.analysis.feature_extraction import FeatureSource
+from mmdetpre.analysis.activation.activation import activation_map
+from mmdetpre.analysis.activation.report import activations_of_images, write_activations
+from mmdetpre.analysis.features.extract import FeatureSource
 from mmdetpre.transfer.preprocessing import Preprocessing
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.analysis import cka as module
-from mmdetpre.analysis.cka import centred_kernel, layer_cka
+from mmdetpre.analysis.cka import cka as module
+from mmdetpre.analysis.cka.cka import centred_kernel, layer_cka
 
 
 def unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mmdetpre.visualization.cka import draw_layer_similarity
+from mmdetpre.analysis.cka.plot import draw_layer_similarity
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 2), (40, 3)])

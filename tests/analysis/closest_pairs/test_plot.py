@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from mmdetpre.visualization.closest_pairs import draw_pairs, find_photos, read_photos
+from mmdetpre.analysis.closest_pairs.plot import draw_pairs, find_photos, read_photos
 
 
 def pair(i: int, j: int, classes: list[str] | None) -> dict:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.closest_pairs_report import check_numbers_of_clusters, check_spaces, format_pairs, report_pairs
-from mmdetpre.analysis.feature_file import write_features
-from mmdetpre.analysis.feature_spaces import FeatureSpace, open_spaces
+from mmdetpre.analysis.closest_pairs.report import check_numbers_of_clusters, check_spaces, format_pairs, report_pairs
+from mmdetpre.analysis.features.feature_file import write_features
+from mmdetpre.analysis.features.spaces import FeatureSpace, open_spaces
 
 
 @pytest.fixture

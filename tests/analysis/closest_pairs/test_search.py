@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmdetpre.analysis.closest_pairs import METRICS, closest_pairs, pair_ranks, pair_values
+from mmdetpre.analysis.closest_pairs.search import METRICS, closest_pairs, pair_ranks, pair_values
 
 
 def all_values(features: np.ndarray, metric: str) -> np.ndarray:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from mmdetpre.analysis.cluster_agreement import (
+from mmdetpre.analysis.clusters.agreement import (
     PairCounts,
     compare_clusters,
     count_pairs,
     format_agreement,
     sample_agreement,
 )
-from mmdetpre.analysis.clusters import kmeans_sweep
+from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
 
 clusterings = st.integers(2, 20).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 4), min_size=n, max_size=n).map(np.array) for _ in range(2)))

@@ -7,7 +7,7 @@ import pytest
 import sklearn.cluster
 from threadpoolctl import threadpool_info
 
-from mmdetpre.analysis.clusters import kmeans_sweep
+from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mmdetpre.analysis.cluster_agreement import compare_clusters
-from mmdetpre.visualization.cluster_agreement import draw_cluster_agreement
+from mmdetpre.analysis.clusters.agreement import compare_clusters
+from mmdetpre.analysis.clusters.plot import draw_cluster_agreement
 
 
 @pytest.mark.parametrize("ks", [[2, 30, 60], [7]])

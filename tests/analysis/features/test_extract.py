@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
-from mmdetpre.analysis.feature_extraction import FeatureSource, extract_features, open_feature_source
-from mmdetpre.analysis.feature_file import FeatureFile, read_features
-from mmdetpre.analysis.image_set import ImageSet, images_of_folder
+from mmdetpre.analysis.features.extract import FeatureSource, extract_features, open_feature_source
+from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
+from mmdetpre.analysis.features.image_set import ImageSet, images_of_folder
 from mmdetpre.transfer import write_backbone
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.transfer.verify_transfer import build_in_toolbox

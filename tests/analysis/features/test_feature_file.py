@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.feature_file import (
+from mmdetpre.analysis.features.feature_file import (
     FeatureFile,
     FeatureWriter,
     read_features,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.analysis.image_set import images_of_config, images_of_folder
+from mmdetpre.analysis.features.image_set import images_of_config, images_of_folder
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.analysis.photo_pixels import as_rgb, read_photo
+from mmdetpre.analysis.features.pixels import as_rgb, read_photo
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def test_whole_image_keeps_its_aspect_and_a_crop_is_its_centre(photo: Path) -> N
 
 
 def test_pixels_are_those_of_the_feature_extraction(photo: Path) -> None:
-    from mmdetpre.analysis.image_set import ImageSet
-    from mmdetpre.analysis.whole_images import WholeImages
+    from mmdetpre.analysis.features.batches import WholeImages
+    from mmdetpre.analysis.features.image_set import ImageSet
 
     images = ImageSet("", (str(photo),), np.array([-1]), (), {})
     assert np.array_equal(read_photo(photo, 33, 25).numpy(), WholeImages(images, 33, 25)[0].numpy())

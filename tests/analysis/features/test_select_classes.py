@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.class_choice import choose_classes, class_index, classes_apart
+from mmdetpre.analysis.features.select_classes import choose_classes, class_index, classes_apart
 
 CLASSES = ["cat", "dog", "1", "cow"]
 LABELS = np.array([0, 2, 2, 3, -1])

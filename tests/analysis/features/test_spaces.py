@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.feature_file import read_features, write_features
-from mmdetpre.analysis.feature_spaces import image_root, open_layers, open_spaces
+from mmdetpre.analysis.features.feature_file import read_features, write_features
+from mmdetpre.analysis.features.spaces import image_root, open_layers, open_spaces
 
 IMAGES = [f"cat/{i}.jpg" for i in range(6)]
 

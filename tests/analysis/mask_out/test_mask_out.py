@@ -14,7 +14,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor
 from tqdm import tqdm
 
-from mmdetpre.analysis.mask_out import MaskOut, mask_out, mask_positions
+from mmdetpre.analysis.mask_out.mask_out import MaskOut, mask_out, mask_positions
 
 
 @st.composite

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.mask_out import MaskOut, mask_positions
-from mmdetpre.analysis.mask_out_report import MaskedImage
-from mmdetpre.visualization.mask_out import draw_masked_images
+from mmdetpre.analysis.mask_out.mask_out import MaskOut, mask_positions
+from mmdetpre.analysis.mask_out.plot import draw_masked_images
+from mmdetpre.analysis.mask_out.report import MaskedImage
 
 
 def image(models: int = 2) -> MaskedImage:

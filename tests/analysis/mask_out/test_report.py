@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mmdetpre.analysis.mask_out_report import format_masked, mask_out_images, write_masked
-from mmdetpre.models.classifier import Classifier
+from mmdetpre.analysis.mask_out.report import format_masked, mask_out_images, write_masked
+from mmdetpre.inference.classifier import Classifier
 from mmdetpre.transfer.preprocessing import Preprocessing
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.analysis.object_accuracy import (
+from mmdetpre.analysis.object_accuracy.accuracy import (
     COVERED,
     NUMBERS,
     accuracy_by_group,
@@ -16,9 +16,9 @@ from mmdetpre.analysis.object_accuracy import (
     object_accuracy,
     to_dict,
 )
-from mmdetpre.analysis.probe_scores import wilson_interval
-from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.visualization.object_accuracy import draw_object_accuracy
+from mmdetpre.analysis.object_accuracy.plot import draw_object_accuracy
+from mmdetpre.analysis.probes.scores import wilson_interval
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
 
 
 def test_class_number_and_covered_part_of_images() -> None:

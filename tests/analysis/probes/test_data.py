@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.analysis.feature_file import FeatureFile, write_features
-from mmdetpre.analysis.probe_data import probe_data, stratified_part
+from mmdetpre.analysis.features.feature_file import FeatureFile, write_features
+from mmdetpre.analysis.probes.data import probe_data, stratified_part
 
 META = {"backbone_digest": "abc", "preprocessing": {"crop": 224}, "data": {"folder": "photos"}}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.analysis.knn_probe import knn_probe, nearest, vote, vote_weights
-from mmdetpre.analysis.probe_data import ProbeData
+from mmdetpre.analysis.probes.data import ProbeData
+from mmdetpre.analysis.probes.knn import knn_probe, nearest, vote, vote_weights
 
 
 @given(

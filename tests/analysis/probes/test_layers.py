@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis import layer_probes as module
-from mmdetpre.analysis.feature_file import FeatureFile, read_features, write_features
-from mmdetpre.analysis.layer_probes import TABLE_7, probe_layers
+from mmdetpre.analysis.features.feature_file import FeatureFile, read_features, write_features
+from mmdetpre.analysis.probes import layers as module
+from mmdetpre.analysis.probes.layers import TABLE_7, probe_layers
 
 
 def features(path: Path, config: str = "a.py") -> FeatureFile:

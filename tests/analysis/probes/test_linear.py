@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.feature_file import write_features
-from mmdetpre.analysis.linear_probe import linear_probe
-from mmdetpre.analysis.principal_axes import PrincipalAxes
-from mmdetpre.analysis.probe_data import ProbeData, probe_data
+from mmdetpre.analysis.features.feature_file import write_features
+from mmdetpre.analysis.probes.data import ProbeData, probe_data
+from mmdetpre.analysis.probes.linear import linear_probe
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
 
 
 def drawn(images: int = 150, size: int = 30, classes: int = 5, overlap: float = 1.0) -> ProbeData:

@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdetpre.analysis import linear_classifier as module
-from mmdetpre.analysis.feature_extraction import extract_features, open_feature_source
-from mmdetpre.analysis.feature_file import read_features, write_features
-from mmdetpre.analysis.image_set import images_of_folder
-from mmdetpre.analysis.layer_probes import probe_layers
-from mmdetpre.analysis.linear_classifier import LinearClassifier, classifier_of_probe
-from mmdetpre.analysis.probe_classifier import images_all_classify, open_probe_classifier
-from mmdetpre.analysis.whole_images import WholeImages, normalise
-from mmdetpre.models.config_model import build_model
+from mmdetpre.analysis.features.batches import WholeImages, normalise
+from mmdetpre.analysis.features.extract import extract_features, open_feature_source
+from mmdetpre.analysis.features.feature_file import read_features, write_features
+from mmdetpre.analysis.features.image_set import images_of_folder
+from mmdetpre.analysis.probes import linear_classifier as module
+from mmdetpre.analysis.probes.classifier import images_all_classify, open_probe_classifier
+from mmdetpre.analysis.probes.layers import probe_layers
+from mmdetpre.analysis.probes.linear_classifier import LinearClassifier, classifier_of_probe
+from mmdetpre.inference.build_model import build_model
 
 SETTINGS = dict(strengths=[1e-2, 1e-3], seeds=[0], neighbours=None, progress=False)
 

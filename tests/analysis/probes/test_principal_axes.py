@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.analysis.principal_axes import PrincipalAxes
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
 
 
 def features(images: int, size: int, seed: int = 0) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from mmdetpre.analysis.probe_scores import read_result, scores, wilson_interval, write_result
+from mmdetpre.analysis.probes.scores import read_result, scores, wilson_interval, write_result
 
 
 @pytest.mark.parametrize(("right", "total"), [(0, 7), (7, 7), (5, 12), (930, 1000)])

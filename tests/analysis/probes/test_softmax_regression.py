@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from mmdetpre.analysis import softmax_regression as module
-from mmdetpre.analysis.principal_axes import PrincipalAxes
-from mmdetpre.analysis.softmax_regression import STRENGTHS, fit_path, predict
+from mmdetpre.analysis.probes import softmax_regression as module
+from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
+from mmdetpre.analysis.probes.softmax_regression import STRENGTHS, fit_path, predict
 
 
 def drawn(images: int, size: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.class_clusters import ClassMeans, cluster_classes, write_clusters
+from mmdetpre.analysis.super_classes.clusters import ClassMeans, cluster_classes, write_clusters
 from mmdetpre.models.super_classes import read_super_classes
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from mmdetpre.visualization.tsne import MOST_CLASSES, check_shown, draw_tsne_maps
+from mmdetpre.analysis.tsne.plot import MOST_CLASSES, check_shown, draw_tsne_maps
 
 CLASSES = [f"class{i}" for i in range(50)]
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from mmdetpre.analysis import tsne
-from mmdetpre.analysis.tsne import check_settings, tsne_map, tsne_maps
+from mmdetpre.analysis.tsne import tsne
+from mmdetpre.analysis.tsne.tsne import check_settings, tsne_map, tsne_maps
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch.distributed
 import torch.multiprocessing
 
-from mmdetpre.datasets.broken_images import BrokenImages, TooManyBrokenImages
+from mmdetpre.datasets.chips.broken_images import BrokenImages, TooManyBrokenImages
 
 path = "{}.jpg".format
 

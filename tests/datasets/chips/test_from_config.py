@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.datasets.chip_dataset import ChipDataset
-from mmdetpre.datasets.load_chip_dataset import load_chip_dataset
+from mmdetpre.datasets.chips.dataset import ChipDataset
+from mmdetpre.datasets.chips.from_config import load_chip_dataset
 
 ROOT_KEY = "train_dataloader.dataset.dataset.data_root"
 

@@ -11,8 +11,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from mmdetpre.chips.negative_settings import NegativeSettings
-from mmdetpre.datasets import ChipDataset, ChipMiningSampler, chip_mining_sampler
-from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
+from mmdetpre.datasets import ChipDataset, ChipMiningSampler
+from mmdetpre.datasets.chips import sampler as chip_mining_sampler
+from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 from mmdetpre.registry import DATASETS
 from mmdetpre.visualization.chip_views import chip_views
 

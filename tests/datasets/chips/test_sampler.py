@@ -5,8 +5,9 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets import ChipDataset, ChipMiningSampler, chip_mining_sampler
-from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.datasets import ChipDataset, ChipMiningSampler
+from mmdetpre.datasets.chips import sampler as chip_mining_sampler
+from mmdetpre.datasets.packed.annotations import IGNORE
 from mmdetpre.sample import make_sample
 
 
@@ -146,7 +147,7 @@ def test_a_scale_without_chips_is_named(sample_config, monkeypatch):
     cfg = sample_config().train_dataloader.dataset
     settings = dict(cfg.chips) | dict(valid_ranges=[(-1, 1.5), (0, -1)])
     texts = []
-    monkeypatch.setattr("mmdetpre.datasets.chip_mining_sampler.print_log", lambda text, **_: texts.append(text))
+    monkeypatch.setattr("mmdetpre.datasets.chips.sampler.print_log", lambda text, **_: texts.append(text))
     len(ChipMiningSampler(ChipDataset(cfg.dataset, settings, cfg.pipeline), seed=0))
     assert any("Scale (192, 256) gives no chip" in text for text in texts)
 

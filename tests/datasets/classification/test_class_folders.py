@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmdetpre.datasets.class_folder_dataset import ClassFolders
-from mmdetpre.datasets.class_folders import read_class_folders
+from mmdetpre.datasets.classification.class_folders import read_class_folders
+from mmdetpre.datasets.classification.dataset import ClassFolders
 
 
 def tree(root: Path, *files: str) -> Path:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.datasets.class_split import read_split, split_images, write_split
+from mmdetpre.datasets.classification.class_split import read_split, split_images, write_split
 
 NAMES = st.text("abcdefgh0123456789_", min_size=1, max_size=6)
 TREES = st.dictionaries(NAMES, st.sets(NAMES, min_size=4, max_size=12).map(sorted), min_size=1, max_size=5)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmdetpre.datasets.caltech256 import Caltech256
-from mmdetpre.datasets.class_folder_dataset import ClassFolders
-from mmdetpre.datasets.class_split import split_images, write_split
-from mmdetpre.datasets.flowers102 import Flowers102
-from mmdetpre.datasets.sun397 import SUN397
+from mmdetpre.datasets.classification.caltech256 import Caltech256
+from mmdetpre.datasets.classification.class_split import split_images, write_split
+from mmdetpre.datasets.classification.dataset import ClassFolders
+from mmdetpre.datasets.classification.flowers102 import Flowers102
+from mmdetpre.datasets.classification.sun397 import SUN397
 
 CALTECH256_IMAGES = 30_607
 

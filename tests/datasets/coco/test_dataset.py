@@ -8,7 +8,7 @@ import torch
 from mmdet.evaluation import CocoMetric
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.datasets.packed.annotations import IGNORE
 from mmdetpre.registry import DATASETS
 
 

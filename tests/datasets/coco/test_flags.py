@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED
+from mmdetpre.datasets.packed.annotations import DIFFICULT, IGNORE, OCCLUDED
 from mmdetpre.registry import DATASETS
 
 BOXES = [

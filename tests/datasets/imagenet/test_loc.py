@@ -5,9 +5,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets import packed_dataset
-from mmdetpre.datasets.imagenet_det_classes import IMAGENET_DET_WNIDS
-from mmdetpre.datasets.packed_annotations import OCCLUDED, TRUNCATED
+from mmdetpre.datasets.imagenet.det_classes import IMAGENET_DET_WNIDS
+from mmdetpre.datasets.packed import dataset as packed_dataset
+from mmdetpre.datasets.packed.annotations import OCCLUDED, TRUNCATED
 from mmdetpre.registry import DATASETS
 from mmdetpre.sample import World, object_classes, render
 from mmdetpre.sample.instances import annotate

@@ -1,6 +1,6 @@
 import pytest
 
-from mmdetpre.datasets.wordnet_classes import class_names, read_class_map, read_wnid_names, read_wnids
+from mmdetpre.datasets.imagenet.wordnet import class_names, read_class_map, read_wnid_names, read_wnids
 
 TENCH, CRANE, MACHINE = "n01440764", "n02012849", "n03126707"
 

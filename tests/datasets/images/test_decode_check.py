@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.datasets import decode_check
-from mmdetpre.datasets.decode_check import broken_images
-from mmdetpre.datasets.file_verdicts import file_verdicts
-from mmdetpre.datasets.image_decoding import BrokenImageError, decode_image, require_sound
-from mmdetpre.datasets.image_size import read_image_size
-from mmdetpre.open_image import open_image
+from mmdetpre.datasets.images import decode_check
+from mmdetpre.datasets.images.decode_check import broken_images
+from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, require_sound
+from mmdetpre.datasets.images.file_verdicts import file_verdicts
+from mmdetpre.datasets.images.size import read_image_size
+from mmdetpre.utils.open_image import open_image
 
 
 def noise(side: int = 96, bits: int = 8) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_photos_that_pillow_refuses_by_their_size_are_used() -> None:
 
 
 def test_more_pixels_than_opencv_reads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmdetpre.open_image.MOST_PIXELS", 5000)
+    monkeypatch.setattr("mmdetpre.utils.open_image.MOST_PIXELS", 5000)
     with pytest.raises(OSError, match="96 x 96 pixels are more than the 5,000 that OpenCV reads"):
         open_image(io.BytesIO(encoded(".png", noise())))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmdetpre.datasets.image_decoding import BrokenImageError, decode_image, jpeg_reduction
+from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, jpeg_reduction
 
 
 @given(st.floats(1e-3, 10))

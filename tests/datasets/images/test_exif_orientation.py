@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from mmdetpre.datasets.image_decoding import decode_image
+from mmdetpre.datasets.images.decoding import decode_image
 from mmdetpre.registry import DATASETS, TRANSFORMS
 from mmdetpre.visualization.compare_runs import _read_image
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mmdetpre.datasets.image_list import file_statuses, read_image_list
+from mmdetpre.datasets.images.lists import file_statuses, read_image_list
 
 
 @pytest.mark.parametrize(

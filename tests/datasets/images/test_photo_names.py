@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.datasets.photo_names import PhotoFolder
+from mmdetpre.datasets.images.photo_names import PhotoFolder
 
 
 def photos(root: Path, *names: str) -> PhotoFolder:

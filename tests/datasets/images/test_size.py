@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdetpre.datasets.image_decoding import BrokenImageError, decode_image, require_sound
-from mmdetpre.datasets.image_size import read_image_size, read_image_sizes
+from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, require_sound
+from mmdetpre.datasets.images.size import read_image_size, read_image_sizes
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdetpre.datasets.label_map_check import check_scan, scan_label_maps
-from mmdetpre.datasets.voc_segmentation import VOCSegmentationDataset
+from mmdetpre.datasets.label_maps.check import check_scan, scan_label_maps
+from mmdetpre.datasets.voc.segmentation import VOCSegmentationDataset
 
 
 @pytest.fixture

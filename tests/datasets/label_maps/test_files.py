@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from mmdetpre.evaluation.label_maps import (
+from mmdetpre.datasets.label_maps.files import (
     check_label_map,
     count_labels,
     read_label_map,

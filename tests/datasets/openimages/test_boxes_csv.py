@@ -3,9 +3,9 @@ import csv
 import numpy as np
 import pytest
 
-from mmdetpre.datasets import openimages_csv
-from mmdetpre.datasets.openimages_csv import read_box_csv
-from mmdetpre.datasets.packed_annotations import IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.datasets.openimages import boxes_csv as openimages_csv
+from mmdetpre.datasets.openimages.boxes_csv import read_box_csv
+from mmdetpre.datasets.packed.annotations import IGNORE, OCCLUDED, TRUNCATED
 
 LABELS = {"/m/0k4": 0, "/m/0cat": 1}
 DESCRIBED = {"/m/0k4", "/m/0cat", "/m/0veh"}

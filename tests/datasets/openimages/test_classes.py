@@ -3,7 +3,7 @@ import pytest
 from mmdet.datasets import OpenImagesDataset
 from mmdet.evaluation import get_classes
 
-from mmdetpre.datasets.openimages_classes import choose_classes, read_class_descriptions, relation_matrix
+from mmdetpre.datasets.openimages.classes import choose_classes, read_class_descriptions, relation_matrix
 
 
 @pytest.fixture(scope="module")

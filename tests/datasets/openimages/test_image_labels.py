@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.datasets import openimages_image_labels
-from mmdetpre.datasets.openimages_image_labels import read_image_labels
+from mmdetpre.datasets.openimages import image_labels as openimages_image_labels
+from mmdetpre.datasets.openimages.image_labels import read_image_labels
 from mmdetpre.registry import DATASETS
 
 HEADER = "ImageID,Source,LabelName,Confidence"
@@ -113,7 +113,7 @@ def test_a_missing_file_is_named_with_the_others(folder):
 
 def test_a_file_about_other_images_is_reported(folder, monkeypatch):
     logged = []
-    monkeypatch.setattr("mmdetpre.datasets.openimages.print_log", lambda text, *_: logged.append(text))
+    monkeypatch.setattr("mmdetpre.datasets.openimages.dataset.print_log", lambda text, *_: logged.append(text))
     write(folder, ["elsewhere,verification,/m/0cat,1", "a,verification,,1"])
     DATASETS.build(folder.config(image_level_ann_file="annotations/imagelabels.csv"))
     assert "for 0 of the 3 images. 1 rows with no class left out. Is it the file that belongs to" in logged[-1]

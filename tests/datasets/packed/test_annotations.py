@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from mmdetpre.datasets.packed_annotations import IGNORE, NameColumn, PackedAnnotations
+from mmdetpre.datasets.packed.annotations import IGNORE, NameColumn, PackedAnnotations
 
 
 def table(**changes):

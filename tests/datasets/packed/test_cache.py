@@ -5,8 +5,8 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.packed_annotations import COLUMNS, PackedAnnotations, read_meta, write_meta
-from mmdetpre.datasets.packed_cache import cache_name, open_or_build
+from mmdetpre.datasets.packed.annotations import COLUMNS, PackedAnnotations, read_meta, write_meta
+from mmdetpre.datasets.packed.cache import cache_name, open_or_build
 
 
 class Builder:

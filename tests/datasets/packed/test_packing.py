@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.packing import pack_dataset
+from mmdetpre.datasets.packed.packing import pack_dataset
 from mmdetpre.registry import DATASETS
 
 

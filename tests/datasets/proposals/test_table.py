@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.packed_annotations import PackedAnnotations
-from mmdetpre.datasets.proposals import Proposals, images_digest
-from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
+from mmdetpre.datasets.packed.annotations import PackedAnnotations
+from mmdetpre.datasets.proposals.table import Proposals, images_digest
+from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 
 PATHS = ["data/VOC2007/1.jpg", "data/VOC2007/2.jpg", "data/VOC2012/1.jpg", "data/VOC2012/5.jpg"]
 SIZES = [(100, 80), (64, 64), (50, 40), (30, 90)]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from mmdetpre.chips.scale import scaled_size
-from mmdetpre.datasets.image_decoding import BrokenImageError
-from mmdetpre.datasets.packed_annotations import IGNORE
+from mmdetpre.datasets.images.decoding import BrokenImageError
+from mmdetpre.datasets.packed.annotations import IGNORE
 from mmdetpre.datasets.transforms import LoadChip
 
 

@@ -10,10 +10,11 @@ from mmdet.evaluation.functional import eval_map
 from mmdet.registry import TRANSFORMS as MMDET_TRANSFORMS
 from mmengine.registry import init_default_scope
 
-from mmdetpre.datasets import packed_dataset, voc
-from mmdetpre.datasets.packed_annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
+from mmdetpre.datasets.packed import dataset as packed_dataset
+from mmdetpre.datasets.packed.annotations import DIFFICULT, IGNORE, OCCLUDED, TRUNCATED
 from mmdetpre.datasets.transforms import LoadChip
-from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
+from mmdetpre.datasets.voc import detection as voc
+from mmdetpre.evaluation.voc_ap.metric import VOCIoUMetric
 from mmdetpre.registry import DATASETS
 
 TARGET = ["Arrow", "Hourglass", "Arch", "Clover"]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmdetpre.datasets import voc_xml
-from mmdetpre.datasets.packed_annotations import DIFFICULT, OCCLUDED, TRUNCATED
-from mmdetpre.datasets.voc_xml import read_xml_files
+from mmdetpre.datasets.packed.annotations import DIFFICULT, OCCLUDED, TRUNCATED
+from mmdetpre.datasets.voc import xml_files as voc_xml
+from mmdetpre.datasets.voc.xml_files import read_xml_files
 
 
 def test_processes_give_what_threads_give(tiny_voc, monkeypatch, tmp_path):

@@ -9,12 +9,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 from scipy import ndimage
 
-from mmdetpre.evaluation.boundary_iou import (
-    boundary_region,
-    boundary_width,
-    check_dilation_ratio,
-    measure_image,
-)
+from mmdetpre.evaluation.boundary_iou.counts import boundary_region, boundary_width, check_dilation_ratio, measure_image
 
 VOID, CLASSES = 255, 4
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 20))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from mmseg.evaluation import IoUMetric
 
-from mmdetpre.evaluation import boundary_iou_metric
-from mmdetpre.evaluation.boundary_iou_metric import BoundaryIoUMetric
-from mmdetpre.evaluation.boundary_iou_table import read_json
+from mmdetpre.evaluation.boundary_iou import metric as boundary_iou_metric
+from mmdetpre.evaluation.boundary_iou.metric import BoundaryIoUMetric
+from mmdetpre.evaluation.boundary_iou.scores import read_json
 from mmdetpre.registry import METRICS
 
 CLASSES = ("background", "cat", "dog", "nowhere")

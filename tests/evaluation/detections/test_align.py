@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.evaluation.same_images import align_runs
+from mmdetpre.evaluation.detections.align import align_runs
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 
 TRUTH = GroundTruth([0, 1, 1], [[0, 0, 9, 9], [0, 0, 8, 8], [1, 1, 7, 7]], [0, 1, 0], [False, False, True])
 RUN = Detections(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.detections_file import UNKNOWN, Detections, GroundTruth
+from mmdetpre.evaluation.detections.detections import UNKNOWN, Detections, GroundTruth
 
 CLASSES = ("cat", "dog")
 

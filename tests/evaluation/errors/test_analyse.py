@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.class_groups import VOC_GROUPS
-from mmdetpre.evaluation.detection_errors import detection_errors
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.evaluation.error_report import ErrorReport, ErrorSettings
-from mmdetpre.evaluation.voc_ap import voc_average_precision
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.evaluation.errors.analyse import detection_errors
+from mmdetpre.evaluation.errors.class_groups import VOC_GROUPS
+from mmdetpre.evaluation.errors.report import ErrorReport, ErrorSettings
+from mmdetpre.evaluation.voc_ap.average_precision import voc_average_precision
 
 CLASSES = ("cat", "dog", "car")
 GROUPS = {"animal": ("cat", "dog")}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.evaluation.class_groups import HOIEM_GROUPS, VOC_GROUPS, class_groups, similar_classes
+from mmdetpre.evaluation.errors.class_groups import HOIEM_GROUPS, VOC_GROUPS, class_groups, similar_classes
 
 VOC = sorted(name for group in VOC_GROUPS.values() for name in group)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.class_groups import similar_classes
-from mmdetpre.evaluation.error_types import (
+from mmdetpre.evaluation.errors.class_groups import similar_classes
+from mmdetpre.evaluation.errors.false_positives import (
     BACKGROUND,
     CORRECT,
     IGNORED,
@@ -17,8 +17,8 @@ from mmdetpre.evaluation.error_types import (
     count_types,
     error_types,
 )
-from mmdetpre.evaluation.found_objects import find_objects
-from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+from mmdetpre.evaluation.errors.matching import find_objects
+from mmdetpre.evaluation.errors.pairs import overlapping_pairs
 
 CLASSES = ["cat", "dog", "car"]
 CAT, DOG, CAR = range(3)

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.found_objects import CORRECT, FALSE, IGNORED, FoundObjects, find_objects
-from mmdetpre.evaluation.overlapping_pairs import overlapping_pairs
+from mmdetpre.evaluation.errors.matching import CORRECT, FALSE, IGNORED, FoundObjects, find_objects
+from mmdetpre.evaluation.errors.pairs import overlapping_pairs
 
 
 def find(boxes, labels, scores, objects, object_labels, ignored=None, iou_thr=0.5, region=None) -> FoundObjects:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.found_objects import FoundObjects
-from mmdetpre.evaluation.missed_objects import LevelErrors, detections_in_use, missed_by_level
+from mmdetpre.evaluation.errors.matching import FoundObjects
+from mmdetpre.evaluation.errors.missed import LevelErrors, detections_in_use, missed_by_level
 
 
 def found(*objects: int) -> FoundObjects:

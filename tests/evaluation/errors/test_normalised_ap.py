@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.normalised_precision import normal_objects, normalised_ap, normalised_precision
+from mmdetpre.evaluation.errors.normalised_ap import normal_objects, normalised_ap, normalised_precision
 
 OUTCOMES = st.lists(st.sampled_from([1, 0, -1]), max_size=30)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.occlusion_levels import covered_fractions, levels_from_cover
+from mmdetpre.evaluation.errors.occlusion import covered_fractions, levels_from_cover
 
 
 def test_what_several_boxes_cover_together_counts_once() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.evaluation.occlusion_file import read_occlusion_levels
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
+from mmdetpre.evaluation.errors.occlusion_file import read_occlusion_levels
 
 NAMES, CLASSES = ("000002", "000001"), ("cat", "dog")
 TRUTH = GroundTruth(

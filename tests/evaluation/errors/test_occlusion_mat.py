@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from mmdetpre.evaluation.ground_truth import GroundTruth
-from mmdetpre.evaluation.occlusion_file import read_occlusion_levels
-from mmdetpre.evaluation.occlusion_mat import read_annotated_mat
+from mmdetpre.evaluation.detections.ground_truth import GroundTruth
+from mmdetpre.evaluation.errors.occlusion_file import read_occlusion_levels
+from mmdetpre.evaluation.errors.occlusion_mat import read_annotated_mat
 
 NAMES, CLASSES = ("000002", "000001"), ("cat", "dog")
 TRUTH = GroundTruth(

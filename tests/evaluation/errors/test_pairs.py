@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.mask import iou as coco_iou
 
-from mmdetpre.evaluation.overlapping_pairs import iou_matrix, overlapping_pairs
+from mmdetpre.evaluation.errors.pairs import iou_matrix, overlapping_pairs
 
 
 def test_only_pairs_of_one_image_with_enough_overlap() -> None:

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.detection_errors import detection_errors
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.visualization.error_plot import draw_errors
-from mmdetpre.visualization.palette import ERROR_COLOURS, RUN_COLOURS, run_colour
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.evaluation.errors.analyse import detection_errors
+from mmdetpre.evaluation.errors.plot import draw_errors
+from mmdetpre.plotting.palette import ERROR_COLOURS, RUN_COLOURS, run_colour
 
 BOXES = np.array([[0, 0, 10, 10], [20, 0, 40, 10], [0, 30, 20, 40], [50, 50, 60, 90]], np.float32)
 TRUTH = GroundTruth([0, 0, 1, 1], BOXES, [0, 1, 0, 1], [False] * 4)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.box_shape_bins import ASPECT_NAMES, SIZE_NAMES, aspect_bins, size_bins
+from mmdetpre.evaluation.errors.size_bins import ASPECT_NAMES, SIZE_NAMES, aspect_bins, size_bins
 
 
 def test_a_tenth_two_four_two_and_one() -> None:

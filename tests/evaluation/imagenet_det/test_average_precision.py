@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.evaluation.imagenet_det_ap import imagenet_det_average_precision
-from mmdetpre.evaluation.voc_ap import voc_average_precision
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.evaluation.imagenet_det.average_precision import imagenet_det_average_precision
+from mmdetpre.evaluation.voc_ap.average_precision import voc_average_precision
 
 
 def evaluate(truth, found, ignore=None, classes=("a",), images=1, iou_thr=0.5):

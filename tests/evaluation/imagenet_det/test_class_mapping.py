@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from mmdetpre.datasets.imagenet_det_classes import IMAGENET_DET_WNIDS, imagenet_det_names
-from mmdetpre.evaluation.class_mapping import class_mapping, wordnet_class_map
+from mmdetpre.datasets.imagenet.det_classes import IMAGENET_DET_WNIDS, imagenet_det_names
+from mmdetpre.evaluation.imagenet_det.class_mapping import class_mapping, wordnet_class_map
 
 FINE = ["n05", "n06", "n07", "n02", "n09"]
 TARGETS = ["n03", "n02"]

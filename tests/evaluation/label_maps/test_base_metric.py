@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmseg.evaluation import IoUMetric
 
-from mmdetpre.evaluation.boundary_iou_metric import BoundaryIoUMetric
-from mmdetpre.evaluation.label_maps import read_label_map
-from mmdetpre.evaluation.trimap_metric import TrimapIoUMetric
+from mmdetpre.datasets.label_maps.files import read_label_map
+from mmdetpre.evaluation.boundary_iou.metric import BoundaryIoUMetric
+from mmdetpre.evaluation.trimap.metric import TrimapIoUMetric
 
 METRICS = [BoundaryIoUMetric, TrimapIoUMetric]
 

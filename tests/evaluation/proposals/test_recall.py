@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmdetpre.evaluation.proposal_recall import found_objects
+from mmdetpre.evaluation.proposals.recall import found_objects
 
 
 def test_objects_are_found_by_the_best_proposals_only():

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 from scipy import ndimage
 
-from mmdetpre.evaluation import trimap
-from mmdetpre.evaluation.trimap import boundary_distance, check_widths, count_image, region_scores
+from mmdetpre.evaluation.trimap import counts as trimap
+from mmdetpre.evaluation.trimap.counts import boundary_distance, check_widths, count_image, region_scores
 
 VOID, CLASSES = 255, 4
 

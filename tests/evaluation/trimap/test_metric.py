@@ -13,10 +13,10 @@ from mmseg.evaluation import IoUMetric
 from mmseg.registry import DATASETS
 from PIL import Image
 
-from mmdetpre.evaluation import trimap_metric
-from mmdetpre.evaluation.trimap import count_image
-from mmdetpre.evaluation.trimap_metric import TrimapIoUMetric
-from mmdetpre.evaluation.trimap_table import read_json
+from mmdetpre.evaluation.trimap import metric as trimap_metric
+from mmdetpre.evaluation.trimap.counts import count_image
+from mmdetpre.evaluation.trimap.metric import TrimapIoUMetric
+from mmdetpre.evaluation.trimap.scores import read_json
 from mmdetpre.registry import METRICS
 
 CLASSES = ("background", "cat", "dog")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdetpre.visualization.trimap_curves import draw_trimap_curves
+from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
 
 
 def run(label: str, inside: list, outside: list, whole: float | None = 0.5) -> dict:

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.trimap import count_image
-from mmdetpre.evaluation.trimap_table import (
+from mmdetpre.evaluation.trimap.counts import count_image
+from mmdetpre.evaluation.trimap.scores import (
     check_comparable,
     format_class_differences,
     format_classes,

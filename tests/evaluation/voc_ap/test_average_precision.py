@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from mmdet.evaluation.functional import eval_map
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.evaluation.voc_ap import FIGURE_1_IOUS, voc_average_precision
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.evaluation.voc_ap.average_precision import FIGURE_1_IOUS, voc_average_precision
 
 FINE_IOUS = tuple(np.arange(10, 20) / 20)
 

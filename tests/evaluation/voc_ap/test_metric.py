@@ -10,12 +10,12 @@ import pytest
 import torch
 from mmdet.evaluation import VOCMetric
 
-from mmdetpre.evaluation import voc_iou_metric
-from mmdetpre.evaluation.detections_file import Detections
-from mmdetpre.evaluation.dump_detections import DumpDetections
-from mmdetpre.evaluation.voc_ap import voc_average_precision
-from mmdetpre.evaluation.voc_iou_metric import VOCIoUMetric
-from mmdetpre.evaluation.voc_table import read_json
+from mmdetpre.evaluation.detections.detections import Detections
+from mmdetpre.evaluation.detections.metric import DumpDetections
+from mmdetpre.evaluation.voc_ap import metric as voc_iou_metric
+from mmdetpre.evaluation.voc_ap.average_precision import voc_average_precision
+from mmdetpre.evaluation.voc_ap.metric import VOCIoUMetric
+from mmdetpre.evaluation.voc_ap.scores import read_json
 from mmdetpre.registry import METRICS
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdetpre.visualization.iou_sweep import draw_iou_sweep
+from mmdetpre.evaluation.voc_ap.plot import draw_iou_sweep
 
 
 def run(label: str, mean_ap: list[float]) -> dict:

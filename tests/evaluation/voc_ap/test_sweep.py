@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from mmdetpre.evaluation.iou_sweep import sweep_runs
-from mmdetpre.evaluation.voc_ap import voc_average_precision
-from mmdetpre.evaluation.voc_table import (
+from mmdetpre.evaluation.voc_ap.average_precision import voc_average_precision
+from mmdetpre.evaluation.voc_ap.scores import (
     check_comparable,
     format_comparison,
     iou_key,
@@ -16,6 +15,7 @@ from mmdetpre.evaluation.voc_table import (
     write_csv,
     write_json,
 )
+from mmdetpre.evaluation.voc_ap.sweep import sweep_runs
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_percent_in_images_of_a_hundred_pixels_and_of_more(root: Path) -> None:
     file = coco(root, change_all("annotations", bbox=lambda row: [50, 40, 40, 40]))
     assert read_own_boxes(file).remarks == []  # the photos are too small to tell
     sizes = np.full((20, 2), 400)
-    from mmdetpre.datasets.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
+    from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
 
     written = np.tile([50.0, 40, 40, 40], (20, 1))
     corners = WAYS["x y width height"](written)
@@ -442,8 +442,8 @@ def test_xml_of_another_kind_is_no_photo_without_boxes(root: Path) -> None:
 
 def test_damaged_json_and_xml_end_with_an_error_of_ours(root: Path, hold: Any) -> None:
     """The real reader on damaged files; with ``--fuzz-seconds N`` for longer."""
-    from mmdetpre.datasets.coco_json import read_coco_json
-    from mmdetpre.datasets.voc_xml import read_xml_files
+    from mmdetpre.datasets.coco.json_file import read_coco_json
+    from mmdetpre.datasets.voc.xml_files import read_xml_files
 
     file = coco(root)
     assert hold(lambda: read_coco_json(file), file) >= 50

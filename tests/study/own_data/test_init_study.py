@@ -18,12 +18,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdetpre.datasets.class_folder_dataset import ClassFolders
-from mmdetpre.evaluation.detections_file import Detections
+from mmdetpre.datasets.classification.dataset import ClassFolders
+from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.study.own_data.command import add_init_arguments, run_init
 from mmdetpre.study.own_data.init_study import Settings, init_study
 from mmdetpre.study.plan import make_plan
-from mmdetpre.study.study_file import read_study
+from mmdetpre.study.spec import read_study
 
 BOX = {"bbox": [20, 10, 60, 50], "iscrowd": 0}
 

@@ -12,12 +12,12 @@ import yaml
 from PIL import Image
 
 from mmdetpre.config_files import find_config
-from mmdetpre.models.config_model import ConfigModel, build_model
+from mmdetpre.inference.build_model import ConfigModel, build_model
 from mmdetpre.study.own_data.init_study import Settings, init_study
 from mmdetpre.study.own_data.starts import OwnStart, read_own_starts
 from mmdetpre.study.own_data.summary import describe_starts
 from mmdetpre.study.plan import make_plan
-from mmdetpre.study.study_file import read_study
+from mmdetpre.study.spec import read_study
 
 SAMPLE = find_config("det/sniper_voc_sample.py")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mmdetpre.analysis.paper_tables import TABLES
-from mmdetpre.study.outcome import read_outcome
-from mmdetpre.study.report.answers import Answer, answers
+from mmdetpre.paper.tables import TABLES
+from mmdetpre.study.records import read_outcome
+from mmdetpre.study.report.conclusions import Answer, answers
 from mmdetpre.study.report.result_tables import result_tables
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.analysis.paper_tables import TABLES
-from mmdetpre.study.outcome import read_outcome
-from mmdetpre.study.report.answers import answers
+from mmdetpre.paper.tables import TABLES
+from mmdetpre.study.records import read_outcome
+from mmdetpre.study.report.conclusions import answers
 from mmdetpre.study.report.page import anchor, chart, why_not_run
-from mmdetpre.study.report.report import write_report
 from mmdetpre.study.report.result_tables import result_tables
+from mmdetpre.study.report.write import write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 FLOW_ONLY = {"p", "div", "ul", "table", "pre", "dl", "section", "figure", "details", "h2", "h3"}  # not inside <p>

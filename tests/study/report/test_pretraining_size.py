@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.analysis.paper_tables import TABLES
-from mmdetpre.study.outcome import read_outcome
+from mmdetpre.paper.tables import TABLES
+from mmdetpre.study.records import read_outcome
 from mmdetpre.study.report.pretraining_size import size_sentences
-from mmdetpre.study.report.report import write_report
 from mmdetpre.study.report.result_tables import result_tables
+from mmdetpre.study.report.write import write_report
 
 
 def data(study: Any, **boxes: int | None) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from scipy.stats import t
 
-from mmdetpre.analysis.paper_tables import TABLES, with_figures
-from mmdetpre.analysis.paper_values import VALUES
-from mmdetpre.study.outcome import Outcome, read_outcome
+from mmdetpre.paper.tables import TABLES, with_figures
+from mmdetpre.paper.values import VALUES
+from mmdetpre.study.records import Outcome, read_outcome
 from mmdetpre.study.report.result_tables import ResultTable, result_tables
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.study.report.wording import MINUS, counted, duration, listed, plain, points, seeds, signed
+from mmdetpre.study.report.text_format import MINUS, counted, duration, listed, plain, points, seeds, signed
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.study.report.report import write_report
+from mmdetpre.study.report.write import write_report
 
 
 def test_three_files(shared_study) -> None:

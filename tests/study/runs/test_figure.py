@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
-from mmdetpre.study.figure_job import DRAWINGS
-from mmdetpre.study.plan import work_dir
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
+from mmdetpre.study.layout import work_dir
+from mmdetpre.study.runs.figure import DRAWINGS
 
 
 @pytest.mark.parametrize(

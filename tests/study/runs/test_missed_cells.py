@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from mmdetpre.evaluation.detections_file import Detections, GroundTruth
+from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 from mmdetpre.study.plan import make_plan
-from mmdetpre.study.study_file import read_study
-from mmdetpre.study.training_job import _missed
+from mmdetpre.study.runs.train import _missed
+from mmdetpre.study.spec import read_study
 
 GOOD: dict[str, Any] = {
     "name": "mine",

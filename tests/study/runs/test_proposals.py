@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from mmdetpre.datasets.proposals import Proposals
-from mmdetpre.datasets.proposals_writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
-from mmdetpre.study.job import Job, RunFailed, run_job
-from mmdetpre.study.plan import config_path, job_path, work_dir
+from mmdetpre.datasets.proposals.table import Proposals
+from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
+from mmdetpre.study.layout import config_path, job_path, work_dir
+from mmdetpre.study.runs.run import run_job
+from mmdetpre.study.runs.run_folder import Job, RunFailed
 
 MAKES, TRAINS, TESTS = "proposals/det/coco/seed0", "det/coco/seed0", "pretraining_test/coco"
 

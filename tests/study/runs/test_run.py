@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from mmdetpre.operators.stand_in import operators_in_use
-from mmdetpre.study import job as job_module
-from mmdetpre.study.job import Job, run_job
-from mmdetpre.study.plan import config_path, job_path
-from mmdetpre.study.training_job import last_checkpoint
+from mmdetpre.study.layout import config_path, job_path
+from mmdetpre.study.runs import run as job_module
+from mmdetpre.study.runs.checkpoints import last_checkpoint
+from mmdetpre.study.runs.run import run_job
+from mmdetpre.study.runs.run_folder import Job
 
 RUN = "cls/scratch/seed0"
 CONFIG = 'custom_imports = None\nrandomness = {"seed": 0}\nbackbone_init = {"checkpoint": None}\n'

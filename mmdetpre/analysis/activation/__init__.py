@@ -1,0 +1,1 @@
+"""Activation maps of a layer: the maps, their report and their picture."""

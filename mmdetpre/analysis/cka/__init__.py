@@ -1,0 +1,1 @@
+"""Centered kernel alignment between layers: values, table and picture."""

@@ -1,0 +1,1 @@
+"""Features of images: extraction, files and the spaces they are compared in."""

@@ -1,0 +1,1 @@
+"""What a classifier loses when parts of an image are masked: scores, report and picture."""

@@ -1,0 +1,1 @@
+"""Accuracy of classifiers by the objects in an image: numbers, images and picture."""

@@ -1,0 +1,1 @@
+"""Probes on frozen features: data, classifiers and scores."""

@@ -1,0 +1,1 @@
+"""Super-classes from clusters of chip features."""

@@ -1,0 +1,1 @@
+"""t-SNE maps of features: map, table and picture."""

@@ -1,0 +1,1 @@
+"""Checkpoint files: read as data, checked against model and classes, resumed from when whole."""

@@ -1,0 +1,1 @@
+"""The host libraries: their versions and what is adapted in them."""

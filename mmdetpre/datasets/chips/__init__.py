@@ -1,0 +1,1 @@
+"""Chips of a detection data set: data set, sampler and records."""

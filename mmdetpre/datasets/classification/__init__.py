@@ -1,0 +1,1 @@
+"""Data sets for classification, in folders of classes or with lists."""

@@ -1,0 +1,1 @@
+"""COCO's files and the data set over them."""

@@ -1,0 +1,1 @@
+"""ImageNet: localisation, detection classes and WordNet names."""

@@ -1,0 +1,1 @@
+"""Image files: names, sizes, decoding and checks."""

@@ -1,0 +1,1 @@
+"""OpenImages' files and the data set over them."""

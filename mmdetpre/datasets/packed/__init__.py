@@ -1,0 +1,1 @@
+"""Annotations packed into arrays, their cache and the data set over them."""

@@ -1,0 +1,1 @@
+"""Tables of proposals, and their writer."""

@@ -1,0 +1,1 @@
+"""PASCAL VOC's files and the data sets over them."""

@@ -1,0 +1,1 @@
+"""Boundary IoU: counts, metric and scores."""

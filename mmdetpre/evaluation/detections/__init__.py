@@ -1,0 +1,1 @@
+"""Files of detections with their ground truth: metric that writes them, reading and alignment."""

@@ -1,0 +1,1 @@
+"""Proposals: metric that writes them, and their recall."""

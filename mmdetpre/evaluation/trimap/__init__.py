@@ -1,0 +1,1 @@
+"""IoU in trimaps around boundaries: counts, metric, scores and picture."""

@@ -1,0 +1,1 @@
+"""PASCAL VOC's average precision: metric, scores, sweep over IoU and picture."""

@@ -1,0 +1,1 @@
+"""The numbers and tables of the paper, as data."""

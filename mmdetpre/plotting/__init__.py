@@ -1,0 +1,1 @@
+"""What all pictures share: palette, boxes and plain figures."""

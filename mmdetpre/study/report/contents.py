@@ -1,0 +1,53 @@
+"""What the report of a study says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdetpre.paper.tables import TABLES, with_figures
+from mmdetpre.study.records import Outcome, read_outcome
+from mmdetpre.study.report.conclusions import Answer, answers
+from mmdetpre.study.report.data_sizes import DataSize, data_sizes
+from mmdetpre.study.report.figures import Figure, figures
+from mmdetpre.study.report.pretraining_size import size_sentences
+from mmdetpre.study.report.result_tables import ResultTable, result_tables
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the report says.
+
+    Attributes:
+        outcome: What the study left.
+        answers: One per task.
+        sizes: Table 1.
+        tables: Tables 2 to 7, the fine-tuning on COCO, then the pre-training runs' own scores.
+        figures: Figures 1 to 9.
+        size: What the size of the pre-training data does.
+    """
+
+    outcome: Outcome
+    answers: list[Answer]
+    sizes: list[DataSize]
+    tables: list[ResultTable]
+    figures: list[Figure]
+    size: list[str]
+
+
+def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
+    """Read the folder of a study and work out what it says.
+
+    Args:
+        out: The folder.
+        paper: JSON file with figures of the paper, as :func:`~mmdetpre.paper.tables.with_figures` takes it.
+
+    Raises:
+        FileNotFoundError: If there is no study in the folder, or no such file.
+        ValueError: If the plan of the study or the file of figures is damaged.
+    """
+    papers = with_figures(paper) if paper else TABLES
+    outcome = read_outcome(out)
+    tables = result_tables(outcome, papers)
+    sizes, size = data_sizes(outcome), size_sentences(outcome, tables)
+    return Report(outcome, answers(outcome, tables), sizes, tables, figures(outcome), size)

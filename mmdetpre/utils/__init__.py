@@ -1,0 +1,1 @@
+"""Files, texts, tables and imports: what every other part may use."""
