@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mmdetpre.datasets.chips.broken_images import BrokenImages
 from mmdetpre.registry import HOOKS
-from mmdetpre.study.own_data.init_study import Settings, init_study
+from mmdetpre.study.custom_data.init_study import Settings, init_study
 
 
 def runner(dataset, lines):

@@ -174,7 +174,7 @@ ALLOWED = {
     "mmdetpre/utils/bounded_files.py": 4,  # the bounded readers themselves
     "mmdetpre/analysis/features/feature_file.py": 1,  # json.loads(json.dumps(plan)), of our own
     "mmdetpre/utils/yaml_file.py": 1,  # a loader of its own, bounded
-    "mmdetpre/study/own_data/study_yaml.py": 1,  # reads back what was just written
+    "mmdetpre/study/custom_data/study_yaml.py": 1,  # reads back what was just written
     "mmdetpre/inference/bounded_build.py": 1,  # /proc/self/statm
     "mmdetpre/cli/main.py": 1,  # the tool that is run
     "mmdetpre/console/last_words.py": 1,  # /proc/self/cmdline

@@ -27,7 +27,7 @@ from mmdetpre.inference.stored_model import (
     checked_model,
     registered,
 )
-from mmdetpre.study.own_data.init_study import Settings, init_study
+from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.transfer.config_text import literal_config
 
 GIB = 1 << 30

@@ -198,8 +198,8 @@ def test_any_text_comes_back_from_a_config(names: list[str], value: Any) -> None
 @settings(max_examples=60)
 @given(TEXTS, TEXTS)
 def test_any_text_comes_back_from_yaml(title: str, name: str) -> None:
-    from mmdetpre.study.own_data.models import MODELS
-    from mmdetpre.study.own_data.study_yaml import study_settings, study_text
+    from mmdetpre.study.custom_data.models import MODELS
+    from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
 
     choice = MODELS["sample"]
     content = study_settings(

@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from mmdetpre.study.own_data.command import add_init_arguments, run_init
+from mmdetpre.study.custom_data.command import add_init_arguments, run_init
 from mmdetpre.utils.plain_text import printable
 
 LEAVE_OUT = "go on with broken images to test on: tests skip them, and their results say so"

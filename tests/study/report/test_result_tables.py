@@ -156,7 +156,7 @@ def test_fine_tuning_on_coco(fake_study) -> None:
     assert (table.entries["openimages", "ap50"].spread.mean, table.entries["openimages", "ap50"].paper) == (60, 68.2)
 
 
-def test_own_data_gets_a_table_of_the_same_form(tables) -> None:
+def test_custom_data_gets_a_table_of_the_same_form(tables) -> None:
     table = tables["2", "", "own_det"]
     assert table.title == "Kangaroos: detection, mAP in %"
     assert [(c.key, c.title, c.in_paper) for c in table.columns] == [("ap50", "mAP at IoU 0.5", False)]

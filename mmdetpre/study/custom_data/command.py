@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from mmdetpre.study.own_data.models import MODELS
+from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
@@ -67,7 +67,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(args: argparse.Namespace) -> int:
     """Write the study; 1 after an error, which is one message on stderr."""
-    from mmdetpre.study.own_data.init_study import (  # imports torch and mmdet, for which --help need not wait
+    from mmdetpre.study.custom_data.init_study import (  # imports torch and mmdet, for which --help need not wait
         Settings,
         init_study,
     )

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mmdetpre.registry import DATASETS
-from mmdetpre.study.own_data.boxes import OwnBoxes, read_own_boxes
+from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 
 COUNT, WIDTH, HEIGHT = 12, 200, 150
 BOX = [100, 60, 80, 70]

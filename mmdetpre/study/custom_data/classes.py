@@ -10,7 +10,7 @@ from pathlib import Path
 from mmdetpre.datasets.classification.class_folders import read_class_folders
 from mmdetpre.datasets.classification.class_split import split_images
 from mmdetpre.datasets.images.decode_check import broken_images
-from mmdetpre.study.own_data.split import same_files
+from mmdetpre.study.custom_data.split import same_files
 
 MOST_PER_CLASS = 60
 """Training images per class, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
-from mmdetpre.study.own_data.boxes import OwnBoxes, read_own_boxes
-from mmdetpre.study.own_data.classes import read_own_classes
-from mmdetpre.study.own_data.configs import classification_config, detection_config, detection_scratch_config
-from mmdetpre.study.own_data.models import MODELS
-from mmdetpre.study.own_data.recipe import detection_recipe
-from mmdetpre.study.own_data.split import same_files, split_images_by_class
-from mmdetpre.study.own_data.starts import read_own_starts, split_source
-from mmdetpre.study.own_data.study_yaml import study_settings, study_text
-from mmdetpre.study.own_data.summary import describe_boxes, describe_classes, describe_starts
+from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
+from mmdetpre.study.custom_data.classes import read_own_classes
+from mmdetpre.study.custom_data.configs import classification_config, detection_config, detection_scratch_config
+from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.recipe import detection_recipe
+from mmdetpre.study.custom_data.split import same_files, split_images_by_class
+from mmdetpre.study.custom_data.starts import read_own_starts, split_source
+from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
+from mmdetpre.study.custom_data.summary import describe_boxes, describe_classes, describe_starts
 from mmdetpre.transfer.backbone_file import export_backbone
 from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
@@ -46,7 +46,7 @@ class Settings:
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
         starts: ``KEY=FILE`` of each.
-        model: Key of `mmdetpre.study.own_data.models.MODELS`.
+        model: Key of `mmdetpre.study.custom_data.models.MODELS`.
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.

@@ -10,8 +10,8 @@ import numpy as np
 from mmdetpre.chips.coverage import CoverageReport, coverage_report
 from mmdetpre.chips.proposal import propose_settings
 from mmdetpre.chips.settings import ChipSettings
-from mmdetpre.study.own_data.boxes import OwnBoxes
-from mmdetpre.study.own_data.models import ModelChoice
+from mmdetpre.study.custom_data.boxes import OwnBoxes
+from mmdetpre.study.custom_data.models import ModelChoice
 
 _WIDER_ABOVE, _WIDER_BELOW = 1.15, 0.75  # about as COCO's ranges of the test are wider than those of training
 

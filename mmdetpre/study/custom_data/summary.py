@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmdetpre.study.own_data.boxes import OwnBoxes
-from mmdetpre.study.own_data.classes import OwnClasses
-from mmdetpre.study.own_data.recipe import DetectionRecipe
-from mmdetpre.study.own_data.split import same_files
-from mmdetpre.study.own_data.starts import OwnStart
+from mmdetpre.study.custom_data.boxes import OwnBoxes
+from mmdetpre.study.custom_data.classes import OwnClasses
+from mmdetpre.study.custom_data.recipe import DetectionRecipe
+from mmdetpre.study.custom_data.split import same_files
+from mmdetpre.study.custom_data.starts import OwnStart
 from mmdetpre.utils.tables import text_table
 
 _SHOWN = 20

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.study.own_data.split import same_files, split_images_by_class
+from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 
 
 @st.composite

@@ -16,7 +16,7 @@ from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS
 from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
-from mmdetpre.study.own_data.box_files import read_annotations
+from mmdetpre.study.custom_data.box_files import read_annotations
 from mmdetpre.utils.open_image import open_image
 from mmdetpre.utils.progress_bar import progress_bar
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.study.own_data.boxes import OwnBoxes
-from mmdetpre.study.own_data.classes import OwnClasses
-from mmdetpre.study.own_data.models import ModelChoice
-from mmdetpre.study.own_data.recipe import DetectionRecipe
+from mmdetpre.study.custom_data.boxes import OwnBoxes
+from mmdetpre.study.custom_data.classes import OwnClasses
+from mmdetpre.study.custom_data.models import ModelChoice
+from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.utils.config_writer import Beside, ConfigFile, Named
 
 DATA = Beside(("..", "data"))

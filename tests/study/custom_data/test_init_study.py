@@ -20,8 +20,8 @@ from PIL import Image
 
 from mmdetpre.datasets.classification.dataset import ClassFolders
 from mmdetpre.evaluation.detections.detections import Detections
-from mmdetpre.study.own_data.command import add_init_arguments, run_init
-from mmdetpre.study.own_data.init_study import Settings, init_study
+from mmdetpre.study.custom_data.command import add_init_arguments, run_init
+from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -497,7 +497,7 @@ def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])
 def test_real_voc_xml(shared_data: Path, tmp_path: Path, source: str) -> None:
-    from mmdetpre.study.own_data.split import same_files
+    from mmdetpre.study.custom_data.split import same_files
 
     out, text = init(tmp_path, det=shared_data / source)
     parts = [split(out, part)["images"] for part in ("train", "test")]

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from mmdetpre.study.own_data.models import ModelChoice
-from mmdetpre.study.own_data.starts import OwnStart
+from mmdetpre.study.custom_data.models import ModelChoice
+from mmdetpre.study.custom_data.starts import OwnStart
 from mmdetpre.study.spec import SCRATCH
 
 _COMMENT = """\

@@ -13,9 +13,9 @@ from PIL import Image
 
 from mmdetpre.config_files import find_config
 from mmdetpre.inference.build_model import ConfigModel, build_model
-from mmdetpre.study.own_data.init_study import Settings, init_study
-from mmdetpre.study.own_data.starts import OwnStart, read_own_starts
-from mmdetpre.study.own_data.summary import describe_starts
+from mmdetpre.study.custom_data.init_study import Settings, init_study
+from mmdetpre.study.custom_data.starts import OwnStart, read_own_starts
+from mmdetpre.study.custom_data.summary import describe_starts
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
