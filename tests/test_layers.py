@@ -96,7 +96,7 @@ from mmdetpre.chips.scale import scale_factor
 try:
     import_module("mmdetpre.registry")
 except ModuleNotFoundError as error:
-    print(error.name)
+    print(str(error.name).split(".")[0])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout.strip()) == (0, "mmengine"), done.stderr

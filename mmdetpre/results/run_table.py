@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.utils import bounded_files
-from mmdetpre.utils.plain_text import csv_text, markdown_table
+from mmdetpre.utils.plain_text import csv_text
+from mmdetpre.utils.tables import markdown_table
 from mmdetpre.utils.text_files import read_lines, read_text
 
 NOT_METRICS = ("data_time", "time", "step")

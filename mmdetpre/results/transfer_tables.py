@@ -13,7 +13,8 @@ from mmdetpre.analysis.probes.scores import FORMAT, read_result
 from mmdetpre.paper.tables import STARTS, TABLES, PaperTable, key_of
 from mmdetpre.paper.values import DATA_SETS, TEXT_VALUES
 from mmdetpre.results.run_table import find_runs, read_run
-from mmdetpre.utils.plain_text import csv_text, markdown_table, markdown_text
+from mmdetpre.utils.plain_text import csv_text, markdown_text
+from mmdetpre.utils.tables import markdown_table
 from mmdetpre.utils.whole_file import write_text
 
 METRICS = ("accuracy", "balanced_accuracy")

@@ -30,5 +30,6 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def holds(path: Path, text: str) -> bool:
+    """Whether the file is there and its content is the text, in UTF-8."""
     content = text.encode("utf-8")
     return path.is_file() and path.stat().st_size == len(content) and read_bounded(path, len(content)) == content

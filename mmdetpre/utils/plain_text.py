@@ -119,22 +119,3 @@ def markdown_text(text: object) -> str:
     return _BLOCK.sub(
         lambda found: f"{found[1]}{found[2]}\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}", line
     )
-
-
-def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]], *, escape: bool = True) -> str:
-    """A table in Markdown.
-
-    Args:
-        head: Titles of the columns.
-        rows: Cells, as many in each.
-        escape: Whether cells are texts; False: they are Markdown already.
-
-    Example:
-        >>> print(markdown_table(["a|b"], [["x"]]))
-        | a\\|b |
-        | --- |
-        | x |
-    """
-    shown = markdown_text if escape else str
-    lines = [list(map(shown, head)), ["---"] * len(head), *(list(map(shown, row)) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

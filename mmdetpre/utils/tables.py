@@ -1,38 +1,62 @@
-"""Tables of plain text."""
+"""Tables of text, aligned or in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from mmdetpre.utils.plain_text import one_line
+from tabulate import SEPARATING_LINE, tabulate
+
+from mmdetpre.utils.plain_text import markdown_text, one_line
 
 
-def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] | None = None) -> str:
-    """Lines of aligned columns, the first to the left and the others to the right, ``foot`` under a rule.
+def text_table(
+    head: Sequence[object], rows: Iterable[Sequence[object]], foot: Sequence[object] | None = None, *, left: int = 1
+) -> str:
+    """Lines of aligned columns, ``foot`` under a rule.
 
     Args:
         head: Titles of the columns.
-        rows: Cells of each line.
+        rows: Cells of each line, as many as there are titles.
         foot: Cells of the last line; None: no such line.
+        left: Columns that are aligned to the left; those after them are aligned to the right.
 
     Example:
-        >>> print(text_table(["class", "AP"], [["cat", "71.5"], ["dog", "8.0"]]))
+        >>> print(text_table(["class", "AP"], [["cat", "71.5"], ["dog", "8.0"]], ["mean", "39.8"]))
         class    AP
         -----  ----
         cat    71.5
         dog     8.0
+        -----  ----
+        mean   39.8
     """
-    head, foot = list(map(one_line, head)), list(map(one_line, foot or ()))
-    rows = [list(map(one_line, row)) for row in rows]
-    everything = [head, *rows, *([foot] if foot else [])]
-    widths = [max(len(row[i]) for row in everything) for i in range(len(head))]
-    rule = "  ".join("-" * width for width in widths)
+    lines: list[Sequence[str]] = [[one_line(str(cell)) for cell in row] for row in rows]
+    if foot is not None:
+        lines += [SEPARATING_LINE, [one_line(str(cell)) for cell in foot]]
+    titles = [one_line(str(title)) for title in head]
+    align = ["left"] * left + ["right"] * (len(titles) - left)
+    table = tabulate(
+        lines, titles, "simple", disable_numparse=True, colalign=align, headersalign=align, preserve_whitespace=True
+    )
+    return "\n".join(line.rstrip() for line in table.splitlines())
 
-    def line(row: Sequence[str]) -> str:
-        return "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
 
-    lines = [line(head), rule, *map(line, rows)]
-    return "\n".join([*lines, rule, line(foot)] if foot else lines)
+def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]], *, escape: bool = True) -> str:
+    """A table in Markdown.
+
+    Args:
+        head: Titles of the columns.
+        rows: Cells, as many in each.
+        escape: Whether cells are texts; False: they are Markdown already.
+
+    Example:
+        >>> print(markdown_table(["a|b", "c"], [["x", 1]]))
+        | a\\|b | c |
+        | --- | --- |
+        | x | 1 |
+    """
+    shown = markdown_text if escape else str
+    lines = [list(map(shown, head)), ["---"] * len(head), *(list(map(shown, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def percent(value: float | None) -> str:

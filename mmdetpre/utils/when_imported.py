@@ -22,8 +22,8 @@ def when_imported(name: str, act: Callable[[ModuleType], Any]) -> None:
         >>> when_imported("sys", lambda module: print(module.__name__))
         sys
     """
-    if name in sys.modules:
-        act(sys.modules[name])
+    if (module := sys.modules.get(name)) is not None:
+        act(module)
     else:
         sys.meta_path.insert(0, _Watch(name, act))
 

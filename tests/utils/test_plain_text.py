@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from mmdetpre.utils.plain_text import (
     csv_text,
-    markdown_table,
     markdown_text,
     name_problem,
     one_line,
     path_problem,
     printable,
 )
-from mmdetpre.utils.tables import text_table
+from mmdetpre.utils.tables import markdown_table, text_table
 
 PIECES = [
     *(

@@ -10,15 +10,14 @@ Example: python tools/analysis_tools/cka.py --run ImageNet=work_dirs/features/im
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmdetpre.analysis.cka.cka import layer_cka
 from mmdetpre.analysis.cka.plot import draw_layer_similarity
 from mmdetpre.analysis.cka.table import format_cka, to_dict, write_csv
 from mmdetpre.analysis.features.spaces import open_layers
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure, write_json
 
 
@@ -40,14 +39,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json", ".csv"))], force=args.force)
-        files = named_files(args.run, "ImageNet=work_dirs/features/imagenet")
-        a, b = open_layers(files, args.layers)
-        found = layer_cka(a, b, batch_size=args.batch_size, epochs=args.epochs, seed=args.seed, progress=True)
-    except (OSError, ValueError) as error:
-        print(f"cka: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json", ".csv"))], force=args.force)
+    files = named_files(args.run, "ImageNet=work_dirs/features/imagenet")
+    a, b = open_layers(files, args.layers)
+    found = layer_cka(a, b, batch_size=args.batch_size, epochs=args.epochs, seed=args.seed, progress=True)
     result = to_dict(found, list(files), [list(a), list(b)], epochs=args.epochs, seed=args.seed)
     print(format_cka(result))
     for path in filter(None, (args.out, args.plot)):
@@ -63,4 +58,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

@@ -30,8 +30,8 @@ from mmdetpre.analysis.closest_pairs.report import (
 from mmdetpre.analysis.closest_pairs.search import METRICS
 from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
 from mmdetpre.analysis.features.spaces import image_root, open_spaces
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure, write_json
 
 
@@ -68,43 +68,39 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json",))], force=args.force)
-        spaces = open_spaces(named_files(args.run, "ImageNet=work_dirs/features/imagenet"), args.layer)
-        if args.pairs < 1:
-            raise ValueError(f"--pairs {args.pairs}: give 1 or more.")
-        if not args.closest_only:
-            check_numbers_of_clusters(len(spaces[0].values), args.close_k, args.distant_k)
-        check_spaces(spaces, args.metric)
-        root = args.image_root or image_root(spaces[0].file)
-        if args.plot:  # before the work, not after it
-            find_photos(spaces[0].file.images, root)
-        clusters: list[tuple[np.ndarray, np.ndarray]] | None = None
-        if not args.closest_only:
-            ks = (args.close_k, args.distant_k)
-            clusters = []
-            for space in spaces:
-                print(f"{space.name}: {ks[0]} and {ks[1]} clusters", file=sys.stderr)
-                found = kmeans_sweep(
-                    space.values, ks, seed=args.seed, folder=args.clusters, threads=args.threads, progress=True
-                )
-                clusters.append((found[ks[0]], found[ks[1]]))
-        report = report_pairs(
-            spaces,
-            args.pairs,
-            args.metric,
-            clusters=clusters,
-            classes=args.classes,
-            duplicates=args.skip_duplicates,
-            once=args.once,
-            progress=True,
-        )
-        if clusters is not None:
-            report |= {"close_k": args.close_k, "distant_k": args.distant_k, "seed": args.seed}
-        photos = read_photos(report, root) if args.plot else {}
-    except (OSError, ValueError) as error:
-        print(f"closest_pairs: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json",))], force=args.force)
+    spaces = open_spaces(named_files(args.run, "ImageNet=work_dirs/features/imagenet"), args.layer)
+    if args.pairs < 1:
+        raise ValueError(f"--pairs {args.pairs}: give 1 or more.")
+    if not args.closest_only:
+        check_numbers_of_clusters(len(spaces[0].values), args.close_k, args.distant_k)
+    check_spaces(spaces, args.metric)
+    root = args.image_root or image_root(spaces[0].file)
+    if args.plot:  # before the work, not after it
+        find_photos(spaces[0].file.images, root)
+    clusters: list[tuple[np.ndarray, np.ndarray]] | None = None
+    if not args.closest_only:
+        ks = (args.close_k, args.distant_k)
+        clusters = []
+        for space in spaces:
+            print(f"{space.name}: {ks[0]} and {ks[1]} clusters", file=sys.stderr)
+            found = kmeans_sweep(
+                space.values, ks, seed=args.seed, folder=args.clusters, threads=args.threads, progress=True
+            )
+            clusters.append((found[ks[0]], found[ks[1]]))
+    report = report_pairs(
+        spaces,
+        args.pairs,
+        args.metric,
+        clusters=clusters,
+        classes=args.classes,
+        duplicates=args.skip_duplicates,
+        once=args.once,
+        progress=True,
+    )
+    if clusters is not None:
+        report |= {"close_k": args.close_k, "distant_k": args.distant_k, "seed": args.seed}
+    photos = read_photos(report, root) if args.plot else {}
     print(format_pairs(report))
     if args.out:
         write_json(args.out, report)
@@ -116,4 +112,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

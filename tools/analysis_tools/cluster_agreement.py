@@ -19,8 +19,8 @@ from mmdetpre.analysis.clusters.agreement import compare_clusters, format_agreem
 from mmdetpre.analysis.clusters.kmeans import DEFAULT_KS, check_ks, kmeans_sweep
 from mmdetpre.analysis.clusters.plot import draw_cluster_agreement
 from mmdetpre.analysis.features.spaces import open_spaces
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure, write_json
 
 
@@ -48,31 +48,27 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json",))], force=args.force)
-        if args.samples < 1:
-            raise ValueError(f"--samples {args.samples}: give 1 or more.")
-        spaces = open_spaces(named_files(args.run, "ImageNet=work_dirs/features/imagenet"), args.layer)
-        clusters = []
-        for space in spaces:
-            check_ks(args.k, len(space.values))
-            print(f"{space.name}, {space.layer}: {len(space.values)} images", file=sys.stderr)
-            clusters.append(
-                kmeans_sweep(
-                    space.values,
-                    sorted(args.k),
-                    seed=args.seed,
-                    folder=args.clusters,
-                    threads=args.threads,
-                    progress=True,
-                )
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json",))], force=args.force)
+    if args.samples < 1:
+        raise ValueError(f"--samples {args.samples}: give 1 or more.")
+    spaces = open_spaces(named_files(args.run, "ImageNet=work_dirs/features/imagenet"), args.layer)
+    clusters = []
+    for space in spaces:
+        check_ks(args.k, len(space.values))
+        print(f"{space.name}, {space.layer}: {len(space.values)} images", file=sys.stderr)
+        clusters.append(
+            kmeans_sweep(
+                space.values,
+                sorted(args.k),
+                seed=args.seed,
+                folder=args.clusters,
+                threads=args.threads,
+                progress=True,
             )
-        names = [space.name for space in spaces]
-        result = compare_clusters(names, *clusters, samples=args.samples, seed=args.seed)
-        result |= {"images": len(spaces[0].values), "spaces": [space.describe() for space in spaces]}
-    except (OSError, ValueError) as error:
-        print(f"cluster_agreement: {printable(error)}", file=sys.stderr)
-        return 1
+        )
+    names = [space.name for space in spaces]
+    result = compare_clusters(names, *clusters, samples=args.samples, seed=args.seed)
+    result |= {"images": len(spaces[0].values), "spaces": [space.describe() for space in spaces]}
     print(format_agreement(result))
     if any(None in way["exact"] for way in result["directions"]):
         print("-: no two images share a cluster there")
@@ -86,4 +82,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
 
 from mmdetpre.analysis.super_classes.chip_features import class_means_of_config
 from mmdetpre.analysis.super_classes.clusters import cluster_classes, write_clusters
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,26 +37,22 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        if args.out.exists() and not args.force:  # before the work, not after it
-            raise FileExistsError(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
-        means, classes = class_means_of_config(
-            args.config, args.checkpoint, args.device, args.max_chips, options=args.cfg_options
-        )
-        clusters = cluster_classes(means.mean(classes), args.clusters, args.seed)
-        settings = dict(
-            config=args.config,
-            checkpoint=Path(args.checkpoint).name,
-            checkpoint_sha256=_sha256(args.checkpoint),
-            clusters=args.clusters,
-            seed=args.seed,
-            max_chips=args.max_chips,
-            boxes=int(means.counts.sum()),
-        )
-        write_clusters(args.out, classes, clusters, settings, force=args.force)
-    except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"cluster_classes: {printable(error)}", file=sys.stderr)
-        return 1
+    if args.out.exists() and not args.force:  # before the work, not after it
+        raise FileExistsError(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
+    means, classes = class_means_of_config(
+        args.config, args.checkpoint, args.device, args.max_chips, options=args.cfg_options
+    )
+    clusters = cluster_classes(means.mean(classes), args.clusters, args.seed)
+    settings = dict(
+        config=args.config,
+        checkpoint=Path(args.checkpoint).name,
+        checkpoint_sha256=_sha256(args.checkpoint),
+        clusters=args.clusters,
+        seed=args.seed,
+        max_chips=args.max_chips,
+        boxes=int(means.counts.sum()),
+    )
+    write_clusters(args.out, classes, clusters, settings, force=args.force)
     for cluster in range(args.clusters):
         members = [c for c, k in zip(classes, clusters, strict=True) if k == cluster]
         print(f"{cluster}: {len(members)} classes: {', '.join(members[:8])}{', ...' if len(members) > 8 else ''}")
@@ -77,4 +72,4 @@ def _sha256(path: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main, BackboneNotLoaded)

@@ -9,18 +9,17 @@ Example: python tools/analysis_tools/detection_errors.py --run ImageNet=work_dir
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.detections.load_runs import load_runs
 from mmdetpre.evaluation.errors.analyse import detection_errors
 from mmdetpre.evaluation.errors.class_groups import class_groups
 from mmdetpre.evaluation.errors.plot import draw_errors
 from mmdetpre.evaluation.errors.report import ErrorSettings
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure, write_json, write_text
 
 
@@ -62,18 +61,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
-        runs = load_runs(args.run, args.config, args.cfg_options)
-        report = detection_errors(
-            runs,
-            occlusion=args.occlusion,
-            groups=class_groups(args.groups, next(iter(runs.values())).classes),
-            settings=ErrorSettings(iou_thr=args.iou_thr, score_thr=args.score_thr),
-        )
-    except (OSError, ValueError) as error:
-        print(f"detection_errors: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    runs = load_runs(args.run, args.config, args.cfg_options)
+    report = detection_errors(
+        runs,
+        occlusion=args.occlusion,
+        groups=class_groups(args.groups, next(iter(runs.values())).classes),
+        settings=ErrorSettings(iou_thr=args.iou_thr, score_thr=args.score_thr),
+    )
     print(report)
     if args.out:
         if args.out.suffix == ".csv":
@@ -86,4 +81,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

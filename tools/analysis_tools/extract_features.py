@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -25,8 +24,8 @@ from mmengine.config import DictAction
 from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE
 from mmdetpre.analysis.features.extract import extract_features, open_feature_source
 from mmdetpre.analysis.features.image_set import PARTS, images_of_config, images_of_folder
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.utils.plain_text import printable
 
 _LAUNCHERS = {
     "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
@@ -91,38 +90,34 @@ def shard_and_device(args: argparse.Namespace) -> tuple[tuple[int, int], str]:
 
 def main() -> int:
     args = parse_args()
-    try:
-        if args.images and (args.data_config or args.split):
-            raise ValueError("--images and --split or --data-config both say which images: give one of them.")
-        if args.split_file and not args.images:
-            raise ValueError("--split-file names images of a folder: give --images FOLDER too.")
-        if args.data_options and not args.data_config:
-            raise ValueError("--data-options changes --data-config, which is not given: use --cfg-options.")
-        shard, device = shard_and_device(args)
-        if args.images:
-            images = images_of_folder(args.images, args.split_file)
-        else:
-            options = args.data_options if args.data_config else args.cfg_options
-            images = images_of_config(args.data_config or args.config, args.split or "test", options)
-        source = open_feature_source(
-            args.config, args.checkpoint, args.layers, device=device, options=args.cfg_options, conv5=args.conv5
-        )
-        features = extract_features(
-            source,
-            images,
-            args.out,
-            initialisation=args.name,
-            data_name=args.data_name,
-            resize_edge=args.resize_edge,
-            crop=args.crop,
-            batch_size=args.batch_size,
-            workers=args.workers,
-            shard=shard,
-            overwrite=args.force,
-        )
-    except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"extract_features: {printable(error)}", file=sys.stderr)
-        return 1
+    if args.images and (args.data_config or args.split):
+        raise ValueError("--images and --split or --data-config both say which images: give one of them.")
+    if args.split_file and not args.images:
+        raise ValueError("--split-file names images of a folder: give --images FOLDER too.")
+    if args.data_options and not args.data_config:
+        raise ValueError("--data-options changes --data-config, which is not given: use --cfg-options.")
+    shard, device = shard_and_device(args)
+    if args.images:
+        images = images_of_folder(args.images, args.split_file)
+    else:
+        options = args.data_options if args.data_config else args.cfg_options
+        images = images_of_config(args.data_config or args.config, args.split or "test", options)
+    source = open_feature_source(
+        args.config, args.checkpoint, args.layers, device=device, options=args.cfg_options, conv5=args.conv5
+    )
+    features = extract_features(
+        source,
+        images,
+        args.out,
+        initialisation=args.name,
+        data_name=args.data_name,
+        resize_edge=args.resize_edge,
+        crop=args.crop,
+        batch_size=args.batch_size,
+        workers=args.workers,
+        shard=shard,
+        overwrite=args.force,
+    )
     if features is None:
         print(f"This part is done; others are still at work on {args.out}.")
         return 0
@@ -132,4 +127,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main, BackboneNotLoaded)

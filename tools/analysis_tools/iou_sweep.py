@@ -10,15 +10,14 @@ Example: python tools/analysis_tools/iou_sweep.py --run scratch=work_dirs/a/iou.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.voc_ap.average_precision import MODES
 from mmdetpre.evaluation.voc_ap.plot import draw_iou_sweep
 from mmdetpre.evaluation.voc_ap.scores import format_comparison, write_csv, write_json
 from mmdetpre.evaluation.voc_ap.sweep import sweep_runs
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure
 
 
@@ -44,13 +43,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
-        plus_one = None if args.half_open is None else not args.half_open
-        runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=plus_one)
-    except (OSError, ValueError) as error:
-        print(f"iou_sweep: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    plus_one = None if args.half_open is None else not args.half_open
+    runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=plus_one)
     print(format_comparison(runs))
     if args.out:
         write = write_csv if args.out.suffix == ".csv" else write_json
@@ -64,4 +59,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

@@ -10,15 +10,14 @@ Example: python tools/analysis_tools/knn_probe.py work_dirs/features/caltech256_
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.analysis.probes.data import probe_data
 from mmdetpre.analysis.probes.knn import METRICS, NEIGHBOURS, knn_probe
 from mmdetpre.analysis.probes.scores import result_head, result_line, write_result
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,17 +37,13 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.out, (".json",))], force=args.force)
-        train, test = read_features(args.train), read_features(args.test)
-        data = probe_data(train, test, args.layer)
-        found = knn_probe(data, args.neighbours, args.metric, args.weighted)
-        result = {**result_head(train, test, data.layer, data.classes), **found}
-        if args.out:
-            write_result(args.out, result, overwrite=args.force)
-    except (OSError, ValueError) as error:
-        print(f"knn_probe: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.out, (".json",))], force=args.force)
+    train, test = read_features(args.train), read_features(args.test)
+    data = probe_data(train, test, args.layer)
+    found = knn_probe(data, args.neighbours, args.metric, args.weighted)
+    result = {**result_head(train, test, data.layer, data.classes), **found}
+    if args.out:
+        write_result(args.out, result, overwrite=args.force)
     print(result_line(result))
     if args.out:
         print(f"Written to {args.out}")
@@ -56,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

@@ -12,7 +12,6 @@ Example: python tools/analysis_tools/layer_probes.py configs/det/sniper_openimag
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -26,10 +25,10 @@ from mmdetpre.analysis.probes.knn import NEIGHBOURS
 from mmdetpre.analysis.probes.layers import TABLE_7, probe_layers
 from mmdetpre.analysis.probes.scores import result_line
 from mmdetpre.analysis.probes.softmax_regression import STRENGTHS
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.paper.tables import TABLES, with_figures
 from mmdetpre.results.transfer_tables import markdown, read_cells, write_tables
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -118,14 +117,10 @@ def run(args: argparse.Namespace) -> str:
 
 def main() -> int:
     args = parse_args()
-    try:
-        table = run(args)
-    except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"layer_probes: {printable(error)}", file=sys.stderr)
-        return 1
+    table = run(args)
     print(f"\n{table}\n\nWritten to {args.out / 'table7.md'}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main, BackboneNotLoaded)

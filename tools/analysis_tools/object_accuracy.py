@@ -14,7 +14,6 @@ Example: python tools/analysis_tools/object_accuracy.py --data-config configs/de
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,10 @@ from mmdetpre.analysis.object_accuracy.plot import draw_object_accuracy
 from mmdetpre.analysis.probes.layers import probe_layers
 from mmdetpre.analysis.probes.linear_classifier import classifier_of_probe
 from mmdetpre.cli.model_arguments import ModelFiles, named_models
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.inference.classifier import open_classifier
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure, write_json
 
 LAYER = "conv5_pooled"
@@ -132,14 +131,10 @@ def run(args: argparse.Namespace) -> str:
 
 def main() -> int:
     args = parse_args()
-    try:
-        table = run(args)
-    except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"object_accuracy: {printable(error)}", file=sys.stderr)
-        return 1
+    table = run(args)
     print(table)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main, BackboneNotLoaded)

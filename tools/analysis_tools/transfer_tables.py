@@ -15,10 +15,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.paper.tables import TABLES, with_figures
 from mmdetpre.results.transfer_tables import METRICS, markdown, paper_markdown, read_cells, write_tables
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,23 +36,19 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.out, (".md", ".csv", ".json"))], force=args.force)
-        if wrong := [pair for pair in args.rename if not all(pair.partition("=")[::2])]:
-            raise ValueError(f"--rename {wrong[0]}: give OLD=NEW, such as epoch_14=openimages.")
-        rename = dict(pair.split("=", 1) for pair in args.rename)
-        tables = with_figures(args.paper) if args.paper else TABLES
-        if not args.results:
-            if args.out:
-                raise ValueError("--out is for your results: name files of probes or work dirs before it.")
-            print(paper_markdown(tables))
-            return 0
-        cells, passed = read_cells(args.results, args.metric, rename)
+    require_new_files([(args.out, (".md", ".csv", ".json"))], force=args.force)
+    if wrong := [pair for pair in args.rename if not all(pair.partition("=")[::2])]:
+        raise ValueError(f"--rename {wrong[0]}: give OLD=NEW, such as epoch_14=openimages.")
+    rename = dict(pair.split("=", 1) for pair in args.rename)
+    tables = with_figures(args.paper) if args.paper else TABLES
+    if not args.results:
         if args.out:
-            write_tables(args.out, cells, tables)
-    except (OSError, ValueError) as error:
-        print(f"transfer_tables: {printable(error)}", file=sys.stderr)
-        return 1
+            raise ValueError("--out is for your results: name files of probes or work dirs before it.")
+        print(paper_markdown(tables))
+        return 0
+    cells, passed = read_cells(args.results, args.metric, rename)
+    if args.out:
+        write_tables(args.out, cells, tables)
     print(markdown(cells, tables))
     for note in passed:
         print(f"Passed over: {note}.", file=sys.stderr)
@@ -62,4 +58,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

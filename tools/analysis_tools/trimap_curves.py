@@ -11,9 +11,9 @@ Example: python tools/analysis_tools/trimap_curves.py --run ImageNet=work_dirs/a
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
 from mmdetpre.evaluation.trimap.scores import (
     format_class_differences,
@@ -25,7 +25,6 @@ from mmdetpre.evaluation.trimap.scores import (
     write_json,
 )
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure
 
 WHOLE = "whole"
@@ -52,20 +51,16 @@ def _width(text: str) -> int | str:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
-        runs = read_runs(args.run)
-        tables = [format_comparison(runs)]
-        if args.classes_at is not None:
-            if len(runs) == 1:
-                raise ValueError("--classes-at compares runs: give a second --run NAME=FILE.")
-            if args.classes_at == WHOLE:
-                tables += [format_whole_differences(run, runs[0]) for run in runs[1:]]
-            else:
-                tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
-    except (OSError, ValueError) as error:
-        print(f"trimap_curves: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    runs = read_runs(args.run)
+    tables = [format_comparison(runs)]
+    if args.classes_at is not None:
+        if len(runs) == 1:
+            raise ValueError("--classes-at compares runs: give a second --run NAME=FILE.")
+        if args.classes_at == WHOLE:
+            tables += [format_whole_differences(run, runs[0]) for run in runs[1:]]
+        else:
+            tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
     print("\n\n".join(tables))
     for run in runs:
         print("".join(f"\n{run['label']}: {change}" for change in mean_changes(run)), end="")
@@ -82,4 +77,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

@@ -10,7 +10,6 @@ Example: python tools/analysis_tools/tsne.py --run ImageNet=work_dirs/features/i
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmdetpre.analysis.features.feature_file import read_features, require_finite, require_same_images
@@ -18,8 +17,8 @@ from mmdetpre.analysis.features.select_classes import choose_classes, classes_ap
 from mmdetpre.analysis.tsne.plot import check_shown, draw_tsne_maps
 from mmdetpre.analysis.tsne.table import write_maps
 from mmdetpre.analysis.tsne.tsne import COMPONENTS, PERPLEXITY, THETA, check_settings, tsne_maps
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure
 
 
@@ -53,35 +52,31 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
-        if not (args.plot or args.out):
-            raise ValueError("Nothing is to be written: give --plot, --out or both.")
-        files = {name: read_features(path) for name, path in named_files(args.run, "ImageNet=features/a").items()}
-        layers = (args.layer or [None]) * (1 if args.layer and len(args.layer) > 1 else len(files))
-        if len(layers) != len(files):
-            raise ValueError(f"{len(layers)} layers for {len(files)} runs: give the one of all, or one of each.")
-        first = next(iter(files.values()))
-        require_same_images(*files.values())
-        check_settings(len(first), args.perplexity, args.theta, args.components)
-        one_number = len(args.classes) == 1 and args.classes[0] not in first.classes and args.classes[0].isdecimal()
-        wanted = int(args.classes[0]) if one_number else args.classes
-        if one_number:
-            check_shown(range(int(args.classes[0])))
-        spaces = {}
-        for (name, file), layer in zip(files.items(), layers, strict=True):
-            spaces[name] = file.layer(layer)
-            require_finite(spaces[name], f"{layer or next(iter(file.layers))} of '{name}'")
-        if one_number and args.choice == "apart":
-            shown = classes_apart(list(spaces.values()), first.labels, int(args.classes[0]))
-        else:
-            shown = choose_classes(first.labels, first.classes, wanted, seed=args.seed)
-            check_shown(shown)
-        settings = {name: getattr(args, name) for name in ("perplexity", "theta", "components", "seed")}
-        maps = tsne_maps(spaces, **settings, progress=True)
-    except (OSError, ValueError) as error:
-        print(f"tsne: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    if not (args.plot or args.out):
+        raise ValueError("Nothing is to be written: give --plot, --out or both.")
+    files = {name: read_features(path) for name, path in named_files(args.run, "ImageNet=features/a").items()}
+    layers = (args.layer or [None]) * (1 if args.layer and len(args.layer) > 1 else len(files))
+    if len(layers) != len(files):
+        raise ValueError(f"{len(layers)} layers for {len(files)} runs: give the one of all, or one of each.")
+    first = next(iter(files.values()))
+    require_same_images(*files.values())
+    check_settings(len(first), args.perplexity, args.theta, args.components)
+    one_number = len(args.classes) == 1 and args.classes[0] not in first.classes and args.classes[0].isdecimal()
+    wanted = int(args.classes[0]) if one_number else args.classes
+    if one_number:
+        check_shown(range(int(args.classes[0])))
+    spaces = {}
+    for (name, file), layer in zip(files.items(), layers, strict=True):
+        spaces[name] = file.layer(layer)
+        require_finite(spaces[name], f"{layer or next(iter(file.layers))} of '{name}'")
+    if one_number and args.choice == "apart":
+        shown = classes_apart(list(spaces.values()), first.labels, int(args.classes[0]))
+    else:
+        shown = choose_classes(first.labels, first.classes, wanted, seed=args.seed)
+        check_shown(shown)
+    settings = {name: getattr(args, name) for name in ("perplexity", "theta", "components", "seed")}
+    maps = tsne_maps(spaces, **settings, progress=True)
     for name, one in maps.items():
         print(f"{name}: {len(one.points)} images, Kullback-Leibler divergence {one.kl_divergence:.3f} nats")
     print(f"Coloured: {', '.join(first.classes[i] if first.classes else str(i) for i in shown)}")
@@ -101,4 +96,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

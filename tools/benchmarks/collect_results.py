@@ -6,11 +6,10 @@ Example: python tools/benchmarks/collect_results.py work_dirs/benchmarks --metri
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.results.run_table import find_runs, read_run, run_table
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_text
 
 
@@ -25,24 +24,20 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        if args.out and args.out.suffix not in (".csv", ".md"):
-            raise ValueError(f"{args.out} ends in neither .csv nor .md.")
-        if args.out and args.out.exists() and not args.force:
-            raise FileExistsError(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
-        runs = [read_run(path) for path in find_runs(args.work_dirs)]
-        style = "csv" if args.out and args.out.suffix == ".csv" else "markdown"
-        table = run_table(runs, args.metric, style)
-        if args.out:
-            write_text(args.out, f"{table}\n")
-            print(f"{len(runs)} runs: {args.out}")
-        else:
-            print(table)
-    except (OSError, ValueError) as error:
-        print(f"collect_results: {printable(error)}", file=sys.stderr)
-        return 1
+    if args.out and args.out.suffix not in (".csv", ".md"):
+        raise ValueError(f"{args.out} ends in neither .csv nor .md.")
+    if args.out and args.out.exists() and not args.force:
+        raise FileExistsError(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
+    runs = [read_run(path) for path in find_runs(args.work_dirs)]
+    style = "csv" if args.out and args.out.suffix == ".csv" else "markdown"
+    table = run_table(runs, args.metric, style)
+    if args.out:
+        write_text(args.out, f"{table}\n")
+        print(f"{len(runs)} runs: {args.out}")
+    else:
+        print(table)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

@@ -9,12 +9,11 @@ Example: python tools/dataset_converters/check_classification_data.py caltech256
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.datasets.classification.check import CHECKS
 from mmdetpre.datasets.images.decode_check import broken_images
-from mmdetpre.utils.plain_text import printable
 
 FOLDERS = {"caltech256": "data/caltech256", "sun397": "data/SUN397", "flowers102": "data/Flowers102"}
 
@@ -46,11 +45,7 @@ def chosen(arguments: list[str]) -> dict[str, str]:
 
 def main() -> int:
     args = parse_args()
-    try:
-        data = chosen(args.data)
-    except ValueError as error:
-        print(f"check_classification_data: {printable(error)}", file=sys.stderr)
-        return 1
+    data = chosen(args.data)
     good = True
     for name, folder in data.items():
         check = CHECKS[name](folder)
@@ -63,4 +58,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

@@ -10,14 +10,13 @@ Example: python tools/dataset_converters/split_class_folders.py data/caltech256/
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.datasets.classification.caltech256 import Caltech256
 from mmdetpre.datasets.classification.class_folders import ANY_FOLDER, IMAGE_FILE, read_class_folders
 from mmdetpre.datasets.classification.class_split import split_images, write_split
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,21 +38,17 @@ def main() -> int:
     args = parse_args()
     files = [args.out_dir / name for name in ("train.txt", "test.txt")]
     patterns = (Caltech256.FOLDER, Caltech256.IMAGE) if args.caltech256 else (ANY_FOLDER, IMAGE_FILE)
-    try:
-        require_new_files([(file, (".txt",)) for file in files], force=args.force)
-        tree = read_class_folders(args.folder, *patterns)
-        splits = split_images(tree.images, args.per_class, args.seed)
-        for what, count in tree.passed_over.items():
-            print(f"Left out: {count} {what}")
-        args.out_dir.mkdir(parents=True, exist_ok=True)
-        for file, paths in zip(files, splits, strict=True):
-            write_split(file, paths)
-            print(f"{len(paths)} images: {file}")
-    except (OSError, ValueError) as error:
-        print(f"split_class_folders: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(file, (".txt",)) for file in files], force=args.force)
+    tree = read_class_folders(args.folder, *patterns)
+    splits = split_images(tree.images, args.per_class, args.seed)
+    for what, count in tree.passed_over.items():
+        print(f"Left out: {count} {what}")
+    args.out_dir.mkdir(parents=True, exist_ok=True)
+    for file, paths in zip(files, splits, strict=True):
+        write_split(file, paths)
+        print(f"{len(paths)} images: {file}")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

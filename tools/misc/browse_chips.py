@@ -6,12 +6,11 @@ Example: python tools/misc/browse_chips.py configs/det/sniper_openimages_sample.
 from __future__ import annotations
 
 import argparse
-import sys
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.datasets.chips.from_config import load_chip_dataset
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.visualization.chip_views import browse_chips
 
 
@@ -31,15 +30,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        dataset = load_chip_dataset(args.config, args.cfg_options)
-        paths = browse_chips(dataset, args.out_dir, args.n, seed=args.seed, epoch=args.epoch, force=args.force)
-    except (OSError, ValueError) as error:
-        print(f"browse_chips: {printable(error)}", file=sys.stderr)
-        return 1
+    dataset = load_chip_dataset(args.config, args.cfg_options)
+    paths = browse_chips(dataset, args.out_dir, args.n, seed=args.seed, epoch=args.epoch, force=args.force)
     print(f"{len(paths)} pictures in {args.out_dir}")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

@@ -6,12 +6,11 @@ Example: python tools/misc/make_sample.py --layout voc
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.sample import LAYOUTS, make_sample
 from mmdetpre.sample.folder import default_folder
-from mmdetpre.utils.plain_text import printable
 
 DATA = Path("data")
 
@@ -51,25 +50,21 @@ def image_size(text: str) -> tuple[int, int]:
 def main() -> int:
     args = parse_args()
     every = args.layout == "all"
-    try:
-        for layout in LAYOUTS if every else [args.layout]:
-            name = default_folder(layout).name
-            root = make_sample(
-                args.out if args.out and not every else (args.out or DATA) / name,
-                args.which,
-                layout=layout,
-                train=args.train,
-                validation=args.val,
-                size=args.size,
-                seed=args.seed,
-                force=args.force,
-            )
-            print(f"Sample ready: {root}")
-    except (FileExistsError, ValueError) as error:
-        print(f"make_sample: {printable(error)}", file=sys.stderr)
-        return 1
+    for layout in LAYOUTS if every else [args.layout]:
+        name = default_folder(layout).name
+        root = make_sample(
+            args.out if args.out and not every else (args.out or DATA) / name,
+            args.which,
+            layout=layout,
+            train=args.train,
+            validation=args.val,
+            size=args.size,
+            seed=args.seed,
+            force=args.force,
+        )
+        print(f"Sample ready: {root}")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

@@ -11,9 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer import CheckpointError, KeyMapError
 from mmdetpre.transfer.inspect_backbone import describe_checkpoint, inspect_into
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_text
 
 
@@ -35,14 +35,10 @@ def main() -> int:
     if args.json and args.json.exists():
         print(f"{args.json} exists: choose another name.", file=sys.stderr)
         return 1
-    try:
-        if not args.into:
-            print(describe_checkpoint(args.checkpoint, args.prefix, args.entry))
-            return 0
-        report, table = inspect_into(args.checkpoint, args.into, args.prefix, args.entry, not args.ignore_preprocessing)
-    except (CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"inspect_backbone: {printable(error)}", file=sys.stderr)
-        return 1
+    if not args.into:
+        print(describe_checkpoint(args.checkpoint, args.prefix, args.entry))
+        return 0
+    report, table = inspect_into(args.checkpoint, args.into, args.prefix, args.entry, not args.ignore_preprocessing)
     print(f"{report}\n\n{table}")
     if args.json:
         write_text(args.json, report.to_json())
@@ -50,4 +46,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main, CheckpointError, KeyMapError)

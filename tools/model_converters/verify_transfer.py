@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
 from mmdetpre.transfer.verify_transfer import all_identical, arrivals_table, image_tensor, verify_transfer
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,12 +28,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        image = image_tensor(args.image) if args.image else None
-        arrivals = verify_transfer(args.checkpoint, args.prefix, args.entry, image)
-    except (BackboneNotLoaded, CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"verify_transfer: {printable(error)}", file=sys.stderr)
-        return 1
+    image = image_tensor(args.image) if args.image else None
+    arrivals = verify_transfer(args.checkpoint, args.prefix, args.entry, image)
     print(arrivals_table(arrivals))
     identical = all_identical(arrivals)
     print("Identical in all three." if identical else "NOT identical.", file=sys.stdout if identical else sys.stderr)
@@ -41,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main, BackboneNotLoaded, CheckpointError, KeyMapError)

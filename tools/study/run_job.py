@@ -6,11 +6,10 @@ Example: mim run mmdetpre run_job work_dirs/study_sample figures/4
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.study.runs.run import run_job
-from mmdetpre.utils.plain_text import printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,12 +21,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        return run_job(args.out, args.run)
-    except (OSError, ValueError) as error:
-        print(f"run_job: {printable(error)}", file=sys.stderr)
-        return 1
+    return run_job(args.out, args.run)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

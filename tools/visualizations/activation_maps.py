@@ -13,7 +13,6 @@ Example: python tools/visualizations/activation_maps.py \\
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -24,9 +23,9 @@ from mmdetpre.analysis.activation.report import activations_of_images, write_act
 from mmdetpre.analysis.features.batches import RESIZE_EDGE
 from mmdetpre.analysis.features.extract import open_feature_source
 from mmdetpre.cli.model_arguments import named_models
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.tables import text_table
 from mmdetpre.utils.whole_file import write_figure
 
@@ -57,22 +56,18 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".npz", ".csv"))], force=args.force)
-        if not (args.plot or args.out):
-            raise ValueError("Nothing is to be written: give --plot, --out or both.")
-        check_overlay(args.overlay)
-        device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
-        sources = {
-            name: open_feature_source(
-                *files, [args.layer], device=device, options=args.cfg_options, conv5=args.conv5, dense=True
-            )
-            for name, files in named_models(args.model).items()
-        }
-        found = activations_of_images(sources, args.layer, args.images, resize_edge=args.resize_edge, progress=True)
-    except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"activation_maps: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".npz", ".csv"))], force=args.force)
+    if not (args.plot or args.out):
+        raise ValueError("Nothing is to be written: give --plot, --out or both.")
+    check_overlay(args.overlay)
+    device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    sources = {
+        name: open_feature_source(
+            *files, [args.layer], device=device, options=args.cfg_options, conv5=args.conv5, dense=True
+        )
+        for name, files in named_models(args.model).items()
+    }
+    found = activations_of_images(sources, args.layer, args.images, resize_edge=args.resize_edge, progress=True)
     rows = [
         [Path(image.name).name, name, f"{mean.shape[0]}x{mean.shape[1]}", f"{mean.min():.4f}", f"{mean.max():.4f}"]
         for image in found
@@ -90,4 +85,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main, BackboneNotLoaded)

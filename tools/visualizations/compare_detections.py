@@ -9,14 +9,13 @@ Example: python tools/visualizations/compare_detections.py --run ImageNet=work_d
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.detections.load_runs import load_runs
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
@@ -49,21 +48,17 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
-        runs = load_runs(args.run, args.config, args.cfg_options)
-        difference = args.largest_difference is not None
-        images = compare_runs(
-            runs,
-            args.largest_difference if difference else args.first,
-            ids=args.ids,
-            largest_difference=difference,
-            score_thr=args.score_thr,
-            img_dir=args.img_dir,
-        )
-    except (OSError, ValueError) as error:
-        print(f"compare_detections: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
+    runs = load_runs(args.run, args.config, args.cfg_options)
+    difference = args.largest_difference is not None
+    images = compare_runs(
+        runs,
+        args.largest_difference if difference else args.first,
+        ids=args.ids,
+        largest_difference=difference,
+        score_thr=args.score_thr,
+        img_dir=args.img_dir,
+    )
     classes = next(iter(runs.values())).classes
     figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -73,4 +68,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

@@ -10,14 +10,13 @@ Example: python tools/visualizations/compare_segmentations.py --config configs/s
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.class_list import read_class_names
 from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
@@ -61,29 +60,25 @@ def find_images(args: argparse.Namespace) -> SegmentationImages:
 
 def main() -> int:
     args = parse_args()
-    try:
-        require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
-        runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
-        images = find_images(args)
-        difference = args.largest_difference is not None
-        chosen = compare_segmentations(
-            images,
-            runs,
-            args.largest_difference if difference else args.first,
-            ids=args.ids,
-            largest_difference=difference,
-        )
-        figure = draw_segmentations(
-            chosen,
-            tuple(runs),
-            images.classes,
-            images.palette,
-            ignore_index=images.ignore_index,
-            opacity=args.opacity,
-        )
-    except (OSError, ValueError) as error:
-        print(f"compare_segmentations: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
+    runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
+    images = find_images(args)
+    difference = args.largest_difference is not None
+    chosen = compare_segmentations(
+        images,
+        runs,
+        args.largest_difference if difference else args.first,
+        ids=args.ids,
+        largest_difference=difference,
+    )
+    figure = draw_segmentations(
+        chosen,
+        tuple(runs),
+        images.classes,
+        images.palette,
+        ignore_index=images.ignore_index,
+        opacity=args.opacity,
+    )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_figure(args.out, figure)
     print(f"{len(chosen)} images in {args.out}: {', '.join(image.name for image in chosen)}")
@@ -91,4 +86,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

@@ -10,14 +10,13 @@ Scales and test ranges are those of the config's tta_model; any other mmdet conf
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
 from mmengine.config import DictAction
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.inference.detector import MultiScaleDetector
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_picture
 from mmdetpre.visualization.detections import draw_detections
 
@@ -53,27 +52,23 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    try:
-        if args.out.exists() and not args.force:
-            raise FileExistsError(f"{args.out} exists: choose another --out, or overwrite it with --force.")
-        if not cv2.haveImageWriter(str(args.out)):
-            raise ValueError(f"--out {args.out} names no picture format: end it in .png or .jpg.")
-        detector = MultiScaleDetector(
-            args.config,
-            args.checkpoint,
-            scales=args.scales,
-            test_ranges=args.test_ranges,
-            device=args.device,
-            cfg_options=args.cfg_options,
-        )
-        [sample] = detector.detect([args.image])
-        found = sample.pred_instances
-        image = cv2.cvtColor(cv2.imread(args.image), cv2.COLOR_BGR2RGB)
-        picture = draw_detections(image, None, found, detector.classes, args.score_thr)
-        write_picture(args.out, picture)
-    except (OSError, ValueError) as error:
-        print(f"detect_image: {printable(error)}", file=sys.stderr)
-        return 1
+    if args.out.exists() and not args.force:
+        raise FileExistsError(f"{args.out} exists: choose another --out, or overwrite it with --force.")
+    if not cv2.haveImageWriter(str(args.out)):
+        raise ValueError(f"--out {args.out} names no picture format: end it in .png or .jpg.")
+    detector = MultiScaleDetector(
+        args.config,
+        args.checkpoint,
+        scales=args.scales,
+        test_ranges=args.test_ranges,
+        device=args.device,
+        cfg_options=args.cfg_options,
+    )
+    [sample] = detector.detect([args.image])
+    found = sample.pred_instances
+    image = cv2.cvtColor(cv2.imread(args.image), cv2.COLOR_BGR2RGB)
+    picture = draw_detections(image, None, found, detector.classes, args.score_thr)
+    write_picture(args.out, picture)
     shown = found[found.scores >= args.score_thr]
     for label, score, box in zip(
         shown.labels.tolist(), shown.scores.tolist(), shown.bboxes.round().int().tolist(), strict=True
@@ -84,4 +79,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main)

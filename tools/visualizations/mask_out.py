@@ -13,7 +13,6 @@ Example: python tools/visualizations/mask_out.py --model ImageNet=CONFIG,work_di
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ from mmdetpre.analysis.mask_out.plot import draw_masked_images
 from mmdetpre.analysis.mask_out.report import format_masked, mask_out_images, write_masked
 from mmdetpre.analysis.probes.classifier import images_all_classify, open_probe_classifier
 from mmdetpre.cli.model_arguments import ModelFiles, named_models
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.inference.classifier import Classifier, open_classifier
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_figure
 
 
@@ -108,16 +107,12 @@ def main() -> int:
     device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     settings = {name: getattr(args, name) for name in ("mask", "stride", "grey", "resize_edge", "crop")}
     settings["batch_size"] = (BATCH if device == "cpu" else BATCH_GPU) if args.batch_size is None else args.batch_size
-    try:
-        require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json", ".csv"))], force=args.force)
-        if not (args.plot or args.out):
-            raise ValueError("Nothing is to be written: give --plot, --out or both.")
-        models, probes = named_models(args.model), named_files(args.probe, "ImageNet=work_dirs/probe")
-        classifiers, images, labels = _opened(args, models, probes, device)
-        found = mask_out_images(classifiers, images, labels=labels, **settings, progress=True)
-    except (OSError, ValueError, BackboneNotLoaded) as error:
-        print(f"mask_out: {printable(error)}", file=sys.stderr)
-        return 1
+    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json", ".csv"))], force=args.force)
+    if not (args.plot or args.out):
+        raise ValueError("Nothing is to be written: give --plot, --out or both.")
+    models, probes = named_models(args.model), named_files(args.probe, "ImageNet=work_dirs/probe")
+    classifiers, images, labels = _opened(args, models, probes, device)
+    found = mask_out_images(classifiers, images, labels=labels, **settings, progress=True)
     print(format_masked(found))
     if args.out:
         told: dict[str, Any] = {name: files._asdict() for name, files in models.items()}
@@ -132,4 +127,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main, BackboneNotLoaded)

@@ -10,7 +10,8 @@ from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
 from mmdetpre.study.report.text_format import DASH, counted, plain, signed
-from mmdetpre.utils.plain_text import markdown_table, markdown_text
+from mmdetpre.utils.plain_text import markdown_text
+from mmdetpre.utils.tables import markdown_table
 
 
 def markdown(report: Report) -> str:

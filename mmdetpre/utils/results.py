@@ -1,0 +1,130 @@
+"""Results of metrics and analyses: frozen dataclasses that print themselves and go into files of JSON and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from mmdetpre.utils import bounded_files
+from mmdetpre.utils.whole_file import write_json, write_rows
+
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What a file of JSON holds."""
+Cell: TypeAlias = str | int | float | bool | None
+"""What a cell of a CSV file holds."""
+R = TypeVar("R", bound="Result")
+
+
+class Result:
+    """Base of the results: their classes are frozen dataclasses of plain values, tuples and other dataclasses.
+
+    A field whose name in files is another has ``field(metadata={"key": "mIoU"})``.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Accuracy(Result):
+        ...     kind: ClassVar[str] = "accuracy of a classifier"
+        ...     label: str
+        ...     value: float | None
+        ...
+        ...     def rows(self) -> list[list[Cell]]:
+        ...         return [["run", "accuracy"], [self.label, self.value]]
+        >>> Accuracy("a", 0.5).to_dict()
+        {'label': 'a', 'value': 0.5}
+        >>> Accuracy.from_dict({"label": "a", "value": None})
+        Accuracy(label='a', value=None)
+    """
+
+    kind: ClassVar[str]
+    """What it is, in words; the mark of its files."""
+
+    def to_dict(self) -> dict[str, Json]:
+        """Plain values, ready for JSON."""
+        return _CONVERTER.unstructure(self)
+
+    @classmethod
+    def from_dict(cls: type[R], values: Mapping[str, Json]) -> R:
+        """The result of :meth:`to_dict`, types checked; keys that are not known are passed over.
+
+        Raises:
+            ValueError: If a value lacks or has another type.
+        """
+        try:
+            return _CONVERTER.structure(values, cls)
+        except (BaseValidationError, TypeError, ValueError) as error:
+            raise ValueError("; ".join(transform_error(error, path=cls.__name__)[:3])) from error
+
+    def rows(self) -> list[list[Cell]]:
+        """Lines of a table for other programs, the titles first."""
+        raise NotImplementedError
+
+
+def write_results(path: str | Path, results: Sequence[Result], *, overwrite: bool = False) -> None:
+    """Write results of one kind: as CSV if the name ends so, titles once, else as JSON that :func:`read_results` reads.
+
+    Args:
+        path: The file.
+        results: At least one, all of one class.
+        overwrite: Replace an existing file.
+
+    Raises:
+        FileExistsError: If there is one.
+    """
+    if Path(path).suffix.lower() == ".csv":
+        tables = [result.rows() for result in results]
+        write_rows(path, [*tables[0][:1], *(row for table in tables for row in table[1:])], overwrite=overwrite)
+        return
+    content = {"format": f"mmdetpre {results[0].kind}", "runs": [result.to_dict() for result in results]}
+    write_json(path, content, overwrite=overwrite, allow_nan=False, indent=None, ensure_ascii=True)
+
+
+def read_results(path: str | Path, cls: type[R], writer: str) -> list[R]:
+    """The results in a file of :func:`write_results`.
+
+    Args:
+        path: The file, JSON.
+        cls: Their class.
+        writer: What writes such a file, for messages.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is another kind of file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no file {path}: {writer} writes it.")
+    try:
+        content = bounded_files.read_json(path)
+        if content["format"] != f"mmdetpre {cls.kind}":
+            raise ValueError(f"its mark is '{content['format']}'")
+        return [cls.from_dict(run) for run in content["runs"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no {cls.kind} ({error}). {writer} writes such a file.") from error
+
+
+def _exactly(*types: type) -> Any:
+    def structure(value: Any, wanted: type) -> Any:
+        if type(value) not in types:
+            raise TypeError(f"{value!r:.60} is not of type {wanted.__name__}")
+        return wanted(value)
+
+    return structure
+
+
+def _keys(cls: type) -> dict[str, Any]:
+    return {f.name: override(rename=f.metadata["key"]) for f in fields(cls) if "key" in f.metadata}
+
+
+_CONVERTER = Converter(unstruct_collection_overrides={tuple: list})
+for _type, _given in ((int, (int,)), (float, (int, float)), (str, (str,)), (bool, (bool,))):
+    _CONVERTER.register_structure_hook(_type, _exactly(*_given))
+_CONVERTER.register_unstructure_hook_factory(
+    is_dataclass, lambda cls: make_dict_unstructure_fn(cls, _CONVERTER, **_keys(cls))
+)
+_CONVERTER.register_structure_hook_factory(
+    is_dataclass, lambda cls: make_dict_structure_fn(cls, _CONVERTER, **_keys(cls))
+)
