@@ -25,9 +25,10 @@ def run_tool(main: Callable[[], int], *faults: type[Exception]) -> NoReturn:
         Traceback (most recent call last):
         SystemExit: 0
     """
+    known: tuple[type[Exception], ...] = (OSError, ValueError, *faults)
     try:
         status = main()
-    except (OSError, ValueError, *faults) as error:
+    except known as error:
         print(f"{Path(main.__code__.co_filename).stem}: {printable(error)}", file=sys.stderr)
         status = 1
     sys.exit(status)
