@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdetpre.compat.host_packages import FORK_OF, TESTED, TESTED_FORK, distribution_name, module_folder
@@ -59,6 +60,32 @@ def toolbox_name(toolbox: str) -> str:
     return distribution_name(toolbox) or toolbox
 
 
+def script_of_mim(words: Sequence[str]) -> list[str] | None:
+    """The toolbox's script that a command of ``mim`` runs, and its arguments; None if mim launches it in another way.
+
+    Args:
+        words: ``mim train`` or ``mim test``, a name of a toolbox, and arguments.
+
+    Example:
+        >>> script_of_mim(["mim", "train", "mmdet", "configs/det/sniper_coco.py", "--launcher", "slurm"]) is None
+        True
+    """
+    if len(words) < 4 or not Path(words[3]).is_file():
+        return None
+    _, script, name, config, *rest = words
+    toolbox = next((known for known in _TOOLBOXES if name in (known, distribution_name(known))), None)
+    arguments, checkpoint, given = [], [], iter(rest)
+    for word in given:
+        key, _, value = word.partition("=")
+        if key in ("--checkpoint", "-C"):
+            checkpoint = [value or next(given, "")]
+        elif key in _OF_MIM and (key not in ("--launcher", "-l") or (value or next(given, "")) != "none"):
+            return None
+        elif key not in _OF_MIM:
+            arguments.append(word)
+    return None if toolbox is None else [str(_script(script, toolbox)), config, *checkpoint, *arguments]
+
+
 def _command(script: str, toolbox: str, given: list[str | Path], arguments: tuple[object, ...]) -> list[str]:
     name = distribution_name(toolbox)
     if name and importlib.util.find_spec("mim"):
@@ -82,7 +109,18 @@ def _require_home() -> None:
         ) from error
 
 
-_OF_MIM = ("--launcher", "--gpus", "-G", "--gpus-per-node", "--cpus-per-task", "--partition", "--srun-args", "--port")
+_TOOLBOXES = ("mmdet", "mmsegmentation", "mmpretrain")
+_OF_MIM = (
+    "--launcher",
+    "-l",
+    "--gpus",
+    "-G",
+    "--gpus-per-node",
+    "--cpus-per-task",
+    "--partition",
+    "--srun-args",
+    "--port",
+)
 
 
 def _script(script: str, toolbox: str) -> Path:

@@ -26,14 +26,13 @@ class Result:
     A field whose name in files is another has ``field(metadata={"key": "mIoU"})``.
 
     Example:
+        >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
         ... class Accuracy(Result):
         ...     kind: ClassVar[str] = "accuracy of a classifier"
         ...     label: str
         ...     value: float | None
         ...
-        ...     def rows(self) -> list[list[Cell]]:
-        ...         return [["run", "accuracy"], [self.label, self.value]]
         >>> Accuracy("a", 0.5).to_dict()
         {'label': 'a', 'value': 0.5}
         >>> Accuracy.from_dict({"label": "a", "value": None})

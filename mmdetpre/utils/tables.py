@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tabulate import SEPARATING_LINE, tabulate
+from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
 from mmdetpre.utils.plain_text import markdown_text, one_line
+
+_ROW = DataRow("", "  ", "")
+_SIMPLE = TableFormat(None, Line("", "-", "  ", ""), None, None, _ROW, _ROW, 0, None)
+"""The format "simple" without the room that tabulate leaves around titles."""
 
 
 def text_table(
@@ -29,14 +33,11 @@ def text_table(
         -----  ----
         mean   39.8
     """
-    lines: list[Sequence[str]] = [[one_line(str(cell)) for cell in row] for row in rows]
-    if foot is not None:
-        lines += [SEPARATING_LINE, [one_line(str(cell)) for cell in foot]]
-    titles = [one_line(str(title)) for title in head]
-    align = ["left"] * left + ["right"] * (len(titles) - left)
-    table = tabulate(
-        lines, titles, "simple", disable_numparse=True, colalign=align, headersalign=align, preserve_whitespace=True
-    )
+    parts = [[head], [*rows], [] if foot is None else [foot]]
+    shown = [[[one_line(str(cell)) for cell in row] for row in part] for part in parts]
+    lines = [*shown[0], SEPARATING_LINE, *shown[1], *([SEPARATING_LINE, *shown[2]] if shown[2] else [])]
+    align = ["left"] * left + ["right"] * (len(head) - left)
+    table = tabulate(lines, tablefmt=_SIMPLE, disable_numparse=True, colalign=align, preserve_whitespace=True)
     return "\n".join(line.rstrip() for line in table.splitlines())
 
 
