@@ -20,8 +20,8 @@ from mmdetpre.version import __version__
 TOOLS = {
     "demo": ("misc/demo.py", "draw a sample, train SNIPER, test it, draw chips and detections"),
     "study": ("study/study.py", "init, plan, check, run, report: which pre-training helps, and by how much"),
-    "detect": ("visualizations/detect_image.py", "detect in an image at several scales"),
-    "chips": ("misc/browse_chips.py", "draw the chips that a config trains on"),
+    "detect": ("visualization/detect_image.py", "detect in an image at several scales"),
+    "chips": ("analysis_tools/browse_chips.py", "draw the chips that a config trains on"),
     "inspect": ("model_converters/inspect_backbone.py", "what backbone a file holds, and whether a model takes it"),
     "verify": ("model_converters/verify_transfer.py", "whether a backbone arrives unchanged in several models"),
     "export": ("model_converters/export_backbone.py", "write the backbone of a checkpoint to a file of its own"),

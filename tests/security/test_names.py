@@ -70,7 +70,7 @@ def detect(weights, repository: Path, tiny_sample: Path, tmp_path: Path, run_too
         image = min((tiny_sample / "OpenImages/validation").glob("*"))
         arguments = [repository / CONFIG, tmp_path / "a.pth", image, "--out", tmp_path / "found.png"]
         return run_tool_here(
-            repository / "tools/visualizations/detect_image.py", *arguments, "--score-thr", "0", "--device", "cpu"
+            repository / "tools/visualization/detect_image.py", *arguments, "--score-thr", "0", "--device", "cpu"
         )
 
     return run
@@ -170,7 +170,12 @@ def test_metainfo_of_a_config(
     )
     (tmp_path / "config.py").write_text(text)
     done = run_tool_here(
-        repository / "tools/misc/browse_chips.py", tmp_path / "config.py", "--out-dir", tmp_path / "out", "-n", 1
+        repository / "tools/analysis_tools/browse_chips.py",
+        tmp_path / "config.py",
+        "--out-dir",
+        tmp_path / "out",
+        "-n",
+        1,
     )
     assert done.returncode == 1, done.stdout
     require_plain(done, lines=1)
@@ -201,7 +206,7 @@ def test_ids_of_images_of_a_run(hostile: list[str], tmp_path: Path, repository: 
     out.mkdir()
     runs = ["--run", f"a={tmp_path / 'run.npz'}", "--run", f"{one_line(hostile[3])}={tmp_path / 'run.npz'}"]
     for tool, files in (
-        ("visualizations/compare_detections.py", ["--out", out / "a.png", "--first", count]),
+        ("visualization/compare_detections.py", ["--out", out / "a.png", "--first", count]),
         ("analysis_tools/detection_errors.py", ["--out", out / "b.csv", "--groups", "none"]),
     ):
         done = run_tool_here(repository / "tools" / tool, *runs, *files)
@@ -210,7 +215,7 @@ def test_ids_of_images_of_a_run(hostile: list[str], tmp_path: Path, repository: 
     assert {path.name for path in out.iterdir()} == {"a.png", "b.csv"}
     assert not re.search(r"^[=@]", (out / "b.csv").read_text(), re.MULTILINE)
     lost = run_tool_here(
-        repository / "tools/visualizations/compare_detections.py", *runs, "--out", out / "e.png", "--ids", "z"
+        repository / "tools/visualization/compare_detections.py", *runs, "--out", out / "e.png", "--ids", "z"
     )
     assert lost.returncode == 1
     require_plain(lost, lines=1)

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / "tools/visualizations/activation_maps.py"
+TOOL = Path(__file__).parents[2] / "tools/visualization/activation_maps.py"
 SIZES = ["--resize-edge", 48, "--device", "cpu"]
 
 

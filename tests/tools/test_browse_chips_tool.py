@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmdetpre.sample import make_sample
 
-TOOL = Path(__file__).parents[2] / "tools/misc/browse_chips.py"
+TOOL = Path(__file__).parents[2] / "tools/analysis_tools/browse_chips.py"
 CONFIG = """
 custom_imports = dict(imports=["mmdetpre"])
 train_dataloader = dict(

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 
-TOOL = Path(__file__).parents[2] / "tools/visualizations/compare_detections.py"
+TOOL = Path(__file__).parents[2] / "tools/visualization/compare_detections.py"
 
 
 def write_runs(folder: Path) -> list[str]:

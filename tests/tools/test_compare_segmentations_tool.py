@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / "tools/visualizations/compare_segmentations.py"
+TOOL = Path(__file__).parents[2] / "tools/visualization/compare_segmentations.py"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / "tools/visualizations/detect_image.py"
+TOOL = Path(__file__).parents[2] / "tools/visualization/detect_image.py"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / "tools/visualizations/mask_out.py"
+TOOL = Path(__file__).parents[2] / "tools/visualization/mask_out.py"
 SIZES = ["--resize-edge", 40, "--crop", 32, "--mask", 16, "--stride", 8, "--device", "cpu"]
 
 

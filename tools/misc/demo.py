@@ -113,7 +113,7 @@ def test_untrained(out: Path) -> float:
 
 
 def draw_chips(folder: Path, count: int = 4) -> None:
-    """What `tools/misc/browse_chips.py` draws."""
+    """What `tools/analysis_tools/browse_chips.py` draws."""
     dataset = load_chip_dataset(CONFIG)
     partial = folder.with_name("chips.partial")
     browse_chips(dataset, partial, count, force=True)

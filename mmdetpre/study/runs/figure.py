@@ -172,11 +172,11 @@ DRAWINGS: Mapping[int, Drawing] = {
     ),
     2: Drawing(
         "Detections of two starts", "images where they differ most, first seed.",
-        "visualizations/compare_detections.py", _boxes, None,
+        "visualization/compare_detections.py", _boxes, None,
     ),
     3: Drawing(
         "Segmentations of two starts", "images where they differ most, first seed.",
-        "visualizations/compare_segmentations.py", _maps, None,
+        "visualization/compare_segmentations.py", _maps, None,
     ),
     4: Drawing(
         "mIoU near boundaries and away from them", "over the width of the trimap, first seed.",
@@ -196,11 +196,11 @@ DRAWINGS: Mapping[int, Drawing] = {
     ),
     8: Drawing(
         "Activations of conv5", "mean over the channels, before any fine-tuning.",
-        "visualizations/activation_maps.py", _activations, ".csv",
+        "visualization/activation_maps.py", _activations, ".csv",
     ),
     9: Drawing(
         "Probability of the correct class under a mask",
         "linear classifiers on the frozen backbones; test images that all of them classify correctly.",
-        "visualizations/mask_out.py", _masked, ".json",
+        "visualization/mask_out.py", _masked, ".json",
     ),
 }  # fmt: skip

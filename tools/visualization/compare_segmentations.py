@@ -3,7 +3,7 @@
 A run is a folder of predicted label maps, <image>.png: `mim test mmsegmentation CONFIG --checkpoint FILE --out FOLDER`
 writes it. Images and truth come from the test data of --config, or from --img-dir and --truth-dir.
 
-Example: python tools/visualizations/compare_segmentations.py --config configs/seg/deeplab_voc.py \\
+Example: python tools/visualization/compare_segmentations.py --config configs/seg/deeplab_voc.py \\
     --run ImageNet=work_dirs/a/maps --run OpenImages=work_dirs/b/maps --largest-difference 4 --out panels.png
 """
 

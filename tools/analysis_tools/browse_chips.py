@@ -1,6 +1,6 @@
 """Draw images with their chips, and the chips as the detector sees them.
 
-Example: python tools/misc/browse_chips.py configs/det/sniper_openimages_sample.py --out-dir work_dirs/chips -n 8
+Example: python tools/analysis_tools/browse_chips.py configs/det/sniper_openimages_sample.py --out-dir work_dirs/chips
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ For classifiers of mmpretrain on any backbone (--model), and for frozen backbone
 2 * stride, ... and the last at which it fits. The class is --label, or else the name of the folder that an image lies
 in. With probes alone, images may be left out: --choose takes test images that all of them classify correctly.
 
-Example: python tools/visualizations/mask_out.py --model ImageNet=CONFIG,work_dirs/a/epoch_90.pth \\
+Example: python tools/visualization/mask_out.py --model ImageNet=CONFIG,work_dirs/a/epoch_90.pth \\
     --model OpenImages=CONFIG,work_dirs/b/epoch_90.pth dog/1.jpg --plot masked.png --out masked.json
 """
 

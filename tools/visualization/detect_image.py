@@ -1,6 +1,6 @@
 """Detect at several scales in one image and draw what is found.
 
-Example: python tools/visualizations/detect_image.py configs/det/sniper_openimages_sample.py \\
+Example: python tools/visualization/detect_image.py configs/det/sniper_openimages_sample.py \\
              work_dirs/demo/epoch_2.pth data/sample/OpenImages/validation/0000000000000385.jpg --out found.png
 
 Scales and test ranges are those of the config's tta_model; any other mmdet config takes them from here:

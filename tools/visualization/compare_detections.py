@@ -2,7 +2,7 @@
 
 A run is a file of mmdetpre.DumpDetections. Images are found at the paths stored in the first file, or by --img-dir.
 
-Example: python tools/visualizations/compare_detections.py --run ImageNet=work_dirs/a/detections.npz \\
+Example: python tools/visualization/compare_detections.py --run ImageNet=work_dirs/a/detections.npz \\
     --run OpenImages=work_dirs/b/detections.npz --largest-difference 6 --out compared.png
 """
 

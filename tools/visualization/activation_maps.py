@@ -4,7 +4,7 @@ For models of mmdet, mmsegmentation and mmpretrain. All see the same pixels, who
 --resize-edge, then their own mean, deviation and channel order. The checkpoint may be any file that holds the backbone,
 such as work_dirs/RUN/backbone_final.pth. Maps are means over the channels, each scaled from its least to its greatest.
 
-Example: python tools/visualizations/activation_maps.py \\
+Example: python tools/visualization/activation_maps.py \\
     --model ImageNet=configs/cls/imagenet_cls.py,work_dirs/imagenet_cls/backbone_final.pth \\
     --model OpenImages=configs/det/sniper_openimages.py,work_dirs/sniper_openimages/epoch_14.pth \\
     photo.jpg --plot activations.png --out activations.npz
