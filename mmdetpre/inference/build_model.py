@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmdetpre.transfer.preprocessing import Preprocessing, from_config
+from mmdetpre.utils.read_config import ConfigSource, read_config
 
 _PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bgr", origin="the config has no data_preprocessor")
 
@@ -35,21 +35,18 @@ class ConfigModel:
     preprocessing: Preprocessing
 
 
-def build_model(config: str | Path, device: str = "cpu", options: Mapping[str, Any] | None = None) -> ConfigModel:
+def build_model(config: ConfigSource, device: str = "cpu", options: Mapping[str, Any] | None = None) -> ConfigModel:
     """Build the model of a config of mmdet, mmsegmentation or mmpretrain.
 
     Args:
-        config: Path of the config.
+        config: Path of the config, or the config.
         device: Where the model is to run; on a CPU, normalisation over several GPUs becomes that of one.
         options: Values of the config to override, by dotted key.
 
     Raises:
         FileNotFoundError: If there is no such file.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f"There is no config {config}.")
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
+    cfg = read_config(config, options)
     scope = cfg.get("default_scope", "mmengine")
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(cfg.model)

@@ -20,6 +20,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.checkpoints.fit import require_fit
 from mmdetpre.inference.tta_config import Pairs, multi_scale_config
+from mmdetpre.utils.read_config import ConfigSource, read_config
 
 Image = str | Path | np.ndarray
 
@@ -54,7 +55,7 @@ class MultiScaleDetector:
 
     def __init__(
         self,
-        config: str | Path | Config,
+        config: ConfigSource,
         checkpoint: str | Path,
         *,
         scales: Pairs | None = None,
@@ -62,9 +63,7 @@ class MultiScaleDetector:
         device: str | None = None,
         cfg_options: dict[str, Any] | None = None,
     ) -> None:
-        cfg = config.copy() if isinstance(config, Config) else Config.fromfile(_file(config, "config"))
-        if cfg_options:
-            cfg.merge_from_dict(cfg_options)
+        cfg = read_config(config, cfg_options)
         init_default_scope(cfg.get("default_scope", "mmdet"))
         model_cfg, pipeline = multi_scale_config(cfg, scales, test_ranges)
         if pipeline[0].type.split(".")[-1] != "LoadImageFromFile":

@@ -13,11 +13,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmdetpre.analysis.features.image_set import dataset_of_config
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.study.layout import write_if_changed
 from mmdetpre.study.records import DATA_FORMAT
 from mmdetpre.study.spec import SCRATCH, Study, of_start
+from mmdetpre.utils.read_config import read_config
 
 _SHOWN = 10
 
@@ -83,9 +84,8 @@ def check_data(study: Study, *, leave_out_bad: bool = False) -> dict[str, Any]:
     entries, missing = [], []
     for source in data_sources(study):
         try:
-            cfg = Config.fromfile(source.config)
-            cfg.merge_from_dict(dict(source.options))
-            parts = {part: _count(cfg, part, source.config, leave_out_bad) for part in ("train", "test")}
+            cfg = read_config(source.config, source.options)
+            parts = {part: _count(cfg, part, leave_out_bad) for part in ("train", "test")}
         except (OSError, ValueError) as error:
             missing.append(f"* {source.title} ({source.config.name}): {error}")
             continue
@@ -114,10 +114,10 @@ def write_data(out: Path, content: Mapping[str, Any]) -> None:
     write_if_changed(out / "data.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def _count(cfg: Config, part: str, config: Path, leave_out_bad: bool) -> dict[str, Any] | None:
+def _count(cfg: Config, part: str, leave_out_bad: bool) -> dict[str, Any] | None:
     if not cfg.get(f"{part}_dataloader"):
         return None
-    dataset = dataset_of_config(cfg, part, str(config))
+    dataset = open_dataset(cfg, part, inner=True)
     table = getattr(dataset, "packed", None)
     classes = (getattr(dataset, "metainfo", None) or {}).get("classes") or ()
     broken = _broken(dataset, _allowed(cfg, part, len(dataset), leave_out_bad), part)

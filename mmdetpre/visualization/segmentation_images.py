@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.datasets.transforms import LoadAnnotations
-from mmseg.registry import DATASETS
 
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.datasets.label_maps.files import read_label_map
 from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
 from mmdetpre.plotting.palette import voc_palette
+from mmdetpre.utils.read_config import read_config
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")
 
@@ -56,8 +55,7 @@ class SegmentationImages:
 def images_of_config(config: str | Path, options: Mapping[str, Any] | None = None) -> SegmentationImages:
     """The images of a config's ``test_dataloader``; label maps are read as its pipeline reads them.
 
-    Types without a scope are looked up in mmseg, as testing does; mmengine keeps that scope for the process. A data set
-    that declares no colours is shown in those of VOC.
+    A data set that declares no colors is shown in those of VOC.
 
     Args:
         config: Path of a config.
@@ -70,20 +68,13 @@ def images_of_config(config: str | Path, options: Mapping[str, Any] | None = Non
     Example:
         >>> images_of_config("configs/seg/deeplab_voc_sample.py").classes  # doctest: +SKIP
     """
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
-    init_default_scope("mmseg")
-    loader = cfg.get("test_dataloader")
-    if not loader or "dataset" not in loader:
-        raise ValueError(
-            f"{config} has no test_dataloader with a dataset: give the config that the runs were tested with."
-        )
-    dataset = DATASETS.build(loader.dataset)
+    cfg = read_config(config, options)
+    dataset = open_dataset(cfg, "test", scope="mmseg")
     if not isinstance(dataset, BaseSegDataset):
         raise ValueError(
             f"The test data of {config} are a {type(dataset).__name__}: give a config with a plain data set."
         )
-    declared = loader.dataset.get("metainfo", {}).get("palette") or type(dataset).METAINFO.get("palette")
+    declared = cfg.test_dataloader.dataset.get("metainfo", {}).get("palette") or type(dataset).METAINFO.get("palette")
     loads = [one for one in dataset.pipeline.transforms if isinstance(one, LoadAnnotations | LoadLabelMap)]
     entries = [dataset.get_data_info(i) for i in range(len(dataset))]
     if not entries:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from PIL import Image
 
-from mmdetpre.analysis.features.image_set import dataset_of_config
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.utils.config_writer import Beside, ConfigFile, Named, require_literals, resolved_text, write_config
 
 STUDY = "tools/study/study.py"
@@ -72,7 +72,7 @@ def test_names_of_classes_in_a_study_that_is_written_and_checked(
     for command in ("check", "plan"):
         done = run_tool_here(repository / STUDY, command, out / "study.yaml")
         assert done.returncode == 0, done.stderr
-    dataset = dataset_of_config(Config.fromfile(out / "configs" / "own_det.py"), "test", "own_det.py")
+    dataset = open_dataset(out / "configs" / "own_det.py", "test", inner=True)
     assert dataset.metainfo["classes"] == tuple(names)
     for config in (out / "configs").glob("*.py"):  # mmengine writes configs into work dirs as they are
         assert not any(name in config.read_text() for name in names if len(name) > 2)

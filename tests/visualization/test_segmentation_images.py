@@ -81,7 +81,7 @@ def test_configs_that_will_not_do(write_config, folder: Path) -> None:
         )
         images_of_config(path)
     (folder / "empty.py").write_text("a = 1\n")
-    with pytest.raises(ValueError, match="has no test_dataloader with a dataset"):
+    with pytest.raises(ValueError, match="has no test_dataloader, it has none: give another config"):
         images_of_config(folder / "empty.py")
 
 

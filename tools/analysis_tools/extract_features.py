@@ -23,8 +23,9 @@ from mmengine.config import DictAction
 
 from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE
 from mmdetpre.analysis.features.extract import extract_features, open_feature_source
-from mmdetpre.analysis.features.image_set import PARTS, images_of_config, images_of_folder
+from mmdetpre.analysis.features.image_set import images_of_config, images_of_folder
 from mmdetpre.cli.run_tool import run_tool
+from mmdetpre.datasets.from_config import PARTS
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 
 _LAUNCHERS = {

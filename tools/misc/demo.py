@@ -25,7 +25,7 @@ from mmengine.structures import InstanceData
 from mmdetpre.compat.toolbox_commands import testing_command, training_command
 from mmdetpre.config_files import find_config
 from mmdetpre.datasets.chips.from_config import load_chip_dataset
-from mmdetpre.registry import DATASETS
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.sample import make_sample
 from mmdetpre.utils.bounded_files import read_json
 from mmdetpre.utils.plain_text import printable
@@ -125,7 +125,7 @@ def draw_findings(checkpoint: Path, path: Path, count: int = 8, score_thr: float
     from mmdet.apis import inference_detector, init_detector  # takes seconds, which the first step need not wait for
 
     model = init_detector(str(CONFIG), str(checkpoint), device="cpu")
-    dataset = DATASETS.build(Config.fromfile(CONFIG).val_dataloader.dataset)
+    dataset = open_dataset(CONFIG, "val")
     pictures = []
     for index in range(count):
         info = dataset.get_data_info(index)

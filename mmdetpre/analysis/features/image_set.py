@@ -12,9 +12,8 @@ import numpy as np
 
 from mmdetpre.datasets.classification.class_folders import read_class_folders
 from mmdetpre.datasets.classification.class_split import read_split
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.datasets.images.lists import file_statuses
-
-PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +82,7 @@ def images_of_config(
         FileNotFoundError: If the config, the data set or images of it are missing.
         ValueError: If there is no such dataloader, or the data set holds no image files.
     """
-    from mmengine.config import Config
-
-    if not Path(config).is_file():
-        raise FileNotFoundError(f"There is no config {config}.")
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
-    dataset = dataset_of_config(cfg, part, os.fspath(config))
+    dataset = open_dataset(config, part, options, inner=True)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     if not infos or not all("img_path" in info for info in infos):
         raise ValueError(f"{type(dataset).__name__} of {config} holds no image files: give data that lie in files.")
@@ -104,38 +97,6 @@ def images_of_config(
     description = {"config": os.fspath(config), "part": part, "dataset": type(dataset).__name__, "root": root}
     known = any(label >= 0 for label in labels)
     return ImageSet(root, tuple(names), np.array(labels, np.int64), tuple(classes) if known else (), description)
-
-
-def dataset_of_config(cfg: Any, part: str, name: str) -> Any:
-    """The data set of one of a config's dataloaders, opened; of chips and repeats the one inside, each image once.
-
-    Args:
-        cfg: Config of mmdet, mmsegmentation or mmpretrain.
-        part: ``train``, ``val`` or ``test``.
-        name: What messages call the config.
-
-    Raises:
-        FileNotFoundError: If data are missing.
-        ValueError: If there is no such dataloader.
-    """
-    from mmengine.registry import DATASETS, DefaultScope
-
-    given = [key for key in PARTS if cfg.get(f"{key}_dataloader")]
-    if part not in given:
-        there = f"it has one for {', '.join(given)}" if given else "it has none"
-        raise ValueError(f"{name} has no {part}_dataloader, {there}: choose another --split or config.")
-    loaders = cfg[f"{part}_dataloader"]
-    if isinstance(loaders, list | tuple):
-        raise ValueError(f"{part}_dataloader of {name} is a list of {len(loaders)}: give a config with one.")
-    scope = cfg.get("default_scope", "mmengine")
-    settings = loaders.dataset
-    while "dataset" in settings:  # chips, repeats: each image once
-        settings = settings.dataset
-    with DefaultScope.overwrite_default_scope(scope):
-        dataset = DATASETS.build(settings)
-        if hasattr(dataset, "full_init"):
-            dataset.full_init()
-    return dataset
 
 
 def _label(info: Mapping[str, Any]) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmdetpre.analysis.features.image_set import ImageSet, dataset_of_config
+from mmdetpre.analysis.features.image_set import ImageSet
 from mmdetpre.analysis.object_accuracy.accuracy import ImageObjects, image_objects
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.evaluation.detections.metric import ImageResult, image_truth, join_results, settle_plus_one
 
 
@@ -37,13 +37,7 @@ def object_images(
         >>> len(images), objects.number.max()  # doctest: +SKIP
         (3306, 36)
     """
-    from mmengine.config import Config
-
-    if not Path(config).is_file():
-        raise FileNotFoundError(f"There is no config {config}.")
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
-    dataset = dataset_of_config(cfg, part, os.fspath(config))
+    dataset = open_dataset(config, part, options, inner=True)
     results = []
     for i in range(len(dataset)):
         info = dataset.get_data_info(i)

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torchvision.ops import roi_align
 
 from mmdetpre.analysis.super_classes.clusters import ClassMeans
+from mmdetpre.datasets.from_config import open_dataset
+from mmdetpre.inference.build_model import build_model
 from mmdetpre.models.instances import boxes_of
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.load_backbone import load_backbone
@@ -46,15 +47,15 @@ def class_means_of_config(
         BackboneNotLoaded: If the checkpoint is missing or does not fill the backbone.
         FileNotFoundError: If config or data are missing.
     """
-    cfg = Config.fromfile(config) if isinstance(config, str) else config
-    cfg.merge_from_dict(dict(options or {}))
-    init_default_scope("mmdet")
-    model = MODELS.build(cfg.model).eval()
+    built = build_model(config, device, options)
+    model = built.model
     read = read_checkpoint(checkpoint)
     load_backbone(model.backbone, read, check_preprocessing=False)
     print_log(f"{read.source}: {take_trained_form(model.backbone, trained_form(read), dense=True)}", "current")
     model.to(device)
-    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    dataset = open_dataset(built.cfg, "train", scope=built.scope)
+    with DefaultScope.overwrite_default_scope(built.scope):
+        loader = Runner.build_dataloader(dict(built.cfg.train_dataloader, dataset=dataset), seed=0)
     meta = loader.dataset.metainfo
     classes = list(meta.get("wnids") or meta["classes"])
     means = ClassMeans(len(classes))

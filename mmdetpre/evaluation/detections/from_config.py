@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
+from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.evaluation.detections.metric import ImageResult, image_truth, join_results, settle_plus_one
-from mmdetpre.registry import DATASETS
 
 
 def annotations_of_config(config: str | Path, options: Mapping[str, Any] | None = None) -> Detections:
     """The images and objects of a config's ``test_dataloader``, as a run without detections.
-
-    Types without a scope are looked up in mmdet, as testing does; mmengine keeps that scope for the process.
 
     Args:
         config: Path of a config.
@@ -33,15 +29,7 @@ def annotations_of_config(config: str | Path, options: Mapping[str, Any] | None 
     Example:
         >>> annotations_of_config("configs/det/sniper_openimages_sample.py").truth  # doctest: +SKIP
     """
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
-    init_default_scope("mmdet")
-    loader = cfg.get("test_dataloader")
-    if not loader or "dataset" not in loader:
-        raise ValueError(
-            f"{config} has no test_dataloader with a dataset: give the config that the run was tested with."
-        )
-    dataset = DATASETS.build(loader.dataset)
+    dataset = open_dataset(config, "test", options, scope="mmdet")
     results = []
     for i in range(len(dataset)):
         info = dataset.get_data_info(i)

@@ -44,7 +44,7 @@ def test_missing_config_and_missing_data_are_named(config: Path, tmp_path: Path)
     ],
 )
 def test_config_without_training_data_is_refused(tmp_path: Path, text: str, found: str) -> None:
-    with pytest.raises(ValueError, match=f"config.py has {found}: give a training config"):
+    with pytest.raises(ValueError, match=f"config.py has {found}, it has none: give another config"):
         load_chip_dataset(write(tmp_path, text))
 
 
