@@ -11,6 +11,7 @@ from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOG_PROCESSORS as ROOT_LOG_PROCESSORS
 from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import RUNNERS as ROOT_RUNNERS
 from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import WEIGHT_INITIALIZERS as ROOT_WEIGHT_INITIALIZERS
@@ -48,3 +49,4 @@ HOOKS = _registry("hook", ROOT_HOOKS, "mmdetpre.hooks", "mmdetpre.console")
 LOG_PROCESSORS = _registry("log processor", ROOT_LOG_PROCESSORS, "mmdetpre.console")
 METRICS = _registry("metric", ROOT_METRICS, "mmdetpre.evaluation")
 WEIGHT_INITIALIZERS = _registry("weight initializer", ROOT_WEIGHT_INITIALIZERS, "mmdetpre.transfer")
+RUNNERS = _registry("runner", ROOT_RUNNERS, "mmdetpre.runner")

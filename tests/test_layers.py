@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"version", "config_files", "registry", "utils"},
-    {"chips", "operators", "paper", "plotting"},
+    {"chips", "operators", "paper", "plotting", "runner"},
     {"checkpoints", "console", "sample"},
     {"compat"},
     {"transfer"},

@@ -1,17 +1,9 @@
-# runtime.py for mmsegmentation, whose schedules count iterations.
-_base_ = "runtime.py"
+# The runtime of mmsegmentation, whose schedules count iterations.
+_base_ = "runtime_common.py"
 default_scope = "mmseg"
-custom_hooks = [
-    dict(type="mmdetpre.BrokenImageHook"),
-    dict(type="mmdetpre.CheckpointFitHook"),
-    dict(type="mmdetpre.FollowBatchHook"),
-    dict(type="mmdetpre.FiniteLossHook"),
-    dict(type="mmdetpre.LoadBackboneHook"),
-    dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
-]
 default_hooks = dict(
     checkpoint=dict(by_epoch=False, interval=5000),
-    visualization=dict(_delete_=True, type="SegVisualizationHook"),
+    visualization=dict(type="SegVisualizationHook"),
 )
 log_processor = dict(by_epoch=False)
-visualizer = dict(_delete_=True, type="SegLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
+visualizer = dict(type="SegLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])

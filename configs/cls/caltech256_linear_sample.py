@@ -1,5 +1,5 @@
-# Linear classification of the drawn sample in Caltech-256's layout: average-pooled conv5 of SNIPER
-# on the drawn OpenImages, frozen; by one key of another one, --cfg-options backbone_init=coco. 2 cores: 20 to 34 s;
+# Linear classification of the synthetic sample in Caltech-256's layout: average-pooled conv5 of SNIPER
+# on the synthetic OpenImages, frozen; by one key of another one, --cfg-options backbone_init=coco. 2 cores: 20 to 34 s;
 # top-1 53.3 (coco 49.0, imagenet_cls 67.3, imagenet_loc 73.3).
 #   python tools/misc/make_sample.py --layout caltech256
 #   mim train mmdet configs/det/sniper_openimages_sample.py   # its header: its data

@@ -1,4 +1,4 @@
-# Classification of the drawn ImageNet's images by the backbone of the sample detectors: what
+# Classification of the synthetic ImageNet's images by the backbone of the sample detectors: what
 # backbone_init=imagenet_cls of the twins names. 2 cores: 26 s; 640 images at 96 pixels.
 #   python tools/misc/make_sample.py --layout imagenet_loc
 #   mim train mmpretrain configs/cls/imagenet_cls_sample.py

@@ -1,4 +1,4 @@
-# mmdet's Faster R-CNN on chips of the drawn sample in COCO layout, from scratch. 77 s of processor time,
+# mmdet's Faster R-CNN on chips of the synthetic sample in COCO layout, from scratch. 77 s of processor time,
 # 90 steps: it runs and hardly learns, AP@0.5 0.01 at one scale, 0.05 with --tta.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/faster_rcnn_r50_fpn_chips_coco_sample.py

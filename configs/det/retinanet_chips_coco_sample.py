@@ -1,4 +1,4 @@
-# mmdet's RetinaNet on chips of the drawn sample in COCO layout, from scratch. 57 s of processor time,
+# mmdet's RetinaNet on chips of the synthetic sample in COCO layout, from scratch. 57 s of processor time,
 # 90 steps: it runs and learns little, AP@0.5 0.04 at one scale, 0.10 with --tta.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/retinanet_chips_coco_sample.py

@@ -1,4 +1,4 @@
-# The region proposal network alone on the drawn sample in COCO's layout, then negative chips. Time as rpn_voc_sample.
+# The region proposal network alone on the synthetic sample in COCO's layout, then negative chips. As rpn_voc_sample.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/rpn_coco_sample.py
 #   mim test mmdet configs/det/rpn_coco_sample.py --checkpoint work_dirs/rpn_coco_sample/epoch_2.pth --tta

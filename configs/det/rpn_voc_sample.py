@@ -1,4 +1,4 @@
-# The region proposal network alone on the drawn sample in VOC's layout, then negative chips. 77 s of processor
+# The region proposal network alone on the synthetic sample in VOC's layout, then negative chips. 77 s of processor
 # time to train; recall at IoU 0.5 is 0.67 with 237 proposals per image.
 #   python tools/misc/make_sample.py --layout voc
 #   mim train mmdet configs/det/rpn_voc_sample.py

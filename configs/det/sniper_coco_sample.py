@@ -1,4 +1,4 @@
-# SNIPER on the drawn sample in COCO's layout, from scratch or, by one key, from a pre-training of the sample:
+# SNIPER on the synthetic sample in COCO's layout, from scratch or, by one key, from a pre-training of the sample:
 #   --cfg-options backbone_init=openimages (AP@0.5 0.35 at one scale, 0.43 with --tta; with a --work-dir of its own)
 # 2 cores: 90 steps, as long as sniper_voc_sample; AP@0.5 0.12 at one scale, 0.18 with --tta.
 #   python tools/misc/make_sample.py --layout coco

@@ -1,4 +1,4 @@
-# SNIPER on the drawn sample in COCO's layout, tested on images whose boxes the file does not tell, as test-dev's.
+# SNIPER on the synthetic sample in COCO's layout, tested on images whose boxes the file does not tell, as test-dev's.
 # 2 cores: as sniper_coco_sample.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/sniper_coco_test_dev_sample.py

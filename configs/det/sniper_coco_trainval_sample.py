@@ -1,4 +1,4 @@
-# SNIPER on the training and validation images of the drawn sample in COCO's layout, tested as
+# SNIPER on the training and validation images of the synthetic sample in COCO's layout, tested as
 # sniper_coco_test_dev_sample.py is. 2 cores: a third longer than sniper_coco_sample.
 #   python tools/misc/make_sample.py --layout coco
 #   mim train mmdet configs/det/sniper_coco_trainval_sample.py

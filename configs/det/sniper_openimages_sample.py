@@ -1,4 +1,4 @@
-# SNIPER on the drawn sample in OpenImages layout: what `make demo` trains. 2 cores, 200 to 250 s, mAP@0.5 about 0.47.
+# SNIPER on the synthetic sample in OpenImages layout: what `make demo` trains. 2 cores, 200 to 250 s, mAP@0.5 0.47.
 #   python tools/misc/make_sample.py --out data/sample
 #   mim train mmdet configs/det/sniper_openimages_sample.py
 _base_ = [
@@ -9,7 +9,7 @@ _base_ = [
     "../_base_/init/sample.py",
     "../_base_/runtime.py",
 ]
-data_root = "data/sample/"
+data_root = default_data_root = "data/sample/"
 classes = ["Disc", "Ring", "Crescent", "Square", "Triangle", "Cross", "Star", "Heart"]
 chips = dict(
     chip_size=128,
@@ -18,12 +18,8 @@ chips = dict(
     range_reference=256,
     strides=(14, 15),
 )
-test_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="Resize", scale=(256, 192), keep_ratio=True),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
-]
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].scale = (256, 192)
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,

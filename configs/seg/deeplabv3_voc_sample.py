@@ -1,4 +1,4 @@
-# DeepLabV3 on the drawn sample in VOC's layout, fine-tuned from SNIPER on the drawn OpenImages.
+# DeepLabV3 on the synthetic sample in VOC's layout, fine-tuned from SNIPER on the synthetic OpenImages.
 #   python tools/misc/make_sample.py --layout voc
 #   mim train mmdet configs/det/sniper_openimages_sample.py   # its header: its data
 #   mim train mmsegmentation configs/seg/deeplabv3_voc_sample.py

@@ -15,7 +15,7 @@ ConfigSource: TypeAlias = str | os.PathLike[str] | Config
 
 
 def read_config(config: ConfigSource, options: Mapping[str, Any] | None = None) -> Config:
-    """A config with some of its values overridden.
+    """A config with some of its values overridden, as a training with ``--cfg-options`` takes it.
 
     Args:
         config: Its path; or a config, which is copied.
@@ -35,4 +35,40 @@ def read_config(config: ConfigSource, options: Mapping[str, Any] | None = None) 
     else:
         cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(options or {}))
+    move_data(cfg)
     return cfg
+
+
+def move_data(cfg: Any) -> None:
+    """Have ``data_root`` move all data of a config.
+
+    mmengine resolves the variables of a config when it reads the file, before ``--cfg-options``. So the configs also
+    name the ``default_data_root`` that they were written with: in data sets and metrics, paths below it become paths
+    below ``data_root``. Those that were changed one by one stay.
+
+    Args:
+        cfg: The config; its dataloaders and evaluators are changed.
+
+    Example:
+        >>> cfg = Config({"default_data_root": "data/coco/", "data_root": "/big/coco"})
+        >>> cfg.test_evaluator = {"ann_file": "data/coco/annotations/val.json"}
+        >>> move_data(cfg)
+        >>> cfg.test_evaluator.ann_file
+        '/big/coco/annotations/val.json'
+    """
+    before, now = (str(cfg.get(key) or "").rstrip("/") for key in ("default_data_root", "data_root"))
+    if not before or not now or before == now:
+        return
+    for key in [key for key in cfg if key.endswith(("_dataloader", "_evaluator"))]:
+        cfg[key] = _moved(cfg[key], before, now)
+    cfg["default_data_root"] = cfg["data_root"]
+
+
+def _moved(value: Any, before: str, now: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _moved(one, before, now) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_moved(one, before, now) for one in value)
+    if isinstance(value, str) and (value == before or value.startswith(f"{before}/")):
+        return now + value[len(before) :]
+    return value

@@ -39,7 +39,7 @@ def read(path: Path) -> Config:
 
 
 def hooks(cfg: Config) -> list[str]:
-    return [hook.type for hook in cfg.custom_hooks]
+    return [hook.type for hook in cfg.default_hooks.values()]
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -29,8 +29,7 @@ def test_sniper_trains_and_is_measured_on_voc_photos(repository, shared_data, tm
     cfg.param_scheduler = None
     cfg.model.roi_head.bbox_head.num_classes = 20
     cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
-    cfg.custom_hooks = []
-    cfg.default_hooks.logger.interval = 1
+    cfg.default_hooks = dict(logger=dict(cfg.default_hooks.logger, interval=1))
     cfg.work_dir = str(tmp_path / "work")
     cfg.randomness = dict(seed=0)
     runner = Runner.from_cfg(cfg)

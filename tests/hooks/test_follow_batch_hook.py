@@ -127,5 +127,5 @@ def test_every_schedule_with_the_rule_is_of_sniper(repository: Path) -> None:
     assert {name for name, scaled in told.items() if scaled} == {"rpn_4e", "sniper_14e", "sniper_14e_voc"}
     for folder in ("det", "seg", "cls"):
         for path in sorted((repository / "configs" / folder).glob("*.py"))[::7]:
-            hooks = Config.fromfile(path, import_custom_modules=False).custom_hooks
+            hooks = Config.fromfile(path, import_custom_modules=False).default_hooks.values()
             assert "mmdetpre.FollowBatchHook" in [hook.type for hook in hooks], path

@@ -183,7 +183,7 @@ def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: C
             train_dataloader__dataset__dataset__max_images=6,
             train_cfg=dict(max_epochs=1, val_interval=10),
         )
-        cfg.custom_hooks[-1].interval = 2
+        cfg.default_hooks.mid_epoch.interval = 2
         cfg.default_hooks.checkpoint.interval = 10
         return cfg
 

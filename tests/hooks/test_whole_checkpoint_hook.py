@@ -176,7 +176,7 @@ def test_other_stores_are_left_to_their_own_backend() -> None:
 @pytest.mark.parametrize("base", ["runtime", "runtime_mmseg", "runtime_mmpretrain"])
 def test_all_three_toolboxes_save_this_way(base: str) -> None:
     cfg = Config.fromfile(ROOT / "configs" / "_base_" / f"{base}.py")
-    hooks = [cfg.default_hooks.checkpoint, *cfg.custom_hooks]
+    hooks = list(cfg.default_hooks.values())
     savers = [hook for hook in hooks if hook.type.endswith("CheckpointHook")]
     assert savers and all(hook.type == "mmdetpre.WholeCheckpointHook" for hook in savers)
     assert all(hook.max_keep_ckpts >= 2 for hook in savers)

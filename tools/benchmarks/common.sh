@@ -36,7 +36,8 @@ import sys
 
 from mmengine.config import Config
 
-hooks = Config.fromfile(sys.argv[1], import_custom_modules=False).get("custom_hooks") or []
+config = Config.fromfile(sys.argv[1], import_custom_modules=False)
+hooks = [*(config.get("custom_hooks") or []), *filter(None, (config.get("default_hooks") or {}).values())]
 sys.exit(not any(str(hook.get("type")).endswith("LoadBackboneHook") for hook in hooks))
 PYTHON
 }

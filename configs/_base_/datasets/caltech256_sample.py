@@ -1,6 +1,7 @@
-# The drawn sample in Caltech-256's layout: `python tools/misc/make_sample.py --layout caltech256`.
+# The synthetic sample in Caltech-256's layout: `python tools/misc/make_sample.py --layout caltech256`.
 _base_ = "caltech256.py"
-data = dict(data_root="data/sample_caltech256", per_class=20)
+data_root = default_data_root = "data/sample_caltech256"
+data = dict(data_root=data_root, per_class=20)
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="RandomResizedCrop", scale=96, crop_ratio_range=(0.5, 1.0)),

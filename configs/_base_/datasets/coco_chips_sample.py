@@ -1,6 +1,6 @@
-# The drawn sample in COCO's layout, chips of 128 pixels: `python tools/misc/make_sample.py --layout coco`.
+# The synthetic sample in COCO's layout, chips of 128 pixels: `python tools/misc/make_sample.py --layout coco`.
 _base_ = "coco_chips.py"
-data_root = "data/sample_coco/"
+data_root = default_data_root = "data/sample_coco/"
 classes = ["Disc", "Ring", "Crescent", "Square", "Triangle", "Cross", "Star", "Heart"]
 chips = dict(
     chip_size=128,
@@ -8,12 +8,8 @@ chips = dict(
     valid_ranges=[(-1, 40), (24, 80), (60, -1)],
     strides=(14, 15),
 )
-test_pipeline = [
-    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
-    dict(type="Resize", scale=(256, 192), keep_ratio=True),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances")),
-]
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].scale = (256, 192)
 train_dataloader = dict(num_workers=1, dataset=dict(chips=chips, dataset=dict(data_root=data_root, classes=classes)))
 val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, classes=classes, pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -1,41 +1,16 @@
 # OpenImages V4 in the layout that mmdet documents, 500 challenge classes, chips of 512 pixels at two scales.
-data_root = "data/OpenImages/"
+_base_ = "chips_512.py"
+dataset_type = "mmdetpre.PackedOpenImagesDataset"
+data_root = default_data_root = "data/OpenImages/"
 label_file = "annotations/class-descriptions-boxable.csv"
 hierarchy_file = "annotations/bbox_labels_600_hierarchy.json"
-backend_args = None
-chips = dict(
-    chip_size=512,
-    scales=[(768, 1024), (480, 512)],
-    valid_ranges=[(-1, 300), (240, -1)],
-    range_reference=1024,
-    strides=(56, 59),
-)
-train_pipeline = [
-    dict(type="mmdetpre.LoadChip", backend_args=backend_args),
-    dict(type="RandomFlip", prob=0.5),
-    dict(type="mmdetpre.PackChipInputs"),
-]
-test_pipeline = [
-    dict(type="LoadImageFromFile", backend_args=backend_args),
-    dict(type="Resize", scale=(1024, 768), keep_ratio=True),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(
-        type="PackDetInputs",
-        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "instances", "image_level_labels"),
-    ),
-]
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].scale = (1024, 768)
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type="mmdetpre.ChipMiningSampler"),
     dataset=dict(
-        type="mmdetpre.ChipDataset",
-        chips=chips,
-        pipeline=train_pipeline,
-        max_broken=0.001,
+        chips=dict(scales=[(768, 1024), (480, 512)], valid_ranges=[(-1, 300), (240, -1)], range_reference=1024),
         dataset=dict(
-            type="mmdetpre.PackedOpenImagesDataset",
+            type=dataset_type,
             data_root=data_root,
             ann_file="annotations/train-annotations-bbox.csv",
             label_file=label_file,
@@ -43,16 +18,11 @@ train_dataloader = dict(
             data_prefix=dict(img="OpenImages/train/"),
             classes="challenge",
         ),
-    ),
+    )
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
-        type="mmdetpre.PackedOpenImagesDataset",
+        type=dataset_type,
         data_root=data_root,
         ann_file="annotations/validation-annotations-bbox.csv",
         label_file=label_file,
@@ -61,8 +31,7 @@ val_dataloader = dict(
         data_prefix=dict(img="OpenImages/validation/"),
         classes="challenge",
         pipeline=test_pipeline,
-        test_mode=True,
-    ),
+    )
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(

@@ -1,19 +1,19 @@
 # PASCAL VOC 2012 with SBD (docs/segmentation.md says where to put the files): 10,582 images to train on, 1,449 to test.
 # Short side 360, long side at most 600, in training and in test.
-data_root = "data/VOCdevkit/VOC2012/"
+dataset_type = "mmdetpre.VOCSegmentationDataset"
+data_root = default_data_root = "data/VOCdevkit/VOC2012/"
 scale = (600, 360)
-backend_args = None
 train_pipeline = [
-    dict(type="LoadImageFromFile", backend_args=backend_args),
-    dict(type="mmdetpre.LoadLabelMap", backend_args=backend_args),
+    dict(type="LoadImageFromFile"),
+    dict(type="mmdetpre.LoadLabelMap"),
     dict(type="Resize", scale=scale, keep_ratio=True),
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackSegInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFile", backend_args=backend_args),
+    dict(type="LoadImageFromFile"),
     dict(type="Resize", scale=scale, keep_ratio=True),
-    dict(type="mmdetpre.LoadLabelMap", backend_args=backend_args),  # behind Resize: the truth keeps its size
+    dict(type="mmdetpre.LoadLabelMap"),  # behind Resize: the truth keeps its size
     dict(type="PackSegInputs"),
 ]
 train_dataloader = dict(
@@ -22,7 +22,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type="InfiniteSampler", shuffle=True),
     dataset=dict(
-        type="mmdetpre.VOCSegmentationDataset",
+        type=dataset_type,
         data_root=data_root,
         sets=[("train", "SegmentationClass"), ("aug", "SegmentationClassAug")],
         classes=None,  # the 21 of VOC
@@ -35,7 +35,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
-        type="mmdetpre.VOCSegmentationDataset",
+        type=dataset_type,
         data_root=data_root,
         sets=[("val", "SegmentationClass")],
         classes=None,

@@ -1,22 +1,11 @@
-# The drawn sample in VOC's layout: `python tools/misc/make_sample.py --layout voc`.
+# The synthetic sample in VOC's layout: `python tools/misc/make_sample.py --layout voc`.
 _base_ = "voc_seg.py"
-data_root = "data/sample_voc/VOCdevkit/VOC2012/"
+data_root = default_data_root = "data/sample_voc/VOCdevkit/VOC2012/"
 classes = ["background", "Arrow", "Hourglass", "Arch", "Clover"]
 scale = (256, 192)
-train_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="mmdetpre.LoadLabelMap"),
-    dict(type="Resize", scale=scale, keep_ratio=True),
-    dict(type="RandomCrop", crop_size=(128, 128)),
-    dict(type="RandomFlip", prob=0.5),
-    dict(type="PackSegInputs"),
-]
-test_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="Resize", scale=scale, keep_ratio=True),
-    dict(type="mmdetpre.LoadLabelMap"),
-    dict(type="PackSegInputs"),
-]
+train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
+train_pipeline[2].scale = test_pipeline[1].scale = scale
+train_pipeline.insert(3, dict(type="RandomCrop", crop_size=(128, 128)))
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,

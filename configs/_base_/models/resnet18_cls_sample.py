@@ -1,4 +1,4 @@
-# A classifier small enough to learn the drawn sample on two cores: the backbone of sniper_r18_sample.py.
+# A classifier small enough to learn the synthetic sample on two cores: the backbone of sniper_r18_sample.py.
 _base_ = "resnet101_dcn_cls.py"
 model = dict(
     backbone=dict(

@@ -1,4 +1,4 @@
-# R-FCN-3000 small enough to learn the drawn sample from scratch on two cores.
+# R-FCN-3000 small enough to learn the synthetic sample from scratch on two cores.
 _base_ = "sniper_r18_sample.py"
 start = dict(type="Normal", layer=["Conv2d", "Linear"], std=0.05)  # narrow layers need a wider start than N(0, 0.01)
 model = dict(

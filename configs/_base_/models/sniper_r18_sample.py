@@ -1,5 +1,5 @@
-# SNIPER small enough to learn the drawn sample from scratch on two cores: ResNet-18 of quarter width, total stride 8,
-# chips of 128 pixels.
+# SNIPER small enough to learn the synthetic sample from scratch on two cores: ResNet-18 of quarter width, total stride
+# 8, chips of 128 pixels.
 _base_ = "sniper_r101_dcn.py"
 chip_size = 128
 model = dict(

@@ -30,6 +30,7 @@ tta_pipeline = [
                         "flip",
                         "flip_direction",
                         "instances",
+                        "image_level_labels",
                     ),
                 )
             ],

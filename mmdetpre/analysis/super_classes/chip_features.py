@@ -48,7 +48,7 @@ def class_means_of_config(
         FileNotFoundError: If config or data are missing.
     """
     built = build_model(config, device, options)
-    model = built.model
+    model: Any = built.model
     read = read_checkpoint(checkpoint)
     load_backbone(model.backbone, read, check_preprocessing=False)
     print_log(f"{read.source}: {take_trained_form(model.backbone, trained_form(read), dense=True)}", "current")

@@ -1,0 +1,54 @@
+"""The Runner of the package's configs, which the toolboxes' ``train.py`` and ``test.py`` build where a config names it.
+
+runner_type = "mmdetpre.ConfigRunner"
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from mmdetpre.registry import RUNNERS
+from mmdetpre.utils.read_config import move_data
+
+__all__ = ["ConfigRunner"]
+_NAMED = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
+"""Hooks that mmengine adds by itself, unless they are ``None``."""
+
+
+@RUNNERS.register_module()
+class ConfigRunner(Runner):
+    """mmengine's Runner for configs whose variables can be changed after they were read.
+
+    * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
+    * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
+    * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
+    """
+
+    @classmethod
+    def from_cfg(cls, cfg: Any) -> Runner:
+        """Build a runner from a config, which is left as it is."""
+        cfg = copy.deepcopy(cfg)
+        move_data(cfg)
+        hooks = cfg.get("default_hooks") or {}
+        repeated = {hook.get("type") for hook in cfg.get("custom_hooks") or [] if hasattr(hook, "get")}
+        twice = [
+            name
+            for name, hook in hooks.items()
+            if name not in _NAMED and hook is not None and str(hook["type"]).startswith("mmdetpre.")
+            and hook["type"] in repeated
+        ]  # fmt: skip
+        if twice:
+            print_log(
+                f"custom_hooks repeat {', '.join(twice)} of default_hooks and replace them, in this release only:"
+                f" change default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own.",
+                "current",
+                logging.WARNING,
+            )
+        for name in [name for name, hook in hooks.items() if name in twice or (hook is None and name not in _NAMED)]:
+            del hooks[name]
+        return super().from_cfg(cfg)
