@@ -41,8 +41,9 @@ def open_dataset(
         ValueError: If there is no such dataloader, or it has no data set.
 
     Example:
-        >>> len(open_dataset("configs/det/sniper_openimages_sample.py", "val"))  # doctest: +SKIP
-        48
+        >>> cfg = Config({"test_dataloader": {"dataset": {"type": "mmdet.CocoDataset", "lazy_init": True}}})
+        >>> type(open_dataset(cfg, "test", full_init=False)).__name__
+        'CocoDataset'
     """
     cfg = read_config(config, options)
     name = cfg.filename if isinstance(config, Config) else os.fspath(config)
