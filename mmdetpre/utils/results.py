@@ -139,7 +139,18 @@ def named_results(arguments: Sequence[str], cls: type[R], example: str, writer: 
 
 
 def one_result(path: Path, cls: type[R], writer: str, name: str) -> R:
-    """The only result of a file, with a name as ``label``; arguments and errors as of :func:`named_results`."""
+    """The only result of a file, with a name as ``label``.
+
+    Args:
+        path: The file.
+        cls: Its class.
+        writer: What writes such a file, for messages.
+        name: The name.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is of another kind, or holds several.
+    """
     found = read_results(path, cls, writer)
     if len(found) != 1:
         raise ValueError(f"{path} holds {len(found)} runs: give the files of the single runs.")
