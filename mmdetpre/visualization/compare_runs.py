@@ -11,7 +11,7 @@ import numpy as np
 
 from mmdetpre.evaluation.detections.align import align_runs
 from mmdetpre.evaluation.detections.detections import Detections
-from mmdetpre.evaluation.errors.matching import CORRECT, find_objects
+from mmdetpre.evaluation.errors.matching import Match, match_detections
 from mmdetpre.evaluation.errors.pairs import overlapping_pairs
 from mmdetpre.utils.bounded_files import GIB, read_bounded
 from mmdetpre.utils.plain_text import one_line
@@ -36,8 +36,8 @@ def found_per_image(run: Detections, *, score_thr: float, iou_thr: float = 0.5) 
     run = run.half_open()
     truth = run.ground_truth()
     pairs = overlapping_pairs(run.image, run.boxes, truth.image, truth.boxes, min_iou=iou_thr)
-    found = find_objects(pairs, run.labels, run.scores, truth.labels, truth.not_counted, iou_thr=iou_thr)
-    rows = (found.outcome == CORRECT) & (run.scores >= score_thr)
+    found = match_detections(pairs, run.labels, run.scores, truth.labels, truth.not_counted, iou_thr=iou_thr)
+    rows = (found.outcome == Match.CORRECT) & (run.scores >= score_thr)
     return np.bincount(run.image[rows], minlength=len(run.names))
 
 

@@ -126,7 +126,7 @@ def test_the_table_names_the_classes_of_the_data_set(ours, monkeypatch):
 @pytest.mark.parametrize("options", [{"use_group_of": False}, {"scale_ranges": [(0, 32)]}])
 def test_options_that_break_mmdets_evaluation_are_refused_at_once(options):
     with pytest.raises(ValueError, match=r"use_group_of=True and scale_ranges=None only.*val_evaluator"):
-        METRICS.build({"type": "OpenImagesMetric", **options})
+        METRICS.build({"type": "mmdetpre.OpenImagesMetric", **options})
 
 
 def test_a_runner_evaluates_the_sample_with_it(sample_config):

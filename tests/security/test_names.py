@@ -206,7 +206,7 @@ def test_ids_of_images_of_a_run(hostile: list[str], tmp_path: Path, repository: 
     out.mkdir()
     runs = ["--run", f"a={tmp_path / 'run.npz'}", "--run", f"{one_line(hostile[3])}={tmp_path / 'run.npz'}"]
     for tool, files in (
-        ("visualization/compare_detections.py", ["--out", out / "a.png", "--first", count]),
+        ("visualization/compare_detections.py", ["--plot", out / "a.png", "--first", count]),
         ("analysis_tools/detection_errors.py", ["--out", out / "b.csv", "--groups", "none"]),
     ):
         done = run_tool_here(repository / "tools" / tool, *runs, *files)
@@ -215,7 +215,7 @@ def test_ids_of_images_of_a_run(hostile: list[str], tmp_path: Path, repository: 
     assert {path.name for path in out.iterdir()} == {"a.png", "b.csv"}
     assert not re.search(r"^[=@]", (out / "b.csv").read_text(), re.MULTILINE)
     lost = run_tool_here(
-        repository / "tools/visualization/compare_detections.py", *runs, "--out", out / "e.png", "--ids", "z"
+        repository / "tools/visualization/compare_detections.py", *runs, "--plot", out / "e.png", "--ids", "z"
     )
     assert lost.returncode == 1
     require_plain(lost, lines=1)

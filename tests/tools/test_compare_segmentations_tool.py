@@ -33,10 +33,14 @@ def test_config(runs: list[str], voc: Path, tmp_path: Path, repository: Path, ru
     config = repository / "configs/seg/deeplab_voc_sample.py"
     options = ["--config", config, "--cfg-options", f"test_dataloader.dataset.data_root={voc}"]
     out = tmp_path / "new/panels.png"
-    done = run_tool(TOOL, *runs, *options, "--largest-difference", 6, "--out", out)
+    table = tmp_path / "new/panels.csv"
+    done = run_tool(TOOL, *runs, *options, "--largest-difference", 6, "--plot", out, "--out", table)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("2012_500003") and "6 images in" in done.stdout  # where the runs are alike
     assert cv2.imread(str(out)).shape[1] > 1000
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    assert lines[0] == ["image", "right", "blind"] and len(lines) == 7
+    assert float(lines[1][1]) == 1 > float(lines[1][2])
 
 
 def test_folders(runs: list[str], voc: Path, tmp_path: Path, run_tool_here: Callable) -> None:
@@ -44,10 +48,10 @@ def test_folders(runs: list[str], voc: Path, tmp_path: Path, run_tool_here: Call
     classes.write_text("background\nArrow\nHourglass\nArch\nClover\n")
     folders = ["--img-dir", voc / "JPEGImages", "--truth-dir", voc / "SegmentationClass", "--classes", classes]
     chosen = ["--ids", "2012_500002", "2012_500001", "--opacity", "0.5"]
-    done = run_tool_here(TOOL, *runs, *folders, *chosen, "--out", out)
+    done = run_tool_here(TOOL, *runs, *folders, *chosen, "--plot", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith(": 2012_500002, 2012_500001")
-    again = run_tool_here(TOOL, *runs, *folders, *chosen, "--out", out)
+    again = run_tool_here(TOOL, *runs, *folders, *chosen, "--plot", out)
     assert again.returncode == 1 and "add --force" in again.stderr
     out.unlink()
     for arguments, message in (
@@ -57,7 +61,7 @@ def test_folders(runs: list[str], voc: Path, tmp_path: Path, run_tool_here: Call
         (["--run=right", *folders], "another form than NAME=FILE, such as scratch=work_dirs/scratch/maps"),
         ([*runs, *folders, *chosen[:2], "--opacity", "2"], "The opacity is 2.0"),
     ):
-        failed = run_tool_here(TOOL, *arguments, "--out", out)
+        failed = run_tool_here(TOOL, *arguments, "--plot", out)
         assert failed.returncode == 1 and message in failed.stderr, failed.stderr
         assert failed.stderr.startswith("compare_segmentations: ") and len(failed.stderr.strip().splitlines()) == 1
     assert not out.exists()

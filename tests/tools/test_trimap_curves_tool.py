@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mmdetpre.evaluation.trimap.counts import count_image
-from mmdetpre.evaluation.trimap.scores import to_dict, write_json
+from mmdetpre.evaluation.trimap.scores import TrimapScores
+from mmdetpre.utils.results import write_results
 
 TOOL = Path(__file__).parents[2] / "tools/analysis_tools/trimap_curves.py"
 
@@ -18,7 +19,7 @@ def runs(tmp_path: Path) -> list[str]:
     truth = np.array([[0, 0, 0, 255, 1, 1, 1]])
     for name, first in (("scratch", [0, 0, 1]), ("pretrained", [0, 0, 0])):
         counts = count_image(truth, np.array([[*first, 0, 1, 1, 1]]), classes=2, widths=(1, 2))
-        write_json(tmp_path / f"{name}.json", [to_dict(counts, ("sheep", "cow"), "void")])
+        write_results(tmp_path / f"{name}.json", [TrimapScores.of_counts(counts, ("sheep", "cow"), "void")])
     return [f"--run={name}={tmp_path}/{name}.json" for name in ("scratch", "pretrained")]
 
 

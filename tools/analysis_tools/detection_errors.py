@@ -20,7 +20,8 @@ from mmdetpre.evaluation.errors.class_groups import class_groups
 from mmdetpre.evaluation.errors.plot import draw_errors
 from mmdetpre.evaluation.errors.report import ErrorSettings
 from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.whole_file import write_figure, write_json, write_text
+from mmdetpre.utils.results import write_results
+from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--score-thr",
         type=float,
-        help="objects are missed by the detections from this score on; by default by those up to a normalised precision"
+        help="objects are missed by the detections from this score on; by default by those up to a normalized precision"
         " of 0.05 in their class, which needs no calibrated scores",
     )
     parser.add_argument("--config", help="take the ground truth from the test data of this config, not from the files")
@@ -71,10 +72,7 @@ def main() -> int:
     )
     print(report)
     if args.out:
-        if args.out.suffix == ".csv":
-            write_text(args.out, report.to_csv())
-        else:
-            write_json(args.out, report.to_dict())
+        write_results(args.out, [report], overwrite=args.force)
     if args.plot:
         write_figure(args.plot, draw_errors(report))
     return 0

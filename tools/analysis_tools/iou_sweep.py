@@ -15,9 +15,10 @@ from pathlib import Path
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.voc_ap.average_precision import MODES
 from mmdetpre.evaluation.voc_ap.plot import draw_iou_sweep
-from mmdetpre.evaluation.voc_ap.scores import format_comparison, write_csv, write_json
+from mmdetpre.evaluation.voc_ap.scores import compare
 from mmdetpre.evaluation.voc_ap.sweep import sweep_runs
 from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.results import write_results
 from mmdetpre.utils.whole_file import write_figure
 
 
@@ -46,10 +47,9 @@ def main() -> int:
     require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
     plus_one = None if args.half_open is None else not args.half_open
     runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=plus_one)
-    print(format_comparison(runs))
+    print(compare(runs))
     if args.out:
-        write = write_csv if args.out.suffix == ".csv" else write_json
-        write(args.out, runs, overwrite=args.force)
+        write_results(args.out, runs, overwrite=args.force)
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
         write_figure(args.plot, draw_iou_sweep(runs, title=args.title))

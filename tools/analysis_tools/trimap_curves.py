@@ -15,16 +15,9 @@ from pathlib import Path
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
-from mmdetpre.evaluation.trimap.scores import (
-    format_class_differences,
-    format_comparison,
-    format_whole_differences,
-    mean_changes,
-    read_runs,
-    write_csv,
-    write_json,
-)
+from mmdetpre.evaluation.trimap.scores import compare_classes, compare_whole, compare_widths, read_runs
 from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.results import write_results
 from mmdetpre.utils.whole_file import write_figure
 
 WHOLE = "whole"
@@ -53,21 +46,20 @@ def main() -> int:
     args = parse_args()
     require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
     runs = read_runs(args.run)
-    tables = [format_comparison(runs)]
+    tables = [compare_widths(runs)]
     if args.classes_at is not None:
         if len(runs) == 1:
             raise ValueError("--classes-at compares runs: give a second --run NAME=FILE.")
         if args.classes_at == WHOLE:
-            tables += [format_whole_differences(run, runs[0]) for run in runs[1:]]
+            tables += [compare_whole(run, runs[0]) for run in runs[1:]]
         else:
-            tables += [format_class_differences(run, runs[0], args.classes_at) for run in runs[1:]]
+            tables += [compare_classes(run, runs[0], args.classes_at) for run in runs[1:]]
     print("\n\n".join(tables))
     for run in runs:
-        print("".join(f"\n{run['label']}: {change}" for change in mean_changes(run)), end="")
+        print("".join(f"\n{run.label}: {change}" for change in run.mean_changes()), end="")
     print()
     if args.out:
-        write = write_csv if args.out.suffix == ".csv" else write_json
-        write(args.out, runs, overwrite=args.force)
+        write_results(args.out, runs, overwrite=args.force)
     if args.plot:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
         write_figure(args.plot, draw_trimap_curves(runs, title=args.title))

@@ -3,7 +3,7 @@
 A run is a file of mmdetpre.DumpDetections. Images are found at the paths stored in the first file, or by --img-dir.
 
 Example: python tools/visualization/compare_detections.py --run ImageNet=work_dirs/a/detections.npz \\
-    --run OpenImages=work_dirs/b/detections.npz --largest-difference 6 --out compared.png
+    --run OpenImages=work_dirs/b/detections.npz --largest-difference 6 --plot compared.png
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from mmengine.config import DictAction
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.detections.load_runs import load_runs
-from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.file_arguments import picture_and_numbers
+from mmdetpre.utils.results import write_results
 from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
+from mmdetpre.visualization.image_scores import detection_scores
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; give two"
     )
-    parser.add_argument("--out", type=Path, required=True, help="picture to write (.png, .jpg, .pdf)")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .jpg, .pdf, .svg)")
+    parser.add_argument("--out", type=Path, help="objects found per image and run to write, .csv or .json")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--first", type=int, default=6, metavar="N", help="the first N images (%(default)s)")
     choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images with these ids")
@@ -42,13 +45,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--config", help="take image paths and ground truth from the test data of this config")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
     parser.add_argument("--columns", type=int, default=3, help="images side by side (%(default)s)")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing picture")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
-    require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
+    plot, out = picture_and_numbers(args.plot, args.out, force=args.force)
     runs = load_runs(args.run, args.config, args.cfg_options)
     difference = args.largest_difference is not None
     images = compare_runs(
@@ -59,11 +62,15 @@ def main() -> int:
         score_thr=args.score_thr,
         img_dir=args.img_dir,
     )
-    classes = next(iter(runs.values())).classes
-    figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_figure(args.out, figure)
-    print(f"{len(images)} images in {args.out}: {', '.join(image.name for image in images)}")
+    if plot:
+        classes = next(iter(runs.values())).classes
+        figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        write_figure(plot, figure)
+    if out:
+        write_results(out, [detection_scores(images, tuple(runs))], overwrite=args.force)
+    written = " and ".join(str(path) for path in (plot, out) if path)
+    print(f"{len(images)} images in {written}: {', '.join(image.name for image in images)}")
     return 0
 
 

@@ -4,7 +4,7 @@ A run is a folder of predicted label maps, <image>.png: `mim test mmsegmentation
 writes it. Images and truth come from the test data of --config, or from --img-dir and --truth-dir.
 
 Example: python tools/visualization/compare_segmentations.py --config configs/seg/deeplab_voc.py \\
-    --run ImageNet=work_dirs/a/maps --run OpenImages=work_dirs/b/maps --largest-difference 4 --out panels.png
+    --run ImageNet=work_dirs/a/maps --run OpenImages=work_dirs/b/maps --largest-difference 4 --plot panels.png
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from mmengine.config import DictAction
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.class_list import read_class_names
-from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.file_arguments import named_files, picture_and_numbers
+from mmdetpre.utils.results import write_results
 from mmdetpre.utils.whole_file import write_figure
+from mmdetpre.visualization.image_scores import segmentation_scores
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
 from mmdetpre.visualization.segmentation_runs import compare_segmentations
@@ -28,7 +30,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--run", action="append", required=True, metavar="NAME=FOLDER", help="a run and its name; repeat for more"
     )
-    parser.add_argument("--out", type=Path, required=True, help="picture to write (.png, .jpg, .pdf)")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .jpg, .pdf, .svg)")
+    parser.add_argument("--out", type=Path, help="mIoU per image and run to write, .csv or .json")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--first", type=int, default=4, metavar="N", help="the first N images (%(default)s)")
     choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images of these names, without suffix")
@@ -45,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--truth-dir", help="folder of their label maps, <image>.png, instead of --config")
     parser.add_argument("--classes", help="text file, a class per line, for --truth-dir (the 21 of VOC)")
     parser.add_argument("--opacity", type=float, default=1.0, help="of the colours over the image (%(default)s)")
-    parser.add_argument("--force", action="store_true", help="overwrite an existing picture")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     return parser.parse_args()
 
 
@@ -60,7 +63,7 @@ def find_images(args: argparse.Namespace) -> SegmentationImages:
 
 def main() -> int:
     args = parse_args()
-    require_new_files([(args.out, (".png", ".jpg", ".pdf"))], force=args.force)
+    plot, out = picture_and_numbers(args.plot, args.out, force=args.force)
     runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
     images = find_images(args)
     difference = args.largest_difference is not None
@@ -71,17 +74,21 @@ def main() -> int:
         ids=args.ids,
         largest_difference=difference,
     )
-    figure = draw_segmentations(
-        chosen,
-        tuple(runs),
-        images.classes,
-        images.palette,
-        ignore_index=images.ignore_index,
-        opacity=args.opacity,
-    )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_figure(args.out, figure)
-    print(f"{len(chosen)} images in {args.out}: {', '.join(image.name for image in chosen)}")
+    if plot:
+        figure = draw_segmentations(
+            chosen,
+            tuple(runs),
+            images.classes,
+            images.palette,
+            ignore_index=images.ignore_index,
+            opacity=args.opacity,
+        )
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        write_figure(plot, figure)
+    if out:
+        write_results(out, [segmentation_scores(chosen, tuple(runs))], overwrite=args.force)
+    written = " and ".join(str(path) for path in (plot, out) if path)
+    print(f"{len(chosen)} images in {written}: {', '.join(image.name for image in chosen)}")
     return 0
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmdetpre.evaluation.boundary_iou.counts import DILATION_RATIO, BoundaryAreas, check_dilation_ratio, measure_image
-from mmdetpre.evaluation.boundary_iou.scores import format_table, to_dict, write_csv, write_json
+from mmdetpre.evaluation.boundary_iou.scores import BoundaryScores
 from mmdetpre.evaluation.label_maps.base_metric import LabelMapMetric
 from mmdetpre.registry import METRICS
+from mmdetpre.utils.results import write_results
 
 
 @METRICS.register_module()
@@ -70,12 +71,11 @@ class BoundaryIoUMetric(LabelMapMetric):
 
     def report(self, counts: BoundaryAreas) -> dict[str, float]:
         """Print the table, write the files and return the results."""
-        run = to_dict(counts, self.dataset_meta["classes"], self.dilation_ratio)
-        print_log(f"\n{format_table(run)}", "current")
+        run = BoundaryScores.of_areas(counts, self.dataset_meta["classes"], self.dilation_ratio)
+        print_log(f"\n{run}", "current")
+        for path in self.out_files:
+            write_results(path, [run], overwrite=self.overwrite)
         if self.out_files:
-            numbers, table = self.out_files
-            write_json(numbers, [run], overwrite=self.overwrite)
-            write_csv(table, [run], overwrite=self.overwrite)
             print_log(f"Written to {', '.join(map(str, self.out_files))}", "current")
-        means = {"mIoU": run["boundary_mIoU"], "whole_mIoU": run["mIoU"]}
+        means = {"mIoU": run.mean_boundary_iou, "whole_mIoU": run.mean_iou}
         return {name: np.round(np.float32(np.nan if v is None else v) * 100, 2) for name, v in means.items()}

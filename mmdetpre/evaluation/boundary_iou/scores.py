@@ -1,99 +1,91 @@
-"""Boundary IoU as a table, as JSON and as CSV."""
+"""Boundary IoU of a run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mmdetpre.evaluation.boundary_iou.counts import BoundaryAreas
 from mmdetpre.evaluation.label_maps.class_scores import class_mean
-from mmdetpre.utils.score_files import read_runs_of_kind, write_runs
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import percent, text_table
-from mmdetpre.utils.whole_file import write_rows
-
-FORMAT = "mmdetpre Boundary IoU"
 
 
-def to_dict(areas: BoundaryAreas, classes: Sequence[str], dilation_ratio: float, label: str = "") -> dict[str, Any]:
-    """Scores as plain values, ready for JSON: from 0 to 1, ``None`` where there is nothing to score.
+@dataclass(frozen=True)
+class BoundaryScores(Result):
+    """Scores of one run, from 0 to 1; None where there is nothing to score.
 
-    Args:
-        areas: Areas of all images.
-        classes: Class names, in the order of the labels.
-        dilation_ratio: Width of the boundary as a fraction of the image's diagonal.
+    Attributes:
         label: Name of the run.
-
-    Returns:
-        ``label``, ``dilation_ratio``, ``images``, ``classes``; per class ``pixels`` and ``boundary_pixels`` (annotated
-        ones), ``IoU`` and ``boundary_IoU``; their means ``mIoU`` and ``boundary_mIoU`` over the classes that are in the
-        truth or in the prediction.
+        dilation_ratio: Width of the boundary as a fraction of the image's diagonal.
+        images: Number of images.
+        classes: Class names, in the order of the labels.
+        pixels: Annotated pixels of each class.
+        boundary_pixels: Those near the contours.
+        iou: IoU of each class's whole masks.
+        boundary_iou: Boundary IoU of each class.
+        mean_iou: Mean over the classes that are in the truth or in the prediction.
+        mean_boundary_iou: Likewise.
     """
-    boundary, whole = areas.boundary_iou(), areas.mask_iou()
-    return {
-        "label": label,
-        "dilation_ratio": dilation_ratio,
-        "images": areas.images,
-        "classes": list(classes),
-        "pixels": areas.whole[1].tolist(),
-        "boundary_pixels": areas.boundary[1].tolist(),
-        "IoU": [_plain(value) for value in whole.tolist()],
-        "boundary_IoU": [_plain(value) for value in boundary.tolist()],
-        "mIoU": _plain(float(class_mean(whole))),
-        "boundary_mIoU": _plain(float(class_mean(boundary))),
-    }
 
+    kind: ClassVar[str] = "Boundary IoU"
+    label: str
+    dilation_ratio: float
+    images: int
+    classes: tuple[str, ...]
+    pixels: tuple[int, ...]
+    boundary_pixels: tuple[int, ...]
+    iou: tuple[float | None, ...] = field(metadata={"key": "IoU"})
+    boundary_iou: tuple[float | None, ...] = field(metadata={"key": "boundary_IoU"})
+    mean_iou: float | None = field(metadata={"key": "mIoU"})
+    mean_boundary_iou: float | None = field(metadata={"key": "boundary_mIoU"})
 
-def format_table(run: Mapping[str, Any]) -> str:
-    """Classes x IoU in per cent of boundary regions and of whole masks, the means in the last line."""
-    head = [f"IoU (%), {100 * run['dilation_ratio']:g} % of diagonal", "boundary, % of pixels", "boundary", "mask"]
-    rows = []
-    for values in zip(*(run[k] for k in ("classes", "boundary_pixels", "pixels", "boundary_IoU", "IoU")), strict=True):
-        name, near, pixels, boundary, whole = values
-        rows.append([name, percent(near / pixels if pixels else None), percent(boundary), percent(whole)])
-    pixels = sum(run["pixels"])
-    share = sum(run["boundary_pixels"]) / pixels if pixels else None
-    return text_table(head, rows, ["mean", percent(share), percent(run["boundary_mIoU"]), percent(run["mIoU"])])
+    @classmethod
+    def of_areas(
+        cls, areas: BoundaryAreas, classes: Sequence[str], dilation_ratio: float, label: str = ""
+    ) -> BoundaryScores:
+        """The scores of measured areas.
 
+        Args:
+            areas: Areas of all images.
+            classes: Class names, in the order of the labels.
+            dilation_ratio: Width of the boundary as a fraction of the image's diagonal.
+            label: Name of the run.
+        """
+        boundary, whole = areas.boundary_iou(), areas.mask_iou()
+        return cls(
+            label=label,
+            dilation_ratio=dilation_ratio,
+            images=areas.images,
+            classes=tuple(classes),
+            pixels=tuple(areas.whole[1].tolist()),
+            boundary_pixels=tuple(areas.boundary[1].tolist()),
+            iou=tuple(map(_plain, whole.tolist())),
+            boundary_iou=tuple(map(_plain, boundary.tolist())),
+            mean_iou=_plain(float(class_mean(whole))),
+            mean_boundary_iou=_plain(float(class_mean(boundary))),
+        )
 
-def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs to a file that :func:`read_json` reads.
+    def rows(self) -> list[list[Cell]]:
+        """One line per class, and for "all" the means: annotated pixels, and IoU from 0 to 1."""
+        columns = zip(self.classes, self.boundary_pixels, self.pixels, self.boundary_iou, self.iou, strict=True)
+        totals = [sum(self.boundary_pixels), sum(self.pixels)]
+        return [
+            ["run", "class", "boundary_pixels", "pixels", "boundary_IoU", "IoU"],
+            *([self.label, *row] for row in columns),
+            [self.label, "all", *totals, self.mean_boundary_iou, self.mean_iou],
+        ]
 
-    Args:
-        path: The JSON file.
-        runs: One per run, of :func:`to_dict`.
-        overwrite: Replace an existing file.
-    """
-    write_runs(path, FORMAT, runs, overwrite=overwrite)
-
-
-def read_json(path: str | Path) -> list[dict[str, Any]]:
-    """The runs of a file.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is another kind of file.
-    """
-    return read_runs_of_kind(path, FORMAT, "Boundary IoU", "mmdetpre.BoundaryIoUMetric(outfile_prefix=...)")
-
-
-def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """One line per run and class, and for "all" the means: annotated pixels, and IoU from 0 to 1.
-
-    Args:
-        path: The CSV file.
-        runs: One per run, of :func:`to_dict`.
-        overwrite: Replace an existing file.
-    """
-    columns = ("boundary_pixels", "pixels", "boundary_IoU", "IoU")
-    lines: list[list[Any]] = [["run", "class", *columns]]
-    for run in runs:
-        values = zip(*(run[column] for column in columns), strict=True)
-        lines.extend([run["label"], name, *row] for name, row in zip(run["classes"], values, strict=True))
-        totals = [sum(run["boundary_pixels"]), sum(run["pixels"])]
-        lines.append([run["label"], "all", *totals, run["boundary_mIoU"], run["mIoU"]])
-    write_rows(path, lines, overwrite=overwrite)
+    def __str__(self) -> str:
+        """Classes x IoU as percentages of boundary regions and of whole masks, the means in the last line."""
+        head = [f"IoU (%), {100 * self.dilation_ratio:g} % of diagonal", "boundary, % of pixels", "boundary", "mask"]
+        *rows, mean = (
+            [name, percent(near / pixels if pixels else None), percent(boundary), percent(whole)]  # type: ignore[operator,arg-type]
+            for _, name, near, pixels, boundary, whole in self.rows()[1:]
+        )
+        return text_table(head, rows, ["mean", *mean[1:]])
 
 
 def _plain(value: float) -> float | None:

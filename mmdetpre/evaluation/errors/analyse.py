@@ -12,9 +12,9 @@ from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.evaluation.detections.ground_truth import GroundTruth
 from mmdetpre.evaluation.errors.class_groups import Groups, similar_classes
 from mmdetpre.evaluation.errors.false_positives import count_types, error_types
-from mmdetpre.evaluation.errors.matching import find_objects
+from mmdetpre.evaluation.errors.matching import match_detections
 from mmdetpre.evaluation.errors.missed import LevelErrors, detections_in_use, missed_by_level
-from mmdetpre.evaluation.errors.normalised_ap import normal_objects
+from mmdetpre.evaluation.errors.normalized_ap import normal_objects
 from mmdetpre.evaluation.errors.occlusion import (
     FLAG_NAMES,
     LEVEL_NAMES,
@@ -160,7 +160,7 @@ def _run_errors(
     pairs = overlapping_pairs(
         run.image, run.boxes, truth.image, truth.boxes, object_region=regions, min_iou=settings.min_iou
     )
-    found = find_objects(
+    found = match_detections(
         pairs, run.labels, run.scores, truth.labels, ignored, object_region=regions, iou_thr=settings.iou_thr
     )
     used = detections_in_use(

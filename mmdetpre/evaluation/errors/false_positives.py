@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
-from mmdetpre.evaluation.errors.matching import CORRECT as FOUND
-from mmdetpre.evaluation.errors.matching import FALSE, surest_of_classes
+from mmdetpre.evaluation.errors.matching import Match, top_scoring
 from mmdetpre.evaluation.errors.pairs import OverlappingPairs
 
-IGNORED, CORRECT, LOCALISATION, SIMILAR, OTHER, BACKGROUND = -1, 0, 1, 2, 3, 4
-TYPE_NAMES = ("correct", "localisation", "similar class", "other class", "background")
-"""Names by code; ``IGNORED`` has none, for it counts nowhere."""
+
+class ErrorType(IntEnum):
+    """Type of a detection; ``IGNORED`` counts nowhere."""
+
+    IGNORED = -1
+    CORRECT = 0
+    LOCALIZATION = 1
+    SIMILAR = 2
+    OTHER = 3
+    BACKGROUND = 4
+
+
+TYPE_NAMES = ("correct", "localization", "similar class", "other class", "background")
+"""Names of the types from ``CORRECT`` on."""
 
 
 class TypeCounts(NamedTuple):
@@ -43,8 +54,8 @@ def error_types(
 
     A false positive is, by the first that holds,
 
-    * ``LOCALISATION``: it overlaps an object of its class by at least ``min_iou``, but too little to find it, or the
-      object has been found by a surer detection (a duplicate);
+    * ``LOCALIZATION``: it overlaps an object of its class by at least ``min_iou``, but too little to find it, or the
+      object has been found by a higher-scoring detection (a duplicate);
     * ``SIMILAR``: it overlaps an object of a similar class by at least ``min_iou``;
     * ``OTHER``: likewise an object of any other class;
     * ``BACKGROUND``: none of these.
@@ -54,14 +65,14 @@ def error_types(
 
     Args:
         pairs: All pairs with an IoU of at least ``min_iou`` (or less); others, such as those of regions, do no harm.
-        outcome: (n,) of :func:`~mmdetpre.evaluation.errors.matching.find_objects`.
+        outcome: (n,) of :func:`~mmdetpre.evaluation.errors.matching.match_detections`.
         detection_label: (n,) class indices.
         object_label: (m,) class indices.
         similar: (C, C) bool, see :func:`~mmdetpre.evaluation.errors.class_groups.similar_classes`.
         min_iou: Least IoU that blames an object.
 
     Returns:
-        (n,) int8 codes.
+        (n,) int8 of :class:`ErrorType`.
 
     Example:
         >>> from mmdetpre.evaluation.errors.pairs import overlapping_pairs
@@ -71,15 +82,15 @@ def error_types(
         [0, 1, 3, 4]
     """
     outcome, detection_label, object_label = np.asarray(outcome), np.asarray(detection_label), np.asarray(object_label)
-    types = np.full(len(outcome), BACKGROUND, np.int8)
+    types = np.full(len(outcome), ErrorType.BACKGROUND, np.int8)
     near = pairs.iou >= min_iou
     detection = pairs.detection[near]
     own, seen = detection_label[detection], object_label[pairs.object[near]]
-    types[detection[own != seen]] = OTHER
-    types[detection[similar[own, seen]]] = SIMILAR
-    types[detection[own == seen]] = LOCALISATION
-    types[outcome == FOUND] = CORRECT
-    types[(outcome != FOUND) & (outcome != FALSE)] = IGNORED
+    types[detection[own != seen]] = ErrorType.OTHER
+    types[detection[similar[own, seen]]] = ErrorType.SIMILAR
+    types[detection[own == seen]] = ErrorType.LOCALIZATION
+    types[outcome == Match.CORRECT] = ErrorType.CORRECT
+    types[outcome == Match.IGNORED] = ErrorType.IGNORED
     return types
 
 
@@ -99,10 +110,10 @@ def count_types(types: np.ndarray, label: np.ndarray, score: np.ndarray, objects
     """
     types, objects = np.asarray(types), np.asarray(objects)
     counts = np.zeros((3, len(objects), len(TYPE_NAMES)), np.int64)
-    for c, rows in surest_of_classes(label, score).items():
+    for c, rows in top_scoring(label, score).items():
         own, number = types[rows], int(objects[c])
-        own = own[own != IGNORED]
-        wrong = own[own != CORRECT]
+        own = own[own != ErrorType.IGNORED]
+        wrong = own[own != ErrorType.CORRECT]
         for part, chosen in enumerate((own[:number], wrong[:number], wrong)):
             counts[part, c] = np.bincount(chosen, minlength=len(TYPE_NAMES))
     return TypeCounts(*counts)

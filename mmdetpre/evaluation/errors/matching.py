@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from mmdetpre.evaluation.errors.pairs import REGION_SHARE, OverlappingPairs, rows_per_value
 
-CORRECT, IGNORED, FALSE = 1, 0, -1
+
+class Match(IntEnum):
+    """What becomes of a detection: it finds an object; it lies on or in one that does not count; neither."""
+
+    FALSE = -1
+    IGNORED = 0
+    CORRECT = 1
 
 
-class FoundObjects(NamedTuple):
+class Matches(NamedTuple):
     """Outcome of each detection.
 
     Attributes:
         object: (n,) int64 row of the object that the detection finds, -1 where it finds none.
-        outcome: (n,) int8: ``CORRECT``; ``IGNORED``, it lies on or in an object that does not count; ``FALSE``.
+        outcome: (n,) int8 of :class:`Match`.
     """
 
     object: np.ndarray
     outcome: np.ndarray
 
 
-def find_objects(
+def match_detections(
     pairs: OverlappingPairs,
     detection_label: np.ndarray,
     detection_score: np.ndarray,
@@ -32,7 +39,7 @@ def find_objects(
     *,
     object_region: np.ndarray | None = None,
     iou_thr: float = 0.5,
-) -> FoundObjects:
+) -> Matches:
     """Let the detections find objects of their class, the highest-scoring detection first.
 
     A detection finds the object of its class that it overlaps most among those not found yet, if their IoU is at least
@@ -58,13 +65,13 @@ def find_objects(
     Example:
         >>> from mmdetpre.evaluation.errors.pairs import overlapping_pairs
         >>> pairs = overlapping_pairs([0, 0], [[0, 0, 10, 8], [0, 0, 10, 10]], [0], [[0, 0, 10, 10]])
-        >>> find_objects(pairs, [3, 3], [0.6, 0.9], [3], [False])
-        FoundObjects(object=array([-1,  0]), outcome=array([-1,  1], dtype=int8))
+        >>> match_detections(pairs, [3, 3], [0.6, 0.9], [3], [False])
+        Matches(object=array([-1,  0]), outcome=array([-1,  1], dtype=int8))
     """
     detection_label, object_label = np.asarray(detection_label), np.asarray(object_label)
     object_ignored = np.asarray(object_ignored, bool)
     rank = np.empty(len(detection_label), np.int64)
-    rank[surest_first(detection_score)] = np.arange(len(rank))
+    rank[by_score(detection_score)] = np.arange(len(rank))
     region = np.zeros(len(object_label), bool) if object_region is None else np.asarray(object_region, bool)
     object_ignored = object_ignored | region
     near = np.where(region[pairs.object], pairs.inside >= REGION_SHARE, pairs.iou >= iou_thr)
@@ -79,18 +86,18 @@ def find_objects(
         if found[d] < 0 and free[g]:
             found[d], free[g] = g, False
     found_rows = np.array(found, np.int64)
-    outcome = np.full(len(rank), FALSE, np.int8)
-    outcome[detection[on_ignored]] = IGNORED
-    outcome[found_rows >= 0] = CORRECT
-    return FoundObjects(found_rows, outcome)
+    outcome = np.full(len(rank), Match.FALSE, np.int8)
+    outcome[detection[on_ignored]] = Match.IGNORED
+    outcome[found_rows >= 0] = Match.CORRECT
+    return Matches(found_rows, outcome)
 
 
-def surest_first(score: np.ndarray) -> np.ndarray:
+def by_score(score: np.ndarray) -> np.ndarray:
     """(n,) rows by falling score; equal ones keep their order."""
     return np.argsort(-np.asarray(score, np.float64), kind="stable")
 
 
-def surest_of_classes(label: np.ndarray, score: np.ndarray) -> dict[int, np.ndarray]:
+def top_scoring(label: np.ndarray, score: np.ndarray) -> dict[int, np.ndarray]:
     """The rows of each class that occurs, by falling score."""
-    order = surest_first(score)
+    order = by_score(score)
     return {c: order[places] for c, places in rows_per_value(np.asarray(label)[order]).items()}

@@ -67,7 +67,7 @@ def overlapping_pairs(
         detections = detection_rows.get(image)
         if detections is None:
             continue
-        iou, inside = _overlaps(detection_boxes[detections], object_boxes[objects])
+        iou, inside = overlaps(detection_boxes[detections], object_boxes[objects])
         i, k = np.nonzero((iou >= min_iou) | (is_region[objects] & (inside >= REGION_SHARE)))
         pairs.append((detections[i], objects[k], iou[i, k], inside[i, k]))
     if not pairs:
@@ -75,13 +75,22 @@ def overlapping_pairs(
     return OverlappingPairs(*(np.concatenate(column) for column in zip(*pairs, strict=True)))
 
 
-def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n, m) IoU of two sets of boxes, (n, 4) and (m, 4) half-open x1, y1, x2, y2; 0 for boxes without area."""
-    return _overlaps(np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4))[0]
+def overlaps(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much each box of one set overlaps each of another.
 
+    Args:
+        a: (n, 4) x1, y1, x2, y2, half-open.
+        b: (m, 4) likewise.
 
-def _overlaps(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two (n, m) tables: IoU, and the share of the first box's area that they have in common."""
+    Returns:
+        Two (n, m) float64: IoU, and the share of the area of a box of ``a`` that is shared; 0 for boxes without area.
+
+    Example:
+        >>> iou, inside = overlaps([[0, 0, 10, 10]], [[0, 0, 10, 5]])
+        >>> iou.tolist(), inside.tolist()
+        ([[0.5]], [[0.5]])
+    """
+    a, b = (np.asarray(boxes, np.float64).reshape(-1, 4) for boxes in (a, b))
     corner1 = np.maximum(a[:, None, :2], b[None, :, :2])
     corner2 = np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = np.clip(corner2 - corner1, 0, None).prod(axis=2)

@@ -18,11 +18,11 @@ from mmdetpre.plotting.plain_figure import PlainFigure
 _INK = "#20242a"
 _QUIET = "#5b626b"
 _TITLES = {OCCLUSION: "by occlusion", SIZE: "by size within the class", ASPECT: "by shape: tall (T) to wide (W)"}
-_MEASURES = (("missed_share", "missed objects, %"), ("normalised_ap", "normalised AP, %"))
+_MEASURES = (("missed_share", "missed objects, %"), ("normalized_ap", "normalized AP, %"))
 
 
 def draw_errors(report: ErrorReport) -> Figure:
-    """One figure: missed objects and normalised AP by occlusion, size and shape; at the right the types of errors.
+    """One figure: missed objects and normalized AP by occlusion, size and shape; at the right the types of errors.
 
     Args:
         report: Of :func:`~mmdetpre.evaluation.errors.analyse.detection_errors`.
@@ -50,8 +50,8 @@ def draw_errors(report: ErrorReport) -> Figure:
                 left = axis
             if row == 0:
                 axis.set_title(_TITLES[prop], color=_INK, fontsize=11, fontweight="bold")
-    _draw_types(figure.add_subplot(grid[0, 3]), report, "top_detections", "surest detections")
-    _draw_types(figure.add_subplot(grid[1, 3]), report, "top_false_positives", "surest false positives")
+    _draw_types(figure.add_subplot(grid[0, 3]), report, "top_detections", "highest-scoring detections")
+    _draw_types(figure.add_subplot(grid[1, 3]), report, "top_false_positives", "highest-scoring false positives")
     _draw_heads(figure, report)
     return figure
 

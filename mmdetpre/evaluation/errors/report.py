@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mmdetpre.evaluation.errors.class_groups import Groups
 from mmdetpre.evaluation.errors.false_positives import TYPE_NAMES, TypeCounts
 from mmdetpre.evaluation.errors.missed import MIN_PRECISION, LevelErrors
-from mmdetpre.utils.plain_text import csv_text, markdown_text
+from mmdetpre.utils.plain_text import one_line
+from mmdetpre.utils.results import Cell, Json, Result
+from mmdetpre.utils.tables import text_table
 
 ALL, OCCLUSION, HIDDEN, SIZE, ASPECT = "all", "occlusion", "occlusion or truncation from", "size", "aspect"
 ANNOTATED, FLAGS, COVERED = "annotated", "flags", "covered"
@@ -28,8 +30,8 @@ class ErrorSettings:
         min_iou: Least IoU that blames a false positive on an object.
         score_thr: Operating point of the missed objects; None for ``min_precision``.
         min_precision: See :func:`~mmdetpre.evaluation.errors.missed.detections_in_use`.
-        objects_per_image: Objects of a class per image that precision is normalised to; None: by
-            :func:`~mmdetpre.evaluation.errors.normalised_ap.normal_objects`.
+        objects_per_image: Objects of a class per image that precision is normalized to; None: by
+            :func:`~mmdetpre.evaluation.errors.normalized_ap.normal_objects`.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -69,9 +71,58 @@ class RunErrors:
     types: TypeCounts
     in_use: int
 
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Plain values, types by class name.
+
+        Args:
+            classes: Class names.
+        """
+        return {
+            "levels": {
+                prop: [asdict(level) | {"missed_share": level.missed_share} for level in levels]
+                for prop, levels in self.levels.items()
+            },
+            "detections_in_use": self.in_use,
+            "types": {
+                field: dict(zip(classes, counts.tolist(), strict=True))
+                for field, counts in self.types._asdict().items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, name: str, values: Mapping[str, Any], classes: Sequence[str]) -> RunErrors:
+        """The errors of :meth:`to_dict`.
+
+        Args:
+            name: Of the run.
+            values: Plain values.
+            classes: Class names.
+        """
+        levels = {
+            prop: tuple(
+                LevelErrors(
+                    str(one["level"]),
+                    int(one["objects"]),
+                    int(one["missed"]),
+                    one.get("normalized_ap", one.get(_BEFORE)),
+                )
+                for one in rows
+            )
+            for prop, rows in values["levels"].items()
+        }
+        types = {
+            field: np.array([counts[name] for name in classes], np.int64).reshape(-1, len(TYPE_NAMES))
+            for field, counts in values["types"].items()
+        }
+        return cls(name, levels, TypeCounts(**types), int(values["detections_in_use"]))
+
+
+_BEFORE = "normalised_ap"
+"""Key in files of earlier versions."""
+
 
 @dataclass(frozen=True)
-class ErrorReport:
+class ErrorReport(Result):
     """Errors of runs on the same images.
 
     Attributes:
@@ -81,11 +132,13 @@ class ErrorReport:
         images: Number of images.
         occlusion: Where the levels of occlusion come from, in words.
         occlusion_kind: The same: ``annotated``, ``flags`` or ``covered``.
-        normal_objects: Objects of a class that precision is normalised to.
+        normal_objects: Objects of a class that precision is normalized to.
         groups: Super-classes that say which classes are similar.
         settings: The settings.
     """
 
+    kind: ClassVar[str] = "errors of detections"
+    alone: ClassVar[bool] = True
     runs: tuple[RunErrors, ...]
     classes: tuple[str, ...]
     objects: np.ndarray
@@ -96,30 +149,28 @@ class ErrorReport:
     groups: Groups
     settings: ErrorSettings
 
-    def rows(self) -> list[tuple[str, str, str, int, list[float | None]]]:
-        """All numbers: measure, property, level, objects (or detections of the first run), one share per run."""
-        rows: list[tuple[str, str, str, int, list[float | None]]] = []
+    def shares(self) -> list[tuple[str, str, str, int, list[float | None]]]:
+        """All numbers: measure, property, level, objects (or detections of the first run), one fraction per run."""
+        found: list[tuple[str, str, str, int, list[float | None]]] = []
         first = self.runs[0]
-        for measure, field in (("missed", "missed_share"), ("normalised AP", "normalised_ap")):
+        for measure, field in (("missed", "missed_share"), ("normalized AP", "normalized_ap")):
             for prop, levels in first.levels.items():
                 for k, level in enumerate(levels):
-                    shares = [getattr(run.levels[prop][k], field) for run in self.runs]
-                    rows.append((measure, prop, level.level, level.objects, shares))
+                    values = [getattr(run.levels[prop][k], field) for run in self.runs]
+                    found.append((measure, prop, level.level, level.objects, values))
         for field, start in (("top_detections", 0), ("top_false_positives", 1)):
             counts = [getattr(run.types, field).sum(axis=0) for run in self.runs]
             for t in range(start, len(TYPE_NAMES)):
-                shares = [float(count[t] / count.sum()) if count.sum() else None for count in counts]
-                rows.append((field.replace("_", " "), "type", TYPE_NAMES[t], int(counts[0].sum()), shares))
-        return rows
+                values = [float(count[t] / count.sum()) if count.sum() else None for count in counts]
+                found.append((field.replace("_", " "), "type", TYPE_NAMES[t], int(counts[0].sum()), values))
+        return found
 
-    def to_csv(self) -> str:
-        """The table as CSV; shares from 0 to 1, empty where there is nothing to divide by."""
-        rows: list[list[Any]] = [["measure", "property", "level", "number", *(run.name for run in self.runs)]]
-        for *keys, shares in self.rows():
-            rows.append([*keys, *("" if share is None else f"{share:.6f}" for share in shares)])
-        return csv_text(rows)
+    def rows(self) -> list[list[Cell]]:
+        """One line per measure and level, one column per run; fractions, empty where there is nothing to divide by."""
+        head: list[Cell] = ["measure", "property", "level", "number", *(run.name for run in self.runs)]
+        return [head, *([*row[:-1], *row[-1]] for row in self.shares())]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Plain values for JSON, with the types of errors class by class."""
         return {
             "images": self.images,
@@ -131,21 +182,31 @@ class ErrorReport:
             "groups": {name: list(group) for name, group in self.groups.items()},
             "settings": asdict(self.settings),
             "type_names": list(TYPE_NAMES),
-            "runs": {
-                run.name: {
-                    "levels": {
-                        prop: [asdict(level) | {"missed_share": level.missed_share} for level in levels]
-                        for prop, levels in run.levels.items()
-                    },
-                    "detections_in_use": run.in_use,
-                    "types": {
-                        field: dict(zip(self.classes, counts.tolist(), strict=True))
-                        for field, counts in run.types._asdict().items()
-                    },
-                }
-                for run in self.runs
-            },
+            "runs": {run.name: run.to_dict(self.classes) for run in self.runs},
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ErrorReport:
+        """The report of :meth:`to_dict`.
+
+        Raises:
+            ValueError: If a value lacks or has another type.
+        """
+        try:
+            classes = tuple(values["objects"])
+            return cls(
+                runs=tuple(RunErrors.from_dict(name, run, classes) for name, run in values["runs"].items()),
+                classes=classes,
+                objects=np.array([values["objects"][name] for name in classes], np.int64),
+                images=int(values["images"]),
+                occlusion=str(values["occlusion"]),
+                occlusion_kind=str(values["occlusion_kind"]),
+                normal_objects=float(values["normal_objects"]),
+                groups={str(name): tuple(group) for name, group in values["groups"].items()},
+                settings=ErrorSettings(**values["settings"]),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def operating_point(self) -> str:
         """Which detections can find an object, in words."""
@@ -153,52 +214,37 @@ class ErrorReport:
         if s.score_thr is not None:
             return f"detections with score >= {s.score_thr:g}"
         return (
-            f"detections up to normalised precision {s.min_precision:g} of their class"
+            f"detections up to normalized precision {s.min_precision:g} of their class"
             f" (as of {self.normal_objects:,.0f} objects)"
         )
 
     def __str__(self) -> str:
-        names = [markdown_text(run.name) for run in self.runs]
-        two = len(names) == 2
-        heads = ["", "number", *names, *([f"{names[1]} - {names[0]}"] if two else [])]
+        two = len(self.runs) == 2
+        first, last = self.runs[0].name, self.runs[-1].name
+        head = ["%", "number", *(run.name for run in self.runs), *([f"{last} - {first}"] if two else [])]
         table: list[list[str]] = []
-        last = ""
-        for measure, prop, level, number, shares in self.rows():
-            if measure != last:
-                table.append([f"**{measure}, %**", *[""] * (len(heads) - 1)])
-                last = measure
-            cells = ["-" if share is None else f"{100 * share:.1f}" for share in shares]
+        measure = ""
+        for name, prop, level, number, values in self.shares():
+            if name != measure:
+                table.append([name, *[""] * (len(head) - 1)])
+                measure = name
+            cells = ["-" if value is None else f"{100 * value:.1f}" for value in values]
             if two:
-                known = shares[0] is not None and shares[1] is not None
-                cells.append(f"{100 * (shares[1] - shares[0]):+.1f}" if known else "-")  # type: ignore[operator]
-            table.append([f"{prop} {level}" if prop not in (ALL, "type") else level, f"{number:,}", *cells])
-        widths = [max(len(row[i]) for row in [heads, *table]) for i in range(len(heads))]
-        lines = [
-            _line(heads, widths),
-            "|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|",
-        ]
-        lines += [_line(row, widths) for row in table]
-        similar = (
-            ", ".join(map(markdown_text, self.groups))
-            if self.groups
-            else "no groups: every other class is an other class"
-        )
+                before, after = values
+                cells.append("-" if before is None or after is None else f"{100 * (after - before):+.1f}")
+            table.append([f"  {level if prop in (ALL, 'type') else f'{prop} {level}'}", f"{number:,}", *cells])
+        similar = ", ".join(self.groups) if self.groups else "no groups: every other class is an other class"
         return "\n".join(
             [
-                *lines,
+                text_table(head, table),
                 "",
                 f"{self.images:,} images, {int(self.objects.sum()):,} objects. Found: IoU >= {self.settings.iou_thr:g}."
                 f" Missed: by the {self.operating_point()}.",
-                f"Occlusion: {self.occlusion}. Similar classes: {similar}.",
+                f"Occlusion: {self.occlusion}. Similar classes: {one_line(similar)}.",
                 *(
-                    f"{run.name} has no detection at the operating point: every object counts as missed."
+                    f"{one_line(run.name)} has no detection at the operating point: every object counts as missed."
                     for run in self.runs
                     if not run.in_use
                 ),
             ]
         )
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]
-    return "| " + " | ".join(padded) + " |"

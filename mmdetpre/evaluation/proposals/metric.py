@@ -16,7 +16,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmdetpre.datasets.proposals.writer import ProposalEntry, ProposalsWriter, begin_proposals, finish_proposals
-from mmdetpre.evaluation.proposals.recall import found_objects
+from mmdetpre.evaluation.proposals.recall import count_recalled
 from mmdetpre.registry import METRICS
 
 
@@ -87,7 +87,7 @@ class DumpProposals(BaseMetric):
             entry = self._writer.add(sample["img_path"], (width, height), boxes, scores)
             truth = sample.get("gt_instances") or {}
             objects = _array(truth["bboxes"]) if "bboxes" in truth else np.zeros((0, 4))
-            found = found_objects(boxes, objects, self.recall_at, self.iou_thr) if len(objects) else ()
+            found = count_recalled(boxes, objects, self.recall_at, self.iou_thr) if len(objects) else ()
             self.results.append(_Result(entry, len(objects), tuple(int(n) for n in found)))
 
     def evaluate(self, size: int) -> dict:

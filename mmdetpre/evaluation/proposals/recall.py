@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmdetpre.evaluation.errors.pairs import overlaps
 
-def found_objects(boxes: np.ndarray, objects: np.ndarray, best: Sequence[int], iou_thr: float = 0.5) -> np.ndarray:
+
+def count_recalled(boxes: np.ndarray, objects: np.ndarray, best: Sequence[int], iou_thr: float = 0.5) -> np.ndarray:
     """How many objects of one image are overlapped enough by one of its best proposals.
 
     Args:
@@ -20,13 +22,8 @@ def found_objects(boxes: np.ndarray, objects: np.ndarray, best: Sequence[int], i
         (K,) int64 found objects.
 
     Example:
-        >>> found_objects([[0, 0, 9, 9], [20, 0, 30, 10]], [[20, 0, 30, 10]], best=[1, 2]).tolist()
+        >>> count_recalled([[0, 0, 9, 9], [20, 0, 30, 10]], [[20, 0, 30, 10]], best=[1, 2]).tolist()
         [0, 1]
     """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 1, 4)
-    objects = np.asarray(objects, np.float64).reshape(1, -1, 4)
-    sides = np.minimum(boxes[..., 2:], objects[..., 2:]) - np.maximum(boxes[..., :2], objects[..., :2])
-    overlap = sides.clip(0).prod(axis=2)
-    areas = [(b[..., 2:] - b[..., :2]).prod(axis=2) for b in (boxes, objects)]
-    iou = overlap / np.maximum(areas[0] + areas[1] - overlap, 1e-9)
+    iou, _ = overlaps(boxes, objects)
     return np.array([(iou[:k].max(axis=0, initial=0) >= iou_thr).sum() for k in best], np.int64)

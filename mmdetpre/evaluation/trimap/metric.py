@@ -20,8 +20,9 @@ from mmdetpre.evaluation.trimap.counts import (
     region_scores,
 )
 from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
-from mmdetpre.evaluation.trimap.scores import format_classes, format_table, mean_changes, to_dict, write_csv, write_json
+from mmdetpre.evaluation.trimap.scores import TrimapScores
 from mmdetpre.registry import METRICS
+from mmdetpre.utils.results import write_results
 from mmdetpre.utils.whole_file import write_figure
 
 
@@ -91,8 +92,8 @@ class TrimapIoUMetric(LabelMapMetric):
 
     def report(self, counts: TrimapConfusion) -> dict[str, float]:
         """Print the tables, write the files and return the results."""
-        run = to_dict(counts, self.dataset_meta["classes"], self.boundary)
-        print_log(f"\n{format_classes(run)}\n\n{format_table(run)}", "current")
+        run = TrimapScores.of_counts(counts, self.dataset_meta["classes"], self.boundary)
+        print_log(f"\n{run}", "current")
         if counts.without_boundary:
             what = f"void ({self.ignore_index}) pixel" if self.boundary == "void" else "border between labels"
             hint = ' boundary="label" needs no void pixels.' if self.boundary == "void" else ""
@@ -104,12 +105,12 @@ class TrimapIoUMetric(LabelMapMetric):
                 "current",
                 logging.WARNING,
             )
-        for change in mean_changes(run):
+        for change in run.mean_changes():
             print_log(change, "current", logging.WARNING)
         if self.out_files:
             numbers, table, curves = self.out_files
-            write_json(numbers, [run], overwrite=self.overwrite)
-            write_csv(table, [run], overwrite=self.overwrite)
+            for path in (numbers, table):
+                write_results(path, [run], overwrite=self.overwrite)
             write_figure(curves, draw_trimap_curves([run]))
             print_log(f"Written to {', '.join(map(str, self.out_files))}", "current")
         whole, inside, outside = (region_scores(part) for part in (counts.whole(), counts.inside(), counts.outside()))

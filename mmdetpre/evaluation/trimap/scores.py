@@ -1,207 +1,253 @@
-"""Scores over the trimap width as a table, as JSON and as CSV, for one run or several side by side."""
+"""Scores over the trimap width: of one run, and of several side by side."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mmdetpre.evaluation.trimap.counts import TrimapConfusion, region_scores
 from mmdetpre.paper.values import CLASS_GAINS
-from mmdetpre.utils.file_arguments import named_files
-from mmdetpre.utils.score_files import read_runs_of_kind, write_runs
+from mmdetpre.utils.results import Cell, Result, named_results, require_comparable
 from mmdetpre.utils.tables import percent, text_table
-from mmdetpre.utils.whole_file import write_rows
 
-FORMAT = "mmdetpre scores over trimap width"
 REGIONS = ("trimap", "anti_trimap")
 
 
-def to_dict(counts: TrimapConfusion, classes: Sequence[str], boundary: str, label: str = "") -> dict[str, Any]:
-    """Scores as plain values, ready for JSON: from 0 to 1, ``None`` where there is nothing to score.
+@dataclass(frozen=True)
+class WholeScores:
+    """Scores of whole images, from 0 to 1; None where there is nothing to score.
 
-    Args:
-        counts: Confusion of all images.
-        classes: Class names, in the order of the labels.
-        boundary: "void" or "label", see :func:`~mmdetpre.evaluation.trimap.counts.boundary_distance`.
+    Attributes:
+        pixels: Annotated pixels that are scored.
+        accuracy: Part of all pixels that is right.
+        mean_iou: Mean over the classes that are in the truth or in the prediction.
+        class_pixels: Annotated pixels of each class.
+        iou: Intersection over union of each class.
+        class_accuracy: Part of each class's pixels that is right.
+    """
+
+    pixels: int
+    accuracy: float | None = field(metadata={"key": "aAcc"})
+    mean_iou: float | None = field(metadata={"key": "mIoU"})
+    class_pixels: tuple[int, ...]
+    iou: tuple[float | None, ...] = field(metadata={"key": "IoU"})
+    class_accuracy: tuple[float | None, ...] = field(metadata={"key": "Acc"})
+
+
+@dataclass(frozen=True)
+class BandScores:
+    """The same in the bands of rising widths, or outside of them: one entry per width, see :class:`WholeScores`."""
+
+    pixels: tuple[int, ...]
+    accuracy: tuple[float | None, ...] = field(metadata={"key": "aAcc"})
+    mean_iou: tuple[float | None, ...] = field(metadata={"key": "mIoU"})
+    class_pixels: tuple[tuple[int, ...], ...]
+    iou: tuple[tuple[float | None, ...], ...] = field(metadata={"key": "IoU"})
+    class_accuracy: tuple[tuple[float | None, ...], ...] = field(metadata={"key": "Acc"})
+
+
+@dataclass(frozen=True)
+class TrimapScores(Result):
+    """Scores of one run inside the trimaps of rising widths, outside of them, and on whole images.
+
+    Attributes:
         label: Name of the run.
-
-    Returns:
-        ``label``, ``boundary``, ``widths``, ``classes``, ``images``, ``without_boundary``, and the regions ``whole``,
-        ``trimap`` and ``anti_trimap``, each with ``pixels``, ``aAcc``, ``mIoU``, ``class_pixels``, ``IoU`` and ``Acc``;
-        the last three hold one value per class. All have one more, outer, level in the trimaps: one entry per width.
+        boundary: "void" or "label", see :func:`~mmdetpre.evaluation.trimap.counts.boundary_distance`.
+        widths: Widths of the trimap, pixels.
+        classes: Class names, in the order of the labels.
+        images: Number of images.
+        without_boundary: How many of them have no boundary.
+        whole: Scores of whole images.
+        trimap: Scores inside the trimap of each width.
+        anti_trimap: Scores outside of it.
     """
-    confusions = {"whole": counts.whole(), "trimap": counts.inside(), "anti_trimap": counts.outside()}
-    head = {
-        "label": label,
-        "boundary": boundary,
-        "widths": list(counts.widths),
-        "classes": list(classes),
-        "images": counts.images,
-        "without_boundary": counts.without_boundary,
-    }
-    return head | {name: _region(confusion) for name, confusion in confusions.items()}
+
+    kind: ClassVar[str] = "scores over trimap width"
+    label: str
+    boundary: str
+    widths: tuple[int, ...]
+    classes: tuple[str, ...]
+    images: int
+    without_boundary: int
+    whole: WholeScores
+    trimap: BandScores
+    anti_trimap: BandScores
+
+    @classmethod
+    def of_counts(cls, counts: TrimapConfusion, classes: Sequence[str], boundary: str, label: str = "") -> TrimapScores:
+        """The scores of counted pixels.
+
+        Args:
+            counts: Confusion of all images.
+            classes: Class names, in the order of the labels.
+            boundary: "void" or "label".
+            label: Name of the run.
+
+        Example:
+            >>> from mmdetpre.evaluation.trimap.counts import count_image
+            >>> counts = count_image(np.array([[0, 255, 1]]), np.array([[0, 0, 1]]), classes=2, widths=(1,))
+            >>> TrimapScores.of_counts(counts, ["a", "b"], "void").trimap.mean_iou
+            (1.0,)
+        """
+        bands = {"trimap": counts.inside(), "anti_trimap": counts.outside()}
+        return cls(
+            label=label,
+            boundary=boundary,
+            widths=tuple(counts.widths),
+            classes=tuple(classes),
+            images=counts.images,
+            without_boundary=counts.without_boundary,
+            whole=WholeScores(**_plain_scores(counts.whole())),
+            **{name: BandScores(**_plain_scores(confusion)) for name, confusion in bands.items()},
+        )
+
+    def band(self, region: str) -> BandScores:
+        """Scores of a region of ``REGIONS``."""
+        return {"trimap": self.trimap, "anti_trimap": self.anti_trimap}[region]
+
+    def rows(self) -> list[list[Cell]]:
+        """One line per region, width and class: annotated pixels, IoU and accuracy from 0 to 1.
+
+        The class "all" holds mIoU and the part of all pixels that is right. Whole images have no width.
+        """
+        lines: list[list[Cell]] = [["run", "region", "width", "class", "pixels", "IoU", "accuracy"]]
+
+        def add(region: str, width: Cell, one: WholeScores) -> None:
+            classes = zip(self.classes, one.class_pixels, one.iou, one.class_accuracy, strict=True)
+            lines.extend([self.label, region, width, *row] for row in classes)
+            lines.append([self.label, region, width, "all", one.pixels, one.mean_iou, one.accuracy])
+
+        add("whole", "", self.whole)
+        for region in REGIONS:
+            band = self.band(region)
+            columns = (band.pixels, band.accuracy, band.mean_iou, band.class_pixels, band.iou, band.class_accuracy)
+            for width, *values in zip(self.widths, *columns, strict=True):
+                add(region, width, WholeScores(*values))
+        return lines
+
+    def __str__(self) -> str:
+        return f"{self.class_table()}\n\n{self.width_table()}"
+
+    def width_table(self) -> str:
+        """Widths x scores of both regions as percentages, those of the whole images in the last line."""
+        head = ["width", "trimap, % of pixels", "mIoU", "aAcc", "anti-trimap: mIoU", "aAcc"]
+        rows = []
+        for i, width in enumerate(self.widths):
+            share = self.trimap.pixels[i] / self.whole.pixels if self.whole.pixels else None
+            scores = [
+                one for region in REGIONS for one in (self.band(region).mean_iou[i], self.band(region).accuracy[i])
+            ]
+            rows.append([str(width), percent(share), *map(percent, scores)])
+        whole = [percent(self.whole.mean_iou), percent(self.whole.accuracy)]
+        return text_table(head, rows, ["whole image", "100.00", *whole, "-", "-"])
+
+    def class_table(self) -> str:
+        """Classes x IoU as percentages: on whole images, and in both regions at the smallest and the largest width."""
+        chosen = sorted({0, len(self.widths) - 1})
+        head = ["IoU (%)", "whole", *(f"{_words(name)} {self.widths[i]}" for i in chosen for name in REGIONS)]
+        rows = []
+        for c, name in enumerate(self.classes):
+            parts = [self.band(region).iou[i][c] for i in chosen for region in REGIONS]
+            rows.append([name, percent(self.whole.iou[c]), *map(percent, parts)])
+        return text_table(head, rows)
+
+    def mean_changes(self) -> list[str]:
+        """Which classes are in the means of some widths only, a sentence each: there the curves of the means may jump.
+
+        A class is in a mean if the region holds pixels of it, in the truth or in the prediction.
+        """
+        changes = []
+        for region in REGIONS:
+            rows = self.band(region).iou
+            for c, name in enumerate(self.classes):
+                without = [width for width, row in zip(self.widths, rows, strict=True) if row[c] is None]
+                if without and self.whole.iou[c] is not None:
+                    listed = ", ".join(map(str, without[:6])) + (", ..." if len(without) > 6 else "")
+                    changes.append(
+                        f"{_words(region)}: '{name}' has no pixel at width {listed}, so the means there leave it out:"
+                        " the curve may jump."
+                    )
+        return changes
 
 
-def check_comparable(runs: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ``ValueError`` unless all runs have the widths, boundary, classes and scored pixels of the first.
-
-    Raises:
-        ValueError: If the runs were not evaluated in the same way on the same images.
-    """
-    facts = {
-        "widths": lambda run: run["widths"],
-        "boundary": lambda run: run["boundary"],
-        "classes": lambda run: run["classes"],
-        "annotated pixels (another split?)": lambda run: (run["whole"]["class_pixels"], run["trimap"]["pixels"]),
-    }
-    for run in runs[1:]:
-        for what, fact in facts.items():
-            if fact(run) != fact(runs[0]):
-                raise ValueError(
-                    f"'{run['label']}' and '{runs[0]['label']}' cannot be compared, they differ in their {what}."
-                    " Test both with the same settings of TrimapIoUMetric on the same images."
-                )
-
-
-def format_table(run: Mapping[str, Any]) -> str:
-    """Widths x scores of both regions in per cent, those of the whole images in the last line."""
-    head = ["width", "trimap, % of pixels", "mIoU", "aAcc", "anti-trimap: mIoU", "aAcc"]
-    rows = []
-    for i, width in enumerate(run["widths"]):
-        share = run["trimap"]["pixels"][i] / run["whole"]["pixels"] if run["whole"]["pixels"] else None
-        scores = [run[region][score][i] for region in REGIONS for score in ("mIoU", "aAcc")]
-        rows.append([str(width), percent(share), *map(percent, scores)])
-    whole = [percent(run["whole"][score]) for score in ("mIoU", "aAcc")]
-    return text_table(head, rows, ["whole image", "100.00", *whole, "-", "-"])
-
-
-def format_classes(run: Mapping[str, Any]) -> str:
-    """Classes x IoU in per cent: on whole images, and in trimap and anti-trimap of the least and greatest width."""
-    chosen = sorted({0, len(run["widths"]) - 1})
-    head = ["IoU (%)", "whole", *(f"{_words(name)} {run['widths'][i]}" for i in chosen for name in REGIONS)]
-    rows = []
-    for c, name in enumerate(run["classes"]):
-        parts = [run[region]["IoU"][i][c] for i in chosen for region in REGIONS]
-        rows.append([name, percent(run["whole"]["IoU"][c]), *map(percent, parts)])
-    return text_table(head, rows)
-
-
-def mean_changes(run: Mapping[str, Any]) -> list[str]:
-    """Which classes are in the means of some widths only, a sentence each: there the curves of the means may jump.
-
-    A class is in a mean if the region holds pixels of it, in the truth or in the prediction.
-    """
-    changes = []
-    for region in REGIONS:
-        rows = run[region]["IoU"]
-        for c, name in enumerate(run["classes"]):
-            without = [width for width, row in zip(run["widths"], rows, strict=True) if row[c] is None]
-            if without and run["whole"]["IoU"][c] is not None:
-                listed = ", ".join(map(str, without[:6])) + (", ..." if len(without) > 6 else "")
-                changes.append(
-                    f"{_words(region)}: '{name}' has no pixel at width {listed}, so the means there leave it out: the"
-                    " curve may jump."
-                )
-    return changes
-
-
-def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
-    """mIoU of every run in per cent over the width; of each but the first also the difference to the first."""
+def compare_widths(runs: Sequence[TrimapScores]) -> str:
+    """mIoU of every run as a percentage over the width; of each but the first also the difference to the first."""
     tables = []
     for region in REGIONS:
-        first = [runs[0]["whole"]["mIoU"], *runs[0][region]["mIoU"]]
+        first = [runs[0].whole.mean_iou, *runs[0].band(region).mean_iou]
         rows = []
         for number, run in enumerate(runs):
-            values = [run["whole"]["mIoU"], *run[region]["mIoU"]]
-            rows.append([run["label"], *map(percent, values)])
+            values = [run.whole.mean_iou, *run.band(region).mean_iou]
+            rows.append([run.label, *map(percent, values)])
             if number:
                 differences = [_difference(a, b) for a, b in zip(values, first, strict=True)]
-                rows.append([f"  minus {runs[0]['label']}", *differences])
-        head = [f"{_words(region)} mIoU (%), width", "whole", *map(str, runs[0]["widths"])]
+                rows.append([f"  minus {runs[0].label}", *differences])
+        head = [f"{_words(region)} mIoU (%), width", "whole", *map(str, runs[0].widths)]
         tables.append(text_table(head, rows))
     return "\n\n".join(tables)
 
 
-def format_class_differences(run: Mapping[str, Any], first: Mapping[str, Any], width: int) -> str:
-    """IoU of each class in per cent in the trimap of one width and outside, and how much more than ``first`` has it.
+def compare_classes(run: TrimapScores, first: TrimapScores, width: int) -> str:
+    """IoU of each class as a percentage in the trimap of one width and outside, and how much more than ``first`` has.
 
     The classes with the greatest difference in the trimap come first.
 
     Args:
-        run: A run, of :func:`to_dict`.
+        run: A run.
         first: The run that it is compared with.
         width: Width of the trimap, pixels.
 
     Raises:
         ValueError: If the runs were not evaluated at this width.
     """
-    if width not in run["widths"]:
-        raise ValueError(f"The runs have no width {width}: choose one of {', '.join(map(str, run['widths']))}.")
-    i = run["widths"].index(width)
-    pairs = [
-        [(one[region]["IoU"][i][c] if one else None) for region in REGIONS for one in (first, run)]
-        for c in range(len(run["classes"]))
-    ]
+    if width not in run.widths:
+        raise ValueError(f"The runs have no width {width}: choose one of {', '.join(map(str, run.widths))}.")
+    i = run.widths.index(width)
     rows = []
-    for name, (a, b, c, d) in zip(run["classes"], pairs, strict=True):
-        rows.append([name, percent(a), percent(b), _difference(b, a), percent(c), percent(d), _difference(d, c)])
+    for c, name in enumerate(run.classes):
+        cells = [name]
+        for region in REGIONS:
+            before, after = (one.band(region).iou[i][c] for one in (first, run))
+            cells += [percent(before), percent(after), _difference(after, before)]
+        rows.append(cells)
     rows.sort(key=lambda row: -abs(float(row[3])) if row[3] != "-" else 1)
-    names = (first["label"], run["label"], "difference")
+    names = (first.label, run.label, "difference")
     head = [f"IoU (%), width {width}", *(f"{_words(region)}: {name}" for region in REGIONS for name in names)]
-    means = [one[region]["mIoU"][i] for region in REGIONS for one in (first, run)]
-    foot = [*map(percent, means[:2]), _difference(means[1], means[0])]
-    return text_table(head, rows, ["mean", *foot, *map(percent, means[2:]), _difference(means[3], means[2])])
+    foot = ["mean"]
+    for region in REGIONS:
+        before, after = (one.band(region).mean_iou[i] for one in (first, run))
+        foot += [percent(before), percent(after), _difference(after, before)]
+    return text_table(head, rows, foot)
 
 
-def format_whole_differences(run: Mapping[str, Any], first: Mapping[str, Any]) -> str:
-    """IoU of each class in per cent on whole images, and how much more than ``first`` has it, the greatest gain first.
+def compare_whole(run: TrimapScores, first: TrimapScores) -> str:
+    """IoU of each class as a percentage on whole images, and how much more than ``first`` has, the largest gain first.
 
     Classes whose gain the paper names (detection over classification pre-training, section on segmentation) have it in
     the last column; ``none`` is not an improvement.
 
     Args:
-        run, first: Runs of :func:`to_dict`, comparable ones.
+        run: A run.
+        first: The run that it is compared with, a comparable one.
     """
-    told = {name: "none" if gain is None else f"{gain:+.1f}" for name, gain in CLASS_GAINS.items()}
-    scores = list(zip(run["classes"], first["whole"]["IoU"], run["whole"]["IoU"], strict=True))
-    scores.sort(key=lambda row: np.inf if None in row[1:] else row[1] - row[2])
-    rows = [[name, percent(a), percent(b), _difference(b, a), told.get(name, "-")] for name, a, b in scores]
-    means = [one["whole"]["mIoU"] for one in (first, run)]
-    head = ["IoU (%), whole images", first["label"], run["label"], "difference", "paper"]
+    of_paper = {name: "none" if gain is None else f"{gain:+.1f}" for name, gain in CLASS_GAINS.items()}
+    scores = list(zip(run.classes, first.whole.iou, run.whole.iou, strict=True))
+    scores.sort(key=lambda row: np.inf if None in row[1:] else row[1] - row[2])  # type: ignore[operator]
+    rows = [[name, percent(a), percent(b), _difference(b, a), of_paper.get(name, "-")] for name, a, b in scores]
+    means = [one.whole.mean_iou for one in (first, run)]
+    head = ["IoU (%), whole images", first.label, run.label, "difference", "paper"]
     foot = ["mean", *map(percent, means), _difference(means[1], means[0]), "-"]
     if not any(row[-1] != "-" for row in rows):  # other classes than the paper's
         head, rows, foot = head[:-1], [row[:-1] for row in rows], foot[:-1]
     return text_table(head, rows, foot)
 
 
-def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs to a file that :func:`read_json` reads.
-
-    Args:
-        path: The JSON file.
-        runs: One per run, of :func:`to_dict`.
-        overwrite: Replace an existing file.
-    """
-    write_runs(path, FORMAT, runs, overwrite=overwrite)
-
-
-def read_json(path: str | Path) -> list[dict[str, Any]]:
-    """The runs of a file.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is another kind of file.
-    """
-    writer = "mmdetpre.TrimapIoUMetric(outfile_prefix=...)"
-    return read_runs_of_kind(path, FORMAT, "scores over trimap width", writer)
-
-
-def read_runs(arguments: Sequence[str]) -> list[dict[str, Any]]:
-    """The comparable runs of ``NAME=FILE`` arguments, as :func:`to_dict` makes them.
+def read_runs(arguments: Sequence[str]) -> list[TrimapScores]:
+    """The comparable runs of ``NAME=FILE`` arguments.
 
     Raises:
         FileNotFoundError: If a file is not there.
@@ -211,53 +257,30 @@ def read_runs(arguments: Sequence[str]) -> list[dict[str, Any]]:
     Example:
         >>> read_runs(["ImageNet=work_dirs/a/trimap.json", "COCO=work_dirs/b/trimap.json"])  # doctest: +SKIP
     """
-    runs = []
-    for name, path in named_files(arguments, "scratch=trimap.json").items():
-        found = read_json(path)
-        if len(found) != 1:
-            raise ValueError(f"{path} holds {len(found)} runs: give the files of the single runs.")
-        runs.append(found[0] | {"label": name})
-    check_comparable(runs)
+    runs = named_results(arguments, TrimapScores, "scratch=trimap.json", WRITER)
+    facts = {
+        "widths": lambda run: run.widths,
+        "boundary": lambda run: run.boundary,
+        "classes": lambda run: run.classes,
+        "annotated pixels (another split?)": lambda run: (run.whole.class_pixels, run.trimap.pixels),
+    }
+    require_comparable(runs, facts, "Test both with the same settings of TrimapIoUMetric on the same images.")
     return runs
 
 
-def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """One line per run, region, width and class: annotated pixels, IoU and accuracy from 0 to 1.
-
-    The class "all" holds mIoU and the part of all pixels that is right. Whole images have no width.
-
-    Args:
-        path: The CSV file.
-        runs: One per run, of :func:`to_dict`.
-        overwrite: Replace an existing file.
-    """
-    lines: list[list[Any]] = [["run", "region", "width", "class", "pixels", "IoU", "accuracy"]]
-    for run in runs:
-        whole = {key: [value] for key, value in run["whole"].items()}
-        for region, values, widths in (("whole", whole, [""]), *((r, run[r], run["widths"]) for r in REGIONS)):
-            for i, width in enumerate(widths):
-                start = [run["label"], region, width]
-                columns = (values[key][i] for key in ("class_pixels", "IoU", "Acc"))
-                lines.extend([*start, *row] for row in zip(run["classes"], *columns, strict=True))
-                lines.append([*start, "all", values["pixels"][i], values["mIoU"][i], values["aAcc"][i]])
-    write_rows(path, lines, overwrite=overwrite)
+WRITER = "mmdetpre.TrimapIoUMetric(outfile_prefix=...)"
+"""What writes files of these scores, for messages."""
 
 
-def _region(confusion: Any) -> dict[str, Any]:
+def _plain_scores(confusion: np.ndarray) -> dict[str, Any]:
     scores = region_scores(confusion)
-    return {
-        "pixels": scores.pixels.tolist(),
-        "aAcc": _plain(scores.accuracy.tolist()),
-        "mIoU": _plain(scores.mean_iou.tolist()),
-        "class_pixels": scores.class_pixels.tolist(),
-        "IoU": _plain(scores.iou.tolist()),
-        "Acc": _plain(scores.class_accuracy.tolist()),
-    }
+    names = ("pixels", "accuracy", "mean_iou", "class_pixels", "iou", "class_accuracy")
+    return {name: _plain(getattr(scores, name).tolist()) for name in names}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return tuple(map(_plain, value))
     return None if math.isnan(value) else value
 
 

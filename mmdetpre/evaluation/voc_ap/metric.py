@@ -12,8 +12,9 @@ from mmengine.logging import print_log
 
 from mmdetpre.evaluation.detections.metric import ImageResult, image_result, join_results, settle_plus_one
 from mmdetpre.evaluation.voc_ap.average_precision import FIGURE_1_IOUS, MODES, check_iou_thrs, voc_average_precision
-from mmdetpre.evaluation.voc_ap.scores import format_table, iou_key, to_dict, write_csv, write_json
+from mmdetpre.evaluation.voc_ap.scores import VOCScores, iou_key
 from mmdetpre.registry import METRICS
+from mmdetpre.utils.results import write_results
 
 
 @METRICS.register_module()
@@ -111,7 +112,8 @@ class VOCIoUMetric(BaseMetric):
         plus_one = settle_plus_one(self.plus_one, self.dataset_meta)
         run = join_results(results, self.dataset_meta["classes"], plus_one=plus_one)
         result = voc_average_precision(run, self.iou_thrs, mode=self.eval_mode)
-        print_log("\n" + format_table(result), "current")
+        scores = VOCScores.of_result(result)
+        print_log(f"\n{scores}", "current")
         if empty := [name for name, count in zip(result.classes, result.objects, strict=True) if not count]:
             print_log(
                 f"{len(empty)} of {len(result.classes)} classes have no box that counts and are left out of the mean:"
@@ -121,8 +123,8 @@ class VOCIoUMetric(BaseMetric):
             )
         if self.out_files:
             numbers, table, detections = self.out_files
-            write_json(numbers, [to_dict(result)], overwrite=self.overwrite)
-            write_csv(table, [to_dict(result)], overwrite=self.overwrite)
+            for path in (numbers, table):
+                write_results(path, [scores], overwrite=self.overwrite)
             run.save(detections, overwrite=self.overwrite)
             print_log(f"Written to {', '.join(map(str, self.out_files))}", "current")
         self.overwrite = True  # from now on they are our own files

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from mmdetpre.evaluation.voc_ap.scores import VOCScores
 from mmdetpre.plotting.palette import run_colour, unit
 from mmdetpre.plotting.plain_figure import PlainFigure
 
@@ -17,11 +17,11 @@ _INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
 
 
-def draw_iou_sweep(runs: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw_iou_sweep(runs: Sequence[VOCScores], *, title: str = "") -> Figure:
     """Left the mAP of every run over the IoU threshold, right how much more than the first run each other one has.
 
     Args:
-        runs: What :func:`~mmdetpre.evaluation.voc_ap.scores.to_dict` makes of each run, comparable ones.
+        runs: Scores of each run, comparable ones.
         title: Headline; by default it names the metric.
 
     Returns:
@@ -32,10 +32,10 @@ def draw_iou_sweep(runs: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     both = len(runs) > 1
     figure = PlainFigure(figsize=(11.0 if both else 6.0, 4.4), dpi=130, facecolor="white", layout="constrained")
     axes = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
-    ious = np.array(runs[0]["iou_thrs"])
-    values = 100 * np.array([run["mean_ap"] for run in runs], float)
+    ious = np.array(runs[0].iou_thrs)
+    values = 100 * np.array([run.mean_ap for run in runs], float)
     for i, run in enumerate(runs):
-        _curve(axes[0], ious, values[i], i, run["label"])
+        _curve(axes[0], ious, values[i], i, run.label)
     top = max(5.0, min(100.0, 1.12 * values.max()))
     _frame(axes[0], ious, "mAP (%)")
     axes[0].set_ylim(0, top)
@@ -43,7 +43,7 @@ def draw_iou_sweep(runs: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     if both:
         axes[1].axhline(0, color=unit(run_colour(0)), linewidth=2)
         for i, run in enumerate(runs[1:], 1):
-            _curve(axes[1], ious, values[i] - values[0], i, run["label"])
+            _curve(axes[1], ious, values[i] - values[0], i, run.label)
         if len(runs) == 2:  # with more the numbers would lie on each other; the table has them
             for iou, gain in zip(ious, values[1] - values[0], strict=True):
                 axes[1].annotate(
@@ -51,8 +51,8 @@ def draw_iou_sweep(runs: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
                     color=_INK, path_effects=[withStroke(linewidth=3, foreground="white")],
                 )  # fmt: skip
         axes[1].margins(y=0.18)
-        _frame(axes[1], ious, f"mAP minus that of {runs[0]['label']} (points)")
-    mode = {"11points": "VOC 2007, 11 points", "area": "VOC 2010, area"}[runs[0]["mode"]]
+        _frame(axes[1], ious, f"mAP minus that of {runs[0].label} (points)")
+    mode = {"11points": "VOC 2007, 11 points", "area": "VOC 2010, area"}[runs[0].mode]
     figure.suptitle(title or f"mAP over IoU thresholds ({mode})", color=_INK, fontsize=12, fontweight="bold")
     return figure
 

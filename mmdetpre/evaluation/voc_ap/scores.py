@@ -1,19 +1,18 @@
-"""AP over IoU thresholds as a table, as JSON and as CSV, for one run or several side by side."""
+"""AP over IoU thresholds: of one run, and of several side by side."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from mmdetpre.evaluation.voc_ap.average_precision import VOCResult
-from mmdetpre.utils import bounded_files
+from mmdetpre.utils.results import Cell, Result, require_comparable
 from mmdetpre.utils.tables import text_table
-from mmdetpre.utils.whole_file import write_rows, write_text
 
-FORMAT = "mmdetpre AP over IoU"
+WRITER = "mmdetpre.VOCIoUMetric(outfile_prefix=...)"
+"""What writes files of these scores, for messages."""
 
 
 def iou_key(iou: float) -> str:
@@ -26,121 +25,113 @@ def iou_key(iou: float) -> str:
     return f"AP{round(100 * iou, 6):02g}"
 
 
-def to_dict(result: VOCResult, label: str = "") -> dict[str, Any]:
-    """A result as plain values, ready for JSON; AP from 0 to 1, ``None`` where a class has no box."""
+@dataclass(frozen=True)
+class ClassAP:
+    """AP of one class.
 
-    def plain(values: Any) -> list:
-        return [None if math.isnan(value) else float(value) for value in values]
+    Attributes:
+        name: Of the class.
+        objects: Boxes that count.
+        detections: Detections of the class.
+        ap: At each threshold, from 0 to 1; None where the class has no box.
+        recall: Likewise.
+    """
 
-    return {
-        "label": label,
-        "mode": result.mode,
-        "plus_one": result.plus_one,
-        "iou_thrs": list(result.iou_thrs),
-        "mean_ap": plain(result.mean_ap),
-        "classes": [
-            {"name": name, "objects": int(objects), "detections": int(found), "ap": plain(ap), "recall": plain(recall)}
-            for name, objects, found, ap, recall in zip(
-                result.classes, result.objects, result.detections, result.ap, result.recall, strict=True
-            )
-        ],
-    }
+    name: str
+    objects: int
+    detections: int
+    ap: tuple[float | None, ...]
+    recall: tuple[float | None, ...]
 
 
-def check_comparable(runs: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ``ValueError`` unless all runs have the thresholds, metric, classes and boxes of the first.
+@dataclass(frozen=True)
+class VOCScores(Result):
+    """AP of one run over IoU thresholds.
+
+    Attributes:
+        label: Name of the run.
+        mode: "11points" or "area".
+        plus_one: Whether sides are x2 - x1 + 1.
+        iou_thrs: The thresholds.
+        mean_ap: Mean over the classes at each threshold, from 0 to 1; None without any box.
+        classes: AP of each class.
+    """
+
+    kind: ClassVar[str] = "AP over IoU"
+    label: str
+    mode: str
+    plus_one: bool
+    iou_thrs: tuple[float, ...]
+    mean_ap: tuple[float | None, ...]
+    classes: tuple[ClassAP, ...]
+
+    @classmethod
+    def of_result(cls, result: VOCResult, label: str = "") -> VOCScores:
+        """The scores of a result in arrays.
+
+        Args:
+            result: Of :func:`~mmdetpre.evaluation.voc_ap.average_precision.voc_average_precision`.
+            label: Name of the run.
+        """
+        columns = (result.classes, result.objects, result.detections, result.ap, result.recall)
+        return cls(
+            label=label,
+            mode=result.mode,
+            plus_one=result.plus_one,
+            iou_thrs=tuple(map(float, result.iou_thrs)),
+            mean_ap=_plain(result.mean_ap),
+            classes=tuple(
+                ClassAP(name, int(objects), int(detections), _plain(ap), _plain(recall))
+                for name, objects, detections, ap, recall in zip(*columns, strict=True)
+            ),
+        )
+
+    def rows(self) -> list[list[Cell]]:
+        """One line per class, and the mean: run, class, boxes, detections, one column per threshold (0 to 1)."""
+        totals = [sum(one.objects for one in self.classes), sum(one.detections for one in self.classes)]
+        return [
+            ["run", "class", "boxes", "detections", *map(iou_key, self.iou_thrs)],
+            *([self.label, one.name, one.objects, one.detections, *one.ap] for one in self.classes),
+            [self.label, "mean", *totals, *self.mean_ap],
+        ]
+
+    def __str__(self) -> str:
+        """Classes x thresholds as percentages, the mean in the last line."""
+        head = ["AP (%) at IoU", "boxes", "detections", *(f"{iou:g}" for iou in self.iou_thrs)]
+        *rows, mean = ([*row[1:4], *_cells(row[4:])] for row in self.rows()[1:])  # type: ignore[arg-type]
+        return text_table(head, rows, mean)
+
+
+def require_same_test(runs: Sequence[VOCScores]) -> None:
+    """Check that all runs have the thresholds, metric, classes and boxes of the first.
 
     Raises:
         ValueError: If the runs were not evaluated in the same way on the same boxes.
     """
+    facts = {
+        "IoU thresholds": lambda run: list(run.iou_thrs),
+        "metric (mode and plus_one)": lambda run: (run.mode, run.plus_one),
+        "classes": lambda run: [one.name for one in run.classes],
+        "numbers of boxes per class (another split?)": lambda run: [one.objects for one in run.classes],
+    }
+    require_comparable(runs, facts, "Evaluate both in the same way on the same images.")
 
-    def facts(run: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "IoU thresholds": run["iou_thrs"],
-            "metric (mode and plus_one)": (run["mode"], run["plus_one"]),
-            "classes": [one["name"] for one in run["classes"]],
-            "numbers of boxes per class (another split?)": [one["objects"] for one in run["classes"]],
-        }
 
-    first = facts(runs[0])
+def compare(runs: Sequence[VOCScores]) -> str:
+    """Mean AP of every run as a percentage; of each but the first also the difference to the first."""
+    first = runs[0].mean_ap
+    rows = [[runs[0].label, *_cells(first)]]
     for run in runs[1:]:
-        for what, value in facts(run).items():
-            if value != first[what]:
-                raise ValueError(
-                    f"'{run['label']}' and '{runs[0]['label']}' cannot be compared, they differ in their {what}:"
-                    f" {_short(value)} and {_short(first[what])}. Evaluate both in the same way on the same images."
-                )
+        rows.append([run.label, *_cells(run.mean_ap)])
+        pairs = zip(run.mean_ap, first, strict=True)
+        gains = ["-" if a is None or b is None else f"{100 * (a - b):+.1f}" for a, b in pairs]
+        rows.append([f"  minus {runs[0].label}", *gains])
+    return text_table(["mAP (%) at IoU", *(f"{iou:g}" for iou in runs[0].iou_thrs)], rows)
 
 
-def format_table(result: VOCResult) -> str:
-    """Classes x thresholds in per cent, the mean in the last line."""
-    run = to_dict(result)
-    rows = [[one["name"], str(one["objects"]), str(one["detections"]), *_cells(one["ap"])] for one in run["classes"]]
-    head = ["AP (%) at IoU", "boxes", "detections", *(f"{iou:g}" for iou in run["iou_thrs"])]
-    counts = [str(int(result.objects.sum())), str(int(result.detections.sum()))]
-    return text_table(head, rows, ["mean", *counts, *_cells(run["mean_ap"])])
-
-
-def format_comparison(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Mean AP of every run in per cent; of each but the first also the difference to the first."""
-    first = runs[0]["mean_ap"]
-    rows = [[runs[0]["label"], *_cells(first)]]
-    for run in runs[1:]:
-        rows.append([run["label"], *_cells(run["mean_ap"])])
-        gains = [f"{100 * (a - b):+.1f}" for a, b in zip(run["mean_ap"], first, strict=True)]
-        rows.append([f"  minus {runs[0]['label']}", *gains])
-    return text_table(["mAP (%) at IoU", *(f"{iou:g}" for iou in runs[0]["iou_thrs"])], rows)
-
-
-def write_json(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """Write runs to a file that :func:`read_json` reads.
-
-    Args:
-        path: The JSON file.
-        runs: One per run, of :func:`to_dict`.
-        overwrite: Replace an existing file.
-    """
-    write_text(path, json.dumps({"format": FORMAT, "runs": list(runs)}, indent=1) + "\n", overwrite=overwrite)
-
-
-def read_json(path: str | Path) -> list[dict[str, Any]]:
-    """The runs of a file.
-
-    Raises:
-        ValueError: If it is another kind of file.
-    """
-    try:
-        content = bounded_files.read_json(path)
-        if content["format"] != FORMAT:
-            raise ValueError(f"its mark is '{content['format']}'")
-        return content["runs"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} holds no AP over IoU ({error}). mmdetpre.VOCIoUMetric(outfile_prefix=...) writes such a file."
-        ) from error
-
-
-def write_csv(path: str | Path, runs: Sequence[Mapping[str, Any]], *, overwrite: bool = False) -> None:
-    """One line per run and class, and per mean: run, class, boxes, detections, one column per threshold (0 to 1).
-
-    Args:
-        path: The CSV file.
-        runs: One per run, of :func:`to_dict`.
-        overwrite: Replace an existing file.
-    """
-    lines: list[list[Any]] = [["run", "class", "boxes", "detections", *map(iou_key, runs[0]["iou_thrs"])]]
-    for run in runs:
-        for one in run["classes"]:
-            lines.append([run["label"], one["name"], one["objects"], one["detections"], *one["ap"]])
-        totals = [sum(one[name] for one in run["classes"]) for name in ("objects", "detections")]
-        lines.append([run["label"], "mean", *totals, *run["mean_ap"]])
-    write_rows(path, lines, overwrite=overwrite)
+def _plain(values: Any) -> tuple[float | None, ...]:
+    return tuple(None if math.isnan(value) else float(value) for value in values)
 
 
 def _cells(values: Sequence[float | None]) -> list[str]:
     return ["-" if value is None else f"{100 * value:.1f}" for value in values]
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

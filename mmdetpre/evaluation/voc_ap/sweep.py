@@ -8,8 +8,9 @@ from typing import Any
 
 from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.evaluation.voc_ap.average_precision import FIGURE_1_IOUS, voc_average_precision
-from mmdetpre.evaluation.voc_ap.scores import check_comparable, read_json, to_dict
+from mmdetpre.evaluation.voc_ap.scores import WRITER, VOCScores, require_same_test
 from mmdetpre.utils.file_arguments import named_files
+from mmdetpre.utils.results import one_result
 
 
 def sweep_runs(
@@ -18,7 +19,7 @@ def sweep_runs(
     iou_thrs: Sequence[float] | None = None,
     mode: str | None = None,
     plus_one: bool | None = None,
-) -> list[dict[str, Any]]:
+) -> list[VOCScores]:
     """Read or compute AP over IoU of the runs of ``NAME=FILE`` arguments.
 
     Args:
@@ -29,7 +30,7 @@ def sweep_runs(
             file says.
 
     Returns:
-        One dictionary per run, as :func:`~mmdetpre.evaluation.voc_ap.scores.to_dict` makes it.
+        Scores of each run, comparable ones.
 
     Raises:
         FileNotFoundError: If a file is not there.
@@ -38,37 +39,37 @@ def sweep_runs(
 
     Example:
         >>> runs = sweep_runs(["ImageNet=work_dirs/a/detections.npz"], iou_thrs=[0.5])
-        >>> runs[0]["label"], runs[0]["mean_ap"]
-        ('ImageNet', [1.0])
+        >>> runs[0].label, runs[0].mean_ap
+        ('ImageNet', (1.0,))
     """
     loaded = {name: _read(path, name) for name, path in named_files(arguments, "scratch=iou.json").items()}
-    read = [run for run in loaded.values() if isinstance(run, dict)]
-    wanted: dict[str, Any] = {"iou_thrs": iou_thrs and list(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
+    read = [run for run in loaded.values() if isinstance(run, VOCScores)]
+    wanted: dict[str, Any] = {"iou_thrs": iou_thrs and tuple(map(float, iou_thrs)), "mode": mode, "plus_one": plus_one}
     for name, default in (("iou_thrs", FIGURE_1_IOUS), ("mode", "11points"), ("plus_one", None)):
         if wanted[name] is None and default is not None:
-            wanted[name] = read[0][name] if read else default
+            wanted[name] = getattr(read[0], name) if read else default
         for run in read:
-            if wanted[name] is not None and run[name] != wanted[name]:
+            own = getattr(run, name)
+            if wanted[name] is not None and own != wanted[name]:
                 raise ValueError(
-                    f"'{run['label']}' was evaluated with {name}={run[name]}, asked for is {name}={wanted[name]}: give"
-                    " its file of detections (.npz), which can be evaluated in any way, instead of the JSON file."
+                    f"'{run.label}' was evaluated with {name}={own}, asked for is {name}={wanted[name]}: give its file"
+                    " of detections (.npz), which can be evaluated in any way, instead of the JSON file."
                 )
     runs = []
     for name, found in loaded.items():
         try:
-            runs.append(found if isinstance(found, dict) else to_dict(voc_average_precision(found, **wanted), name))
+            if isinstance(found, Detections):
+                found = VOCScores.of_result(voc_average_precision(found, **wanted), name)
         except ValueError as error:
             raise ValueError(f"Run '{name}': {error}") from error
-    check_comparable(runs)
+        runs.append(found)
+    require_same_test(runs)
     return runs
 
 
-def _read(path: Path, name: str) -> dict[str, Any] | Detections:
+def _read(path: Path, name: str) -> VOCScores | Detections:
     if path.suffix == ".npz":
         return Detections.load(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path} for the run '{name}'.")
-    runs = read_json(path)
-    if len(runs) != 1:
-        raise ValueError(f"{path} holds {len(runs)} runs: give the files of the single runs.")
-    return runs[0] | {"label": name}
+    return one_result(path, VOCScores, WRITER, name)

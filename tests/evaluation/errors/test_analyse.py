@@ -12,6 +12,7 @@ from mmdetpre.evaluation.errors.analyse import detection_errors
 from mmdetpre.evaluation.errors.class_groups import VOC_GROUPS
 from mmdetpre.evaluation.errors.report import ErrorReport, ErrorSettings
 from mmdetpre.evaluation.voc_ap.average_precision import voc_average_precision
+from mmdetpre.utils.plain_text import csv_text
 
 CLASSES = ("cat", "dog", "car")
 GROUPS = {"animal": ("cat", "dog")}
@@ -52,7 +53,7 @@ def test_two_runs_by_hand() -> None:
     assert flawed.false_positives.tolist() == [[0, 1, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0]]
     assert flawed.top_detections.tolist() == [[1, 1, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]
     assert report.runs[0].types.false_positives.sum() == 0
-    assert [run.levels["all"][0].normalised_ap for run in report.runs] == [1.0, pytest.approx(1 / 3 / 2)]
+    assert [run.levels["all"][0].normalized_ap for run in report.runs] == [1.0, pytest.approx(1 / 3 / 2)]
 
 
 def test_flags_of_the_annotations_are_preferred() -> None:
@@ -72,14 +73,16 @@ def test_score_threshold_is_an_operating_point() -> None:
 
 def test_table_csv_and_json_say_the_same() -> None:
     report = detection_errors({"perfect": PERFECT, "flawed": FLAWED}, groups=GROUPS)
-    rows = list(csv.DictReader(report.to_csv().splitlines()))
+    rows = list(csv.DictReader(csv_text(report.rows()).splitlines()))
     missed = {(row["property"], row["level"]): row for row in rows if row["measure"] == "missed"}
-    assert missed["all", "all objects"]["flawed"] == "0.750000" and missed["occlusion", "high"]["flawed"] == ""
+    assert missed["all", "all objects"]["flawed"] == "0.75" and missed["occlusion", "high"]["flawed"] == ""
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["runs"]["flawed"]["levels"]["all"][0]["missed_share"] == 0.75
     assert plain["runs"]["flawed"]["types"]["false_positives"]["car"] == [0, 0, 0, 1, 0]
     line = next(line for line in str(report).splitlines() if "all objects" in line)
-    assert [cell.strip() for cell in line.split("|")[1:-1]] == ["all objects", "4", "0.0", "75.0", "+75.0"]
+    assert line.split() == ["all", "objects", "4", "0.0", "75.0", "+75.0"]
+    again = ErrorReport.from_dict(plain)
+    assert str(again) == str(report) and again.to_dict() == plain
     one = detection_errors({"perfect": PERFECT})
     assert "no groups" in str(one) and "+" not in str(one).split("\n\n")[0]
 
@@ -149,7 +152,7 @@ def test_a_real_detector_on_voc(voc_run: Detections) -> None:
             assert sum(part.objects for part in levels) == 151
             assert sum(part.missed for part in levels) == run.levels["all"][0].missed
     assert 0 < detector.levels["all"][0].missed < shifted.levels["all"][0].missed
-    assert detector.levels["all"][0].normalised_ap > shifted.levels["all"][0].normalised_ap
+    assert detector.levels["all"][0].normalized_ap > shifted.levels["all"][0].normalized_ap
     assert detector.types.false_positives[:, 1].sum() < shifted.types.false_positives[:, 1].sum()
     assert (detector.types.top_detections.sum(axis=1) <= report.objects).all()
 

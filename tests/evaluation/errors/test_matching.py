@@ -4,17 +4,19 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.errors.matching import CORRECT, FALSE, IGNORED, FoundObjects, find_objects
+from mmdetpre.evaluation.errors.matching import Match, Matches, match_detections
 from mmdetpre.evaluation.errors.pairs import overlapping_pairs
 
+FALSE, IGNORED, CORRECT = Match
 
-def find(boxes, labels, scores, objects, object_labels, ignored=None, iou_thr=0.5, region=None) -> FoundObjects:
+
+def find(boxes, labels, scores, objects, object_labels, ignored=None, iou_thr=0.5, region=None) -> Matches:
     pairs = overlapping_pairs([0] * len(boxes), boxes, [0] * len(objects), objects, object_region=region)
     ignored = [False] * len(objects) if ignored is None else ignored
-    return find_objects(pairs, labels, scores, object_labels, ignored, object_region=region, iou_thr=iou_thr)
+    return match_detections(pairs, labels, scores, object_labels, ignored, object_region=region, iou_thr=iou_thr)
 
 
-def test_the_surest_finds_the_object_and_the_other_is_a_duplicate() -> None:
+def test_the_highest_scoring_finds_the_object_and_the_other_is_a_duplicate() -> None:
     found = find([[0, 0, 10, 9], [0, 0, 10, 10]], [0, 0], [0.9, 0.8], [[0, 0, 10, 10]], [0])
     assert found.object.tolist() == [0, -1] and found.outcome.tolist() == [CORRECT, FALSE]
 

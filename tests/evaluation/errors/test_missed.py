@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.evaluation.errors.matching import FoundObjects
+from mmdetpre.evaluation.errors.matching import Matches
 from mmdetpre.evaluation.errors.missed import LevelErrors, detections_in_use, missed_by_level
 
 
-def found(*objects: int) -> FoundObjects:
+def found(*objects: int) -> Matches:
     rows = np.array(objects, np.int64)
-    return FoundObjects(rows, np.where(rows >= 0, 1, -1).astype(np.int8))
+    return Matches(rows, np.where(rows >= 0, 1, -1).astype(np.int8))
 
 
 def test_missed_at_each_level_by_hand() -> None:
@@ -27,9 +27,9 @@ def test_missed_at_each_level_by_hand() -> None:
     ]  # fmt: skip
     # none: found first, no false positive before: precision 1 for one of two. high: after one false positive,
     # R = 1/2 then 1, N = 4: 2/3 and 4/5, interpolated 4/5 twice.
-    assert levels[0].normalised_ap == pytest.approx(0.5)
-    assert levels[1].normalised_ap == pytest.approx(0.8)
-    assert levels[2].normalised_ap is None
+    assert levels[0].normalized_ap == pytest.approx(0.5)
+    assert levels[1].normalized_ap == pytest.approx(0.8)
+    assert levels[2].normalized_ap is None
 
 
 def test_objects_without_level_take_no_part() -> None:
@@ -41,9 +41,9 @@ def test_objects_without_level_take_no_part() -> None:
     assert level == LevelErrors("x", 1, 0, 1.0)
 
 
-def test_normalised_precision_ends_the_list_class_by_class() -> None:
+def test_normalized_precision_ends_the_list_class_by_class() -> None:
     outcome = np.array([1, *[-1] * 50, 1], np.int8)  # the last one at R = 1, N = 2: 2 / (2 + 50) < 0.05
-    run = FoundObjects(np.where(outcome == 1, np.cumsum(outcome == 1) - 1, -1), outcome)
+    run = Matches(np.where(outcome == 1, np.cumsum(outcome == 1) - 1, -1), outcome)
     score, label = np.linspace(1, 0, 52), np.zeros(52, int)
     used = detections_in_use(run, label, score, [2, 0], normal_objects=2)
     assert used[0] and not used[-1] and (np.diff(used.astype(int)) <= 0).all()
@@ -67,4 +67,4 @@ def test_levels_divide_the_objects(seed: int) -> None:
     (whole,) = missed_by_level(*args, np.zeros(m, int), ["all"], normal_objects=5)
     assert sum(part.objects for part in parts) == whole.objects == m
     assert sum(part.missed for part in parts) == whole.missed
-    assert all(part.normalised_ap is None or 0 <= part.normalised_ap <= 1 for part in parts)
+    assert all(part.normalized_ap is None or 0 <= part.normalized_ap <= 1 for part in parts)

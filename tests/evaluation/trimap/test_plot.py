@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
+from mmdetpre.evaluation.trimap.scores import BandScores, TrimapScores, WholeScores
 
 
-def run(label: str, inside: list, outside: list, whole: float | None = 0.5) -> dict:
-    regions = {"trimap": {"mIoU": inside}, "anti_trimap": {"mIoU": outside}, "whole": {"mIoU": whole}}
-    return {"label": label, "boundary": "label", "widths": [1, 5, 20], **regions}
+def run(label: str, inside: list, outside: list, whole: float | None = 0.5) -> TrimapScores:
+    bands = [
+        BandScores((0,) * 3, (None,) * 3, tuple(values), ((),) * 3, ((),) * 3, ((),) * 3)
+        for values in (inside, outside)
+    ]
+    return TrimapScores(label, "label", (1, 5, 20), (), 1, 0, WholeScores(0, None, whole, (), (), ()), *bands)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

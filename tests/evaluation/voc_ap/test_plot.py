@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from mmdetpre.evaluation.voc_ap.plot import draw_iou_sweep
+from mmdetpre.evaluation.voc_ap.scores import VOCScores
 
 
-def run(label: str, mean_ap: list[float]) -> dict:
-    return {"label": label, "mode": "area", "iou_thrs": [0.3, 0.5, 0.7], "mean_ap": mean_ap}
+def run(label: str, mean_ap: list[float]) -> VOCScores:
+    return VOCScores(label, "area", False, (0.3, 0.5, 0.7), tuple(mean_ap), ())
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

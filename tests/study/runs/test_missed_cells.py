@@ -44,7 +44,7 @@ def test_annotated_levels_fill_the_papers_columns(tmp_path: Path) -> None:
     assert notes == [
         "Table 3: Occlusion: levels.csv (4 objects annotated). Low and medium: hidden by that much or more, or"
         " truncated, as the software of Hoiem et al. counts.",
-        "Table 3: Missed by the detections up to normalised precision 0.05 of their class (as of 4 objects).",
+        "Table 3: Missed by the detections up to normalized precision 0.05 of their class (as of 4 objects).",
     ]
 
 
@@ -63,7 +63,7 @@ def test_flags_and_boxes_go_to_groups_of_their_own(tmp_path: Path) -> None:
 def test_where_the_point_keeps_nothing_there_is_no_number(tmp_path: Path) -> None:
     group, shares, notes = _missed(detections(tmp_path / "a.npz", []), "coco", None)
     assert (group, shares) == ("covered", {"visible": None, "occluded": None})
-    assert notes[1].startswith("Table 3: coco: there are no detections up to normalised precision 0.05")
+    assert notes[1].startswith("Table 3: coco: there are no detections up to normalized precision 0.05")
     assert notes[1].endswith("so nothing is said of missed objects.")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 OBJECTS_PER_IMAGE = 0.15
-"""Objects of a class per image that precision is normalised to; 0.15 is the value of Hoiem et al. for VOC 2007."""
+"""Objects of a class per image that precision is normalized to; 0.15 is the value of Hoiem et al. for VOC 2007."""
 
 
 def normal_objects(objects: np.ndarray, images: int, per_image: float | None = None) -> float:
-    """N, the number of objects of a class that precision is normalised to.
+    """N, the number of objects of a class that precision is normalized to.
 
     Hoiem et al. take 0.15 objects per image, about the mean over the classes of VOC. Where the classes have more than
     that on average, N is their average: with 0.15 in crowded images a handful of false positives would outweigh all
@@ -34,11 +34,11 @@ def normal_objects(objects: np.ndarray, images: int, per_image: float | None = N
     return max(OBJECTS_PER_IMAGE * images, mean)
 
 
-def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: float) -> np.ndarray:
+def normalized_precision(outcome: np.ndarray, objects: int, normal_objects: float) -> np.ndarray:
     """Interpolated precision after each detection, as if the class had ``normal_objects`` objects.
 
     Plain precision falls when there are fewer objects, so it cannot compare a rare level of occlusion with a common
-    one, or two classes. With recall R and F false positives so far, normalised precision is ``R N / (R N + F)`` for
+    one, or two classes. With recall R and F false positives so far, normalized precision is ``R N / (R N + F)`` for
     one N; interpolated: the greatest value from here on. Source: Hoiem et al. 2012, section 3.
 
     Args:
@@ -50,7 +50,7 @@ def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: floa
         (n,) float64 in [0, 1]; zeros where there are no objects.
 
     Example:
-        >>> normalised_precision([1, -1, 1], objects=2, normal_objects=4).round(2).tolist()
+        >>> normalized_precision([1, -1, 1], objects=2, normal_objects=4).round(2).tolist()
         [1.0, 0.8, 0.8]
     """
     outcome = np.asarray(outcome)
@@ -62,19 +62,19 @@ def normalised_precision(outcome: np.ndarray, objects: int, normal_objects: floa
     return np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def normalised_ap(outcome: np.ndarray, objects: int, normal_objects: float) -> float:
-    """Average of :func:`normalised_precision` over all objects, 0 for those not found; NaN without objects.
+def normalized_ap(outcome: np.ndarray, objects: int, normal_objects: float) -> float:
+    """Average of :func:`normalized_precision` over all objects, 0 for those not found; NaN without objects.
 
     Args:
         outcome: (n,) of each detection, highest-scoring first: 1 correct, 0 ignored, -1 false.
         objects: Number of objects.
-        normal_objects: Number of objects to normalise to.
+        normal_objects: Number of objects to normalize to.
 
     Example:
-        >>> round(normalised_ap([1, -1, 1], objects=4, normal_objects=4), 3)
+        >>> round(normalized_ap([1, -1, 1], objects=4, normal_objects=4), 3)
         0.417
     """
     if objects == 0:
         return float("nan")
-    precision = normalised_precision(outcome, objects, normal_objects)
+    precision = normalized_precision(outcome, objects, normal_objects)
     return float(precision[np.asarray(outcome) == 1].sum() / objects)
