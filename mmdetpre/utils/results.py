@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+import numpy as np
 from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
@@ -21,9 +22,10 @@ R = TypeVar("R", bound="Result")
 
 
 class Result:
-    """Base of the results: their classes are frozen dataclasses of plain values, tuples and other dataclasses.
+    """Base of the results: their classes are frozen dataclasses of plain values, tuples, arrays and other dataclasses.
 
-    A field whose name in files is another has ``field(metadata={"key": "mIoU"})``.
+    A field whose name in files is another has ``field(metadata={"key": "mIoU"})``, one that files do not hold the key
+    None. A field with ``init=False``, which follows from the others, is written and not read.
 
     Example:
         >>> from dataclasses import dataclass
@@ -41,6 +43,10 @@ class Result:
 
     kind: ClassVar[str]
     """What it is, in words; the mark of its files."""
+    alone: ClassVar[bool] = False
+    """Whether a file holds one of them, its values beside the mark, instead of a list of runs."""
+    version: ClassVar[int | None] = None
+    """Number beside the mark of such a file; None: it has none."""
 
     def to_dict(self) -> dict[str, Json]:
         """Plain values, ready for JSON."""
@@ -48,7 +54,7 @@ class Result:
 
     @classmethod
     def from_dict(cls: type[R], values: Mapping[str, Json]) -> R:
-        """The result of :meth:`to_dict`, types checked; keys that are not known are passed over.
+        """The result of :meth:`to_dict`, types checked; unknown keys are skipped.
 
         Raises:
             ValueError: If a value lacks or has another type.
@@ -73,12 +79,20 @@ def write_results(path: str | Path, results: Sequence[Result], *, overwrite: boo
 
     Raises:
         FileExistsError: If there is one.
+        ValueError: If there are several of a class whose files hold one.
     """
+    first = results[0]
+    if first.alone and len(results) > 1:
+        raise ValueError(f"{len(results)} results are given: a file of {first.kind} holds one.")
     if Path(path).suffix.lower() == ".csv":
         tables = [result.rows() for result in results]
         write_rows(path, [*tables[0][:1], *(row for table in tables for row in table[1:])], overwrite=overwrite)
         return
-    content = {"format": f"mmdetpre {results[0].kind}", "runs": [result.to_dict() for result in results]}
+    mark: dict[str, Json] = {"format": f"mmdetpre {first.kind}"}
+    if first.alone:
+        content = mark | ({} if first.version is None else {"version": first.version}) | first.to_dict()
+    else:
+        content = mark | {"runs": [result.to_dict() for result in results]}
     write_json(path, content, overwrite=overwrite, allow_nan=False, indent=None, ensure_ascii=True)
 
 
@@ -100,7 +114,9 @@ def read_results(path: str | Path, cls: type[R], writer: str) -> list[R]:
         content = bounded_files.read_json(path)
         if content["format"] != f"mmdetpre {cls.kind}":
             raise ValueError(f"its mark is '{content['format']}'")
-        return [cls.from_dict(run) for run in content["runs"]]
+        if content.get("version") != cls.version and cls.alone:
+            raise ValueError(f"its version is {content.get('version')}, expected {cls.version}")
+        return [cls.from_dict(run) for run in ([content] if cls.alone else content["runs"])]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no {cls.kind} ({error}). {writer} writes such a file.") from error
 
@@ -114,15 +130,26 @@ def _exactly(*types: type) -> Any:
     return structure
 
 
+def _array(value: Any, _: type) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{value!r:.60} is not a list of numbers")
+    return array
+
+
 def _keys(cls: type) -> dict[str, Any]:
-    return {f.name: override(rename=f.metadata["key"]) for f in fields(cls) if "key" in f.metadata}
+    keys = {f.name: f.metadata["key"] for f in fields(cls) if "key" in f.metadata}
+    return {name: override(omit=True) if key is None else override(rename=key) for name, key in keys.items()}
 
 
 _CONVERTER = Converter(unstruct_collection_overrides={tuple: list})
 for _type, _given in ((int, (int,)), (float, (int, float)), (str, (str,)), (bool, (bool,))):
     _CONVERTER.register_structure_hook(_type, _exactly(*_given))
+_CONVERTER.register_structure_hook(np.ndarray, _array)
+_CONVERTER.register_unstructure_hook(np.ndarray, np.ndarray.tolist)
 _CONVERTER.register_unstructure_hook_factory(
-    is_dataclass, lambda cls: make_dict_unstructure_fn(cls, _CONVERTER, **_keys(cls))
+    is_dataclass,
+    lambda cls: make_dict_unstructure_fn(cls, _CONVERTER, _cattrs_include_init_false=True, **_keys(cls)),
 )
 _CONVERTER.register_structure_hook_factory(
     is_dataclass, lambda cls: make_dict_structure_fn(cls, _CONVERTER, **_keys(cls))

@@ -1,0 +1,70 @@
+"""The look that all plots share: ink, figures and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mmdetpre.plotting.plain_figure import PlainFigure
+
+INK, GREY, GRID = "#20242a", "#8a9099", "#e4e7ea"
+HEADLINE: dict[str, Any] = {"color": INK, "fontsize": 12, "fontweight": "bold"}
+"""How the headline of a figure is written."""
+
+
+def new_figure(width: float, height: float, dpi: int = 130, layout: Any = "constrained") -> Figure:
+    """A white figure in which names are names.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        dpi: Pixels per inch.
+        layout: Layout engine of matplotlib; None: axes are placed by hand.
+
+    Example:
+        >>> new_figure(7.6, 5).get_facecolor()
+        (1.0, 1.0, 1.0, 1.0)
+    """
+    return PlainFigure(figsize=(width, height), dpi=dpi, facecolor="white", layout=layout)
+
+
+def style_axes(axis: Axes, xlabel: str = "", ylabel: str = "") -> None:
+    """Horizontal grid lines behind the curves, axes on the left and at the bottom only.
+
+    Args:
+        axis: The axes.
+        xlabel: Label of the x axis.
+        ylabel: Label of the y axis.
+    """
+    axis.set_xlabel(xlabel, color=INK)
+    axis.set_ylabel(ylabel, color=INK)
+    axis.grid(axis="y", color=GRID, linewidth=0.8)
+    axis.set_axisbelow(True)
+    for side, spine in axis.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(GREY)
+    axis.tick_params(colors=INK)
+
+
+def bare_axes(axes: Iterable[Axes]) -> None:
+    """Axes of pictures: no ticks, no frame."""
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+
+
+def shorten(text: str, most: int) -> str:
+    """A text of at most ``most`` characters, the end of a file name kept.
+
+    Example:
+        >>> shorten("a very long class name", 12), shorten("a_very_long_name.jpg", 18)
+        ('a very lo...', 'a_very...name.jpg')
+    """
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 12]}...{text[-9:]}" if most > 15 else f"{text[: most - 3]}..."
