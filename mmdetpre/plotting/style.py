@@ -58,13 +58,16 @@ def bare_axes(axes: Iterable[Axes]) -> None:
             spine.set_visible(False)
 
 
-def shorten(text: str, most: int) -> str:
-    """A text of at most ``most`` characters, the end of a file name kept.
+def shorten(text: str, most: int, end: int = 0) -> str:
+    """A text of at most ``most`` characters.
+
+    Args:
+        text: The text.
+        most: Length from which on its middle is left out.
+        end: Characters that are kept at the end, such as a file's suffix.
 
     Example:
-        >>> shorten("a very long class name", 12), shorten("a_very_long_name.jpg", 18)
-        ('a very lo...', 'a_very...name.jpg')
+        >>> shorten("a very long class name", 12), shorten("a_very_long_name.jpg", 18, 8)
+        ('a very lo...', 'a_very_...name.jpg')
     """
-    if len(text) <= most:
-        return text
-    return f"{text[: most - 12]}...{text[-9:]}" if most > 15 else f"{text[: most - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3 - end]}...{text[len(text) - end :]}"

@@ -111,7 +111,10 @@ def test_a_file_of_one_result_holds_its_values_beside_the_mark(tmp_path: Path) -
     assert again.to_dict() == one.to_dict() and again.pixels is None
     with pytest.raises(ValueError, match="2 results are given: a file of map holds one"):
         write_results(tmp_path / "two.json", [one, one])
-    for change, reason in (({"version": 1}, "its version is 1, expected 2"), ({"values": ["a"]}, "expected ndarray @ Map.values")):
+    for change, reason in (
+        ({"version": 1}, "its version is 1, expected 2"),
+        ({"values": ["a"]}, "expected ndarray @ Map.values"),
+    ):
         path.write_text(json.dumps(content | change))
         with pytest.raises(ValueError, match=reason):
             read_results(path, Map, "a test")

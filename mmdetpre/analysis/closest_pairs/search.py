@@ -108,9 +108,12 @@ def closest_pairs(
     for a, b, scores, error in _products(features, metric, _groups(len(features), same), block, progress):
         for labels in different:
             scores[np.asarray(labels)[a][:, None] == np.asarray(labels)[b]] = -np.inf
-        scores[scores > skip + error] = -np.inf
-        least = best.values[-1] - error if len(best) == count else -np.inf
-        found = np.flatnonzero((scores >= least) & (scores > -np.inf))
+        if duplicates is not None:
+            scores[scores > skip + error] = -np.inf
+        least = best.values[-1] - error if len(best) == count else np.finfo(np.float32).min
+        if scores.max() < least:
+            continue
+        found = np.flatnonzero(scores >= least)
         approximate = scores.ravel()[found]
         counted = approximate[approximate < skip - error]  # no duplicates, whatever the rounding did
         if len(counted) > count:
@@ -175,7 +178,8 @@ def pair_ranks(
     for a, b, scores, _ in _products(features, metric, [np.arange(len(features))], block, progress):
         here = (i >= a[0]) & (i <= a[-1]) & (j >= b[0]) & (j <= b[-1])
         scores[i[here] - a[0], j[here] - b[0]] = -np.inf  # compared in double precision above
-        ranks += [np.count_nonzero(scores > level) for level in wanted.astype(np.float32)]
+        above = scores[scores > wanted.min().astype(np.float32)]
+        ranks += [np.count_nonzero(above > level) for level in wanted.astype(np.float32)]
     return ranks
 
 
@@ -202,7 +206,9 @@ def _products(
                     theirs, others = (ours, lengths) if b is a else _rows(features, b, metric, mean)
                     scores, size = ours @ theirs.T, lengths.max() * others.max()
                     if metric == "l2":
-                        scores = 2 * scores - np.square(lengths).astype("f4")[:, None] - np.square(others).astype("f4")
+                        scores *= 2
+                        scores -= np.square(lengths).astype(np.float32)[:, None]
+                        scores -= np.square(others).astype(np.float32)
                         size = (lengths.max() + others.max()) ** 2
                     if b is a:
                         scores[np.tri(len(scores), dtype=bool)] = -np.inf

@@ -25,7 +25,7 @@ class TsneMap:
 
     Args:
         points: (n, 2) float32; only which points are near each other has a meaning.
-        kl_divergence: What t-SNE minimises, in nats: how much of the neighbourhoods the map misses.
+        kl_divergence: What t-SNE minimizes, in nats: how much of the neighbourhoods the map misses.
     """
 
     points: np.ndarray
