@@ -1,7 +1,8 @@
 """How similar are the layers of two networks? Linear CKA of every layer of one with every layer of the other.
 
 A run is a folder of features of extract_features.py with one or more layers; both hold the same images. 1 means the
-same up to rotation and scale, values around 0 unrelated. Unbiased, from minibatches into which the images are reshuffled --epochs times.
+same up to rotation and scale, values around 0 unrelated. Unbiased, from minibatches of images that are reshuffled
+--epochs times.
 
 Example: python tools/analysis_tools/cka.py --run ImageNet=work_dirs/features/imagenet \\
     --run OpenImages=work_dirs/features/openimages --plot cka.png --out cka.json

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mmdetpre.analysis.features.feature_file import FeatureFile, read_features, require_finite, require_same_images
+from mmdetpre.analysis.features.feature_file import FeatureFile, require_finite, require_same_images
 from mmdetpre.analysis.features.select_classes import choose_classes, classes_apart
 from mmdetpre.analysis.tsne.tsne import COMPONENTS, PERPLEXITY, THETA, TsneMap, check_settings, tsne_maps
 from mmdetpre.utils.results import Cell, Result
-
 
 MOST_CLASSES = 45
 """So many classes can be distinguished in a map, by nine colors and five shapes."""
