@@ -22,7 +22,7 @@ R = TypeVar("R", bound="Result")
 
 
 class Result:
-    """Base of the results: their classes are frozen dataclasses of plain values, tuples, arrays and other dataclasses.
+    """Base of the results: their classes are frozen dataclasses of plain values, paths, tuples, arrays and other dataclasses.
 
     A field whose name in files is another has ``field(metadata={"key": "mIoU"})``, one that files do not hold the key
     None. A field with ``init=False``, which follows from the others, is written and not read.
@@ -145,6 +145,8 @@ def _keys(cls: type) -> dict[str, Any]:
 _CONVERTER = Converter(unstruct_collection_overrides={tuple: list})
 for _type, _given in ((int, (int,)), (float, (int, float)), (str, (str,)), (bool, (bool,))):
     _CONVERTER.register_structure_hook(_type, _exactly(*_given))
+_CONVERTER.register_structure_hook(Path, lambda value, _: Path(value))
+_CONVERTER.register_unstructure_hook(Path, str)
 _CONVERTER.register_structure_hook(np.ndarray, _array)
 _CONVERTER.register_unstructure_hook(np.ndarray, np.ndarray.tolist)
 _CONVERTER.register_unstructure_hook_factory(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdetpre.analysis.features.batches import WholeImages, normalise
+from mmdetpre.analysis.features.batches import WholeImages, normalize
 from mmdetpre.analysis.features.extract import extract_features, open_feature_source
 from mmdetpre.analysis.features.feature_file import read_features, write_features
 from mmdetpre.analysis.features.image_set import images_of_folder
@@ -130,9 +130,8 @@ def test_the_network_with_its_probe(repository: Path, tmp_path: Path) -> None:
     probe_layers(train, test, ["conv5_pooled"], tmp_path / "out" / "results", **SETTINGS)
     found = open_probe_classifier(tmp_path / "out")
     assert found.classes == ("dark", "light")
-    ready = found.preprocessing
     photo = WholeImages(images_of_folder(tmp_path / "photos", lists["test"]), 40, 32)[1]
-    probabilities = found(normalise(photo[None], ready.mean, ready.std, ready.channel_order))
+    probabilities = found(normalize(photo[None], found.preprocessing))
     expected = classifier_of_probe(tmp_path / "out").probabilities(test.layer("conv5_pooled")[1:2])
     np.testing.assert_allclose(probabilities.numpy(), expected, atol=1e-5)
     torch.manual_seed(1)
