@@ -127,9 +127,10 @@ def read_run(work_dir: str | os.PathLike[str]) -> TrainingRun:
         for name, value in _numbers(_read(max(tests))):
             metrics.setdefault(name, {})["test"] = value
     config = configs[-1].stem if configs else work_dir.name
-    loaded = () if report is None else (report["source"], report["verdict"], report["digest"])
-    init = "" if report is None else report.get("init", "")
-    return TrainingRun(work_dir, config, *loaded, metrics=metrics, init=init)
+    if report is None:
+        return TrainingRun(work_dir, config, metrics=metrics)
+    loaded = [report[key] for key in ("source", "verdict", "digest")]
+    return TrainingRun(work_dir, config, loaded[0], loaded[1], loaded[2], metrics, report.get("init", ""))
 
 
 def run_table(runs: Sequence[TrainingRun], metrics: Sequence[str] | None = None) -> RunTable:

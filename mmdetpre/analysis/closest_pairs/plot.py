@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def draw_pairs(report: ClosestPairs, photos: Mapping[str, np.ndarray], *, title:
     height = _HEAD + _TITLE + rows * (_TILE + _TEXT) + _MARGIN
     figure = new_figure(width, height, 110, None)
 
-    def write(x: float, y: float, text: str, **style: object) -> None:
+    def write(x: float, y: float, text: str, **style: Any) -> None:
         figure.text(x / width, 1 - y / height, text, **{"ha": "center", "va": "center", "color": INK, **style})
 
     metric = {"l2": "distance", "inner": "inner product"}.get(report.metric, report.metric)

@@ -195,7 +195,7 @@ def _products(
     features: np.ndarray, metric: str, groups: Sequence[np.ndarray], block: int, progress: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
     """Rows a, rows b, their scores in single precision, -inf where not i < j, and a bound on the error of these."""
-    mean = np.mean(features, axis=0, dtype=np.float64) if metric == "l2" else None
+    mean = np.asarray(np.mean(features, axis=0, dtype=np.float64)) if metric == "l2" else None
     parts = [[rows[s : s + block] for s in range(0, len(rows), block)] for rows in groups if len(rows) > 1]
     total = sum(len(part) * (len(part) + 1) // 2 for part in parts)
     with progress_bar(total=total, desc="pairs", unit="block", disable=not progress) as bar:

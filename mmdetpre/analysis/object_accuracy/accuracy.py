@@ -105,7 +105,7 @@ class ObjectAccuracy(Result):
         return rows
 
     def __str__(self) -> str:
-        """Groups of images, accuracy of each classifier in percent with its interval, and the difference to the first."""
+        """Groups of images; accuracy of each classifier in percent with its interval, difference to the first."""
         first, *others = self.accuracy
         named = {name: groups.named() for name, groups in self.accuracy.items()}
         head = ["accuracy (%)", "images", first]

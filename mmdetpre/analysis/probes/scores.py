@@ -76,16 +76,17 @@ class ProbeResult(Result):
     notes: tuple[str, ...]
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Json]) -> ProbeResult:  # type: ignore[override]
+    def from_dict(cls, values: Mapping[str, Json]) -> ProbeResult:
         """The result of :meth:`to_dict`, of the class of its probe.
 
         Raises:
             ValueError: If there is no such probe, a value is missing or has another type.
         """
-        known = {"linear": LinearProbe, "knn": KnnProbe}
-        if values.get("probe") not in known:
+        known: dict[str, type[ProbeResult]] = {"linear": LinearProbe, "knn": KnnProbe}
+        wanted = known.get(str(values.get("probe")))
+        if wanted is None:
             raise ValueError(f"its probe is {values.get('probe')!r}, expected one of {', '.join(known)}")
-        return super(ProbeResult, known[str(values["probe"])]).from_dict(values)
+        return super().from_dict(values) if cls is wanted else wanted.from_dict(values)
 
     def how(self) -> str:
         """Kind and parameters of the probe."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmdetpre.analysis.features.feature_file import FeatureFile, require_finite, require_same_images
 from mmdetpre.analysis.features.select_classes import choose_classes, classes_apart
@@ -135,7 +135,7 @@ def maps_of_files(
         shown = classes_apart(list(spaces.values()), first.labels, count)
     else:
         shown = choose_classes(first.labels, first.classes, wanted if count is None else count, seed=seed)
-    settings = dict(perplexity=perplexity, theta=theta, components=components, seed=seed)
+    settings: dict[str, Any] = dict(perplexity=perplexity, theta=theta, components=components, seed=seed)
     sources = zip(files.items(), layers, strict=True)
     return TsneMaps(
         TsneSettings(**settings, runs=tuple(MapSource(name, str(file.path), layer) for (name, file), layer in sources)),
