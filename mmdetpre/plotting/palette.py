@@ -52,7 +52,7 @@ def run_color(run: int) -> RGB:
 
 
 def class_color(label: int) -> RGB:
-    """Color of a class: vivid, and far in hue from those of its neighbours.
+    """Color of a class: vivid, and far in hue from those of its neighbors.
 
     Example:
         >>> class_color(0) != class_color(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from mmdetpre.analysis.probes.scores import ProbeResult, read_probe
-from mmdetpre.paper.tables import STARTS, TABLES, PaperTable, key_of
+from mmdetpre.paper.tables import INITS, TABLES, PaperTable, key_of
 from mmdetpre.paper.values import DATA_SETS, TEXT_VALUES
 from mmdetpre.results.run_table import find_runs, read_run
 from mmdetpre.utils.plain_text import markdown_text
@@ -230,7 +230,7 @@ def _with_keys(cell: TableCell, rename: Mapping[str, str]) -> TableCell:
     column = key_of(rename.get(cell.column, cell.column), table.columns)
     group = cell.group
     for old, new in rename.items():
-        if cell.table == "7" and group.startswith(f"{old}, "):  # begins with the start
+        if cell.table == "7" and group.startswith(f"{old}, "):  # it begins with the initialization
             group = f"{new}, {group.removeprefix(f'{old}, ')}"
     return replace(cell, group=group, row=row, column=column)
 
@@ -258,8 +258,8 @@ def _figure(cell: TableCell, tables: Mapping[str, PaperTable]) -> float | None:
 
 def _compares(table: str, group: str) -> bool:
     """Whether the paper's figures stand beside a table: those of Table 7 are of the OpenImages detector."""
-    start = key_of(group.split(", ")[0], STARTS)
-    return table != "7" or start not in STARTS or start == "openimages"
+    init = key_of(group.split(", ")[0], INITS)
+    return table != "7" or init not in INITS or init == "openimages"
 
 
 def _text(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,9 +1,9 @@
-"""Layers of a detector, segmentor or classifier for whole images, stored for probes, neighbours and pictures.
+"""Layers of a detector, segmentor or classifier for whole images, stored for probes, neighbors and pictures.
 
 Layers by name: conv5, conv5_pooled; of a SNIPER detector also conv_proj, conv_proj_4x4, conv_proj_2x2,
 conv_proj_pooled, fc1, fc2; and any module of the model, such as backbone.layer3. Images come from the data set of a
 config (--split of CONFIG, or of --data-config), or from a folder per class (--images). Every model sees the same
-pixels: short side 256, centre 224x224, then its own mean, deviation and channel order.
+pixels: short side 256, center 224x224, then its own mean, deviation and channel order.
 
 A stopped run resumes when it is started again. Several processes share the work: start each with --shard 0/4 .. 3/4, or
 all with torchrun --nproc_per_node=4 tools/analysis_tools/extract_features.py ... --launcher pytorch.

@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--label", default="only", choices=RULES, help="which images, and their class (%(default)s)")
     parser.add_argument("--least", type=int, default=5, help="training images that a class must have (%(default)s)")
     parser.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")
-    parser.add_argument("--crop", type=int, default=CROP, help="side of the centre square in pixels (%(default)s)")
+    parser.add_argument("--crop", type=int, default=CROP, help="side of the center square in pixels (%(default)s)")
     parser.add_argument(
         "--work-dir",
         type=Path,

@@ -1,7 +1,7 @@
 """Tables 5, 6 and 7 of the paper from your results, beside the paper's figures.
 
 Give result files of linear_probe.py and knn_probe.py, work dirs of configs/cls, or folders of both. The name of a
-config tells the data (sun397_linear) and the report of its backbone the initialization, --name and --data-name of
+config gives the data (sun397_linear), the report of its backbone the initialization, --name and --data-name of
 extract_features.py those of a probe; --rename changes them. --paper FILE replaces figures of the paper, as
 {"7": {"fc1": {"caltech256": 80.1}}}. Without results, all tables of the paper are printed with their own numbers.
 

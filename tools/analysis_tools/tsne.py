@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
         default="random",
         help="of so many classes: drawn by --seed, or those that lie farthest apart in all spaces (%(default)s)",
     )
-    parser.add_argument("--perplexity", type=float, default=PERPLEXITY, help="neighbours that count (%(default)g)")
+    parser.add_argument("--perplexity", type=float, default=PERPLEXITY, help="neighbors that count (%(default)g)")
     parser.add_argument("--theta", type=float, default=THETA, help="0: exact sums, 1: coarse (%(default)g)")
     parser.add_argument(
         "--components", type=int, default=COMPONENTS, help="principal components to start from, 0: all (%(default)s)"

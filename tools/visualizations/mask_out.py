@@ -63,7 +63,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--stride", type=int, default=STRIDE, help="pixels between positions (%(default)s)")
     parser.add_argument("--grey", type=float, metavar="LEVEL", help="grey level of the square (the mean color)")
     parser.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")
-    parser.add_argument("--crop", type=int, default=CROP, help="side of the centre square in pixels (%(default)s)")
+    parser.add_argument("--crop", type=int, default=CROP, help="side of the center square in pixels (%(default)s)")
     parser.add_argument(
         "--batch-size", type=int, help=f"positions per forward ({BATCH} on a CPU, {BATCH_GPU} on a GPU)"
     )

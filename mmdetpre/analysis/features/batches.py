@@ -16,7 +16,7 @@ RESIZE_EDGE, CROP = 256, 224
 
 
 class WholeImages(Dataset):
-    """Images with the short side resized to ``resize_edge`` and the centre cut out, as ImageNet's test images are.
+    """Images with the short side resized to ``resize_edge`` and the center cut out, as ImageNet's test images are.
 
     mmpretrain's own transforms do it (bilinear), so that a classifier trained by its config sees the same pixels.
 

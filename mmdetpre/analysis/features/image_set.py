@@ -19,7 +19,7 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images to look at.
+    """Images and their classes.
 
     Args:
         root: Folder that ``names`` are relative to; empty if they are paths by themselves.
@@ -53,7 +53,7 @@ def images_of_folder(root: str | os.PathLike[str], split_file: str | os.PathLike
 
     Raises:
         FileNotFoundError: If there is no such folder or file, or the file names images that are not there.
-        ValueError: If a class folder holds no image.
+        ValueError: If a class folder has no image.
     """
     tree = read_class_folders(root)
     root, folders = os.fspath(tree.root), tree.images
@@ -81,7 +81,7 @@ def images_of_config(
 
     Raises:
         FileNotFoundError: If the config, the data set or images of it are missing.
-        ValueError: If there is no such dataloader, or the data set holds no image files.
+        ValueError: If there is no such dataloader, or the data set has no image files.
     """
     from mmengine.config import Config
 

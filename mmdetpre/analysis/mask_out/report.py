@@ -97,8 +97,8 @@ def mask_out_images(
         labels: Class of all images, or one per image, by name or number. Empty: each image's is the name of its folder,
             a number before it left out ("001.ak47").
         mask, stride, batch_size: As for :func:`mmdetpre.analysis.mask_out.mask_out.mask_out`.
-        grey: Grey level of the square, 0 to 255. None: the mean colour that each classifier subtracts.
-        resize_edge, crop: Length of the short side, and side of the square at the centre that the networks see, in
+        grey: Grey level of the square, 0 to 255. None: the mean color that each classifier subtracts.
+        resize_edge, crop: Length of the short side, and side of the square at the center that the networks see, in
             pixels.
         progress: Show a progress bar.
 

@@ -21,7 +21,7 @@ from mmdetpre.utils.tables import text_table
 
 NUMBERS = (1, 2, 3, 5)
 COVERED = (0.0, 0.05, 0.15, 0.35, 0.6)
-"""Where the groups of images start: number of objects, and part of the image that they cover."""
+"""Lower bounds of the groups of images: number of objects, and part of the image that they cover."""
 RULES = ("only", "largest")
 _NO_CLASS = -1
 
@@ -160,14 +160,14 @@ def image_objects(truth: GroundTruth, sizes: np.ndarray, rule: str = "only") -> 
 
 
 def accuracy_by_group(
-    values: np.ndarray, right: np.ndarray, starts: Sequence[float], *, percent: bool = False
+    values: np.ndarray, right: np.ndarray, bounds: Sequence[float], *, percent: bool = False
 ) -> tuple[GroupAccuracy, ...]:
     """Accuracy of the images whose value lies from one bound to the next.
 
     Args:
         values: (n,) number of objects, or part of the image; NaN takes no part.
         right: (n,) bool.
-        starts: Lower bounds of the groups, rising; the last is open.
+        bounds: Lower bounds of the groups, rising; the last is open.
         percent: Name the groups in percent.
 
     Example:
@@ -177,10 +177,10 @@ def accuracy_by_group(
     """
     values, right = np.asarray(values, np.float64), np.asarray(right, bool)
     known = np.isfinite(values)
-    group = np.searchsorted(starts, values, side="right") - 1
+    group = np.searchsorted(bounds, values, side="right") - 1
     return tuple(
         GroupAccuracy(name, int((known & (group == k)).sum()), int((known & (group == k) & right).sum()))
-        for k, name in enumerate(_names(starts, percent))
+        for k, name in enumerate(_names(bounds, percent))
     )
 
 
@@ -206,10 +206,10 @@ def object_accuracy(objects: ImageObjects, right: Mapping[str, np.ndarray]) -> O
     return ObjectAccuracy(found)
 
 
-def _names(starts: Sequence[float], percent: bool) -> list[str]:
+def _names(bounds: Sequence[float], percent: bool) -> list[str]:
     names = []
-    for k, start in enumerate(starts):
-        end = starts[k + 1] if k + 1 < len(starts) else None
+    for k, start in enumerate(bounds):
+        end = bounds[k + 1] if k + 1 < len(bounds) else None
         if percent:
             names.append(f"{100 * start:.0f}-{100 if end is None else 100 * end:.0f} %")
         elif end is None:

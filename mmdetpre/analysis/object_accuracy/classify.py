@@ -67,8 +67,8 @@ class Runner:
                 workers=self.workers,
                 overwrite=self.overwrite,
             )
-        learned, tested = (read_features(folder / part) for part in ("train", "test"))
-        probe_layers(learned, tested, [LAYER], folder / "results", neighbors=None, overwrite=self.overwrite)
+        trained, tested = (read_features(folder / part) for part in ("train", "test"))
+        probe_layers(trained, tested, [LAYER], folder / "results", neighbors=None, overwrite=self.overwrite)
         values = tested.layer(LAYER).reshape(len(tested), -1)
         return classifier_of_probe(folder, LAYER).probabilities(values).argmax(axis=1) == tested.labels
 

@@ -19,12 +19,12 @@ from mmdetpre.inference.classifier import Classifier
 from mmdetpre.models.layer_features import LayerReader
 
 TYPICAL = 0.8
-"""Probability that an image to look at should have."""
+"""Probability that an image for the maps should have."""
 
 
 @dataclass(frozen=True)
 class ProbeClassifier(Classifier):
-    """The classifier of Figure 9 of the paper: the backbone as it came, and a linear layer that a probe has learned.
+    """The classifier of Figure 9 of the paper: the frozen backbone, and the linear classifier of a probe.
 
     Args:
         reader: Gives the layer.

@@ -65,7 +65,7 @@ def nearest(
                 if exclude_self:
                     same = np.arange(max(block.start, other.start), min(block.stop, other.stop))
                     close[same - block.start, same - other.start] = -np.inf
-                best = _greatest(np.concatenate([near[block], close], axis=1), count)
+                best = _largest(np.concatenate([near[block], close], axis=1), count)
                 numbers = np.broadcast_to(np.arange(other.start, other.stop), close.shape)
                 rows[block] = np.take_along_axis(np.concatenate([rows[block], numbers], axis=1), best, axis=1)
                 near[block] = np.take_along_axis(np.concatenate([near[block], close], axis=1), best, axis=1)
@@ -73,8 +73,8 @@ def nearest(
     return rows, near
 
 
-def _greatest(values: np.ndarray, count: int) -> np.ndarray:
-    """(m, count) columns of the greatest values of each row, falling, ties in column order."""
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """(m, count) columns of the largest values of each row, descending, ties in column order."""
     least = np.partition(values, -count, axis=1)[:, -count]
     row, column = np.nonzero(values >= least[:, None])
     order = np.lexsort((column, -values[row, column], row))

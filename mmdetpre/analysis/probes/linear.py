@@ -25,9 +25,9 @@ def linear_probe(
 ) -> LinearProbe:
     """Softmax regression with the regularization that serves a validation part best, tested once.
 
-    Per seed, a part of the training images of every class is set aside, classifiers of all regularizations learn from
+    Per seed, a part of the training images of every class is set aside, classifiers of all regularizations are fitted to
     the others, and the one that is right most often on that part is chosen (ties go to the strongest); then a
-    classifier of this regularization learns from all training images. Seeds differ in the part only. Features are
+    classifier of this regularization is fitted to all training images. Seeds differ in the part only. Features are
     standardized by the training images; see :class:`mmdetpre.analysis.probes.principal_axes.PrincipalAxes`.
 
     Args:
@@ -98,8 +98,8 @@ def linear_probe(
     )
 
 
-def _fit_and_test(design: PrincipalAxes, data: ProbeData, start: Solution) -> tuple[Solution, float, Scores]:
-    (solution,) = fit_path(design, data.train_labels, len(data.classes), [start.l2], start=start)
+def _fit_and_test(design: PrincipalAxes, data: ProbeData, init: Solution) -> tuple[Solution, float, Scores]:
+    (solution,) = fit_path(design, data.train_labels, len(data.classes), [init.l2], init=init)
     predicted = predict(data.test, *design.linear_map(solution.weights, solution.bias))
     trained = float(np.mean(solution.predicted == data.train_labels))
     return replace(solution, predicted=predicted), trained, scores(predicted, data.test_labels)

@@ -1,4 +1,4 @@
-"""Standardised features along their principal axes, read block by block from a memory-mapped matrix."""
+"""Standardized features along their principal axes, read block by block from a memory-mapped matrix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmdetpre.analysis.features.feature_file import require_finite, row_blocks
 
 _EXACT_SIZE = 4096
 _SMALLEST = 1e-6
-"""Axes with less than this part of the greatest variance are rounding where the matrix is rebuilt from its axes."""
+"""Axes with less than this fraction of the largest variance are rounding where the matrix is rebuilt from its axes."""
 
 
 class PrincipalAxes:

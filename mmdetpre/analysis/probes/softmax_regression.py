@@ -49,7 +49,7 @@ def fit_path(
     l2: Sequence[float] = L2_VALUES,
     *,
     train_mask: np.ndarray | None = None,
-    start: Solution | None = None,
+    init: Solution | None = None,
     tolerance: float = 1e-8,
     max_steps: int = 500,
     progress: Callable[[], object] | None = None,
@@ -66,7 +66,7 @@ def fit_path(
         classes: Number of classes C.
         l2: Factors of the regularization, positive; strong to weak is fastest.
         train_mask: (n,) bool, the training images; None: all.
-        start: Initial solution.
+        init: Initial solution.
         tolerance: A fit ends when a step lowers the loss by less than this.
         max_steps: Limit of steps per fit.
         progress: Called after each fit.
@@ -87,11 +87,11 @@ def fit_path(
         raise ValueError(f"The regularization {wrong[0]} is not positive: give numbers such as 1e-3.")
     train_mask = np.ones(len(labels), bool) if train_mask is None else train_mask
     sample_weights = (train_mask / np.count_nonzero(train_mask)).astype(np.float32)
-    weights = np.zeros((len(design.variances), classes)) if start is None else start.weights.astype(np.float64)
-    bias = np.zeros(classes) if start is None else start.bias.astype(np.float64)
+    weights = np.zeros((len(design.variances), classes)) if init is None else init.weights.astype(np.float64)
+    bias = np.zeros(classes) if init is None else init.bias.astype(np.float64)
     curvature = np.full(classes, (1 - 1 / classes) / classes)
-    if start is not None:
-        curvature = _predict_and_curvature(design, start.weights, start.bias, sample_weights)[1]
+    if init is not None:
+        curvature = _predict_and_curvature(design, init.weights, init.bias, sample_weights)[1]
     solutions: list[Solution] = []
     for factor in l2:
         variances = np.append(design.variances, 1.0)[:, None]  # of the bias: 1

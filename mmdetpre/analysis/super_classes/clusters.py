@@ -41,8 +41,9 @@ class SuperClasses(Result):
 
     def rows(self) -> list[list[Cell]]:
         """One line per class."""
-        head: list[Cell] = ["class", "super-class"]
-        return [head, *([name, cluster] for name, cluster in self.clusters.items())]
+        rows: list[list[Cell]] = [["class", "super-class"]]
+        rows += [[name, cluster] for name, cluster in self.clusters.items()]
+        return rows
 
     def __str__(self) -> str:
         """One line per super-class, with its first classes."""

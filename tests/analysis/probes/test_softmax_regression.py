@@ -74,7 +74,7 @@ def test_a_path_ends_where_single_fits_end_and_needs_fewer_steps() -> None:
     for ours, theirs in zip(path, single, strict=True):
         assert ours.loss == pytest.approx(theirs.loss, abs=2e-4)
     assert sum(s.evaluations for s in path) < 0.6 * sum(s.evaluations for s in single)
-    again = fit_path(design, labels, 4, [L2_VALUES[5]], start=path[5], tolerance=1e-6)[0]
+    again = fit_path(design, labels, 4, [L2_VALUES[5]], init=path[5], tolerance=1e-6)[0]
     assert again.evaluations < single[5].evaluations / 2
 
 
