@@ -1,9 +1,9 @@
 """Table 7 in one command: every layer of a detector, extracted, probed and tabulated.
 
 The layers of training and test images go to OUT/train and OUT/test, a result per layer and probe to OUT/results, the
-table to OUT/table7.md. A stopped run resumes when it is started again; what is there already and was made from the same inputs is
-used. Images come from the train and test dataloaders of --data-config (a classification config of any toolbox), or
-from --images with a list of each part.
+table to OUT/table7.md. A stopped run resumes when it is started again; what is there already and was made from the same
+inputs is used. Images come from the train and test dataloaders of --data-config (a classification config of any
+toolbox), or from --images with a list of each part.
 
 Example: python tools/analysis_tools/layer_probes.py configs/det/sniper_openimages.py epoch_14.pth \\
     --data-config configs/cls/caltech256.py --name OpenImagesV4 --data-name Caltech-256 --out work_dirs/layer_probes

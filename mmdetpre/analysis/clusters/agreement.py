@@ -177,7 +177,7 @@ def count_pairs(a: np.ndarray, b: np.ndarray) -> PairCounts:
 def sample_agreement(
     a: np.ndarray, b: np.ndarray, samples: int = 100_000, seed: int | Sequence[int] = 0
 ) -> SampledAgreement:
-    """Draw pairs of images from the clusters of A, all such pairs being equally likely, and count those that share one of B.
+    """Draw pairs of images from the clusters of A, each pair equally likely, and count those that share one of B.
 
     Args:
         a: (n,) cluster of each image in space A; any integers.

@@ -25,8 +25,8 @@ def linear_probe(
 ) -> LinearProbe:
     """Softmax regression with the regularization that serves a validation part best, tested once.
 
-    Per seed, a part of the training images of every class is set aside, classifiers of all regularizations are fitted to
-    the others, and the one that is right most often on that part is chosen (ties go to the strongest); then a
+    Per seed, a part of the training images of every class is set aside, classifiers of all regularizations are fitted
+    to the others, and the one that is right most often on that part is chosen (ties go to the strongest); then a
     classifier of this regularization is fitted to all training images. Seeds differ in the part only. Features are
     standardized by the training images; see :class:`mmdetpre.analysis.probes.principal_axes.PrincipalAxes`.
 
