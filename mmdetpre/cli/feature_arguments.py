@@ -25,15 +25,11 @@ LAUNCHERS = {
     "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
     "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
 }
+"""Variables in which a launcher tells a process its rank, their number, and its rank on the machine."""
 
 
 def add_extraction(parser: argparse.ArgumentParser, images: argparse._ArgumentGroup) -> argparse._ArgumentGroup:
-    """Arguments of an extraction: sizes and names in the group of the images, the rest in a group that is returned.
-
-    Args:
-        parser: The parser.
-        images: Its group of the images.
-    """
+    """Sizes and names go to the group of the images, the rest to a group that is returned."""
     images.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")
     images.add_argument("--crop", type=int, default=CROP, help="side of the center square in pixels (%(default)s)")
     images.add_argument("--name", help="what tables call the weights (name of the checkpoint)")
@@ -53,44 +49,35 @@ def add_extraction(parser: argparse.ArgumentParser, images: argparse._ArgumentGr
     return work
 
 
-def open_source(args: argparse.Namespace, layers: Sequence[str], device: str) -> FeatureSource:
-    """The model of the command line.
+def extractor(
+    args: argparse.Namespace, layers: Sequence[str], device: str, shard: tuple[int, int] = (0, 1)
+) -> Callable[[ImageSet, Path], FeatureFile | None]:
+    """Function that extracts features of images to a folder, as :func:`add_extraction` says.
 
     Args:
-        args: Parsed arguments: ``config``, ``checkpoint`` and those of :func:`add_extraction`.
-        layers: Its layers.
+        args: Parsed arguments.
+        layers: Layers of the model.
         device: Where it runs.
+        shard: See :func:`mmdetpre.analysis.features.extract.extract_features`.
 
     Raises:
         BackboneNotLoaded, FileNotFoundError, ValueError: As
             :func:`mmdetpre.analysis.features.extract.open_feature_source`.
     """
-    return open_feature_source(
+    source: FeatureSource = open_feature_source(
         args.config, args.checkpoint, layers, device=device, options=args.cfg_options, conv5=args.conv5
     )
-
-
-def extract(
-    args: argparse.Namespace, source: FeatureSource, images: ImageSet, out: Path, shard: tuple[int, int] = (0, 1)
-) -> FeatureFile | None:
-    """Extract as :func:`add_extraction` says.
-
-    Args:
-        args: Parsed arguments.
-        source, images, out, shard: See :func:`mmdetpre.analysis.features.extract.extract_features`.
-
-    Raises:
-        FileExistsError, ValueError: As that function.
-    """
     settings = {name: getattr(args, name) for name in ("data_name", "resize_edge", "crop", "batch_size", "workers")}
-    return extract_features(source, images, out, init=args.name, shard=shard, overwrite=args.force, **settings)
+    return lambda images, out: extract_features(
+        source, images, out, init=args.name, shard=shard, overwrite=args.force, **settings
+    )
 
 
 def shard_and_device(launcher: str | None, shard: str | None, device: str | None) -> tuple[tuple[int, int], str]:
     """This process's part of the work, and the device it works on.
 
     Args:
-        launcher: ``pytorch`` or ``slurm``, whose variables of the environment say both.
+        launcher: One of ``LAUNCHERS``, whose variables of the environment give both.
         shard: Instead ``I/N``.
         device: The device, if it is given.
 
@@ -120,16 +107,14 @@ def shard_and_device(launcher: str | None, shard: str | None, device: str | None
 
 
 def add_linear_settings(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Regularizations and seeds of a linear probe."""
-    parser.add_argument(
-        "--l2", "--strengths", type=float, nargs="+", default=L2_VALUES, metavar="L2",
-        help="regularizations to choose from (--strengths: former name)",
-    )  # fmt: skip
+    """Regularizations and seeds of a linear probe; ``--strengths`` is the former name of ``--l2``."""
+    l2 = dict(type=float, nargs="+", default=L2_VALUES, metavar="L2", help="regularizations to choose from")
+    parser.add_argument("--l2", "--strengths", **l2)  # type: ignore[arg-type]
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="of validation parts")
 
 
 def add_probe(parser: argparse.ArgumentParser) -> None:
-    """Arguments of a probe of one layer."""
+    """Features, layer and result of a probe."""
     parser.add_argument("train", type=Path, help="features of the training images")
     parser.add_argument("test", type=Path, help="features of the test images")
     parser.add_argument("--layer", help="the layer; may be left out if there is one only")
@@ -138,20 +123,15 @@ def add_probe(parser: argparse.ArgumentParser) -> None:
 
 
 def run_probe(args: argparse.Namespace, probe: Callable[[ProbeData], ProbeResult]) -> int:
-    """Probe a layer as :func:`add_probe` says, and print and write the result.
-
-    Args:
-        args: Parsed arguments.
-        probe: The probe.
+    """Probe a layer as :func:`add_probe` says, print the result and write it.
 
     Raises:
         FileExistsError, FileNotFoundError, ValueError: If files or features are of no use.
     """
     require_new_files([(args.out, NUMBERS)], force=args.force)
     result = probe(probe_data(read_features(args.train), read_features(args.test), args.layer))
-    if args.out:
-        write_results(args.out, [result], overwrite=args.force)
     print(result)
     if args.out:
+        write_results(args.out, [result], overwrite=args.force)
         print(f"Written to {args.out}")
     return 0

@@ -18,12 +18,7 @@ NUMBERS, PICTURES = (".json", ".csv"), (".png", ".pdf", ".svg")
 
 
 def add_feature_runs(parser: argparse.ArgumentParser, several: str = "give two") -> None:
-    """``--run NAME=FOLDER``, a name and the folder of its features.
-
-    Args:
-        parser: The parser.
-        several: How many there may be.
-    """
+    """``--run NAME=FOLDER``: names and folders of features, which :func:`feature_runs` reads."""
     parser.add_argument(
         "--run", action="append", required=True, metavar="NAME=FOLDER", help=f"a name and its features; {several}"
     )
@@ -39,7 +34,7 @@ def feature_runs(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def add_kmeans(parser: argparse.ArgumentParser) -> None:
-    """``--seed``, ``--threads`` and ``--clusters`` of k-means."""
+    """Arguments of :func:`mmdetpre.analysis.clusters.kmeans.cluster_spaces`."""
     parser.add_argument("--seed", type=int, default=0, help="seed of k-means and of all draws (%(default)s)")
     parser.add_argument("--threads", type=int, help="cores for k-means (all)")
     parser.add_argument(
@@ -48,12 +43,7 @@ def add_kmeans(parser: argparse.ArgumentParser) -> None:
 
 
 def add_outputs(parser: argparse.ArgumentParser, numbers: str = "numbers to write (.json, .csv)") -> None:
-    """``--out`` for the numbers, ``--plot`` and ``--title`` for the picture, ``--force``.
-
-    Args:
-        parser: The parser.
-        numbers: Help for ``--out``.
-    """
+    """``--out`` for the numbers, ``--plot`` and ``--title`` for the picture, ``--force``."""
     parser.add_argument("--title", default="", help="headline of the picture")
     parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
     parser.add_argument("--out", type=Path, help=numbers)

@@ -20,10 +20,6 @@ def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> 
 
     Raises:
         ValueError: As :func:`mmdetpre.checkpoints.fit.require_fit` does.
-
-    Example:
-        >>> model = nn.Linear(2, 1)
-        >>> load_weights(model, {"module.weight": model.weight.data + 1, "module.bias": model.bias.data}, "a.pth")
     """
     require_fit(model, checkpoint, name)
     weights = checkpoint.get("state_dict", checkpoint)

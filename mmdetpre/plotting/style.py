@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -19,14 +18,9 @@ def new_figure(width: float, height: float, dpi: int = 130, layout: Any = "const
     """A white figure in which names are names.
 
     Args:
-        width: In inches.
-        height: In inches.
+        width, height: In inches.
         dpi: Pixels per inch.
         layout: Layout engine of matplotlib; None: axes are placed by hand.
-
-    Example:
-        >>> new_figure(7.6, 5).get_facecolor()
-        (1.0, 1.0, 1.0, 1.0)
     """
     return PlainFigure(figsize=(width, height), dpi=dpi, facecolor="white", layout=layout)
 
@@ -36,8 +30,7 @@ def style_axes(axis: Axes, xlabel: str = "", ylabel: str = "") -> None:
 
     Args:
         axis: The axes.
-        xlabel: Label of the x axis.
-        ylabel: Label of the y axis.
+        xlabel, ylabel: Their labels.
     """
     axis.set_xlabel(xlabel, color=INK)
     axis.set_ylabel(ylabel, color=INK)
@@ -47,15 +40,6 @@ def style_axes(axis: Axes, xlabel: str = "", ylabel: str = "") -> None:
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(GREY)
     axis.tick_params(colors=INK)
-
-
-def bare_axes(axes: Iterable[Axes]) -> None:
-    """Axes of pictures: no ticks, no frame."""
-    for axis in axes:
-        axis.set_xticks([])
-        axis.set_yticks([])
-        for spine in axis.spines.values():
-            spine.set_visible(False)
 
 
 def shorten(text: str, most: int, end: int = 0) -> str:

@@ -19,7 +19,7 @@ import argparse
 from pathlib import Path
 
 from mmdetpre.analysis.features.image_set import PARTS, ImageSet, images_of_config, images_of_folder
-from mmdetpre.cli.feature_arguments import LAUNCHERS, add_extraction, extract, open_source, shard_and_device
+from mmdetpre.cli.feature_arguments import LAUNCHERS, add_extraction, extractor, shard_and_device
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 
@@ -59,11 +59,8 @@ def main() -> int:
     args = parse_args()
     shard, device = shard_and_device(args.launcher, args.shard, args.device)
     images = chosen_images(args)
-    features = extract(args, open_source(args, args.layers, device), images, args.out, shard)
-    if features is None:
-        print(f"This part is done; others are still at work on {args.out}.")
-    else:
-        print(f"{features}: {args.out}")
+    features = extractor(args, args.layers, device, shard)(images, args.out)
+    print(f"{features}: {args.out}" if features else f"This part is done; others are still at work on {args.out}.")
     return 0
 
 

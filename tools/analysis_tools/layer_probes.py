@@ -20,7 +20,7 @@ from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.analysis.features.image_set import ImageSet, images_of_config, images_of_folder
 from mmdetpre.analysis.probes.knn import NEIGHBORS
 from mmdetpre.analysis.probes.layers import probe_layers
-from mmdetpre.cli.feature_arguments import add_extraction, add_linear_settings, extract, open_source
+from mmdetpre.cli.feature_arguments import add_extraction, add_linear_settings, extractor
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.paper.tables import LAYERS, TABLES, with_figures
 from mmdetpre.results.transfer_tables import markdown, read_cells
@@ -63,9 +63,9 @@ def main() -> int:
     args = parse_args()
     tables = with_figures(args.paper) if args.paper else TABLES
     parts = chosen_images(args)
-    source = open_source(args, args.layers, args.device or ("cuda:0" if torch.cuda.is_available() else "cpu"))
+    extract = extractor(args, args.layers, args.device or ("cuda:0" if torch.cuda.is_available() else "cpu"))
     for part, images in parts.items():
-        extract(args, source, images, args.out / part)
+        extract(images, args.out / part)
     results = probe_layers(
         read_features(args.out / "train"),
         read_features(args.out / "test"),

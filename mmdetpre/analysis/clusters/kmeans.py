@@ -91,10 +91,7 @@ def cluster_spaces(
 
     Args:
         spaces: The spaces.
-        ks, seed, folder, threads: As for :func:`kmeans_sweep`.
-
-    Raises:
-        ValueError: As :func:`kmeans_sweep` does.
+        ks, seed, folder, threads: As for :func:`kmeans_sweep`, and so are the errors.
     """
     for space in spaces:
         check_ks(ks, len(space.values))

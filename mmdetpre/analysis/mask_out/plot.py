@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from mmdetpre.analysis.mask_out.mask_out import MaskOut
 from mmdetpre.analysis.mask_out.report import MaskOutReport
 from mmdetpre.plotting.palette import unit
-from mmdetpre.plotting.style import HEADLINE, INK, bare_axes, new_figure, shorten
+from mmdetpre.plotting.style import HEADLINE, INK, new_figure, shorten
 
 _SIDE, _BAR, _HEAD = 2.9, 1.0, 0.55  # inches
 _LOWEST = (255, 92, 40)
@@ -61,7 +61,9 @@ def draw_masked_images(report: MaskOutReport, *, own_scale: bool = False, title:
             axis.set_xlim(0, width)
             axis.set_ylim(height, 0)
             axis.set_aspect("equal")
-        bare_axes((first, *others))
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.spines[:].set_visible(False)
     bar = figure.colorbar(drawn, ax=axes[:, -1].tolist(), shrink=0.9 / len(report.images) ** 0.5, aspect=24)
     bar.set_label("probability of the class, mask centered here", color=INK, fontsize=9)
     if own_scale:
