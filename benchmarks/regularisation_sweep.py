@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.analysis.probes.data import ProbeData, probe_data, stratified_part
 from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
-from mmdetpre.analysis.probes.softmax_regression import STRENGTHS, SWEEP_TOLERANCE, Solution, fit_path, predict
+from mmdetpre.analysis.probes.softmax_regression import L2_VALUES, SWEEP_TOLERANCE, Solution, fit_path, predict
 
 TIMES_ONE_FIT = 3
 """A sweep may take so many times the time of one fit."""
@@ -59,10 +59,10 @@ def compare(data: ProbeData, repeats: int) -> Iterator[Row]:
 
     def sweep() -> list[Solution]:
         design = PrincipalAxes(data.train)
-        return fit_path(design, data.train_labels, classes, learned=~held, tolerance=SWEEP_TOLERANCE)
+        return fit_path(design, data.train_labels, classes, train_mask=~held, tolerance=SWEEP_TOLERANCE)
 
     right = [float(np.mean(one.predicted[held] == data.train_labels[held])) for one in sweep()]
-    chosen = STRENGTHS[int(np.argmax(right))]
+    chosen = L2_VALUES[int(np.argmax(right))]
 
     def one_fit() -> tuple[PrincipalAxes, Solution]:
         design = PrincipalAxes(data.train)
@@ -71,7 +71,7 @@ def compare(data: ProbeData, repeats: int) -> Iterator[Row]:
 
     times = in_turn({"fit": one_fit, "sweep": sweep}, repeats)
     design, solution = times["fit"].result
-    train, test = design.standardised(slice(None)), (data.test - design.mean) * design.inverse_scale
+    train, test = design.standardized(slice(None)), (data.test - design.mean) * design.inverse_scale
 
     def their_fit(strength: float) -> LogisticRegression:
         model = LogisticRegression(C=1 / (images * strength), tol=1e-6, max_iter=5000)
@@ -80,10 +80,10 @@ def compare(data: ProbeData, repeats: int) -> Iterator[Row]:
     def their_sweep() -> LogisticRegression:
         """The fit to all images with the strength that scikit-learn's own fits choose, of equals the strongest."""
         right = []
-        for strength in STRENGTHS:
+        for strength in L2_VALUES:
             model = LogisticRegression(C=1 / (np.count_nonzero(~held) * strength), tol=1e-6, max_iter=5000)
             right.append(model.fit(train[~held], data.train_labels[~held]).score(train[held], data.train_labels[held]))
-        return their_fit(STRENGTHS[int(np.argmax(right))])
+        return their_fit(L2_VALUES[int(np.argmax(right))])
 
     times |= in_turn({"their fit": partial(their_fit, chosen), "their sweep": their_sweep}, 1, warm_up=False)
     guesses = predict(data.test, *design.linear_map(solution.weights, solution.bias))
@@ -91,13 +91,13 @@ def compare(data: ProbeData, repeats: int) -> Iterator[Row]:
     scores = [100 * float(times[name].result.score(test, data.test_labels)) for name in ("their fit", "their sweep")]
     what = f"linear probe, {images:,} x {size:,}, {classes} classes"
     yield Row(
-        what=f"{what}, {len(STRENGTHS)} regularisations", unit="s", ours=times["sweep"].median,
+        what=f"{what}, {len(L2_VALUES)} regularisations", unit="s", ours=times["sweep"].median,
         theirs=times["fit"].median, against="one fit of ours", gain=1 / TIMES_ONE_FIT,
         reason=FEW_IMAGES if times["fit"].median < 0.15 else "",
     )  # fmt: skip
     for ours, other, name, theirs in (
         ("fit", "their fit", "one fit", scores[0]),
-        ("sweep", "their sweep", f"{len(STRENGTHS)} regularisations", scores[1]),
+        ("sweep", "their sweep", f"{len(L2_VALUES)} regularisations", scores[1]),
     ):
         yield Row(
             what=f"{what}, {name}", unit="s", ours=times[ours].median, theirs=times[other].median,

@@ -15,7 +15,7 @@ from pathlib import Path
 from mmdetpre.paper.values import TEXT_VALUES, VALUES
 from mmdetpre.utils import bounded_files
 
-STARTS = {
+INITS = {
     "imagenet_cls": "ImageNet-CLS",
     "imagenet_loc": "ImageNet-LOC",
     "coco": "COCO",
@@ -38,8 +38,8 @@ LAYERS = {
 }
 PICTURES = {
     "1": "AP over the IoU threshold",
-    "2": "Detections of two starts on the same images",
-    "3": "Segmentations of two starts on the same images",
+    "2": "Detections of two initializations on the same images",
+    "3": "Segmentations of two initializations on the same images",
     "4": "mIoU over the width of the trimap",
     "5": "Closest pairs of images",
     "6": "Agreement of clusters",
@@ -75,13 +75,13 @@ class PaperTable:
 
 
 BASELINES = {"dcn_v1": "DCNv1 (quoted baseline)", "dcn_v2": "DCNv2 (quoted baseline)"}
-"""Rows of Tables 2 and 4 that the paper quotes, with ImageNet pre-training; no start fills them."""
+"""Rows of Tables 2 and 4 that the paper quotes, with ImageNet pre-training; no initialization fills them."""
 
 TABLES = {
-    "2": PaperTable("Detection on PASCAL VOC, mAP in %", BASELINES | STARTS, DETECTION, VALUES["2"]),
+    "2": PaperTable("Detection on PASCAL VOC, mAP in %", BASELINES | INITS, DETECTION, VALUES["2"]),
     "3": PaperTable(
         "Objects that the detectors miss, by annotated level of occlusion, share in %",
-        STARTS,
+        INITS,
         MISSED,
         VALUES["3"],
         lower_is_better=True,
@@ -90,16 +90,16 @@ TABLES = {
     ),
     "4": PaperTable(
         "Segmentation of PASCAL VOC, mIoU in %",
-        BASELINES | STARTS,
+        BASELINES | INITS,
         SEGMENTATION,
         VALUES["4"],
         note=f"IoU per class in the paper, detection over classification pre-training:"
         f" {TEXT_VALUES['class_gains'].value}.",
     ),
-    "5": PaperTable("Classification, fine-tuned, accuracy in %", STARTS, DATA, VALUES["5"]),
+    "5": PaperTable("Classification, fine-tuned, accuracy in %", INITS, DATA, VALUES["5"]),
     "6": PaperTable(
         "Classification on frozen Conv5, accuracy in %",
-        STARTS,
+        INITS,
         DATA,
         VALUES["6"],
         note="The paper's text says of Caltech-256: ImageNet-LOC equals OpenImages, COCO is a further 2 % lower.",
@@ -113,14 +113,14 @@ TABLES = {
     ),
     "coco_finetuning": PaperTable(
         "Fine-tuning on COCO, AP in %",
-        STARTS,
+        INITS,
         AVERAGE_PRECISION,
         VALUES["coco_finetuning"],
         note="The paper prints ImageNet-CLS and the gains of OpenImages, +0.7 at IoU 0.5 and +1.4 at 0.75.",
     ),
     "pretraining": PaperTable(
         "Scores of the pre-training runs on their own data, in %",
-        STARTS,
+        INITS,
         OWN_SCORES,
         VALUES["pretraining"],
         note="The paper: OpenImages on the validation set at 2 scales, COCO on test-dev at 3 scales, ImageNet-LOC on"
@@ -172,7 +172,7 @@ def key_of(name: str, known: Mapping[str, str]) -> str:
     """The key of a row or column that is called by its key or name, in any spelling; else the name itself.
 
     Example:
-        >>> key_of("Caltech 256", DATA), key_of("openimages", STARTS), key_of("own", DATA)
+        >>> key_of("Caltech 256", DATA), key_of("openimages", INITS), key_of("own", DATA)
         ('caltech256', 'openimages', 'own')
     """
 

@@ -1,4 +1,4 @@
-"""Colours of the pictures."""
+"""Colors of the pictures."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ import numpy as np
 
 RGB = tuple[int, int, int]
 
-SCALE_COLOURS: tuple[RGB, ...] = (
+SCALE_COLORS: tuple[RGB, ...] = (
     (0, 158, 255),
     (255, 92, 40),
     (0, 176, 106),
     (200, 80, 220),
     (150, 130, 0),
 )
-"""One colour per scale, finest first; they differ in brightness too. More scales begin again."""
+"""One color per scale, finest first; they differ in brightness too. More scales start over."""
 VALID: RGB = (255, 255, 255)
 IGNORED: RGB = (255, 190, 0)
 
 TRUTH: RGB = (255, 255, 255)
 
-RUN_COLOURS: tuple[RGB, ...] = (
+RUN_COLORS: tuple[RGB, ...] = (
     (0, 114, 178),
     (213, 94, 0),
     (0, 158, 115),
     (204, 121, 167),
     (86, 180, 233),
 )
-"""One colour per compared run, from Okabe and Ito's set, which colour-blind people tell apart. More begin again."""
-ERROR_COLOURS: tuple[RGB, ...] = (
+"""One color per compared run, from Okabe and Ito's set, which color-blind people can distinguish. More start over."""
+ERROR_COLORS: tuple[RGB, ...] = (
     (0, 158, 115),
     (86, 180, 233),
     (240, 228, 66),
     (204, 121, 167),
     (150, 150, 150),
 )
-"""Correct, localisation, similar class, other class, background; from the same set."""
+"""Correct, localization, similar class, other class, background; from the same set."""
 
 _GOLDEN_RATIO = 0.618033988749895
 
 
-def scale_colour(scale: int) -> RGB:
-    """Colour of a scale, 0 is the finest."""
-    return SCALE_COLOURS[scale % len(SCALE_COLOURS)]
+def scale_color(scale: int) -> RGB:
+    """Color of a scale, 0 is the finest."""
+    return SCALE_COLORS[scale % len(SCALE_COLORS)]
 
 
-def run_colour(run: int) -> RGB:
-    """Colour of a compared run, 0 is the first."""
-    return RUN_COLOURS[run % len(RUN_COLOURS)]
+def run_color(run: int) -> RGB:
+    """Color of a compared run, 0 is the first."""
+    return RUN_COLORS[run % len(RUN_COLORS)]
 
 
-def class_colour(label: int) -> RGB:
-    """Colour of a class: vivid, and far in hue from those of its neighbours.
+def class_color(label: int) -> RGB:
+    """Color of a class: vivid, and far in hue from those of its neighbors.
 
     Example:
-        >>> class_colour(0) != class_colour(1)
+        >>> class_color(0) != class_color(1)
         True
     """
     red, green, blue = colorsys.hsv_to_rgb((0.33 + label * _GOLDEN_RATIO) % 1, 0.75 if label % 2 else 0.95, 1.0)
@@ -63,7 +63,7 @@ def class_colour(label: int) -> RGB:
 
 
 def voc_palette() -> np.ndarray:
-    """(256, 3) uint8 RGB colours of VOC's label maps: bit ``3 k + c`` of a label is bit ``7 - k`` of its channel ``c``.
+    """(256, 3) uint8 RGB colors of VOC's label maps: bit ``3 k + c`` of a label is bit ``7 - k`` of its channel ``c``.
 
     Example:
         >>> voc_palette()[[1, 15, 255]].tolist()
@@ -76,7 +76,12 @@ def voc_palette() -> np.ndarray:
     return channels.astype(np.uint8)
 
 
-def unit(colour: RGB) -> tuple[float, float, float]:
-    """The same colour from 0 to 1, as matplotlib takes it."""
-    red, green, blue = colour
+def unit(color: RGB) -> tuple[float, float, float]:
+    """The same color from 0 to 1, as matplotlib takes it."""
+    red, green, blue = color
     return red / 255, green / 255, blue / 255
+
+
+scale_colour, run_colour, class_colour = scale_color, run_color, class_color
+SCALE_COLOURS, RUN_COLOURS, ERROR_COLOURS = SCALE_COLORS, RUN_COLORS, ERROR_COLORS
+"""Former names."""

@@ -1,4 +1,4 @@
-"""One table of many training runs: what each started from, whether that arrived, and what it reached.
+"""One table of many training runs: its initialization, whether that was loaded, and its scores.
 
 Reads what mmengine and `mmdetpre.LoadBackboneHook` leave in a work dir; nothing is built or loaded. A folder per start
 of the training (``<time>/vis_data/scalars.json``) belongs to one run as long as training was resumed.
@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mmdetpre.utils import bounded_files
-from mmdetpre.utils.plain_text import csv_text
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import markdown_table
 from mmdetpre.utils.text_files import read_lines, read_text
 
@@ -21,20 +21,20 @@ NOT_METRICS = ("data_time", "time", "step")
 EMPTY = "—"
 
 
-@dataclass
-class Run:
+@dataclass(frozen=True)
+class TrainingRun:
     """The newest run in a work dir.
 
     Attributes:
         work_dir: Where it is.
         config: Name of its config.
-        backbone: File that the backbone was loaded from; empty if no report tells.
+        backbone: File that the backbone was loaded from; empty without a report.
         verdict: Of that load.
         digest: Of the weights that were loaded.
-        init: Name of the initialization in the config; empty for a file without one.
-        metrics: Metric -> ``last``, ``best`` (the greatest; of a loss or an error the least) and ``test`` -> value.
+        metrics: Metric -> ``last``, ``best`` (the maximum; of a loss or an error the minimum) and ``test`` -> value.
             ``test`` is that of the folder `test`, if newer than the last start of the training. Kinds that were not
             measured are missing.
+        init: Name of the initialization in the config; empty for a file without one.
     """
 
     work_dir: Path
@@ -46,6 +46,36 @@ class Run:
     init: str = ""
 
 
+@dataclass(frozen=True)
+class RunTable(Result):
+    """Training runs, one a row.
+
+    Attributes:
+        runs: The runs.
+        columns: Metric and kind of each column.
+    """
+
+    kind: ClassVar[str] = "run table"
+    alone: ClassVar[bool] = True
+
+    runs: tuple[TrainingRun, ...]
+    columns: tuple[tuple[str, str], ...]
+
+    def rows(self) -> list[list[Cell]]:
+        """One line per run."""
+        names = [f"{name} {kind}" for name, kind in self.columns]
+        rows: list[list[Cell]] = [["config", "backbone", "verdict", "digest", *names, "work dir"]]
+        for run in self.runs:
+            values = [run.metrics.get(name, {}).get(kind) for name, kind in self.columns]
+            rows.append([run.config, run.backbone, run.verdict, run.digest[:12], *values, str(run.work_dir)])
+        return rows
+
+    def __str__(self) -> str:
+        """Markdown; what is missing is a dash."""
+        head, *rows = self.rows()
+        return markdown_table(head, [[_shown(cell) for cell in row] for row in rows])
+
+
 def find_runs(roots: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Work dirs in and below folders, sorted; ``test`` inside of a work dir belongs to it.
 
@@ -55,7 +85,7 @@ def find_runs(roots: Iterable[str | os.PathLike[str]]) -> list[Path]:
     folders = [Path(root) for root in roots]
     for root in folders:
         if not root.is_dir():
-            raise FileNotFoundError(f"{root} is no folder.")
+            raise FileNotFoundError(f"{root} is not a folder.")
     found = {path.parents[2] for root in folders for path in root.rglob("vis_data/config.py")}
     runs = sorted(path for path in found if not (path.name == "test" and path.parent in found))
     if not runs:
@@ -65,7 +95,7 @@ def find_runs(roots: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return runs
 
 
-def read_run(work_dir: str | os.PathLike[str]) -> Run:
+def read_run(work_dir: str | os.PathLike[str]) -> TrainingRun:
     """Read the newest run of a work dir.
 
     Raises:
@@ -73,7 +103,6 @@ def read_run(work_dir: str | os.PathLike[str]) -> Run:
     """
     work_dir = Path(work_dir)
     configs = sorted(work_dir.glob("*.py"), key=lambda path: path.stat().st_mtime)
-    run = Run(work_dir, configs[-1].stem if configs else work_dir.name)
     starts: list[Path] = []
     first = 0.0
     for folder in sorted(path.parents[1] for path in work_dir.glob("*/vis_data/config.py")):
@@ -84,38 +113,39 @@ def read_run(work_dir: str | os.PathLike[str]) -> Run:
             starts, first = [], begins
         first = first or begins
         starts.append(folder)
-    if starts and _report(work_dir, starts[0]).exists():
-        report = _read(_report(work_dir, starts[0]))
-        run.backbone, run.verdict, run.digest = report["source"], report["verdict"], report["digest"]
-        run.init = report.get("init", "")
+    report = _read(_report(work_dir, starts[0])) if starts and _report(work_dir, starts[0]).exists() else None
+    metrics: dict[str, dict[str, float]] = {}
     for folder in starts:
         for line in _scalars(folder):
             if "lr" not in line and "loss" not in line:
                 for name, value in _numbers(line):
-                    _add(run, name, value)
+                    _add(metrics, name, value)
     # A test of what was trained on since then says nothing about the run as it stands.
     latest = starts[-1].name if starts else ""
     tests = [p for p in work_dir.glob("test/*/*.json") if p.stem == p.parent.name and p.stem > latest]
     if tests:
         for name, value in _numbers(_read(max(tests))):
-            run.metrics.setdefault(name, {})["test"] = value
-    return run
+            metrics.setdefault(name, {})["test"] = value
+    config = configs[-1].stem if configs else work_dir.name
+    if report is None:
+        return TrainingRun(work_dir, config, metrics=metrics)
+    loaded = [report[key] for key in ("source", "verdict", "digest")]
+    return TrainingRun(work_dir, config, loaded[0], loaded[1], loaded[2], metrics, report.get("init", ""))
 
 
-def run_table(runs: Sequence[Run], metrics: Sequence[str] | None = None, style: str = "markdown") -> str:
+def run_table(runs: Sequence[TrainingRun], metrics: Sequence[str] | None = None) -> RunTable:
     """Lay out runs, one a row.
 
     Args:
         runs: What `read_run` gave.
         metrics: Names of metrics, or their endings (``mAP``); by default all that any run has.
-        style: ``markdown``, where what is missing is a dash, or ``csv``, where it is empty.
 
     Raises:
         ValueError: If no run has a metric that is asked for.
 
     Example:
-        >>> run = Run(Path("a"), "sniper_voc", "b.pth", "complete", "0123456789abcdef", {"mAP": {"last": 0.5}})
-        >>> print(run_table([run, Run(Path("b"), "sniper_voc")]))
+        >>> run = TrainingRun(Path("a"), "sniper_voc", "b.pth", "complete", "0123456789abcdef", {"mAP": {"last": 0.5}})
+        >>> print(run_table([run, TrainingRun(Path("b"), "sniper_voc")]))
         | config | backbone | verdict | digest | mAP last | work dir |
         | --- | --- | --- | --- | --- | --- |
         | sniper_voc | b.pth | complete | 0123456789ab | 0.500 | a |
@@ -123,21 +153,9 @@ def run_table(runs: Sequence[Run], metrics: Sequence[str] | None = None, style: 
     """
     known = list(dict.fromkeys(name for run in runs for name in run.metrics))
     wanted = known if metrics is None else [name for asked in metrics for name in _matching(asked, known)]
-    columns = [
-        (name, kind) for name in wanted for kind in ("last", "best", "test") if _any(runs, name, kind)
-    ]  # a kind that no run measured gets no column
-    head = ["config", "backbone", "verdict", "digest", *(f"{name} {kind}" for name, kind in columns), "work dir"]
-    rows = []
-    for run in runs:
-        values = [run.metrics.get(name, {}).get(kind) for name, kind in columns]
-        if style == "csv":
-            cells = ["" if value is None else repr(value) for value in values]
-        else:
-            cells = ["" if value is None else _short(value) for value in values]
-        rows.append([run.config, run.backbone, run.verdict, run.digest[:12], *cells, str(run.work_dir)])
-    if style == "csv":
-        return csv_text([head, *rows]).rstrip("\n")
-    return markdown_table(head, [[cell or EMPTY for cell in row] for row in rows])
+    columns = ((name, kind) for name in wanted for kind in ("last", "best", "test"))
+    # a kind that no run measured gets no column
+    return RunTable(tuple(runs), tuple(c for c in columns if any(c[1] in run.metrics.get(c[0], {}) for run in runs)))
 
 
 def _scalars(folder: Path) -> list[dict[str, Any]]:
@@ -157,7 +175,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
         return dict(bounded_files.parse_json(text, str(path)))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no JSON as mmengine writes it ({error}): remove its run, or repair it.") from None
+        raise ValueError(f"{path} is not JSON as mmengine writes it ({error}): remove its run, or repair it.") from None
 
 
 def _numbers(line: dict[str, Any]) -> Iterable[tuple[str, float]]:
@@ -166,8 +184,8 @@ def _numbers(line: dict[str, Any]) -> Iterable[tuple[str, float]]:
             yield name, float(value)
 
 
-def _add(run: Run, name: str, value: float) -> None:
-    kinds = run.metrics.setdefault(name, {})
+def _add(metrics: dict[str, dict[str, float]], name: str, value: float) -> None:
+    kinds = metrics.setdefault(name, {})
     better = min if any(word in name.lower() for word in ("loss", "error")) else max
     kinds["last"] = value
     kinds["best"] = better(kinds.get("best", value), value)
@@ -180,9 +198,7 @@ def _matching(asked: str, known: Sequence[str]) -> list[str]:
     return found
 
 
-def _any(runs: Sequence[Run], name: str, kind: str) -> bool:
-    return any(kind in run.metrics.get(name, {}) for run in runs)
-
-
-def _short(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+def _shown(cell: Cell) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.2f}"
+    return EMPTY if cell in (None, "") else str(cell)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from mmdetpre.analysis.probes.scores import FORMAT, read_result
-from mmdetpre.paper.tables import STARTS, TABLES, PaperTable, key_of
+from mmdetpre.analysis.probes.scores import ProbeResult, read_probe
+from mmdetpre.paper.tables import INITS, TABLES, PaperTable, key_of
 from mmdetpre.paper.values import DATA_SETS, TEXT_VALUES
 from mmdetpre.results.run_table import find_runs, read_run
-from mmdetpre.utils.plain_text import csv_text, markdown_text
+from mmdetpre.utils.plain_text import markdown_text
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import markdown_table
-from mmdetpre.utils.whole_file import write_text
 
 METRICS = ("accuracy", "balanced_accuracy")
 EMPTY = "—"
@@ -28,16 +27,17 @@ _PROBES = {"linear": "linear", "knn": "k-NN"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One result in a table.
 
     Attributes:
         table: ``5``, ``6`` or ``7``.
-        group: What tells tables of one number apart: the route of Table 6, start and probe of Table 7.
+        group: What distinguishes tables of one number: the route of Table 6, initialization and probe of Table 7.
         row, column: Keys or names.
         value: Percent.
         low, high: Its 95 % interval, where known.
         source: File or work dir.
+        paper: Figure of the paper, where it has one.
     """
 
     table: str
@@ -48,11 +48,36 @@ class Cell:
     low: float | None
     high: float | None
     source: str
+    paper: float | None = None
+
+
+@dataclass(frozen=True)
+class TransferTables(Result):
+    """Results in the cells of the paper's tables, and what was skipped and why."""
+
+    kind: ClassVar[str] = "transfer tables"
+    alone: ClassVar[bool] = True
+
+    cells: tuple[TableCell, ...]
+    skipped: tuple[str, ...] = field(default=(), metadata={"key": None})
+    tables: Mapping[str, PaperTable] = field(default_factory=lambda: TABLES, metadata={"key": None}, repr=False)
+
+    def rows(self) -> list[list[Cell]]:
+        """One line per cell."""
+        names = [part.name for part in fields(TableCell)]
+        return [[*names], *([getattr(cell, name) for name in names] for cell in self.cells)]
+
+    def __str__(self) -> str:
+        """The tables in Markdown."""
+        return markdown(self.cells, self.tables)
 
 
 def read_cells(
-    paths: Iterable[str | Path], metric: str = "accuracy", rename: Mapping[str, str] | None = None
-) -> tuple[list[Cell], list[str]]:
+    paths: Iterable[str | Path],
+    metric: str = "accuracy",
+    rename: Mapping[str, str] | None = None,
+    tables: Mapping[str, PaperTable] = TABLES,
+) -> TransferTables:
     """Results below some paths.
 
     A probe of a layer goes to Table 7, one of ``conv5_pooled`` to Table 6 too. A run of a classification config goes to
@@ -62,10 +87,8 @@ def read_cells(
     Args:
         paths: Result files, work dirs, or folders of both.
         metric: Of the probes: ``accuracy`` or ``balanced_accuracy``.
-        rename: What a start or data set is called in the results -> row or column.
-
-    Returns:
-        The cells, and what was skipped and why.
+        rename: What an initialization or data set is called in the results -> row or column.
+        tables: The tables of the paper.
 
     Raises:
         FileNotFoundError: If a path is not there, or there is no result at all.
@@ -73,18 +96,18 @@ def read_cells(
     """
     if metric not in METRICS:
         raise ValueError(f"The metric '{metric}' is unknown: choose one of {', '.join(METRICS)}.")
-    cells: list[Cell] = []
-    passed: list[str] = []
+    cells: list[TableCell] = []
+    skipped: list[str] = []
     for path in map(Path, paths):
         if path.is_dir():
-            _read_folder(path, metric, cells, passed)
+            _read_folder(path, metric, cells, skipped)
         else:
-            cells += _probe_cells(read_result(path), str(path), metric)
+            cells += _probe_cells(read_probe(path), str(path), metric)
     if not cells:
-        skipped = f" Passed over: {'; '.join(passed)}." if passed else ""
+        passed = f" Skipped: {'; '.join(skipped)}." if skipped else ""
         raise FileNotFoundError(
             f"There is no result in {', '.join(map(str, paths))}: give files of linear_probe.py or knn_probe.py, or"
-            f" work dirs of configs/cls.{skipped}"
+            f" work dirs of configs/cls.{passed}"
         )
     names = rename or {}
     renamed = [_with_keys(cell, names) for cell in cells]
@@ -93,18 +116,18 @@ def read_cells(
         place = (cell.table, cell.group, cell.row, cell.column)
         if place in seen:
             raise ValueError(
-                f"{seen[place]} and {cell.source} both belong into table {cell.table}, {cell.row}, {cell.column}: leave"
-                " one out, or tell them apart with --name at extraction."
+                f"{seen[place]} and {cell.source} both belong in table {cell.table}, {cell.row}, {cell.column}: leave"
+                " one out, or distinguish them with --name at extraction."
             )
         seen[place] = cell.source
-    return renamed, passed
+    return TransferTables(tuple(replace(cell, paper=_figure(cell, tables)) for cell in renamed), tuple(skipped), tables)
 
 
-def markdown(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> str:
+def markdown(cells: Sequence[TableCell], tables: Mapping[str, PaperTable] = TABLES) -> str:
     """The tables, each with its results beside the figures of the paper, and the paper's other rows.
 
     Example:
-        >>> print(markdown([Cell("5", "", "coco", "sun397", 61.2, None, None, "a")]))  # doctest: +ELLIPSIS
+        >>> print(markdown([TableCell("5", "", "coco", "sun397", 61.2, None, None, "a")]))  # doctest: +ELLIPSIS
         **Table 5**: Classification, fine-tuned, accuracy in %
         <BLANKLINE>
         |  | SUN-397 | paper |
@@ -165,36 +188,12 @@ def paper_markdown(tables: Mapping[str, PaperTable] = TABLES) -> str:
     return "\n\n".join([*texts, *_text("**In the text**: numbers and settings", ["number", "paper"], numbers)])
 
 
-def records(cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> list[dict[str, Any]]:
-    """One dictionary per cell, with the figure of the paper, or None."""
-    return [{**asdict(cell), "paper": _figure(cell, tables)} for cell in cells]
-
-
-def write_tables(path: str | Path, cells: Sequence[Cell], tables: Mapping[str, PaperTable] = TABLES) -> None:
-    """Write the tables as Markdown, or their cells as CSV or JSON, by the suffix.
-
-    Args:
-        path: The file; its suffix is ``.md``, ``.csv`` or ``.json``.
-        cells: The values.
-        tables: The tables of the paper that are written as Markdown, by key.
-    """
-    path = Path(path)
-    if path.suffix == ".json":
-        text = json.dumps(records(cells, tables), indent=1, ensure_ascii=False)
-    elif path.suffix == ".csv":
-        rows = records(cells, tables)
-        text = csv_text([list(rows[0]), *(list(row.values()) for row in rows)]).rstrip("\n")
-    else:
-        text = markdown(cells, tables)
-    write_text(path, f"{text}\n")
-
-
-def _read_folder(path: Path, metric: str, cells: list[Cell], passed: list[str]) -> None:
+def _read_folder(path: Path, metric: str, cells: list[TableCell], skipped: list[str]) -> None:
     for file in sorted(path.rglob("*.json")):
         with file.open(encoding="utf-8", errors="replace") as text:
-            found = FORMAT in text.read(200)
+            found = f"mmdetpre {ProbeResult.kind}" in text.read(200)
         if found:
-            cells += _probe_cells(read_result(file), str(file), metric)
+            cells += _probe_cells(read_probe(file), str(file), metric)
     try:
         runs = find_runs([path])
     except FileNotFoundError:
@@ -204,44 +203,43 @@ def _read_folder(path: Path, metric: str, cells: list[Cell], passed: list[str]) 
         kinds = run.metrics.get(_TOP1, {})
         match = _CONFIG.fullmatch(run.config)
         if match is None or not kinds:
-            passed.append(f"{work_dir} has no {_TOP1}")
+            skipped.append(f"{work_dir} has no {_TOP1}")
             continue
         data = match["data"] + (match["sample"] or "")
         table, group = ("6", "trained as a config") if match["linear"] else ("5", "")
         value = kinds.get("test", kinds.get("last", next(iter(kinds.values()))))
         loaded = Path(run.backbone).parent.name if run.backbone else "scratch"
         init = run.init or match["init"] or match["other"] or loaded
-        cells.append(Cell(table, group, init, data, value, None, None, str(work_dir)))
+        cells.append(TableCell(table, group, init, data, value, None, None, str(work_dir)))
 
 
-def _probe_cells(result: Mapping[str, Any], source: str, metric: str) -> list[Cell]:
-    value = 100 * result[metric]
-    low, high = (100 * bound for bound in result[f"{metric}_interval"])
-    start, data = (str(result.get(key) or "unnamed") for key in ("initialisation", "data"))
-    probe = _PROBES.get(result["probe"], result["probe"])
-    what = "" if metric == METRICS[0] else ", balanced accuracy"
-    cells = [Cell("7", f"{start}, {probe}{what}", result["layer"], data, value, low, high, source)]
-    if result["layer"] == "conv5_pooled":
-        cells.append(Cell("6", f"stored features, {probe}{what}", start, data, value, low, high, source))
+def _probe_cells(result: ProbeResult, source: str, metric: str) -> list[TableCell]:
+    low, high = getattr(result, f"{metric}_interval")
+    numbers = 100 * getattr(result, metric), 100 * low, 100 * high, source
+    init, data = result.init or "unnamed", result.data or "unnamed"
+    probe = _PROBES[result.probe] + ("" if metric == METRICS[0] else ", balanced accuracy")
+    cells = [TableCell("7", f"{init}, {probe}", result.layer, data, *numbers)]
+    if result.layer == "conv5_pooled":
+        cells.append(TableCell("6", f"stored features, {probe}", init, data, *numbers))
     return cells
 
 
-def _with_keys(cell: Cell, rename: Mapping[str, str]) -> Cell:
+def _with_keys(cell: TableCell, rename: Mapping[str, str]) -> TableCell:
     table = TABLES[cell.table]
     row = key_of(rename.get(cell.row, cell.row), table.rows)
     column = key_of(rename.get(cell.column, cell.column), table.columns)
     group = cell.group
     for old, new in rename.items():
-        if cell.table == "7" and group.startswith(f"{old}, "):  # begins with the start
+        if cell.table == "7" and group.startswith(f"{old}, "):  # it begins with the initialization
             group = f"{new}, {group.removeprefix(f'{old}, ')}"
-    return Cell(cell.table, group, row, column, cell.value, cell.low, cell.high, cell.source)
+    return replace(cell, group=group, row=row, column=column)
 
 
 def _ordered(found: set[str], known: Mapping[str, str]) -> list[str]:
     return [key for key in known if key in found] + sorted(found - set(known))
 
 
-def _shown(cell: Cell | None) -> str:
+def _shown(cell: TableCell | None) -> str:
     if cell is None:
         return EMPTY
     interval = "" if cell.low is None else f" [{cell.low:.1f}, {cell.high:.1f}]"
@@ -253,15 +251,15 @@ def _of_paper(table: PaperTable, row: str, column: str) -> str:
     return EMPTY if figure is None else f"{figure:.1f}"
 
 
-def _figure(cell: Cell, tables: Mapping[str, PaperTable]) -> float | None:
+def _figure(cell: TableCell, tables: Mapping[str, PaperTable]) -> float | None:
     figures = tables[cell.table].figures if _compares(cell.table, cell.group) else {}
     return figures.get(cell.row, {}).get(cell.column)
 
 
 def _compares(table: str, group: str) -> bool:
     """Whether the paper's figures stand beside a table: those of Table 7 are of the OpenImages detector."""
-    start = key_of(group.split(", ")[0], STARTS)
-    return table != "7" or start not in STARTS or start == "openimages"
+    init = key_of(group.split(", ")[0], INITS)
+    return table != "7" or init not in INITS or init == "openimages"
 
 
 def _text(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -23,7 +23,7 @@ R = TypeVar("R", bound="Result")
 
 
 class Result:
-    """Base of the results: frozen dataclasses of plain values, paths, tuples, arrays and other dataclasses.
+    """Base of the results, frozen dataclasses of plain values, paths, tuples, arrays and other dataclasses.
 
     A field whose name in files is another has ``field(metadata={"key": "mIoU"})``, one that files do not hold the key
     None. A field with ``init=False``, which follows from the others, is written and not read.

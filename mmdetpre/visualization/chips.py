@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 
 from mmdetpre.plotting.palette import IGNORED, VALID, scale_colour, unit
 from mmdetpre.plotting.plain_figure import PlainFigure
+from mmdetpre.plotting.style import INK
 
 # Places in inches, from the lower left corner.
 _FIGURE = (13.0, 6.0)
@@ -22,7 +23,6 @@ _RIGHT = (6.3, 12.8)
 _TOP, _BOTTOM = 5.9, 0.5
 _HEADING, _GAP, _NUMBER = 0.38, 0.1, 0.2
 
-_INK = "#20242a"
 _SMALLEST_TAGGED = 0.15  # of the chip's width: a name on a smaller box would hide it
 
 
@@ -121,7 +121,7 @@ def _draw_legend(figure: Figure, scales: Sequence[int], negative: bool) -> None:
     ignored: dict[str, Any] = dict(color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=rim)
     handles = [Line2D([], [], color=unit(scale_colour(s)), lw=3, label=f"chip of scale {s + 1}") for s in scales]
     if negative:
-        handles.append(Line2D([], [], color=_INK, lw=3, ls=(0, (2.5, 1.5)), label="negative chip"))
+        handles.append(Line2D([], [], color=INK, lw=3, ls=(0, (2.5, 1.5)), label="negative chip"))
     handles.append(Line2D([], [], label="valid box: learned in this chip", **valid))
     handles.append(Line2D([], [], label="ignored box: neither object nor background here", **ignored))
     size = 10 if len(handles) < 6 else 8.5  # one line within the figure
@@ -133,7 +133,7 @@ def _draw_legend(figure: Figure, scales: Sequence[int], negative: bool) -> None:
 def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Sequence[ChipView], title: str) -> None:
     axis = _axis(figure, _LEFT[0], _BOTTOM, _LEFT[1] - _LEFT[0], _TOP - _HEADING - _BOTTOM, anchor="N")
     centre = (_LEFT[0] + _LEFT[1]) / 2 / _FIGURE[0]
-    heading: dict[str, Any] = dict(color=_INK, fontsize=11, fontweight="bold", ha="center", va="top")
+    heading: dict[str, Any] = dict(color=INK, fontsize=11, fontweight="bold", ha="center", va="top")
     figure.text(centre, (_TOP - 0.05) / _FIGURE[1], title, **heading)
     height, width = image.shape[:2]
     axis.imshow(image, extent=(0, width, height, 0), interpolation="lanczos")

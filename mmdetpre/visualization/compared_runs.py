@@ -14,8 +14,8 @@ from matplotlib.patheffects import withStroke
 
 from mmdetpre.plotting.palette import RGB, TRUTH, run_colour, unit
 from mmdetpre.plotting.plain_figure import PlainFigure
+from mmdetpre.plotting.style import INK
 
-_INK = "#20242a"
 _WIDTH = 14.0
 _HEAD, _FOOT, _TITLE, _GAP, _TALLEST = 0.45, 0.05, 0.38, 0.12, 4.2  # inches
 _DASHES = ("solid", (0, (4, 2)))
@@ -134,7 +134,7 @@ def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], class
     if item.truth is not None and len(known) == len(item.runs):
         counts = "\nfound: " + ", ".join(f"{n} {f}" for n, f in zip(run_names, known, strict=True))
         counts += f" of {len(item.truth)}"
-    axis.set_title(f"{item.name}{counts}", color=_INK, fontsize=8.5, pad=4, loc="left")
+    axis.set_title(f"{item.name}{counts}", color=INK, fontsize=8.5, pad=4, loc="left")
 
 
 def _outline(axis: Axes, box: Sequence[float], colour: RGB, width: float, style: object) -> None:

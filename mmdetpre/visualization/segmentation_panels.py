@@ -12,10 +12,11 @@ from matplotlib.patches import Patch
 
 from mmdetpre.plotting.palette import RGB, unit
 from mmdetpre.plotting.plain_figure import PlainFigure
+from mmdetpre.plotting.style import INK
 
 VOID_COLOUR: RGB = (228, 228, 228)
 
-_INK, _GREY = "#20242a", "#5c636b"
+_GREY = "#5c636b"
 _WIDTH = 14.0
 _HEAD, _FOOT, _TEXT, _GAP, _LINE, _TALLEST = 0.36, 0.12, 0.24, 0.1, 0.26, 3.6  # inches
 _LETTER = 0.095
@@ -116,7 +117,7 @@ def draw_segmentations(
 
     centres = [_GAP + k * (column + _GAP) + column / 2 for k in range(len(heads))]
     for centre, head in zip(centres, heads, strict=True):
-        write(centre, total - _HEAD / 2, head, color=_INK, fontsize=12, fontweight="bold")
+        write(centre, total - _HEAD / 2, head, color=INK, fontsize=12, fontweight="bold")
     top = total - _HEAD
     for one, height in zip(images, heights, strict=True):
         maps = (one.truth, *one.predictions)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.paper.tables import DATA, PICTURES, STARTS, TABLES, key_of, with_figures
+from mmdetpre.paper.tables import DATA, INITS, PICTURES, TABLES, key_of, with_figures
 from mmdetpre.paper.values import VALUES
 
 
@@ -24,7 +24,7 @@ def test_a_file_of_before_the_figures_shipped_still_works(tmp_path: Path) -> Non
     tables = with_figures(file)
     assert tables["5"].figures["coco"] == VALUES["5"]["coco"] | {"sun397": 61.5}
     assert tables["7"].figures["fc1"] == {"caltech256": 80.0} and TABLES["7"].figures["fc1"] == {"caltech256": 71.6}
-    assert tables["6"].figures == VALUES["6"] and tables["5"].rows == STARTS
+    assert tables["6"].figures == VALUES["6"] and tables["5"].rows == INITS
 
 
 def test_a_file_adds_to_what_ships_and_may_overrule_it(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
 
 def test_names_are_found_in_any_spelling() -> None:
     for name in ("openimages", "OpenImages V4", "OpenImagesV4", "Open-Images"):
-        assert key_of(name, STARTS) == "openimages"
+        assert key_of(name, INITS) == "openimages"
     assert (
         key_of("SUN397", DATA) == key_of("sun-397", DATA) == "sun397" and key_of("caltech256_sample", DATA) not in DATA
     )

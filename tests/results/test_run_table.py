@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.results.run_table import Run, find_runs, read_run, run_table
+from mmdetpre.results.run_table import RunTable, find_runs, read_run, run_table
+from mmdetpre.results.run_table import TrainingRun as Run
+from mmdetpre.utils.results import read_results, write_results
 
 TRAIN = dict(lr=0.1, loss=2.0, data_time=0.1, time=0.2, epoch=1)
 
@@ -64,21 +66,24 @@ def test_resumed_parts_are_one_run_and_a_new_start_is_another(tmp_path: Path) ->
     assert run.verdict == "refused" and run.metrics == {}, "numbers of an earlier run must not stand beside it"
 
 
-def test_tables_show_what_is_missing() -> None:
+def test_tables_show_what_is_missing(tmp_path: Path) -> None:
     runs = [
         Run(Path("a"), "one", "x.pth", "complete", "0123456789abcdef", {"coco/mAP": dict(last=0.5, best=0.625)}),
         Run(Path("b"), "two", metrics={"coco/mAP": dict(test=47.123), "mIoU": dict(last=0.25, best=0.25)}),
         Run(Path("c"), "three", "y.pth", "refused"),
     ]
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in run_table(runs).splitlines()]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in str(run_table(runs)).splitlines()]
     head = ["coco/mAP last", "coco/mAP best", "coco/mAP test", "mIoU last", "mIoU best", "work dir"]
     assert lines[0] == ["config", "backbone", "verdict", "digest", *head]
     assert lines[2] == ["one", "x.pth", "complete", "0123456789ab", "0.500", "0.625", "—", "—", "—", "a"]
     assert lines[3] == ["two", "—", "—", "—", "—", "—", "47.12", "0.250", "0.250", "b"]
     assert lines[4] == ["three", "y.pth", "refused", "—", "—", "—", "—", "—", "—", "c"]
-    rows = list(csv.reader(run_table(runs, style="csv").splitlines()))
+    write_results(tmp_path / "runs.csv", [run_table(runs)])
+    rows = list(csv.reader((tmp_path / "runs.csv").read_text().splitlines()))
     assert rows[2] == ["two", "", "", "", "", "", "47.123", "0.25", "0.25", "b"]
-    chosen = run_table(runs, ["mAP"]).splitlines()[0]
+    write_results(tmp_path / "runs.json", [run_table(runs)])
+    assert read_results(tmp_path / "runs.json", RunTable, "collect_results.py") == [run_table(runs)]
+    chosen = str(run_table(runs, ["mAP"])).splitlines()[0]
     assert "coco/mAP best" in chosen and "mIoU" not in chosen
     with pytest.raises(ValueError, match="metric 'AP50'; there is coco/mAP, mIoU"):
         run_table(runs, ["AP50"])
@@ -87,9 +92,9 @@ def test_tables_show_what_is_missing() -> None:
 def test_bad_folders_and_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no run in"):
         find_runs([tmp_path])
-    with pytest.raises(FileNotFoundError, match="none is no folder"):
+    with pytest.raises(FileNotFoundError, match="none is not a folder"):
         find_runs([tmp_path / "none"])
     start(tmp_path, "20260101_000000", [train(50)])
     (tmp_path / "20260101_000000" / "vis_data" / "scalars.json").write_text('{"lr": 0.1,')
-    with pytest.raises(ValueError, match="scalars.json is no JSON"):
+    with pytest.raises(ValueError, match="scalars.json is not JSON"):
         read_run(tmp_path)

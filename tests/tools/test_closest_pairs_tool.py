@@ -53,6 +53,9 @@ def test_finds_draws_and_writes(arguments: list[str], tmp_path: Path, run_tool_h
     written = out.read_text()
     repeated = run_tool_here(TOOL, *arguments, "--pairs=3", "--metric=l2", "--out", out, "--force")
     assert repeated.returncode == 0 and out.read_text() == written
+    table = run_tool_here(TOOL, *arguments, "--pairs=3", "--metric=l2", "--out", tmp_path / "pairs.csv")
+    assert table.returncode == 0, table.stderr
+    assert (tmp_path / "pairs.csv").read_text().splitlines()[1].startswith("closest in One,b/1.jpg,a/4.jpg,b,a,")
     only = run_tool_here(TOOL, *arguments, "--closest-only", "--close-k=1001", "--once", "--classes=different")
     assert only.returncode == 0 and "distant" not in only.stdout, only.stderr
 

@@ -39,6 +39,8 @@ def test_compares_draws_and_writes(
     assert again.returncode == 1 and "--force" in again.stderr and not again.stdout
     written = out.read_text()
     assert run_tool_here(TOOL, *arguments, *settings, "--force").returncode == 0 and out.read_text() == written
+    assert run_tool_here(TOOL, *arguments, *settings[:-1], tmp_path / "agreement.csv").returncode == 0
+    assert (tmp_path / "agreement.csv").read_text().splitlines()[1].startswith("One,Two,2,")
     same = [arguments[0], arguments[0].replace("One", "Same"), *arguments[2:], "--k", 2, 8, "--out", out, "--force"]
     assert run_tool_here(TOOL, *same).returncode == 0
     assert [way["sampled"] for way in json.loads(out.read_text())["directions"]] == [[1, 1], [1, 1]]

@@ -28,8 +28,8 @@ def test_table_on_screen_and_in_a_file(tmp_path: Path, run_tool: Callable, run_t
 def test_errors_are_one_line(tmp_path: Path, run_tool_here: Callable) -> None:
     for arguments, message in (
         ([tmp_path], "no run in"),
-        ([tmp_path / "none"], "is no folder"),
-        ([tmp_path, "--out", tmp_path / "x.txt"], "neither .csv nor .md"),
+        ([tmp_path / "none"], "is not a folder"),
+        ([tmp_path, "--out", tmp_path / "x.txt"], "expected one of .csv, .json, .md"),
     ):
         found = run_tool_here(TOOL, *arguments)
         assert found.returncode == 1 and message in found.stderr and found.stderr.count("\n") == 1

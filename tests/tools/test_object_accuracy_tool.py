@@ -1,4 +1,4 @@
-"""The tool on drawn images with boxes: two backbones probed, a classifier as it is, and what it refuses."""
+"""The tool on synthetic images with boxes: two backbones probed, a classifier as it is, and what it refuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZES = ["--resize-edge", 40, "--crop", 32, "--device", "cpu", "--workers", 0, "
 
 @pytest.fixture
 def files(repository: Path, tiny_voc: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Detection config over the tiny drawn VOC, config of a narrow classifier of its classes, and its weights."""
+    """Detection config over the tiny synthetic VOC, config of a narrow classifier of its classes, and its weights."""
     data = Config.fromfile(repository / "configs/det/sniper_voc_sample.py")
     shipped = str(data.test_dataloader.dataset.data_root)
     text = data.pretty_text.replace(shipped.rstrip("/").split("/VOCdevkit")[0], str(tiny_voc))
@@ -43,17 +43,23 @@ def test_accuracy_of_a_probe_and_what_is_kept(files: tuple[Path, ...], tmp_path:
     data, cls, weights = files
     out = tmp_path / "out"
     models = ["--model", f"a={cls},{weights}", "--model", f"b={cls},{weights}"]
-    done = run_tool_here(TOOL, "--data-config", data, *models, *SIZES, "--out", out)
+    files = ["--out", tmp_path / "objects.json", "--plot", tmp_path / "objects.png", "--work-dir", out]
+    done = run_tool_here(TOOL, "--data-config", data, *models, *SIZES, *files)
     assert done.returncode == 0, done.stderr
-    content = json.loads((out / "object_accuracy.json").read_text())
+    content = json.loads((tmp_path / "objects.json").read_text())
     assert content["accuracy"]["a"] == content["accuracy"]["b"] and content["label"] == "largest"
     (everything,) = content["accuracy"]["a"]["all"]
     assert sum(group["images"] for group in content["accuracy"]["a"]["objects"]) == everything["images"] >= 2
-    assert (out / "object_accuracy.png").read_bytes().startswith(b"\x89PNG") and "objects: 3-4" in done.stdout
+    assert (tmp_path / "objects.png").read_bytes().startswith(b"\x89PNG") and "objects: 3-4" in done.stdout
     result = json.loads((out / "a" / "results" / "conv5_pooled_linear.json").read_text())
     assert result["test"]["images"] == everything["images"]
-    again = run_tool_here(TOOL, "--data-config", data, *models, *SIZES, "--out", out)
+    again = run_tool_here(TOOL, "--data-config", data, *models, *SIZES, *files)
     assert again.returncode == 1 and "--force" in again.stderr
+    with pytest.warns(FutureWarning, match="give --work-dir FOLDER, --out FILE.json and --plot FILE.png"):
+        former = run_tool_here(TOOL, "--data-config", data, *models, *SIZES, "--out", out)
+    assert former.returncode == 0, former.stderr
+    assert json.loads((out / "object_accuracy.json").read_text()) == content
+    assert (out / "object_accuracy.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +67,10 @@ def test_accuracy_of_a_probe_and_what_is_kept(files: tuple[Path, ...], tmp_path:
     [
         ([], "Whose accuracy? Give --model or --classifier"),
         (["--model", "a/b={cls},{weights}"], "'a/b' is to be the name of a folder"),
-        (["--model", "a={cls},{weights}", "--least", 99], "there is nothing to tell apart. Lower --least, try --label"),
+        (
+            ["--model", "a={cls},{weights}", "--least", 99],
+            "there is nothing to distinguish. Lower --least, try --label",
+        ),
         (["--classifier", "a={cls},{weights}"], "a does not know the class"),
     ],
 )

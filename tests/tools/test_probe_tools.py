@@ -14,7 +14,7 @@ from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
 from mmdetpre.analysis.features.feature_file import read_features
-from mmdetpre.analysis.probes.scores import read_result
+from mmdetpre.analysis.probes.scores import read_probe
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "tools" / "analysis_tools"
@@ -24,7 +24,7 @@ SIZE = ["--resize-edge", "70", "--crop", "64", "--workers", "0", "--batch-size",
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of coloured noise with two lists, and an untrained SNIPER with lived-in statistics."""
+    """Three classes of colored noise with two lists, and an untrained SNIPER with lived-in statistics."""
     root, random = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     lists: dict[str, list[str]] = {"train": [], "test": []}
     for label, name in enumerate(("blue", "green", "red")):
@@ -73,8 +73,8 @@ def test_from_photos_to_a_table(data: Path, tmp_path: Path, run_tool: Callable, 
         done = run_tool_here(*probe, "--out", out)
         assert done.returncode == 0, done.stderr
         assert "conv5_pooled (128 values)" in done.stdout and "12 test images" in done.stdout
-        result = read_result(out)
-        assert result["initialisation"] == "OpenImages" and result["accuracy"] > 0.8 and result["classes"][0] == "blue"
+        result = read_probe(out)
+        assert result.init == "OpenImages" and result.accuracy > 0.8 and result.classes[0] == "blue"
         again = run_tool_here(*probe, "--out", out)
         assert again.returncode == 1 and "--force" in again.stderr and not again.stdout
         several = run_tool_here(*probe[:3])
@@ -96,9 +96,9 @@ def test_table_7_in_one_command(data: Path, tmp_path: Path, run_tool_here: Calla
     dataset = f'type="mmdetpre.ClassFolders", data_root="{data}/photos", per_class=6, pipeline=[]'
     folders = "\n".join(f'{p}_dataloader = dict(dataset=dict(split="{p}", {dataset}))' for p in ("train", "test"))
     header = 'custom_imports = dict(imports=["mmdetpre"])\ndefault_scope = "mmpretrain"\n'
-    (tmp_path / "colours.py").write_text(header + folders)
+    (tmp_path / "colors.py").write_text(header + folders)
     command = [
-        TOOLS / "layer_probes.py", CONFIG, data / "epoch_2.pth", "--data-config", tmp_path / "colours.py", *SIZE,
+        TOOLS / "layer_probes.py", CONFIG, data / "epoch_2.pth", "--data-config", tmp_path / "colors.py", *SIZE,
         "--out", tmp_path / "out", "--strengths", "1e-2", "1e-4", "--seeds", "0",
     ]  # fmt: skip
     done = run_tool_here(*command)
@@ -107,7 +107,7 @@ def test_table_7_in_one_command(data: Path, tmp_path: Path, run_tool_here: Calla
     assert table.strip() in done.stdout
     for layer in ("Conv5 (pooled)", "ConvProj blob", "ConvProj 4x4", "ConvProj 2x2", "ConvProj (pooled)", "FC1", "FC2"):
         assert table.count(f"| {layer} |") == 2
-    assert "| colours |" in table and len(list((tmp_path / "out/results").iterdir())) == 14
+    assert "| colors |" in table and len(list((tmp_path / "out/results").iterdir())) == 14
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.[jn]*")}
     again = run_tool_here(*command)
     assert again.returncode == 0 and again.stdout == done.stdout

@@ -30,7 +30,7 @@ def test_draws_and_writes_the_same_twice(
     options = ["--layer", "conv5_pooled", "--classes", "dog", "0", "--perplexity", 5]
     first = run_tool(TOOL, *runs, *options, "--plot", plot, "--out", out)
     assert first.returncode == 0, first.stderr
-    assert "Coloured: dog, cat" in first.stdout and "a: 30 images" in first.stdout
+    assert "Colored: dog, cat" in first.stdout and "a: 30 images" in first.stdout
     assert plot.read_bytes().startswith(b"\x89PNG")
     content = json.loads(out.read_text())
     assert content["shown"] == [1, 0] and content["settings"]["perplexity"] == 5

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from mmdetpre.utils.results import Cell, Result, read_results, write_results
@@ -86,3 +87,34 @@ def test_a_missing_file_is_told_with_its_writer(tmp_path: Path) -> None:
 
 def test_keys_of_a_later_version_are_no_fault() -> None:
     assert Scores.from_dict(RUN.to_dict() | {"new": 1}) == RUN
+
+
+@dataclass(frozen=True, eq=False)
+class Map(Result):
+    kind: ClassVar[str] = "map"
+    alone: ClassVar[bool] = True
+    version: ClassVar[int] = 2
+    values: np.ndarray
+    pixels: np.ndarray | None = field(default=None, metadata={"key": None})
+    lowest: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lowest", float(self.values.min()))
+
+
+def test_a_file_of_one_result_holds_its_values_beside_the_mark(tmp_path: Path) -> None:
+    path, one = tmp_path / "map.json", Map(np.array([[1, 0.5]]), np.zeros(3))
+    write_results(path, [one])
+    content = json.loads(path.read_text())
+    assert content == {"format": "mmdetpre map", "version": 2, "values": [[1.0, 0.5]], "lowest": 0.5}
+    (again,) = read_results(path, Map, "a test")
+    assert again.to_dict() == one.to_dict() and again.pixels is None
+    with pytest.raises(ValueError, match="2 results are given: a file of map holds one"):
+        write_results(tmp_path / "two.json", [one, one])
+    for change, reason in (
+        ({"version": 1}, "its version is 1, expected 2"),
+        ({"values": ["a"]}, "expected ndarray @ Map.values"),
+    ):
+        path.write_text(json.dumps(content | change))
+        with pytest.raises(ValueError, match=reason):
+            read_results(path, Map, "a test")

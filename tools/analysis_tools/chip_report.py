@@ -9,7 +9,6 @@ Example: python tools/analysis_tools/chip_report.py configs/det/sniper_openimage
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from mmengine.config import DictAction
 
 from mmdetpre.chips.coverage import coverage_report
 from mmdetpre.chips.proposal import propose_settings
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.datasets.chips.from_config import load_chip_dataset
+from mmdetpre.utils.file_arguments import require_new_files
 from mmdetpre.utils.whole_file import write_json
 
 
@@ -34,14 +35,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main() -> int:
     args = parse_args()
-    if args.out and args.out.exists() and not args.force:
-        sys.exit(f"{args.out} exists: choose another --out, or add --force to overwrite it.")
-    try:
-        dataset = load_chip_dataset(args.config, args.cfg_options)
-    except (OSError, ValueError) as error:
-        sys.exit(f"chip_report: {error}")
+    require_new_files([(args.out, (".json",))], force=args.force)
+    dataset = load_chip_dataset(args.config, args.cfg_options)
     packed, settings = dataset.packed, dataset.chip_settings
     data = (packed.sizes, packed.box_offsets, packed.boxes)
     options = {"ignore": packed.ignore, "seed": args.seed, "epoch": args.epoch}
@@ -50,16 +47,17 @@ def main() -> None:
     result = {"settings": asdict(settings), "report": report.to_dict()}
     if args.propose:
         size = settings.chip_size
-        proposal = propose_settings(*data, ignore=options["ignore"], chip_size=size, scales_count=args.max_scales)
+        proposal = propose_settings(*data, ignore=packed.ignore, chip_size=size, scales_count=args.max_scales)
         proposal_report = coverage_report(*data, proposal, **options)
         result["proposal"] = {"settings": asdict(proposal), "report": proposal_report.to_dict()}
         print("\nSuggested from the data, for the config:\n\nchips = dict(")
         print("".join(f"    {name}={value!r},\n" for name, value in asdict(proposal).items()) + ")\n")
         print(proposal_report)
     if args.out:
-        write_json(args.out, result)
+        write_json(args.out, result, overwrite=args.force)
         print(f"\nWritten to {args.out}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -1,7 +1,7 @@
 """Tables 5, 6 and 7 of the paper from your results, beside the paper's figures.
 
 Give result files of linear_probe.py and knn_probe.py, work dirs of configs/cls, or folders of both. The name of a
-config tells the data (sun397_linear) and the report of its backbone the initialization, --name and --data-name of
+config gives the data (sun397_linear), the report of its backbone the initialization, --name and --data-name of
 extract_features.py those of a probe; --rename changes them. --paper FILE replaces figures of the paper, as
 {"7": {"fc1": {"caltech256": 80.1}}}. Without results, all tables of the paper are printed with their own numbers.
 
@@ -17,8 +17,10 @@ from pathlib import Path
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.paper.tables import TABLES, with_figures
-from mmdetpre.results.transfer_tables import METRICS, markdown, paper_markdown, read_cells, write_tables
+from mmdetpre.results.transfer_tables import METRICS, paper_markdown, read_cells
 from mmdetpre.utils.file_arguments import require_new_files
+from mmdetpre.utils.results import write_results
+from mmdetpre.utils.whole_file import write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +28,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("results", nargs="*", type=Path, help="result files, work dirs or folders; none: the paper")
     parser.add_argument("--metric", choices=METRICS, default=METRICS[0], help="of the probes (%(default)s)")
     parser.add_argument(
-        "--rename", nargs="+", default=[], metavar="OLD=NEW", help="start or data set of results -> row or column"
+        "--rename",
+        nargs="+",
+        default=[],
+        metavar="OLD=NEW",
+        help="initialization or data set of results -> row or column",
     )
     parser.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, percent")
     parser.add_argument("--out", type=Path, help="file to write: .md, or all cells as .csv or .json")
@@ -46,12 +52,14 @@ def main() -> int:
             raise ValueError("--out is for your results: name files of probes or work dirs before it.")
         print(paper_markdown(tables))
         return 0
-    cells, passed = read_cells(args.results, args.metric, rename)
-    if args.out:
-        write_tables(args.out, cells, tables)
-    print(markdown(cells, tables))
-    for note in passed:
-        print(f"Passed over: {note}.", file=sys.stderr)
+    found = read_cells(args.results, args.metric, rename, tables)
+    if args.out and args.out.suffix == ".md":
+        write_text(args.out, f"{found}\n")
+    elif args.out:
+        write_results(args.out, [found], overwrite=args.force)
+    print(found)
+    for note in found.skipped:
+        print(f"Skipped: {note}.", file=sys.stderr)
     if args.out:
         print(f"\nWritten to {args.out}")
     return 0

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import DictAction
@@ -23,14 +23,14 @@ from mmengine.config import DictAction
 from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE
 from mmdetpre.analysis.mask_out.mask_out import BATCH, BATCH_GPU, MASK, STRIDE
 from mmdetpre.analysis.mask_out.plot import draw_masked_images
-from mmdetpre.analysis.mask_out.report import format_masked, mask_out_images, write_masked
+from mmdetpre.analysis.mask_out.report import mask_out_images
 from mmdetpre.analysis.probes.classifier import images_all_classify, open_probe_classifier
 from mmdetpre.cli.model_arguments import ModelFiles, named_models
+from mmdetpre.cli.result_files import add_outputs, check_outputs, write_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.inference.classifier import Classifier, open_classifier
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.utils.file_arguments import named_files, require_new_files
-from mmdetpre.utils.whole_file import write_figure
+from mmdetpre.utils.file_arguments import named_files
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,18 +61,15 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--mask", type=int, default=MASK, help="side of the square in pixels (%(default)s)")
     parser.add_argument("--stride", type=int, default=STRIDE, help="pixels between positions (%(default)s)")
-    parser.add_argument("--grey", type=float, metavar="LEVEL", help="grey level of the square (the mean colour)")
+    parser.add_argument("--grey", type=float, metavar="LEVEL", help="grey level of the square (the mean color)")
     parser.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")
-    parser.add_argument("--crop", type=int, default=CROP, help="side of the centre square in pixels (%(default)s)")
+    parser.add_argument("--crop", type=int, default=CROP, help="side of the center square in pixels (%(default)s)")
     parser.add_argument(
         "--batch-size", type=int, help=f"positions per forward ({BATCH} on a CPU, {BATCH_GPU} on a GPU)"
     )
     parser.add_argument("--device", help="such as cuda:0 or cpu (the GPU if there is one)")
-    parser.add_argument("--own-scale", action="store_true", help="colour each map from its least to its greatest value")
-    parser.add_argument("--title", default="", help="headline of the picture")
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
-    parser.add_argument("--out", type=Path, help="probabilities to write (.json, .csv)")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    parser.add_argument("--own-scale", action="store_true", help="color each map from its lowest to its highest value")
+    add_outputs(parser, "probabilities to write (.json, .csv)")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override values of all configs: key=value")
     return parser.parse_args()
 
@@ -104,25 +101,17 @@ def _opened(
 
 def main() -> int:
     args = parse_args()
+    check_outputs(args, required=True)
     device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     settings = {name: getattr(args, name) for name in ("mask", "stride", "grey", "resize_edge", "crop")}
     settings["batch_size"] = (BATCH if device == "cpu" else BATCH_GPU) if args.batch_size is None else args.batch_size
-    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".json", ".csv"))], force=args.force)
-    if not (args.plot or args.out):
-        raise ValueError("Nothing is to be written: give --plot, --out or both.")
     models, probes = named_models(args.model), named_files(args.probe, "ImageNet=work_dirs/probe")
     classifiers, images, labels = _opened(args, models, probes, device)
-    found = mask_out_images(classifiers, images, labels=labels, **settings, progress=True)
-    print(format_masked(found))
-    if args.out:
-        told: dict[str, Any] = {name: files._asdict() for name, files in models.items()}
-        told |= {name: {"probe": str(folder), "layer": args.layer} for name, folder in probes.items()}
-        write_masked(args.out, found, {**settings, "models": told})
-    if args.plot:
-        args.plot.parent.mkdir(parents=True, exist_ok=True)
-        write_figure(args.plot, draw_masked_images(found, own_scale=args.own_scale, title=args.title))
-    for path in filter(None, (args.out, args.plot)):
-        print(f"Written to {path}")
+    report = mask_out_images(classifiers, images, labels=labels, **settings, progress=True)
+    sources: dict[str, dict[str, str]] = {name: files._asdict() for name, files in models.items()}
+    sources |= {name: {"probe": str(folder), "layer": args.layer} for name, folder in probes.items()}
+    report = replace(report, settings={**report.settings, "models": sources})
+    write_outputs(args, report, lambda: draw_masked_images(report, own_scale=args.own_scale, title=args.title))
     return 0
 
 

@@ -33,10 +33,10 @@ def mean_activation(features: np.ndarray) -> np.ndarray:
 
 
 def activation_map(features: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Grey picture (H, W) uint8 of features: mean over the channels, least 0, greatest 255, resized bilinearly.
+    """Grey picture (H, W) uint8 of features: mean over the channels, minimum 0, maximum 255, resized bilinearly.
 
     Args:
-        features: (C, h, w); place (i, j) is taken as the centre of its cell of H / h x W / w pixels.
+        features: (C, h, w); place (i, j) is taken as the center of its cell of H / h x W / w pixels.
         size: Height and width of the picture, those of the network's input.
 
     Raises:

@@ -2,23 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mmdetpre.analysis.closest_pairs.search import Pairs, check_features, closest_pairs, pair_ranks, pair_values
-from mmdetpre.analysis.features.spaces import FeatureSpace
+from mmdetpre.analysis.features.spaces import FeatureSpace, SpaceInfo
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import text_table
 
-FORMAT = "mmdetpre closest pairs"
 CLASSES = ("all", "same", "different")
 CLOSE_K, DISTANT_K = 1001, 4
 """Pairs are close that share one of more than 1,000 clusters, and distant that do not share one of fewer than 5."""
 
 
+@dataclass(frozen=True)
+class ImagePair:
+    """Two images, their class names if there are any, and by name of the space their similarity and rank."""
+
+    rows: tuple[int, int]
+    images: tuple[str, str]
+    classes: tuple[str, str] | None
+    values: dict[str, float]
+    ranks: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PairList:
+    """Pairs under a title, the most similar in ``space`` first; may be short or empty."""
+
+    title: str
+    space: str
+    pairs: tuple[ImagePair, ...]
+
+
+@dataclass(frozen=True)
+class ClosestPairs(Result):
+    """What :func:`report_pairs` finds.
+
+    Attributes:
+        spaces: The two spaces.
+        images, all_pairs: How many images there are, and pairs of them.
+        metric, classes, duplicates, once: As they were asked for.
+        lists: The pairs.
+        close_k, distant_k, seed: Numbers of clusters, and seed of k-means; None without close and distant pairs.
+    """
+
+    kind: ClassVar[str] = "closest pairs"
+    alone: ClassVar[bool] = True
+
+    spaces: tuple[SpaceInfo, ...]
+    images: int
+    all_pairs: int
+    metric: str
+    classes: str
+    duplicates: float | None
+    once: bool
+    lists: tuple[PairList, ...]
+    close_k: int | None = None
+    distant_k: int | None = None
+    seed: int | None = None
+
+    def photos(self) -> list[str]:
+        """Paths of the images of all pairs, each once."""
+        return list(dict.fromkeys(image for one in self.lists for pair in one.pairs for image in pair.images))
+
+    def rows(self) -> list[list[Cell]]:
+        """One line per pair."""
+        names = [space.name for space in self.spaces]
+        head: list[Cell] = ["list", "image 1", "image 2", "class 1", "class 2"]
+        rows = [[*head, *(title for name in names for title in (name, f"rank in {name}"))]]
+        for one in self.lists:
+            for pair in one.pairs:
+                numbers = [number for name in names for number in (pair.values[name], pair.ranks[name])]
+                rows.append([one.title, *pair.images, *(pair.classes or (None, None)), *numbers])
+        return rows
+
+    def __str__(self) -> str:
+        """One table per list: images, similarity and rank in each space."""
+        head = ["", "", *(title for space in self.spaces for title in (space.name, "rank"))]
+        tables = []
+        for one in self.lists:
+            rows = [
+                [
+                    *p.images,
+                    *(cell for name, value in p.values.items() for cell in (f"{value:.4f}", f"{p.ranks[name]:,}")),
+                ]
+                for p in one.pairs
+            ]
+            head[0] = one.title
+            tables.append(text_table(head, rows, left=2) if rows else f"{one.title}: there is no such pair.")
+        return "\n\n".join(tables)
+
+
 def check_spaces(spaces: Sequence[FeatureSpace], metric: str) -> None:
-    """Check that a metric tells the images of every space apart.
+    """Check that a metric distinguishes the images of every space.
 
     Raises:
         ValueError: As :func:`~mmdetpre.analysis.closest_pairs.search.check_features` does, with the name of the space.
@@ -64,7 +144,7 @@ def report_pairs(
     duplicates: float | None = None,
     once: bool = False,
     progress: bool = False,
-) -> dict[str, Any]:
+) -> ClosestPairs:
     """The closest pairs of two spaces, and those that are close in one and distant in the other.
 
     Args:
@@ -79,69 +159,50 @@ def report_pairs(
         once: Show each image in one pair of a list at most, the most similar one that is left.
         progress: Show progress bars.
 
-    Returns:
-        ``lists`` of ``title``, ``space`` and ``pairs``, the most similar in that space first. Each pair has ``rows``,
-        ``images``, ``classes`` (None where there are no names), and by name of the space its ``values`` and ``ranks``
-        among all pairs. A list of close and distant pairs may be short or empty.
-
     Raises:
         ValueError: If classes are asked for and images have none, or the metric is not defined on these features.
 
     Source: Figure 5 of "An Analysis of Pre-Training on Object Detection".
     """
-    same, different = _class_filter(spaces[0], classes)
-    settings: dict[str, Any] = {"metric": metric, "duplicates": duplicates}
-    find = _each_image_once if once else closest_pairs
-    pairs: list[tuple[str, FeatureSpace, Pairs]] = []
-    for space in spaces:
-        found = find(space.values, count, same=same, different=different, progress=progress, **settings)
-        pairs.append((f"closest in {space.name}", space, found))
-    if clusters is not None:
-        for here, there in ((0, 1), (1, 0)):
-            close, distant = [*same, clusters[here][0]], [*different, clusters[there][1]]
-            found = find(spaces[here].values, count, same=close, different=distant, **settings)
-            title = f"close in {spaces[here].name}, distant in {spaces[there].name}"
-            pairs.append((title, spaces[here], found))
-    i, j = (np.concatenate([getattr(found, name) for _, _, found in pairs]) for name in "ij")
-    values = {space.name: pair_values(space.values, i, j, metric) for space in spaces}
-    ranks = {space.name: pair_ranks(space.values, i, j, metric, progress=progress) for space in spaces}
-    lists, start = [], 0
-    for title, space, found in pairs:
-        rows = range(start, start + len(found))
-        start += len(found)
-        lists.append(
-            {
-                "title": title,
-                "space": space.name,
-                "pairs": [_pair(spaces[0], int(i[row]), int(j[row]), row, values, ranks) for row in rows],
-            }
+    file, names = spaces[0].file, [space.name for space in spaces]
+    if classes not in CLASSES:
+        raise ValueError(f"classes is {classes!r}: choose one of {', '.join(CLASSES)}.")
+    if classes != "all" and (without := int((file.labels < 0).sum())):
+        raise ValueError(
+            f"{without} of {len(file)} images have no class, so pairs cannot be chosen by class: use --classes all."
         )
-    n = len(spaces[0].values)
-    return {
-        "format": FORMAT,
-        "spaces": [space.describe() for space in spaces],
-        "images": n,
-        "all_pairs": n * (n - 1) // 2,
-        "metric": metric,
-        "classes": classes,
-        "duplicates": duplicates,
-        "once": once,
-        "lists": lists,
-    }
+    same, different = ([file.labels] if classes == wanted else [] for wanted in ("same", "different"))
+    wanted = [(f"closest in {space.name}", space, same, different) for space in spaces]
+    if clusters is not None:
+        for a, b in ((0, 1), (1, 0)):
+            title = f"close in {names[a]}, distant in {names[b]}"
+            wanted.append((title, spaces[a], [*same, clusters[a][0]], [*different, clusters[b][1]]))
+    find = _each_image_once if once else closest_pairs
+    settings: dict[str, Any] = {"metric": metric, "duplicates": duplicates, "progress": progress}
+    found = [find(space.values, count, same=s, different=d, **settings) for _, space, s, d in wanted]
+    i, j = (np.concatenate([getattr(pairs, name) for pairs in found]) for name in "ij")
+    values = {space.name: pair_values(space.values, i, j, metric).tolist() for space in spaces}
+    ranks = {space.name: pair_ranks(space.values, i, j, metric, progress=progress).tolist() for space in spaces}
 
+    def pair(row: int) -> ImagePair:
+        a, b = int(i[row]), int(j[row])
+        labels = file.labels[[a, b]]
+        return ImagePair(
+            (a, b),
+            (file.images[a], file.images[b]),
+            (file.classes[labels[0]], file.classes[labels[1]]) if labels.min() >= 0 and file.classes else None,
+            {name: values[name][row] for name in names},
+            {name: ranks[name][row] for name in names},
+        )
 
-def format_pairs(report: Mapping[str, Any]) -> str:
-    """One table per list."""
-    names = [space["name"] for space in report["spaces"]]
-    tables = []
-    for one in report["lists"]:
-        head = [one["title"], "", *(f"{name}: {what}" for name in names for what in (report["metric"], "rank"))]
-        rows = []
-        for pair in one["pairs"]:
-            numbers = [cell for name in names for cell in (f"{pair['values'][name]:.4f}", f"{pair['ranks'][name]:,}")]
-            rows.append([*pair["images"], *numbers])
-        tables.append(text_table(head, rows) if rows else f"{one['title']}: there is no such pair.")
-    return "\n\n".join(tables)
+    rows = iter(range(len(i)))
+    lists = tuple(
+        PairList(title, space.name, tuple(pair(next(rows)) for _ in range(len(pairs))))
+        for (title, space, *_), pairs in zip(wanted, found, strict=True)
+    )
+    n = len(file)
+    infos = tuple(space.describe() for space in spaces)
+    return ClosestPairs(infos, n, n * (n - 1) // 2, metric, classes, duplicates, once, lists)
 
 
 def _each_image_once(features: np.ndarray, count: int, **settings: Any) -> Pairs:
@@ -159,29 +220,3 @@ def _each_image_once(features: np.ndarray, count: int, **settings: Any) -> Pairs
             chosen = chosen[:count]
             return Pairs(found.i[chosen], found.j[chosen], found.values[chosen])
         asked *= 8
-
-
-def _class_filter(space: FeatureSpace, classes: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    if classes not in CLASSES:
-        raise ValueError(f"classes is {classes!r}: choose one of {', '.join(CLASSES)}.")
-    labels = space.file.labels
-    if classes != "all" and (labels < 0).any():
-        raise ValueError(
-            f"{int((labels < 0).sum())} of {len(labels)} images have no class, so pairs cannot be chosen by class: use"
-            " --classes all."
-        )
-    return [labels] if classes == "same" else [], [labels] if classes == "different" else []
-
-
-def _pair(
-    space: FeatureSpace, i: int, j: int, row: int, values: Mapping[str, np.ndarray], ranks: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
-    file = space.file
-    labels = [int(file.labels[k]) for k in (i, j)]
-    return {
-        "rows": [i, j],
-        "images": [file.images[i], file.images[j]],
-        "classes": [file.classes[label] for label in labels] if min(labels) >= 0 and file.classes else None,
-        "values": {name: float(of_space[row]) for name, of_space in values.items()},
-        "ranks": {name: int(of_space[row]) for name, of_space in ranks.items()},
-    }

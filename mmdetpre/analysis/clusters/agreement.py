@@ -7,15 +7,16 @@ pairs that share a cluster in each space, which is greater the more uneven its c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
+from mmdetpre.analysis.features.spaces import SpaceInfo
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import percent, text_table
 
-FORMAT = "mmdetpre cluster agreement"
 CONFIDENCE = 0.95
 
 
@@ -40,7 +41,7 @@ class PairCounts:
         return self.in_both / self.in_a if self.in_a else nan
 
     def chance(self) -> float:
-        """What the agreement would be if B's clusters were dealt out at random: the part of all pairs they hold."""
+        """What the agreement would be if B's clusters were assigned at random: the part of all pairs they hold."""
         return self.in_b / self.pairs
 
     def adjusted_rand(self) -> float:
@@ -69,6 +70,88 @@ class SampledAgreement:
     high: float
 
 
+@dataclass(frozen=True)
+class Direction:
+    """Agreement from one space to another, a value per number of clusters; None where no two images share a cluster.
+
+    Attributes:
+        start, end: Names of the spaces.
+        pairs: That share a cluster of ``start``.
+        exact, chance: Part of these that share one of ``end``, and what it would be by chance.
+        sampled, low, high: Of sampled pairs, with its interval.
+    """
+
+    start: str = field(metadata={"key": "from"})
+    end: str = field(metadata={"key": "to"})
+    pairs: tuple[int, ...]
+    exact: tuple[float | None, ...]
+    chance: tuple[float, ...]
+    sampled: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class ClusterAgreement(Result):
+    """Agreement of the clusters of two spaces in both directions.
+
+    Attributes:
+        k: Numbers of clusters.
+        samples, confidence, seed: Of the sampled pairs.
+        directions: From the first space to the second, and back.
+        adjusted_rand: Per number of clusters; None where it is not defined.
+        images, spaces: What was compared.
+    """
+
+    kind: ClassVar[str] = "cluster agreement"
+    alone: ClassVar[bool] = True
+
+    k: tuple[int, ...]
+    samples: int
+    confidence: float
+    seed: int
+    directions: tuple[Direction, Direction]
+    adjusted_rand: tuple[float | None, ...]
+    images: int | None = None
+    spaces: tuple[SpaceInfo, ...] = ()
+
+    def rows(self) -> list[list[Cell]]:
+        """A line per direction and number of clusters."""
+        head: list[Cell] = ["from", "to", "clusters", "pairs", "sampled", "low", "high", "exact", "chance"]
+        rows = [[*head, "adjusted Rand"]]
+        for way in self.directions:
+            numbers = zip(
+                self.k,
+                way.pairs,
+                way.sampled,
+                way.low,
+                way.high,
+                way.exact,
+                way.chance,
+                self.adjusted_rand,
+                strict=True,
+            )
+            rows += [[way.start, way.end, *cells] for cells in numbers]
+        return rows
+
+    def __str__(self) -> str:
+        """Percentages, one line per number of clusters."""
+        head = ["clusters"]
+        for way in self.directions:
+            head += [f"{way.start} -> {way.end}", "95 % of the draw", "exact", "chance"]
+        rows = []
+        for row, k in enumerate(self.k):
+            cells = [str(k)]
+            for way in self.directions:
+                band = f"{percent(way.low[row])} to {percent(way.high[row])}"
+                cells += [percent(way.sampled[row]), band, percent(way.exact[row]), percent(way.chance[row])]
+            rand = self.adjusted_rand[row]
+            rows.append([*cells, "-" if rand is None else f"{rand:.3f}"])
+        table = text_table([*head, "adjusted Rand"], rows)
+        alone = any(None in way.exact for way in self.directions)
+        return f"{table}\n-: no two images share a cluster there" if alone else table
+
+
 def count_pairs(a: np.ndarray, b: np.ndarray) -> PairCounts:
     """Count pairs from the contingency table of two clusterings: sums of n(n - 1) / 2 over its cells and margins.
 
@@ -94,7 +177,7 @@ def count_pairs(a: np.ndarray, b: np.ndarray) -> PairCounts:
 def sample_agreement(
     a: np.ndarray, b: np.ndarray, samples: int = 100_000, seed: int | Sequence[int] = 0
 ) -> SampledAgreement:
-    """Draw pairs of images from the clusters of A, all such pairs being equally likely, and look at them in B.
+    """Draw pairs of images from the clusters of A, each pair equally likely, and count those that share one of B.
 
     Args:
         a: (n,) cluster of each image in space A; any integers.
@@ -142,8 +225,8 @@ def compare_clusters(
     *,
     samples: int = 100_000,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Agreement in both directions over the number of clusters, ready for JSON.
+) -> ClusterAgreement:
+    """Agreement in both directions over the number of clusters.
 
     Args:
         names: Names of the two spaces.
@@ -152,55 +235,29 @@ def compare_clusters(
         samples: Pairs to draw per k and direction.
         seed: Of the draws.
 
-    Returns:
-        ``k``, ``adjusted_rand``, and two ``directions`` with ``from``, ``to`` and, per k, ``pairs`` (that share a
-        cluster of ``from``), ``exact``, ``chance``, ``sampled``, ``low`` and ``high``; ``None`` where none does.
+    Raises:
+        ValueError: As :func:`count_pairs` and :func:`sample_agreement` do.
     """
     counts = [count_pairs(clusters_a[k], clusters_b[k]) for k in clusters_a]
-    ways = (
-        (names[0], names[1], clusters_a, clusters_b, counts),
-        (names[1], names[0], clusters_b, clusters_a, [one.reversed() for one in counts]),
-    )
-    directions = []
-    for way, (start, end, here, there, of_way) in enumerate(ways):
-        drawn = [sample_agreement(here[k], there[k], samples, (seed, k, way)) for k in clusters_a]
-        directions.append(
-            {
-                "from": start,
-                "to": end,
-                "pairs": [one.in_a for one in of_way],
-                "exact": [_plain(one.agreement()) for one in of_way],
-                "chance": [one.chance() for one in of_way],
-                "sampled": [_plain(one.value) for one in drawn],
-                "low": [_plain(one.low) for one in drawn],
-                "high": [_plain(one.high) for one in drawn],
-            }
+
+    def direction(number: int, start: str, end: str, counts: Sequence[PairCounts]) -> Direction:
+        here, there = (clusters_a, clusters_b)[:: -1 if number else 1]
+        drawn = [sample_agreement(here[k], there[k], samples, (seed, k, number)) for k in clusters_a]
+        return Direction(
+            start,
+            end,
+            tuple(one.in_a for one in counts),
+            tuple(_plain(one.agreement()) for one in counts),
+            tuple(one.chance() for one in counts),
+            *(tuple(_plain(getattr(one, name)) for one in drawn) for name in ("value", "low", "high")),
         )
-    return {
-        "format": FORMAT,
-        "k": list(clusters_a),
-        "samples": samples,
-        "confidence": CONFIDENCE,
-        "seed": seed,
-        "directions": directions,
-        "adjusted_rand": [_plain(one.adjusted_rand()) for one in counts],
-    }
 
-
-def format_agreement(result: Mapping[str, Any]) -> str:
-    """Numbers of :func:`compare_clusters` in per cent, one line per k."""
-    head = ["clusters"]
-    for way in result["directions"]:
-        head += [f"{way['from']} -> {way['to']}", "95 % of the draw", "exact", "chance"]
-    rows = []
-    for row, k in enumerate(result["k"]):
-        cells = [str(k)]
-        for way in result["directions"]:
-            band = f"{percent(way['low'][row])} to {percent(way['high'][row])}"
-            cells += [percent(way["sampled"][row]), band, percent(way["exact"][row]), percent(way["chance"][row])]
-        rand = result["adjusted_rand"][row]
-        rows.append([*cells, "-" if rand is None else f"{rand:.3f}"])
-    return text_table([*head, "adjusted Rand"], rows)
+    ways = (
+        direction(0, names[0], names[1], counts),
+        direction(1, names[1], names[0], [one.reversed() for one in counts]),
+    )
+    rand = tuple(_plain(one.adjusted_rand()) for one in counts)
+    return ClusterAgreement(tuple(clusters_a), samples, CONFIDENCE, seed, ways, rand)
 
 
 def _pairs(keys: Sequence[np.ndarray]) -> int:

@@ -1,6 +1,6 @@
 """K-means clusters of the images of a feature space for many numbers of clusters.
 
-All numbers share one draw of initial centres: the first k centres that k-means++ draws are those it would draw for k.
+All numbers share one draw of initial centers: the first k that k-means++ draws are those it would draw for k.
 Each k then runs on one thread and different k side by side: nothing competes for cores, and the result does not depend
 on their number.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -16,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mmdetpre.analysis.features.spaces import FeatureSpace
 from mmdetpre.utils import bounded_files
 from mmdetpre.utils.progress_bar import progress_bar
 from mmdetpre.utils.whole_file import whole_file
 
 DEFAULT_KS = (2, 4, 8, 16, 32, 64, 125, 250, 375, 500, 750, 1000)
-_TRIALS = 8  # candidates for each centre, what scikit-learn takes for 1,000 clusters
+_TRIALS = 8  # candidates for each center, what scikit-learn takes for 1,000 clusters
 
 
 def kmeans_sweep(
@@ -38,7 +40,7 @@ def kmeans_sweep(
     Args:
         features: (n, D) finite float32. They are read into memory, once more per thread.
         ks: Numbers of clusters.
-        seed: Of the initial centres.
+        seed: Of the initial centers.
         folder: Where the clusters of each k are kept once found, under a fingerprint of features, seed and program;
             those that are there are not computed again.
         threads: How many k are clustered side by side; by default as many as there are cores.
@@ -63,16 +65,41 @@ def kmeans_sweep(
             f"{max(ks)} clusters are impossible: only {different} of the {len(values)} images have different features."
             f" Give numbers of clusters up to {different}."
         )
-    store = None if folder is None else _Store(Path(folder) / _fingerprint(values, seed), len(values))
-    found = {k: labels for k in ks if store is not None and (labels := store.load(k)) is not None}
+    store = None if folder is None else Path(folder) / _fingerprint(values, seed)
+    kept = {k: path for k in ks if store is not None and (path := _place(store, k)).exists()}
+    found = {k: _load(path, k, len(values)) for k, path in kept.items()}
     missing = sorted(set(ks) - set(found), reverse=True)  # the longest first, so that no core waits at the end
-    with progress_bar(total=sum(ks), initial=sum(found), unit="centre", desc="k-means", disable=not progress) as bar:
+    with progress_bar(total=sum(ks), initial=sum(found), unit="center", desc="k-means", disable=not progress) as bar:
         for k, labels in _cluster(values, missing, seed, threads or len(os.sched_getaffinity(0)), bar):
             found[k] = labels
             if store is not None:
-                store.save(k, labels)
+                with whole_file(_place(store, k), links=False) as part, part.open("wb") as file:
+                    np.save(file, labels)
             bar.update(k)
     return {k: found[k] for k in ks}
+
+
+def cluster_spaces(
+    spaces: Sequence[FeatureSpace],
+    ks: Sequence[int],
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    threads: int | None = None,
+) -> list[dict[int, np.ndarray]]:
+    """Clusters of several spaces, with their progress on stderr.
+
+    Args:
+        spaces: The spaces.
+        ks, seed, folder, threads: As for :func:`kmeans_sweep`, and so are the errors.
+    """
+    for space in spaces:
+        check_ks(ks, len(space.values))
+    found = []
+    for space in spaces:
+        print(f"{space.name}, {space.layer}: {len(space.values)} images", file=sys.stderr)
+        found.append(kmeans_sweep(space.values, ks, seed=seed, folder=folder, threads=threads, progress=True))
+    return found
 
 
 def check_ks(ks: Sequence[int], images: int) -> tuple[int, ...]:
@@ -109,12 +136,12 @@ def _cluster(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        bar.set_postfix_str("drawing initial centres")
-        centres = kmeans_plusplus(values, max(ks), random_state=seed, n_local_trials=_TRIALS)[0]
+        bar.set_postfix_str("drawing initial centers")
+        centers = kmeans_plusplus(values, max(ks), random_state=seed, n_local_trials=_TRIALS)[0]
         bar.set_postfix_str("")
 
         def fit(k: int) -> tuple[int, np.ndarray]:
-            return k, KMeans(k, init=centres[:k], n_init=1, random_state=seed).fit(values).labels_
+            return k, KMeans(k, init=centers[:k], n_init=1, random_state=seed).fit(values).labels_
 
         # OpenMP keeps its limit per thread
         with ThreadPoolExecutor(min(threads, len(ks)), "k-means", threadpool_limits, (1, "openmp")) as pool:
@@ -134,25 +161,15 @@ def _fingerprint(values: np.ndarray, seed: int) -> str:
     return digest.hexdigest()[:16]
 
 
-class _Store:
-    def __init__(self, folder: Path, images: int) -> None:
-        self.folder, self.images = folder, images
+def _place(store: Path, k: int) -> Path:
+    return store / f"k{k:05d}.npy"
 
-    def load(self, k: int) -> np.ndarray | None:
-        path = self._path(k)
-        if not path.exists():
-            return None
-        try:
-            labels = np.array(bounded_files.load_npy(path))
-            if labels.shape != (self.images,) or labels.min() < 0 or labels.max() >= k:
-                raise ValueError(f"labels of shape {labels.shape}")
-        except (OSError, ValueError, EOFError) as error:
-            raise ValueError(f"{path} holds no {k} clusters of {self.images} images ({error}): remove it.") from error
-        return labels
 
-    def save(self, k: int, labels: np.ndarray) -> None:
-        with whole_file(self._path(k), links=False) as part, part.open("wb") as file:
-            np.save(file, labels)
-
-    def _path(self, k: int) -> Path:
-        return self.folder / f"k{k:05d}.npy"
+def _load(path: Path, k: int, images: int) -> np.ndarray:
+    try:
+        labels = np.array(bounded_files.load_npy(path))
+        if labels.shape != (images,) or labels.min() < 0 or labels.max() >= k:
+            raise ValueError(f"labels of shape {labels.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} does not hold {k} clusters of {images} images ({error}): remove it.") from error
+    return labels

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mmdetpre.plotting.palette import run_colour, unit
-from mmdetpre.plotting.plain_figure import PlainFigure
+from mmdetpre.analysis.clusters.agreement import ClusterAgreement
+from mmdetpre.plotting.palette import run_color, unit
+from mmdetpre.plotting.style import GREY, HEADLINE, new_figure, style_axes
 
-_INK, _GREY = "#20242a", "#8a9099"
 _DASHES = (0, (4, 3))
 
 
-def draw_cluster_agreement(result: Mapping[str, Any], *, title: str = "") -> Figure:
+def draw_cluster_agreement(result: ClusterAgreement, *, title: str = "") -> Figure:
     """Both directions over the number of clusters: sampled values with their band, exact values, chance values.
 
     Numbers of clusters without any pair in one cluster are left out.
 
     Args:
-        result: What :func:`~mmdetpre.analysis.clusters.agreement.compare_clusters` returns.
+        result: The agreement.
         title: Headline.
 
     Returns:
@@ -30,41 +29,31 @@ def draw_cluster_agreement(result: Mapping[str, Any], *, title: str = "") -> Fig
 
     Source: Figure 6 of "An Analysis of Pre-Training on Object Detection".
     """
-    figure = PlainFigure(figsize=(7.6, 5.0), dpi=130, facecolor="white", layout="constrained")
+    figure = new_figure(7.6, 5.0)
     axis = figure.subplots()
-    for number, way in enumerate(result["directions"]):
-        colour, mark = unit(run_colour(number)), "os"[number % 2]
-        axis.fill_between(result["k"], _percent(way["low"]), _percent(way["high"]), color=colour, alpha=0.25, lw=0)
+    for number, way in enumerate(result.directions):
+        color, mark = unit(run_color(number)), "os"[number % 2]
+        axis.fill_between(result.k, _percent(way.low), _percent(way.high), color=color, alpha=0.25, lw=0)
+        label = f"together in {way.start}: also in {way.end}"
+        axis.plot(result.k, _percent(way.sampled), color=color, linewidth=2, zorder=3, label=label)
         axis.plot(
-            result["k"], _percent(way["sampled"]), color=colour, linewidth=2, zorder=3,
-            label=f"together in {way['from']}: also in {way['to']}",
-        )  # fmt: skip
-        axis.plot(
-            result["k"], _percent(way["exact"]), color=colour, linestyle="none", marker=mark, markersize=5.5,
+            result.k, _percent(way.exact), color=color, linestyle="none", marker=mark, markersize=5.5,
             markerfacecolor="white", zorder=4,
         )  # fmt: skip
-        axis.plot(result["k"], _percent(way["chance"]), color=colour, linewidth=1.2, linestyle=_DASHES)
-    axis.plot([], [], color=_GREY, marker="o", markerfacecolor="white", linestyle="none", label="exact, of all pairs")
-    band = f"{result['samples']:,} sampled pairs, {100 * result['confidence']:g} % band"
-    axis.plot([], [], color=_GREY, linewidth=5, alpha=0.4, label=band)
-    axis.plot([], [], color=_GREY, linewidth=1.2, linestyle=_DASHES, label="chance")
+        axis.plot(result.k, _percent(way.chance), color=color, linewidth=1.2, linestyle=_DASHES)
+    axis.plot([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="none", label="exact, of all pairs")
+    band = f"{result.samples:,} sampled pairs, {100 * result.confidence:g} % band"
+    axis.plot([], [], color=GREY, linewidth=5, alpha=0.4, label=band)
+    axis.plot([], [], color=GREY, linewidth=1.2, linestyle=_DASHES, label="chance")
     axis.set_xscale("log")
-    ticks = [k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if k <= max(result["k"])]
-    axis.set_xticks([k for k in ticks if k >= min(result["k"])] or [result["k"][0]])
+    ticks = [k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if k <= max(result.k)]
+    axis.set_xticks([k for k in ticks if k >= min(result.k)] or [result.k[0]])
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("number of clusters", color=_INK)
-    axis.set_ylabel("pairs of one cluster that share one in the other space (%)", color=_INK)
-    axis.grid(axis="y", color="#e4e7ea", linewidth=0.8)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axis.spines[side].set_color(_GREY)
-    axis.tick_params(colors=_INK)
+    style_axes(axis, "number of clusters", "pairs of one cluster that share one in the other space (%)")
     axis.legend(framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
-    axis.set_title(title or "Do two feature spaces cluster alike?", color=_INK, fontsize=12, fontweight="bold")
+    axis.set_title(title or "Do two feature spaces cluster alike?", **HEADLINE)
     return figure
 
 

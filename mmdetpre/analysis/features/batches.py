@@ -10,12 +10,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmdetpre.analysis.features.image_set import ImageSet
 from mmdetpre.analysis.features.pixels import photo_steps, run_steps
+from mmdetpre.transfer.preprocessing import Preprocessing
 
 RESIZE_EDGE, CROP = 256, 224
 
 
 class WholeImages(Dataset):
-    """Images with the short side resized to ``resize_edge`` and the centre cut out, as ImageNet's test images are.
+    """Images with the short side resized to ``resize_edge`` and the center cut out, as ImageNet's test images are.
 
     mmpretrain's own transforms do it (bilinear), so that a classifier trained by its config sees the same pixels.
 
@@ -69,20 +70,29 @@ def read_batches(images: WholeImages, batches: Sequence[np.ndarray], workers: in
         yield torch.stack(items)
 
 
-def normalise(pixels: torch.Tensor, mean: Sequence[float], std: Sequence[float], channel_order: str) -> torch.Tensor:
+def pixel_statistics(ready: Preprocessing) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean, deviation and channel order of a network's images; where nothing is known pixels stay as they are.
+
+    Example:
+        >>> pixel_statistics(Preprocessing(std=(2.0, 2.0, 2.0)))
+        ((0.0, 0.0, 0.0), (2.0, 2.0, 2.0), 'bgr')
+    """
+    return ready.mean or (0.0,) * 3, ready.std or (1.0,) * 3, ready.channel_order or "bgr"
+
+
+def normalize(pixels: torch.Tensor, ready: Preprocessing) -> torch.Tensor:
     """Float images (B, 3, H, W) as a network expects them, of BGR pixels.
 
     Args:
         pixels: (B, 3, H, W) uint8, BGR.
-        mean: Subtracted per channel of the result, in grey levels.
-        std: Divided by.
-        channel_order: ``rgb`` or ``bgr``, of the result.
+        ready: How the network wants its images.
 
     Example:
         >>> pixels = torch.tensor([3, 2, 1], dtype=torch.uint8).view(1, 3, 1, 1)
-        >>> normalise(pixels, (1, 1, 1), (2, 2, 2), "rgb").flatten().tolist()
+        >>> normalize(pixels, Preprocessing((1, 1, 1), (2, 2, 2), "rgb")).flatten().tolist()
         [0.0, 0.5, 1.0]
     """
-    images = (pixels.flip(1) if channel_order == "rgb" else pixels).float()
+    mean, std, order = pixel_statistics(ready)
+    images = (pixels.flip(1) if order == "rgb" else pixels).float()
     shape = (1, 3, 1, 1)
     return (images - images.new_tensor(mean).view(shape)) / images.new_tensor(std).view(shape)

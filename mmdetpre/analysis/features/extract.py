@@ -12,12 +12,12 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, WholeImages, normalise, read_batches
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, WholeImages, normalize, pixel_statistics, read_batches
 from mmdetpre.analysis.features.feature_file import FeatureFile, FeatureWriter
 from mmdetpre.analysis.features.image_set import ImageSet
-from mmdetpre.checkpoints.fit import require_fit
 from mmdetpre.compat.host_versions import installed_versions
 from mmdetpre.inference.build_model import ConfigModel, build_model
+from mmdetpre.inference.load_weights import load_weights
 from mmdetpre.models.layer_features import BACKBONE_LAYERS, LayerReader
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.digest import weights_digest
@@ -110,7 +110,7 @@ def extract_features(
     images: ImageSet,
     out: str | Path,
     *,
-    initialisation: str | None = None,
+    init: str | None = None,
     data_name: str | None = None,
     resize_edge: int = RESIZE_EDGE,
     crop: int = CROP,
@@ -126,7 +126,7 @@ def extract_features(
         source: The model.
         images: The images.
         out: Folder to write.
-        initialisation: What tables call the weights; by default the checkpoint's name.
+        init: What tables call the weights; by default the checkpoint's name.
         data_name: What tables call the data; by default the name of its folder or config.
         resize_edge, crop: See :class:`mmdetpre.analysis.features.batches.WholeImages`.
         batch_size: Images that pass the model together.
@@ -140,8 +140,7 @@ def extract_features(
 
     Raises:
         FileExistsError, ValueError: As :class:`mmdetpre.analysis.features.feature_file.FeatureWriter` does, or if an
-            image
-            cannot be read.
+            image cannot be read.
     """
     index, shards = shard
     if not 0 <= index < shards:
@@ -150,8 +149,7 @@ def extract_features(
         raise ValueError("--force with several processes: each would remove what the others write. Remove --out first.")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give a positive number.")
-    ready = source.preprocessing
-    mean, std, order = ready.mean or (0.0,) * 3, ready.std or (1.0,) * 3, ready.channel_order or "bgr"
+    mean, std, order = pixel_statistics(source.preprocessing)
     pixels = WholeImages(images, resize_edge, crop)
     blank = torch.zeros(1, 3, crop, crop, device=source.device)
     writer = FeatureWriter(
@@ -162,7 +160,7 @@ def extract_features(
         classes=images.classes,
         metadata={
             **source.metadata,
-            "initialisation": initialisation or Path(source.metadata["checkpoint"]).stem,
+            "initialisation": init or Path(source.metadata["checkpoint"]).stem,
             "data_name": data_name or default_data_name(images),
             "data": dict(images.description),
             "preprocessing": dict(
@@ -175,7 +173,7 @@ def extract_features(
     batches = writer.pending_batches(batch_size, index, shards)
     with progress_bar(total=sum(map(len, batches)), unit="img", desc="features", disable=not progress) as bar:
         for rows, batch in zip(batches, read_batches(pixels, batches, workers), strict=True):
-            values = source.reader(normalise(batch.to(source.device), mean, std, order))
+            values = source.reader(normalize(batch.to(source.device), source.preprocessing))
             writer.write(rows, {name: value.cpu().numpy() for name, value in values.items()})
             bar.update(len(rows))
     return None if len(writer.pending()) else writer.finish()
@@ -197,5 +195,4 @@ def _load_all(model: nn.Module, read: Checkpoint, reader: LayerReader) -> None:
             f" {type(model).__name__} too ({', '.join(sorted(parts))}): give the checkpoint of the whole model, such as"
             f" work_dirs/RUN/epoch_12.pth, or ask for {', '.join(BACKBONE_LAYERS)}."
         )
-    require_fit(model, read.tensors, read.source)
-    model.load_state_dict({k.removeprefix("module."): v for k, v in read.tensors.items()}, strict=False)
+    load_weights(model, read.tensors, read.source)

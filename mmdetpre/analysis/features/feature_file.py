@@ -69,6 +69,11 @@ class FeatureFile:
         """Number of images."""
         return len(self.images)
 
+    def __str__(self) -> str:
+        """Numbers of images and classes, and shapes of the layers."""
+        shapes = ", ".join(f"{name} {'x'.join(map(str, shape)) or 'number'}" for name, shape in self.layers.items())
+        return f"{len(self)} images of {len(self.classes) or 'no'} classes, {shapes}"
+
     def layer(self, name: str | None = None) -> np.ndarray:
         """Values ``(n, *shape)`` float32 of a layer, memory-mapped and read-only.
 
@@ -107,10 +112,10 @@ def read_features(path: str | Path) -> FeatureFile:
             done = int(np.count_nonzero(bounded_files.load_npy(path / _UNFINISHED[1])))
             count = len(bounded_files.read_json(path / "images.json", MOST_JSON))
             raise ValueError(
-                f"{path} holds {done} of {count} images, it is not finished: run the command that began it again, it"
-                " goes on from there."
+                f"{path} holds {done} of {count} images, it is not finished: run the same command again, it"
+                " resumes from there."
             )
-        raise ValueError(f"{path} is no folder of features, it has no {INDEX}. Make one with: {_COMMAND}")
+        raise ValueError(f"{path} is not a folder of features, it has no {INDEX}. Make one with: {_COMMAND}")
     try:
         index = bounded_files.read_json(path / INDEX)
         found = (index.get("format"), index.get("version"))
@@ -405,7 +410,7 @@ class FeatureWriter:
             key, before, now = difference
             raise ValueError(
                 f"{self.path} was begun with {key} = {before!r}, and now it is {now!r}: continue with the former, write"
-                " to another --out, or start anew with --force."
+                " to another --out, or start from scratch with --force."
             )
 
 
@@ -416,7 +421,9 @@ def _check_plan(
         raise ValueError(f"There are {len(layers)} layers of {len(images)} images: give at least one of each.")
     for name in layers:
         if not name or name in _RESERVED or "/" in name or "\\" in name or name.startswith("."):
-            raise ValueError(f"'{name}' cannot be the name of a layer, it would be no file name of its own: rename it.")
+            raise ValueError(
+                f"'{name}' cannot be the name of a layer, it would not be a file name of its own: rename it."
+            )
     if len(labels) != len(images):
         raise ValueError(f"There are {len(labels)} labels for {len(images)} images: give one per image.")
     most = len(classes) - 1 if len(classes) else np.iinfo(np.int64).max
@@ -452,25 +459,27 @@ def _checked(layers: Iterable[str]) -> list[str]:
 
 def _open_column(path: Path, name: str) -> np.ndarray:
     if "/" in name or "\\" in name:
-        raise ValueError(f"the layer {name!r} is no file of this folder")
+        raise ValueError(f"the layer {name!r} is not a file of this folder")
     return bounded_files.load_npy(path / f"{name}.npy")
 
 
 def _own_column(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A column to write to; not what a link leads to, nor another array."""
     if path.is_symlink():
-        raise FileExistsError(f"{path} is a link, which is not written through: remove the folder, or start anew.")
+        raise FileExistsError(
+            f"{path} is a link, which is not written through: remove the folder, or start from scratch."
+        )
     try:
         column: np.memmap = open_memmap(path, "r+")
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): start anew with --force.") from error
+        raise ValueError(f"{path} is damaged ({error}): start from scratch with --force.") from error
     if column.shape != tuple(shape):
-        raise ValueError(f"{path} has shape {column.shape}, expected {tuple(shape)}: start anew with --force.")
+        raise ValueError(f"{path} has shape {column.shape}, expected {tuple(shape)}: start from scratch with --force.")
     return column
 
 
 def _exists(path: Path) -> FileExistsError:
-    what = "" if (path / INDEX).exists() or (path / "plan.json").exists() else ", and is no folder of features"
+    what = "" if (path / INDEX).exists() or (path / "plan.json").exists() else ", and is not a folder of features"
     return FileExistsError(f"{path} exists{what}: choose another name, or add --force to replace features.")
 
 
@@ -479,10 +488,10 @@ def _remove(path: Path) -> None:
     if not os.path.lexists(path):
         return
     if path.is_symlink() or not path.is_dir() or not ((path / INDEX).is_file() or (path / "plan.json").is_file()):
-        raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
+        raise FileExistsError(f"{path} is not a folder of features, so it is not replaced: choose another name.")
     plan = bounded_files.read_json(path / (INDEX if (path / INDEX).is_file() else "plan.json"))
     if not isinstance(plan, dict) or plan.get("format") != FORMAT:
-        raise FileExistsError(f"{path} is no folder of features, so it is not replaced: choose another name.")
+        raise FileExistsError(f"{path} is not a folder of features, so it is not replaced: choose another name.")
     own = {INDEX, VERIFIED, *_UNFINISHED, *_checked(plan.get("layers", ()))}
     if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")

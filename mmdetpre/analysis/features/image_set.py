@@ -18,7 +18,7 @@ from mmdetpre.datasets.images.lists import file_statuses
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images to look at.
+    """Images and their classes.
 
     Args:
         root: Folder that ``names`` are relative to; empty if they are paths by themselves.
@@ -52,7 +52,7 @@ def images_of_folder(root: str | os.PathLike[str], split_file: str | os.PathLike
 
     Raises:
         FileNotFoundError: If there is no such folder or file, or the file names images that are not there.
-        ValueError: If a class folder holds no image.
+        ValueError: If a class folder has no image.
     """
     tree = read_class_folders(root)
     root, folders = os.fspath(tree.root), tree.images
@@ -80,7 +80,7 @@ def images_of_config(
 
     Raises:
         FileNotFoundError: If the config, the data set or images of it are missing.
-        ValueError: If there is no such dataloader, or the data set holds no image files.
+        ValueError: If there is no such dataloader, or the data set has no image files.
     """
     dataset = open_dataset(config, part, options, inner=True)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]

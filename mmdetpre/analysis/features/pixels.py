@@ -13,12 +13,12 @@ from torch import Tensor
 
 
 def read_photo(path: str | os.PathLike[str], resize_edge: int, crop: int | None = None) -> Tensor:
-    """Pixels (3, H, W) uint8, BGR, of an image with its short side resized, and the centre cut out if wanted.
+    """Pixels (3, H, W) uint8, BGR, of an image with its short side resized, and the center cut out if wanted.
 
     Args:
         path: Image file; photos are turned upright as their EXIF says.
         resize_edge: Length of the short side in pixels.
-        crop: Side of a square at the centre. None: the whole image.
+        crop: Side of a square at the center. None: the whole image.
 
     Raises:
         FileNotFoundError: If it is not there.

@@ -14,7 +14,7 @@ def class_index(wanted: str | int, classes: Sequence[str]) -> int:
     """Index of a class.
 
     Args:
-        wanted: Its name, or its index; a name goes first, so that a class called "7" is found by its name.
+        wanted: Its name, or its index; names take precedence, so that a class called "7" is found by its name.
         classes: Names of all classes.
 
     Raises:
@@ -51,7 +51,7 @@ def classes_apart(spaces: Sequence[np.ndarray], labels: np.ndarray, count: int, 
         least: Classes with fewer images come only where there are not enough others.
 
     Returns:
-        Indices in rising order.
+        Indices in ascending order.
 
     Raises:
         ValueError: If images have no classes, or there are fewer classes than asked for.
@@ -85,12 +85,12 @@ def classes_apart(spaces: Sequence[np.ndarray], labels: np.ndarray, count: int, 
 def choose_classes(
     labels: np.ndarray, classes: Sequence[str], wanted: Sequence[str | int] | int, *, seed: int = 0
 ) -> list[int]:
-    """Classes to look at, each with at least one image.
+    """Classes to show, each with at least one image.
 
     Args:
         labels: (n,) classes of the images, -1 where there is none.
         classes: Names of the classes.
-        wanted: These, in this order; or so many, drawn at random and in rising order.
+        wanted: These, in this order; or so many, drawn at random and in ascending order.
         seed: Of the draw.
 
     Raises:

@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmdetpre.analysis.features.feature_file import FeatureFile, read_features, require_finite, require_same_images
+
+
+@dataclass(frozen=True)
+class SpaceInfo:
+    """What a feature space is, for files.
+
+    Args:
+        name: What the network is called.
+        layer: Name of the layer.
+        dimensions: Number of values per image.
+        file: Folder of the features.
+    """
+
+    name: str
+    layer: str
+    dimensions: int
+    file: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +44,9 @@ class FeatureSpace:
     values: np.ndarray
     file: FeatureFile
 
-    def describe(self) -> dict[str, Any]:
-        """What the space is, as JSON can hold it."""
-        return {"name": self.name, "layer": self.layer, "dimensions": self.values.shape[1], "file": str(self.file.path)}
+    def describe(self) -> SpaceInfo:
+        """What the space is, for files."""
+        return SpaceInfo(self.name, self.layer, self.values.shape[1], str(self.file.path))
 
 
 def open_spaces(files: Mapping[str, Path], layers: Sequence[str] | None = None) -> tuple[FeatureSpace, FeatureSpace]:

@@ -7,7 +7,7 @@ the last one at which the square still lies inside.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,38 +19,49 @@ MASK, STRIDE, BATCH, BATCH_GPU = 60, 8, 8, 64
 the maps of more leave the caches, and on a GPU."""
 
 Classify = Callable[[Tensor], Tensor]
-"""Function from normalised images (B, 3, H, W) to probabilities (B, classes)."""
+"""Function from normalized images (B, 3, H, W) to probabilities (B, classes)."""
+
+
+@dataclass(frozen=True)
+class Lowest:
+    """Left and upper edge of the square where the probability is lowest, and that probability."""
+
+    x: int
+    y: int
+    probability: float
 
 
 @dataclass(frozen=True, eq=False)
 class MaskOut:
     """Probability of one class while parts of an image are masked.
 
-    Args:
+    Attributes:
+        unmasked: Probability of the class for the whole image.
+        lowest: Where it is lowest; the first of several.
         mask: Side of the square in pixels.
-        ys: (m,) upper edges of its positions.
-        xs: (n,) left edges.
-        probability: (m, n) float32 probability of the class with the square at each position.
-        unmasked: That of the whole image.
         size: Height and width of the image.
+        xs: (n,) left edges of the square's positions.
+        ys: (m,) upper edges.
+        probability: (m, n) float32 probability of the class with the square at each position.
 
     Example:
-        >>> found = MaskOut(2, np.array([0, 1]), np.array([0]), np.array([[0.9], [0.1]], np.float32), 0.9, (3, 2))
-        >>> found.lowest(), found.per_pixel()[:, 0].astype(float).round(2).tolist()
-        ((1, 0), [0.9, 0.5, 0.1])
+        >>> found = MaskOut(0.9, 2, (3, 2), np.array([0]), np.array([0, 1]), np.array([[0.9], [0.1]]))
+        >>> found.lowest, found.per_pixel()[:, 0].astype(float).round(2).tolist()
+        (Lowest(x=0, y=1, probability=0.1), [0.9, 0.5, 0.1])
     """
 
-    mask: int
-    ys: np.ndarray
-    xs: np.ndarray
-    probability: np.ndarray
     unmasked: float
+    lowest: Lowest = field(init=False)
+    mask: int
     size: tuple[int, int]
+    xs: np.ndarray
+    ys: np.ndarray
+    probability: np.ndarray
 
-    def lowest(self) -> tuple[int, int]:
-        """Upper and left edge of the square where the probability is lowest; the first of several."""
+    def __post_init__(self) -> None:
         row, column = np.unravel_index(np.argmin(self.probability), self.probability.shape)
-        return int(self.ys[row]), int(self.xs[column])
+        value = float(self.probability[row, column])
+        object.__setattr__(self, "lowest", Lowest(int(self.xs[column]), int(self.ys[row]), value))
 
     def per_pixel(self) -> np.ndarray:
         """(H, W) float32: for each pixel the mean probability over the positions that mask it."""
@@ -101,11 +112,11 @@ def mask_out(
 
     Args:
         classify: The network in eval mode; it must treat each image of a batch by itself.
-        image: (3, H, W) float, normalised, on the network's device.
+        image: (3, H, W) float, normalized, on the network's device.
         label: Index of the class.
         mask: Side of the square in pixels.
         stride: Pixels between positions.
-        blank: Value of masked pixels, one or one per channel; 0 is the mean colour of a normalised image.
+        blank: Value of masked pixels, one or one per channel; 0 is the mean color of a normalized image.
         batch_size: Masked images that pass the network together.
         bar: Progress bar to update by the positions.
 
@@ -125,19 +136,19 @@ def mask_out(
     height, width = image.shape[1:]
     ys, xs = mask_positions(height, mask, stride), mask_positions(width, mask, stride)
     unmasked = float(_of_class(classify(image[None]), label)[0])
-    colour = torch.as_tensor(blank, dtype=image.dtype, device=image.device).reshape(-1, 1, 1)
+    color = torch.as_tensor(blank, dtype=image.dtype, device=image.device).reshape(-1, 1, 1)
     corners = [(y, x) for y in ys.tolist() for x in xs.tolist()]
     found = []
     for start in range(0, len(corners), batch_size):
         part = corners[start : start + batch_size]
         images = image.repeat(len(part), 1, 1, 1)
         for masked, (y, x) in zip(images, part, strict=True):
-            masked[:, y : y + mask, x : x + mask] = colour
+            masked[:, y : y + mask, x : x + mask] = color
         found.append(_of_class(classify(images), label))
         if bar is not None:
             bar.update(len(part))
     probability = torch.cat(found).reshape(len(ys), len(xs)).cpu().numpy()
-    return MaskOut(mask, ys, xs, probability, unmasked, (height, width))
+    return MaskOut(unmasked, mask, (height, width), xs, ys, probability)
 
 
 def _of_class(probabilities: Tensor, label: int) -> Tensor:
@@ -149,7 +160,7 @@ def _of_class(probabilities: Tensor, label: int) -> Tensor:
     values = probabilities[:, label].float()
     if not bool(((values >= 0) & (values <= 1 + 1e-5)).all()):  # so NaN is refused too
         raise ValueError(
-            f"The classifier gives {float(values[0]):g} for class {label}, which is no probability: has its training"
+            f"The classifier gives {float(values[0]):g} for class {label}, which is not a probability: has its training"
             " diverged?"
         )
     return values

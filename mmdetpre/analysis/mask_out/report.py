@@ -5,40 +5,75 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from torch import Tensor
 
-from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, normalise
+from mmdetpre.analysis.features.batches import CROP, RESIZE_EDGE, normalize
 from mmdetpre.analysis.features.pixels import as_rgb, read_photo
 from mmdetpre.analysis.features.select_classes import class_index
 from mmdetpre.analysis.mask_out.mask_out import BATCH, MASK, STRIDE, MaskOut, mask_out, mask_positions
 from mmdetpre.inference.classifier import Classifier
 from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import text_table
-from mmdetpre.utils.whole_file import write_json, write_rows
-
-FORMAT = "mmdetpre mask-out"
 
 
 @dataclass(frozen=True, eq=False)
 class MaskedImage:
     """What several classifiers make of one image.
 
-    Args:
+    Attributes:
         name: Path of the image.
-        pixels: (H, W, 3) uint8 RGB, as the networks see it.
         label: Name of its class.
         found: Result of each classifier.
+        pixels: (H, W, 3) uint8 RGB, as the networks see it; not in files.
     """
 
-    name: str
-    pixels: np.ndarray
-    label: str
-    found: Mapping[str, MaskOut]
+    name: str = field(metadata={"key": "image"})
+    label: str = field(metadata={"key": "class"})
+    found: dict[str, MaskOut] = field(metadata={"key": "classifiers"})
+    pixels: np.ndarray | None = field(default=None, metadata={"key": None})
+
+
+@dataclass(frozen=True, eq=False)
+class MaskOutReport(Result):
+    """Mask-out of several images and classifiers.
+
+    Attributes:
+        settings: How it was found.
+        images: What was found.
+    """
+
+    kind: ClassVar[str] = "mask-out"
+    alone: ClassVar[bool] = True
+
+    settings: Mapping[str, Any]
+    images: tuple[MaskedImage, ...]
+
+    def rows(self) -> list[list[Cell]]:
+        """A line per image, classifier and position: ``x``, ``y`` of the square, None for the whole image."""
+        rows: list[list[Cell]] = [["image", "class", "classifier", "x", "y", "probability"]]
+        for image in self.images:
+            for model, found in image.found.items():
+                start = [image.name, image.label, model]
+                rows.append([*start, None, None, found.unmasked])
+                for y, row in zip(found.ys.tolist(), found.probability.tolist(), strict=True):
+                    rows += [[*start, x, y, p] for x, p in zip(found.xs.tolist(), row, strict=True)]
+        return rows
+
+    def __str__(self) -> str:
+        """One line per image and classifier."""
+        head = ["image", "class", "classifier", "unmasked", "lowest", "at x, y", "mean"]
+        rows = []
+        for image in self.images:
+            for model, found in image.found.items():
+                low, mean = found.lowest, float(found.probability.mean())
+                numbers = [f"{found.unmasked:.4f}", f"{low.probability:.4f}", f"{low.x}, {low.y}", f"{mean:.4f}"]
+                rows.append([Path(image.name).name, image.label, model, *numbers])
+        return text_table(head, rows)
 
 
 def mask_out_images(
@@ -53,7 +88,7 @@ def mask_out_images(
     crop: int = CROP,
     batch_size: int = BATCH,
     progress: bool = False,
-) -> list[MaskedImage]:
+) -> MaskOutReport:
     """Shift a blank square over images, for every classifier.
 
     Args:
@@ -62,8 +97,8 @@ def mask_out_images(
         labels: Class of all images, or one per image, by name or number. Empty: each image's is the name of its folder,
             a number before it left out ("001.ak47").
         mask, stride, batch_size: As for :func:`mmdetpre.analysis.mask_out.mask_out.mask_out`.
-        grey: Grey level of the square, 0 to 255. None: the mean colour that each classifier subtracts.
-        resize_edge, crop: Length of the short side, and side of the square at the centre that the networks see, in
+        grey: Grey level of the square, 0 to 255. None: the mean color that each classifier subtracts.
+        resize_edge, crop: Length of the short side, and side of the square at the center that the networks see, in
             pixels.
         progress: Show a progress bar.
 
@@ -91,7 +126,7 @@ def mask_out_images(
                 try:
                     found[model] = mask_out(
                         classifier,
-                        _input(classifier, photo),
+                        normalize(photo[None].to(classifier.device), classifier.preprocessing)[0],
                         indices[model],
                         mask=mask,
                         stride=stride,
@@ -101,57 +136,9 @@ def mask_out_images(
                     )
                 except ValueError as error:
                     raise ValueError(f"{model} on {path}: {error}") from error
-            results.append(MaskedImage(os.fspath(path), as_rgb(photo), name, found))
-    return results
-
-
-def format_masked(images: Sequence[MaskedImage]) -> str:
-    """A table: one line per image and classifier."""
-    head = ["image", "class", "classifier", "unmasked", "lowest", "at x, y", "mean"]
-    rows = []
-    for image in images:
-        for model, found in image.found.items():
-            y, x = found.lowest()
-            lowest, mean = float(found.probability.min()), float(found.probability.mean())
-            rows.append(
-                [Path(image.name).name, image.label, model, f"{found.unmasked:.4f}", f"{lowest:.4f}", f"{x}, {y}",
-                 f"{mean:.4f}"]
-            )  # fmt: skip
-    return text_table(head, rows)
-
-
-def write_masked(path: Path, images: Sequence[MaskedImage], settings: Mapping[str, Any]) -> None:
-    """Write the probability at every position.
-
-    Args:
-        path: ``.csv``: a line per image, classifier and position (``x``, ``y`` of the square's top left pixel, empty
-            for the whole image). ``.json``: settings too.
-        images: What was found.
-        settings: How it was found.
-    """
-    if path.suffix == ".csv":
-        rows: list[list[Any]] = [["image", "class", "classifier", "x", "y", "probability"]]
-        for image in images:
-            for model, found in image.found.items():
-                start = [image.name, image.label, model]
-                rows.append([*start, "", "", found.unmasked])
-                for y, row in zip(found.ys.tolist(), found.probability.tolist(), strict=True):
-                    rows += [[*start, x, y, p] for x, p in zip(found.xs.tolist(), row, strict=True)]
-        write_rows(path, rows)
-        return
-    content = {
-        "format": FORMAT,
-        "settings": dict(settings),
-        "images": [
-            {
-                "image": image.name,
-                "class": image.label,
-                "classifiers": {model: _to_dict(found) for model, found in image.found.items()},
-            }
-            for image in images
-        ],
-    }
-    write_json(path, content, indent=None)
+            results.append(MaskedImage(os.fspath(path), name, found, as_rgb(photo)))
+    settings = dict(mask=mask, stride=stride, grey=grey, resize_edge=resize_edge, crop=crop, batch_size=batch_size)
+    return MaskOutReport(settings, tuple(results))
 
 
 def _classes(classifiers: Mapping[str, Classifier], path: str, label: str | None) -> tuple[str, dict[str, int]]:
@@ -172,22 +159,3 @@ def _classes(classifiers: Mapping[str, Classifier], path: str, label: str | None
             f"Class {label or folder} is '{first}' for {a} and '{second}' for {b}: give its name (--label)."
         )
     return next(iter(names)), indices
-
-
-def _input(classifier: Classifier, photo: Tensor) -> Tensor:
-    ready = classifier.preprocessing
-    mean, std, order = ready.mean or (0.0,) * 3, ready.std or (1.0,) * 3, ready.channel_order or "bgr"
-    return normalise(photo[None].to(classifier.device), mean, std, order)[0]
-
-
-def _to_dict(found: MaskOut) -> dict[str, Any]:
-    y, x = found.lowest()
-    return {
-        "unmasked": found.unmasked,
-        "lowest": {"x": x, "y": y, "probability": float(found.probability.min())},
-        "mask": found.mask,
-        "size": list(found.size),
-        "xs": found.xs.tolist(),
-        "ys": found.ys.tolist(),
-        "probability": found.probability.tolist(),
-    }

@@ -7,8 +7,8 @@ covers a small fraction of an image", says the abstract of "An Analysis of Pre-T
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,11 +16,12 @@ from mmdetpre.analysis.probes.scores import wilson_interval
 from mmdetpre.evaluation.detections.ground_truth import GroundTruth
 from mmdetpre.evaluation.errors.occlusion import union_area
 from mmdetpre.evaluation.errors.pairs import rows_per_value
+from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import text_table
 
 NUMBERS = (1, 2, 3, 5)
 COVERED = (0.0, 0.05, 0.15, 0.35, 0.6)
-"""Where the groups of images begin: number of objects, and part of the image that they cover."""
+"""Lower bounds of the groups of images: number of objects, and part of the image that they cover."""
 RULES = ("only", "largest")
 _NO_CLASS = -1
 
@@ -48,21 +49,75 @@ class GroupAccuracy:
     Attributes:
         name: Such as ``3-4`` objects, or ``5-15 %``.
         images, right: How many there are, and how many are classified correctly.
+        accuracy: Part of the images that is right; None without images.
+        interval: Its 95 % interval (Wilson).
     """
 
-    name: str
+    name: str = field(metadata={"key": "group"})
     images: int
     right: int
+    accuracy: float | None = field(init=False)
+    interval: tuple[float, float] | None = field(init=False)
 
-    @property
-    def accuracy(self) -> float | None:
-        """Part of the images that is right; None without images."""
-        return self.right / self.images if self.images else None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "accuracy", self.right / self.images if self.images else None)
+        object.__setattr__(self, "interval", wilson_interval(self.right, self.images) if self.images else None)
 
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval (Wilson)."""
-        return wilson_interval(self.right, self.images) if self.images else None
+
+@dataclass(frozen=True)
+class Groupings:
+    """Images by their number of objects, by the part of the image that these cover, and in one group."""
+
+    objects: tuple[GroupAccuracy, ...]
+    covered: tuple[GroupAccuracy, ...]
+    all: tuple[GroupAccuracy, ...]
+
+    def named(self) -> list[tuple[str, GroupAccuracy]]:
+        """All groups with their full names."""
+        parts = (("objects: ", self.objects), ("covered: ", self.covered), ("", self.all))
+        return [(f"{words}{group.name}", group) for words, groups in parts for group in groups]
+
+
+@dataclass(frozen=True)
+class ObjectAccuracy(Result):
+    """Accuracy of several classifiers by the objects of an image.
+
+    Attributes:
+        accuracy: Name of each classifier and its groups, the same for all.
+        data, label: Config of the images, and the rule that gives them a class.
+        models: Name and files of each classifier.
+    """
+
+    kind: ClassVar[str] = "object accuracy"
+    alone: ClassVar[bool] = True
+
+    accuracy: dict[str, Groupings]
+    data: str = ""
+    label: str = RULES[0]
+    models: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def rows(self) -> list[list[Cell]]:
+        """A line per classifier and group."""
+        rows: list[list[Cell]] = [["classifier", "group", "images", "right", "accuracy", "low", "high"]]
+        for name, groups in self.accuracy.items():
+            for group, g in groups.named():
+                rows.append([name, group, g.images, g.right, g.accuracy, *(g.interval or (None, None))])
+        return rows
+
+    def __str__(self) -> str:
+        """Groups of images; accuracy of each classifier in percent with its interval, difference to the first."""
+        first, *others = self.accuracy
+        named = {name: groups.named() for name, groups in self.accuracy.items()}
+        head = ["accuracy (%)", "images", first]
+        for name in others:
+            head += [name, f"to {first}"]
+        rows = []
+        for k, (title, group) in enumerate(named[first]):
+            row = [title, f"{group.images:,}", _shown(group)]
+            for name in others:
+                row += [_shown(named[name][k][1]), _difference(named[name][k][1], group)]
+            rows.append(row)
+        return text_table(head, rows)
 
 
 def image_objects(truth: GroundTruth, sizes: np.ndarray, rule: str = "only") -> ImageObjects:
@@ -105,15 +160,15 @@ def image_objects(truth: GroundTruth, sizes: np.ndarray, rule: str = "only") -> 
 
 
 def accuracy_by_group(
-    values: np.ndarray, right: np.ndarray, starts: Sequence[float], *, percent: bool = False
+    values: np.ndarray, right: np.ndarray, bounds: Sequence[float], *, percent: bool = False
 ) -> tuple[GroupAccuracy, ...]:
-    """Accuracy of the images whose value lies from one start to the next.
+    """Accuracy of the images whose value lies from one bound to the next.
 
     Args:
         values: (n,) number of objects, or part of the image; NaN takes no part.
         right: (n,) bool.
-        starts: Where the groups begin, rising; the last is open.
-        percent: Call the groups by per cent.
+        bounds: Lower bounds of the groups, rising; the last is open.
+        percent: Name the groups in percent.
 
     Example:
         >>> groups = accuracy_by_group(np.array([1, 1, 2, 4, 9]), np.array([1, 1, 1, 0, 0], bool), (1, 2, 3, 5))
@@ -122,22 +177,19 @@ def accuracy_by_group(
     """
     values, right = np.asarray(values, np.float64), np.asarray(right, bool)
     known = np.isfinite(values)
-    group = np.searchsorted(starts, values, side="right") - 1
+    group = np.searchsorted(bounds, values, side="right") - 1
     return tuple(
         GroupAccuracy(name, int((known & (group == k)).sum()), int((known & (group == k) & right).sum()))
-        for k, name in enumerate(_names(starts, percent))
+        for k, name in enumerate(_names(bounds, percent))
     )
 
 
-def object_accuracy(objects: ImageObjects, right: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    """Both groupings of every classifier.
+def object_accuracy(objects: ImageObjects, right: Mapping[str, np.ndarray]) -> ObjectAccuracy:
+    """Groups of every classifier.
 
     Args:
         objects: The images that were classified.
         right: Name -> (N,) bool, whether it classifies an image correctly.
-
-    Returns:
-        Name -> ``objects``, ``covered`` -> groups; and ``all`` -> the one group of all images.
 
     Raises:
         ValueError: If a classifier has another number of images.
@@ -146,50 +198,18 @@ def object_accuracy(objects: ImageObjects, right: Mapping[str, np.ndarray]) -> d
     for name, values in right.items():
         if len(values) != len(objects.number):
             raise ValueError(f"{name} classifies {len(values)} images, {len(objects.number)} are annotated.")
-        found[name] = {
-            "objects": accuracy_by_group(objects.number, values, NUMBERS),
-            "covered": accuracy_by_group(objects.covered, values, COVERED, percent=True),
-            "all": (GroupAccuracy("all images", len(values), int(np.sum(values))),),
-        }
-    return found
+        found[name] = Groupings(
+            accuracy_by_group(objects.number, values, NUMBERS),
+            accuracy_by_group(objects.covered, values, COVERED, percent=True),
+            (GroupAccuracy("all images", len(values), int(np.sum(values))),),
+        )
+    return ObjectAccuracy(found)
 
 
-def format_object_accuracy(found: Mapping[str, Mapping[str, Sequence[GroupAccuracy]]]) -> str:
-    """A table: groups of images, accuracy of each classifier in per cent with its interval, and what the others have
-    more than the first."""
-    first, *others = found
-    head = ["accuracy (%)", "images", first]
-    for name in others:
-        head += [name, f"to {first}"]
-    rows = []
-    for grouping, words in (("objects", "objects: "), ("covered", "covered: "), ("all", "")):
-        for k, group in enumerate(found[first][grouping]):
-            row = [f"{words}{group.name}", f"{group.images:,}", _shown(group)]
-            for name in others:
-                other = found[name][grouping][k]
-                row += [_shown(other), _difference(other, group)]
-            rows.append(row)
-    return text_table(head, rows)
-
-
-def to_dict(found: Mapping[str, Mapping[str, Sequence[GroupAccuracy]]]) -> dict[str, Any]:
-    """The same as plain values, ready for JSON."""
-    return {
-        name: {
-            grouping: [
-                {"group": g.name, "images": g.images, "right": g.right, "accuracy": g.accuracy, "interval": g.interval}
-                for g in groups
-            ]
-            for grouping, groups in groupings.items()
-        }
-        for name, groupings in found.items()
-    }
-
-
-def _names(starts: Sequence[float], percent: bool) -> list[str]:
+def _names(bounds: Sequence[float], percent: bool) -> list[str]:
     names = []
-    for k, start in enumerate(starts):
-        end = starts[k + 1] if k + 1 < len(starts) else None
+    for k, start in enumerate(bounds):
+        end = bounds[k + 1] if k + 1 < len(bounds) else None
         if percent:
             names.append(f"{100 * start:.0f}-{100 if end is None else 100 * end:.0f} %")
         elif end is None:

@@ -61,6 +61,28 @@ def object_images(
     return images, ImageObjects(found.label[rows], found.number[rows], found.covered[rows])
 
 
+def common_classes(
+    train: tuple[ImageSet, ImageObjects], test: tuple[ImageSet, ImageObjects], least: int
+) -> tuple[tuple[ImageSet, ImageObjects], tuple[ImageSet, ImageObjects]]:
+    """Training and test images of the classes that have enough of them.
+
+    Args:
+        train, test: Of :func:`object_images`.
+        least: Training images that a class must have; one test image is enough.
+
+    Raises:
+        ValueError: If fewer than two classes are left.
+    """
+    counts = np.bincount(train[0].labels, minlength=len(train[0].classes))
+    kept = np.intersect1d(np.flatnonzero(counts >= least), test[0].labels)
+    if len(kept) < 2:
+        raise ValueError(
+            f"{len(kept)} classes have {least} training images and a test image: there is nothing to distinguish. Lower"
+            " --least, try --label largest, or take other data."
+        )
+    return with_classes(*train, kept), with_classes(*test, kept)
+
+
 def with_classes(images: ImageSet, objects: ImageObjects, kept: np.ndarray) -> tuple[ImageSet, ImageObjects]:
     """The images of some classes.
 

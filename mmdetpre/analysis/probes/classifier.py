@@ -19,12 +19,12 @@ from mmdetpre.inference.classifier import Classifier
 from mmdetpre.models.layer_features import LayerReader
 
 TYPICAL = 0.8
-"""Probability that an image to look at should have."""
+"""Probability that an image for the maps should have."""
 
 
 @dataclass(frozen=True)
 class ProbeClassifier(Classifier):
-    """The classifier of Figure 9 of the paper: the backbone as it came, and a linear layer that a probe has learned.
+    """The classifier of Figure 9 of the paper: the frozen backbone, and the linear classifier of a probe.
 
     Args:
         reader: Gives the layer.
@@ -35,7 +35,7 @@ class ProbeClassifier(Classifier):
     head: LinearClassifier
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Probabilities (B, classes) of normalised images (B, 3, H, W)."""
+        """Probabilities (B, classes) of normalized images (B, 3, H, W)."""
         values = self.reader(images)[self.head.layer].flatten(1).float()
         weights, bias = (torch.as_tensor(part, device=values.device) for part in (self.head.weights, self.head.bias))
         return (values @ weights + bias).softmax(dim=1)
@@ -78,9 +78,9 @@ def open_probe_classifier(
 def images_all_classify(
     folders: Sequence[str | Path], count: int, layer: str = "conv5_pooled"
 ) -> tuple[list[Path], list[str]]:
-    """Test images that all probes classify correctly, each of another class, and their classes.
+    """Test images that all probes classify correctly, one per class, and their classes.
 
-    A map of a network that is wrong without a mask says little, and so does one of a network that nothing can unsettle:
+    A map of a network that is wrong without a mask says little, and so does one of a network that is always certain:
     of each class it is the image of which the probes' mean probability is nearest to ``TYPICAL``. Classes are spread
     over those that have such an image; where there are fewer, images follow that not all classify correctly.
 

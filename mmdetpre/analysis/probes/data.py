@@ -9,8 +9,20 @@ from typing import Any
 import numpy as np
 
 from mmdetpre.analysis.features.feature_file import FeatureFile
+from mmdetpre.analysis.probes.scores import FeatureSet
 
 _SAME = ("backbone_digest", "model_digest", "preprocessing", "model")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the features of a probe were made of: names of weights and data, digest of the backbone, the files."""
+
+    init: str | None = None
+    data: str | None = None
+    backbone_digest: str | None = None
+    train: FeatureSet = FeatureSet("", 0, "")
+    test: FeatureSet = FeatureSet("", 0, "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +34,7 @@ class ProbeData:
         train, test: (n, d) and (m, d) float32, memory-mapped.
         train_labels, test_labels: (n,) and (m,) int64.
         classes: C names.
+        origin: Where they are from.
     """
 
     layer: str
@@ -30,6 +43,7 @@ class ProbeData:
     test: np.ndarray
     test_labels: np.ndarray
     classes: tuple[str, ...]
+    origin: Origin = Origin()
 
 
 def probe_data(train: FeatureFile, test: FeatureFile, layer: str | None = None) -> ProbeData:
@@ -86,6 +100,12 @@ def probe_data(train: FeatureFile, test: FeatureFile, layer: str | None = None) 
         test_values.reshape(len(test), -1),
         test.labels,
         classes,
+        Origin(
+            train.metadata.get("initialisation"),
+            train.metadata.get("data_name"),
+            train.metadata.get("backbone_digest"),
+            *(FeatureSet(str(file.path), len(file), file.digest()) for file in (train, test)),
+        ),
     )
 
 

@@ -1,19 +1,18 @@
-"""k nearest neighbours on stored features: a probe without training."""
+"""k nearest neighbors on stored features: a probe without training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from mmdetpre.analysis.features.feature_file import require_finite, row_blocks
 from mmdetpre.analysis.probes.data import ProbeData
-from mmdetpre.analysis.probes.scores import scores
+from mmdetpre.analysis.probes.scores import KnnProbe, KnnSweep, scores
 from mmdetpre.utils.progress_bar import progress_bar
 
-NEIGHBOURS = (1, 3, 5, 10, 20, 50)
+NEIGHBORS = (1, 3, 5, 10, 20, 50)
 METRICS = ("cosine", "l2")
 
 
@@ -32,9 +31,9 @@ def nearest(
     Args:
         queries: (m, d) float32.
         values: (n, d) float32.
-        count: Neighbours k per query.
+        count: Neighbors k per query.
         metric: ``cosine`` (a row of zeros is as far from all) or ``l2``.
-        exclude_self: Query i is row i, and no neighbour of itself.
+        exclude_self: Query i is row i, and no neighbor of itself.
         block_bytes: Size of the blocks that are read.
         progress: Show a progress bar.
 
@@ -49,13 +48,13 @@ def nearest(
         raise ValueError(f"The metric '{metric}' is unknown: choose one of {', '.join(METRICS)}.")
     most = len(values) - exclude_self
     if not 1 <= count <= most:
-        raise ValueError(f"{count} neighbours of {most} images: give numbers from 1 to {most}.")
+        raise ValueError(f"{count} neighbors of {most} images: give numbers from 1 to {most}.")
     rows = np.zeros((len(queries), count), np.int64)
     near = np.full((len(queries), count), -np.inf, np.float32)
     block_bytes = min(
         block_bytes, 4 * values.shape[1] * math.isqrt(block_bytes // 4)
     )  # products of two blocks count too
-    with progress_bar(total=len(queries), unit="img", desc="neighbours", disable=not progress) as bar:
+    with progress_bar(total=len(queries), unit="img", desc="neighbors", disable=not progress) as bar:
         for block in row_blocks(queries, block_bytes):
             ours = _prepared(queries[block], metric, "queries")
             for other in row_blocks(values, block_bytes):
@@ -66,7 +65,7 @@ def nearest(
                 if exclude_self:
                     same = np.arange(max(block.start, other.start), min(block.stop, other.stop))
                     close[same - block.start, same - other.start] = -np.inf
-                best = _greatest(np.concatenate([near[block], close], axis=1), count)
+                best = _largest(np.concatenate([near[block], close], axis=1), count)
                 numbers = np.broadcast_to(np.arange(other.start, other.stop), close.shape)
                 rows[block] = np.take_along_axis(np.concatenate([rows[block], numbers], axis=1), best, axis=1)
                 near[block] = np.take_along_axis(np.concatenate([near[block], close], axis=1), best, axis=1)
@@ -74,8 +73,8 @@ def nearest(
     return rows, near
 
 
-def _greatest(values: np.ndarray, count: int) -> np.ndarray:
-    """(m, count) columns of the greatest values of each row, falling, ties in column order."""
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """(m, count) columns of the largest values of each row, descending, ties in column order."""
     least = np.partition(values, -count, axis=1)[:, -count]
     row, column = np.nonzero(values >= least[:, None])
     order = np.lexsort((column, -values[row, column], row))
@@ -88,13 +87,13 @@ def vote(labels: np.ndarray, weights: np.ndarray, classes: int, counts: Sequence
     """Predicted classes of queries by the votes of their k nearest, for several k.
 
     Args:
-        labels: (m, K) classes of the neighbours, nearest first.
+        labels: (m, K) classes of the neighbors, nearest first.
         weights: (m, K) what the vote of each counts.
         classes: Number of classes.
         counts: The ks, at most K.
 
     Returns:
-        (len(counts), m) int64; ties go to the class with the nearest neighbour.
+        (len(counts), m) int64; ties go to the class with the nearest neighbor.
 
     Example:
         >>> vote(np.array([[1, 0, 0]]), np.ones((1, 3)), 2, [1, 2, 3]).tolist()
@@ -114,7 +113,7 @@ def vote_weights(near: np.ndarray, metric: str, weighted: bool) -> np.ndarray:
     """What votes count: 1, or if ``weighted`` the cosine (at least 0), or one over the distance.
 
     Args:
-        near: (n, k) cosine of each neighbour, or minus its squared distance, see :func:`nearest`.
+        near: (n, k) cosine of each neighbor, or minus its squared distance, see :func:`nearest`.
         metric: ``cosine`` or ``l2``.
         weighted: Weight the votes; otherwise each counts 1.
     """
@@ -125,12 +124,12 @@ def vote_weights(near: np.ndarray, metric: str, weighted: bool) -> np.ndarray:
 
 def knn_probe(
     data: ProbeData,
-    counts: Sequence[int] = NEIGHBOURS,
+    counts: Sequence[int] = NEIGHBORS,
     metric: str = "cosine",
     weighted: bool = False,
     *,
     progress: bool = True,
-) -> dict[str, Any]:
+) -> KnnProbe:
     """k-NN with the k that serves the training images best, each left out once; tested once.
 
     Args:
@@ -139,10 +138,6 @@ def knn_probe(
         metric: ``cosine`` or ``l2``.
         weighted: See :func:`vote_weights`.
         progress: Show progress bars.
-
-    Returns:
-        ``accuracy`` and ``balanced_accuracy`` with ``..._interval`` (95 %, of the test images), ``neighbours``: the
-        chosen k, ``sweep``: left-out accuracy of each k.
 
     Raises:
         ValueError: If there is no k to try, or as :func:`nearest` does.
@@ -158,16 +153,19 @@ def knn_probe(
     rows, near = nearest(data.test, data.train, chosen, metric, progress=progress)
     weights = vote_weights(near, metric, weighted)
     (predicted,) = vote(data.train_labels[rows], weights, len(data.classes), [chosen])
-    return {
-        "probe": "knn",
-        "values": data.train.shape[1],
-        **scores(predicted, data.test_labels),
-        "neighbours": chosen,
-        "metric": metric,
-        "weighted": weighted,
-        "sweep": {"neighbours": usable, "left_out_accuracy": right},
-        "notes": [],
-    }
+    return KnnProbe(
+        layer=data.layer,
+        classes=data.classes,
+        **vars(data.origin),
+        probe="knn",
+        values=data.train.shape[1],
+        **vars(scores(predicted, data.test_labels)),
+        neighbors=chosen,
+        metric=metric,
+        weighted=weighted,
+        sweep=KnnSweep(tuple(usable), tuple(right)),
+        notes=(),
+    )
 
 
 def _prepared(values: np.ndarray, metric: str, name: str) -> np.ndarray:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mmdetpre.analysis.features.feature_file import FeatureFile
-from mmdetpre.analysis.probes.data import probe_data
-from mmdetpre.analysis.probes.knn import NEIGHBOURS, knn_probe
+from mmdetpre.analysis.probes.data import ProbeData, probe_data
+from mmdetpre.analysis.probes.knn import NEIGHBORS, knn_probe
 from mmdetpre.analysis.probes.linear import linear_probe
-from mmdetpre.analysis.probes.scores import read_result, result_head, write_result
-from mmdetpre.analysis.probes.softmax_regression import STRENGTHS
-from mmdetpre.paper.tables import LAYERS
-
-TABLE_7 = tuple(LAYERS)
-"""Layers of Table 7."""
+from mmdetpre.analysis.probes.scores import KnnProbe, LinearProbe, read_probe
+from mmdetpre.analysis.probes.softmax_regression import L2_VALUES
+from mmdetpre.utils.results import write_results
 
 
 def probe_layers(
@@ -25,20 +22,20 @@ def probe_layers(
     layers: Sequence[str],
     out: str | Path,
     *,
-    strengths: Sequence[float] = STRENGTHS,
+    l2: Sequence[float] = L2_VALUES,
     seeds: Sequence[int] = (0, 1, 2),
-    neighbours: Sequence[int] | None = NEIGHBOURS,
+    neighbors: Sequence[int] | None = NEIGHBORS,
     overwrite: bool = False,
     progress: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[LinearProbe | KnnProbe]:
     """Probe layers one after another; a result that lies in ``out`` and was made of the same is taken from there.
 
     Args:
         train, test: Features.
         layers: Layers to probe.
         out: Folder of the results, ``<layer>_linear.json`` and ``<layer>_knn.json``.
-        strengths, seeds: See :func:`mmdetpre.analysis.probes.linear.linear_probe`.
-        neighbours: See :func:`mmdetpre.analysis.probes.knn.knn_probe`; None: no k-NN.
+        l2, seeds: See :func:`mmdetpre.analysis.probes.linear.linear_probe`.
+        neighbors: See :func:`mmdetpre.analysis.probes.knn.knn_probe`; None: no k-NN.
         overwrite: Replace results that were made from other inputs.
         progress: Show progress bars.
 
@@ -48,24 +45,23 @@ def probe_layers(
     Raises:
         ValueError: If a result was made of other features or settings, or as the probes do.
     """
-    settings: dict[str, Mapping[str, Any]] = {"linear": {"strengths": list(strengths), "seeds": list(seeds)}}
-    if neighbours is not None:
-        settings["knn"] = {"neighbours": list(neighbours)}
+    settings: dict[str, dict[str, list[float]]] = {"linear": {"strengths": [*l2], "seeds": [*seeds]}}
+    if neighbors is not None:
+        settings["knn"] = {"neighbours": [*neighbors]}
     results = []
     for layer in layers:
         data = probe_data(train, test, layer)
-        probes: dict[str, Callable[[], dict[str, Any]]] = {
-            "linear": partial(linear_probe, data, strengths, seeds, progress=progress),
-            "knn": partial(knn_probe, data, neighbours or (), progress=progress),
+        probes: dict[str, Callable[[], LinearProbe | KnnProbe]] = {
+            "linear": partial(linear_probe, data, l2, seeds, progress=progress),
+            "knn": partial(knn_probe, data, neighbors or (), progress=progress),
         }
         for probe, setting in settings.items():
-            head = {**result_head(train, test, layer, data.classes), "settings": dict(setting)}
             path = Path(out) / f"{layer}_{probe}.json"
-            kept = read_result(path) if path.exists() else None
-            differing = None if kept is None else _difference(kept, head)
+            kept = read_probe(path) if path.exists() else None
+            differing = None if kept is None else _difference(kept, data, setting)
             if kept is None or (overwrite and differing):
-                write_result(path, {**head, **probes[probe]()}, overwrite=overwrite)
-                kept = read_result(path)
+                kept = replace(probes[probe](), settings=setting)
+                write_results(path, [kept], overwrite=overwrite)
             elif differing:
                 raise ValueError(
                     f"{path} was made of other {differing}: choose another --out, or add --force to replace it."
@@ -74,11 +70,9 @@ def probe_layers(
     return results
 
 
-def _difference(kept: Mapping[str, Any], head: Mapping[str, Any]) -> str | None:
+def _difference(kept: LinearProbe | KnnProbe, data: ProbeData, settings: Mapping[str, Sequence[float]]) -> str | None:
     """What a result was made of that is different now; folders may have moved."""
-    for part in ("train", "test"):
-        if kept.get(part, {}).get("digest") != head[part]["digest"]:
+    for part, then, now in (("train", kept.train, data.origin.train), ("test", kept.test, data.origin.test)):
+        if then.digest != now.digest:
             return f"features ({part})"
-    if kept.get("settings") != head["settings"]:
-        return f"settings ({kept.get('settings')}, now {head['settings']})"
-    return None
+    return None if kept.settings == settings else f"settings ({kept.settings}, now {settings})"

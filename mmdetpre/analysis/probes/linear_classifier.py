@@ -10,7 +10,7 @@ import numpy as np
 from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
 from mmdetpre.analysis.probes.data import probe_data
 from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
-from mmdetpre.analysis.probes.scores import read_result
+from mmdetpre.analysis.probes.scores import LinearProbe, read_probe
 from mmdetpre.analysis.probes.softmax_regression import fit_path
 from mmdetpre.utils.bounded_files import load_npz
 from mmdetpre.utils.whole_file import whole_file
@@ -27,7 +27,7 @@ class LinearClassifier:
         bias: (C,) float32.
         classes: C names.
         layer: Name of the layer.
-        strength: Its regularisation.
+        l2: Its regularization.
         digest: Of the training features.
 
     Example:
@@ -40,7 +40,7 @@ class LinearClassifier:
     bias: np.ndarray
     classes: tuple[str, ...]
     layer: str
-    strength: float
+    l2: float
     digest: str
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ class LinearClassifier:
         with whole_file(path) as part, part.open("wb") as file:
             np.savez(
                 file, format=np.array(FORMAT), weights=self.weights, bias=self.bias, classes=np.array(self.classes),
-                layer=np.array(self.layer), strength=np.array(self.strength), digest=np.array(self.digest),
+                layer=np.array(self.layer), strength=np.array(self.l2), digest=np.array(self.digest),
             )  # fmt: skip
 
     @classmethod
@@ -66,36 +66,36 @@ class LinearClassifier:
         """
         arrays = load_npz(path)
         if str(arrays.get("format")) != FORMAT:
-            raise ValueError(f"{path} holds no linear classifier of a probe: remove it, and it is fitted again.")
+            raise ValueError(f"{path} is not a linear classifier of a probe: remove it, and it is fitted again.")
         return cls(
             arrays["weights"], arrays["bias"], tuple(map(str, arrays["classes"])), str(arrays["layer"]),
             float(arrays["strength"]), str(arrays["digest"]),
         )  # fmt: skip
 
 
-def fit_linear_classifier(train: FeatureFile, test: FeatureFile, layer: str, strength: float) -> LinearClassifier:
-    """The classifier that a linear probe tests, of one regularisation, from all training images.
+def fit_linear_classifier(train: FeatureFile, test: FeatureFile, layer: str, l2: float) -> LinearClassifier:
+    """The classifier that a linear probe tests, of one regularization, from all training images.
 
     Args:
         train: Features and classes of the training images.
         test: Those of the test images, from the same weights.
         layer: Name of the layer.
-        strength: Strength of the L2 regularisation.
+        l2: Its regularization.
 
     Raises:
         ValueError: If the features do not fit each other, see :func:`~mmdetpre.analysis.probes.data.probe_data`.
     """
     data = probe_data(train, test, layer)
     design = PrincipalAxes(data.train, name=layer)
-    (solution,) = fit_path(design, data.train_labels, len(data.classes), [strength])
+    (solution,) = fit_path(design, data.train_labels, len(data.classes), [l2])
     weights, bias = design.linear_map(solution.weights, solution.bias)
-    return LinearClassifier(weights, bias, data.classes, layer, strength, train.digest())
+    return LinearClassifier(weights, bias, data.classes, layer, l2, train.digest())
 
 
 def classifier_of_probe(folder: str | Path, layer: str = "conv5_pooled") -> LinearClassifier:
     """The classifier of a folder that ``layer_probes.py`` wrote: fitted once, then kept beside the probe's result.
 
-    Its regularisation is the one that the probe chose with its first seed.
+    Its regularization is the one that the probe chose with its first seed.
 
     Args:
         folder: Holds ``train``, ``test`` and ``results``.
@@ -117,15 +117,15 @@ def classifier_of_probe(folder: str | Path, layer: str = "conv5_pooled") -> Line
             f"{folder} holds no linear probe of {layer} (results/{path.name}): run layer_probes.py with --layers"
             f" {layer} --out {folder}."
         )
-    result = read_result(path)
-    if result["train"]["digest"] != train.digest():
+    result = read_probe(path)
+    if not isinstance(result, LinearProbe) or result.train.digest != train.digest():
         raise ValueError(f"{path} was made of other features than {train.path}: run the probe again.")
-    strength = float(result["seeds"][0]["strength"])
+    l2 = result.seeds[0].l2
     kept = path.with_suffix(".npz")
     if kept.is_file():
         found = LinearClassifier.load(kept)
-        if (found.digest, found.strength, found.layer) == (train.digest(), strength, layer):
+        if (found.digest, found.l2, found.layer) == (train.digest(), l2, layer):
             return found
-    fitted = fit_linear_classifier(train, test, layer, strength)
+    fitted = fit_linear_classifier(train, test, layer, l2)
     fitted.save(kept)
     return fitted

@@ -1,4 +1,4 @@
-"""Standardised features along their principal axes, read block by block from a memory-mapped matrix."""
+"""Standardized features along their principal axes, read block by block from a memory-mapped matrix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmdetpre.analysis.features.feature_file import require_finite, row_blocks
 
 _EXACT_SIZE = 4096
 _SMALLEST = 1e-6
-"""Axes with less than this part of the greatest variance are rounding where the matrix is rebuilt from its axes."""
+"""Axes with less than this fraction of the largest variance are rounding where the matrix is rebuilt from its axes."""
 
 
 class PrincipalAxes:
@@ -39,7 +39,7 @@ class PrincipalAxes:
         self, values: np.ndarray, max_axes: int = 16384, block_bytes: int = 64 << 20, name: str = "features"
     ) -> None:
         self.values, self._bytes = values, block_bytes
-        self.mean, self.inverse_scale = _standardisation(values, block_bytes, name)
+        self.mean, self.inverse_scale = _standardization(values, block_bytes, name)
         images, size = values.shape
         self._axes: np.ndarray | None = None
         self._rotated: np.ndarray | None = None
@@ -60,8 +60,8 @@ class PrincipalAxes:
         """Number of images."""
         return len(self.values)
 
-    def standardised(self, block: slice) -> np.ndarray:
-        """(b, d) float32 standardised values of some images."""
+    def standardized(self, block: slice) -> np.ndarray:
+        """(b, d) float32 standardized values of some images."""
         return (self.values[block] - self.mean) * self.inverse_scale
 
     def blocks(self, outputs: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
@@ -72,7 +72,7 @@ class PrincipalAxes:
         """
         values = self.values if self._rotated is None else self._rotated
         for block in row_blocks(values, self._bytes * values.shape[1] // (values.shape[1] + outputs)):
-            yield block, self.standardised(block) if self._rotated is None else self._rotated[block]
+            yield block, self.standardized(block) if self._rotated is None else self._rotated[block]
 
     def from_axes(self, weights: np.ndarray) -> np.ndarray:
         """(m, C) weights of a block's columns, of weights (axes, C)."""
@@ -83,22 +83,22 @@ class PrincipalAxes:
         return gradient if self._axes is None else self._axes.T @ gradient
 
     def linear_map(self, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same linear model on values that are not standardised: weights (d, C) and bias (C,), float32."""
+        """The same linear model on values that are not standardized: weights (d, C) and bias (C,), float32."""
         if self._rotated is None:
-            standardised = self.from_axes(weights)
+            standardized = self.from_axes(weights)
         else:
             of_images = self._rotated @ (weights / self._lengths[:, None].astype(np.float32))
-            standardised = np.zeros((self.values.shape[1], weights.shape[1]), np.float32)
+            standardized = np.zeros((self.values.shape[1], weights.shape[1]), np.float32)
             for block in row_blocks(self.values, self._bytes):
-                standardised += self.standardised(block).T @ of_images[block]
-        raw = standardised * self.inverse_scale[:, None]
+                standardized += self.standardized(block).T @ of_images[block]
+        raw = standardized * self.inverse_scale[:, None]
         return raw, (bias - self.mean.astype(np.float64) @ raw).astype(np.float32)
 
     def _covariance(self) -> np.ndarray:
         size = self.values.shape[1]
         total = np.zeros((size, size), np.float32, order="F")
         for block in row_blocks(self.values, self._bytes):
-            total = blas.ssyrk(1.0, self.standardised(block).T, beta=1.0, c=total, lower=1, overwrite_c=1)
+            total = blas.ssyrk(1.0, self.standardized(block).T, beta=1.0, c=total, lower=1, overwrite_c=1)
         return total
 
     def _products(self) -> np.ndarray:
@@ -113,7 +113,7 @@ class PrincipalAxes:
         return total
 
 
-def _standardisation(values: np.ndarray, block_bytes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _standardization(values: np.ndarray, block_bytes: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean (d,) and inverse deviation over the root of d (d,), 0 where all values are the same; float32."""
     size = values.shape[1]
     total, squares = np.zeros(size), np.zeros(size)
@@ -127,7 +127,7 @@ def _standardisation(values: np.ndarray, block_bytes: int, name: str) -> tuple[n
     mean += shift
     if not np.isfinite(mean).all() or not np.isfinite(deviation).all():
         require_finite(values, name)
-        raise ValueError(f"{name} are too large to be standardised in float64: scale them first.")
+        raise ValueError(f"{name} are too large to be standardized in float64: scale them first.")
     varies = deviation > 1e-6 * np.abs(mean)
     if not varies.any():
         raise ValueError(f"{name} are the same for all {len(values)} images: the layer is dead, or the images are one.")

@@ -1,23 +1,191 @@
-"""How good predictions are, with confidence intervals; and the file of a probe's result."""
+"""How good predictions are, with confidence intervals, and the results of probes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mmdetpre.analysis.features.feature_file import FeatureFile
-from mmdetpre.utils import bounded_files
-from mmdetpre.utils.whole_file import write_json
+from mmdetpre.utils.results import Cell, Json, Result, read_results
 
-FORMAT = "mmdetpre probe"
-FORMAT_VERSION = 1
-_Z = 1.959963984540054
+Interval = tuple[float, float]
 
 
-def wilson_interval(right: int, total: int) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Scores:
+    """Accuracy and balanced accuracy (mean over the classes that have test images) with 95 % intervals, as fractions.
+
+    Attributes:
+        accuracy, accuracy_interval: Of the images; Wilson's interval.
+        balanced_accuracy, balanced_accuracy_interval: Of the classes; percentiles of a bootstrap over the test images
+            of each class.
+        per_class: Class -> images that are right, images.
+    """
+
+    accuracy: float
+    accuracy_interval: Interval
+    balanced_accuracy: float
+    balanced_accuracy_interval: Interval
+    per_class: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A feature file that was probed: its folder, number of images and digest."""
+
+    path: str
+    images: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class ProbeResult(Result):
+    """What every probe says of a layer; see :class:`LinearProbe` and :class:`KnnProbe`.
+
+    Attributes:
+        layer, values: Name of the layer, and its number of values.
+        init, data, backbone_digest: Names of weights and data, digest of the backbone; None where they are not known.
+        classes: Names of the classes.
+        train, test: The features.
+        probe: ``linear`` or ``knn``.
+        accuracy, accuracy_interval, balanced_accuracy, balanced_accuracy_interval: See :class:`Scores`.
+        notes: What to know about the result.
+        settings: What it was asked for, where it is kept and used again.
+    """
+
+    kind: ClassVar[str] = "probe"
+    alone: ClassVar[bool] = True
+    version: ClassVar[int] = 1
+
+    layer: str
+    init: str | None = field(metadata={"key": "initialisation"})
+    data: str | None
+    backbone_digest: str | None
+    classes: tuple[str, ...]
+    train: FeatureSet
+    test: FeatureSet
+    probe: str
+    values: int
+    accuracy: float
+    accuracy_interval: Interval
+    balanced_accuracy: float
+    balanced_accuracy_interval: Interval
+    notes: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Json]) -> ProbeResult:
+        """The result of :meth:`to_dict`, of the class of its probe.
+
+        Raises:
+            ValueError: If there is no such probe, a value is missing or has another type.
+        """
+        known: dict[str, type[ProbeResult]] = {"linear": LinearProbe, "knn": KnnProbe}
+        wanted = known.get(str(values.get("probe")))
+        if wanted is None:
+            raise ValueError(f"its probe is {values.get('probe')!r}, expected one of {', '.join(known)}")
+        return super().from_dict(values) if cls is wanted else wanted.from_dict(values)
+
+    def how(self) -> str:
+        """Kind and parameters of the probe."""
+        raise NotImplementedError
+
+    def rows(self) -> list[list[Cell]]:
+        """One line: layer, weights, data, probe, and scores with their intervals."""
+        head: list[Cell] = ["layer", "initialization", "data", "probe", "test images"]
+        cells: list[Cell] = [self.layer, self.init, self.data, self.probe, self.test.images]
+        for name in ("accuracy", "balanced_accuracy"):
+            head += [name, f"{name} low", f"{name} high"]
+            cells += [getattr(self, name), *getattr(self, f"{name}_interval")]
+        return [head, cells]
+
+    def __str__(self) -> str:
+        """Percentages in one line, and a line per note."""
+        parts = []
+        for name, shown in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced")):
+            low, high = getattr(self, f"{name}_interval")
+            spread = getattr(self, f"{name}_spread", None)
+            deviation = "" if spread is None else f" (sd {100 * spread:.1f})"
+            parts.append(f"{shown} {100 * getattr(self, name):.1f}{deviation} [{100 * low:.1f}, {100 * high:.1f}]")
+        scores = f"{', '.join(parts)}, {self.test.images} test images"
+        line = f"{self.layer} ({self.values} values), {self.how()}: {scores}"
+        return "\n".join([line, *(f"  Note: {note}." for note in self.notes)])
+
+
+@dataclass(frozen=True)
+class SeedScores(Scores):
+    """One seed of a linear probe: its regularization, how well that did on validation and training images, scores."""
+
+    seed: int
+    l2: float = field(metadata={"key": "strength"})
+    validation_accuracy: float
+    train_accuracy: float
+
+
+@dataclass(frozen=True)
+class LinearSweep:
+    """Regularizations from strong to weak, validation accuracy [seed][regularization], validation part of a class."""
+
+    l2: tuple[float, ...] = field(metadata={"key": "strengths"})
+    validation_accuracy: tuple[tuple[float, ...], ...]
+    validation: float
+
+
+@dataclass(frozen=True)
+class LinearProbe(ProbeResult):
+    """Result of a linear probe: means over the seeds.
+
+    Attributes:
+        accuracy_spread, balanced_accuracy_spread: Standard deviation over the seeds.
+        seeds: What each seed chose, and its scores.
+        sweep: Validation accuracy of each regularization and seed.
+    """
+
+    accuracy_spread: float
+    balanced_accuracy_spread: float
+    seeds: tuple[SeedScores, ...]
+    sweep: LinearSweep
+    settings: Mapping[str, Any] | None = None
+
+    def how(self) -> str:
+        """Regularization of each seed."""
+        return "linear, L2 " + ", ".join(f"{entry.l2:.2g}" for entry in self.seeds)
+
+
+@dataclass(frozen=True)
+class KnnSweep:
+    """Numbers of neighbors k, and accuracy on the training images, each left out once."""
+
+    neighbors: tuple[int, ...] = field(metadata={"key": "neighbours"})
+    left_out_accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class KnnProbe(ProbeResult):
+    """Result of a k-NN probe.
+
+    Attributes:
+        neighbors: The chosen k.
+        metric, weighted: As they were asked for.
+        per_class: See :class:`Scores`.
+        sweep: Left-out accuracy of each k.
+    """
+
+    neighbors: int = field(metadata={"key": "neighbours"})
+    metric: str
+    weighted: bool
+    per_class: dict[str, tuple[int, int]]
+    sweep: KnnSweep
+    settings: Mapping[str, Any] | None = None
+
+    def how(self) -> str:
+        """Number of neighbors and metric."""
+        return f"{self.neighbors} nearest by {self.metric}"
+
+
+def wilson_interval(right: int, total: int) -> Interval:
     """95 % confidence interval of a proportion, of Wilson's score test.
 
     Example:
@@ -25,14 +193,14 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
         >>> round(low, 4), round(high, 4)
         (0.8256, 0.9448)
     """
-    share = right / total
-    centre = (share + _Z**2 / (2 * total)) / (1 + _Z**2 / total)
-    half = _Z / (1 + _Z**2 / total) * np.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    from scipy.stats import binomtest  # takes half a second to import
+
+    interval = binomtest(right, total).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def scores(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int = 2000) -> dict[str, Any]:
-    """Accuracy and balanced accuracy (mean over the classes that have test images), as fractions.
+def scores(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int = 2000) -> Scores:
+    """Scores of predictions.
 
     Args:
         predicted: (m,) classes.
@@ -40,99 +208,31 @@ def scores(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int 
         seed: Of the bootstrap.
         draws: Of the bootstrap.
 
-    Returns:
-        ``accuracy`` with Wilson's interval, ``balanced_accuracy`` with that of a bootstrap over the test images of each
-        class (percentiles), both of 95 %, and ``per_class``: class -> [right, images].
+    Example:
+        >>> scores(np.array([0, 1, 1]), np.array([0, 0, 1])).balanced_accuracy
+        0.75
     """
     right = predicted == labels
     present, counts = np.unique(labels, return_counts=True)
     hits = np.array([np.count_nonzero(right[labels == label]) for label in present])
     drawn = np.random.default_rng(seed).binomial(counts, hits / counts, size=(draws, len(present))) / counts
     low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
-    return {
-        "accuracy": float(right.mean()),
-        "accuracy_interval": list(wilson_interval(int(right.sum()), len(labels))),
-        "balanced_accuracy": float((hits / counts).mean()),
-        "balanced_accuracy_interval": [float(low), float(high)],
-        "per_class": {int(k): [int(h), int(n)] for k, h, n in zip(present, hits, counts, strict=True)},
-    }
+    return Scores(
+        float(right.mean()),
+        wilson_interval(int(right.sum()), len(labels)),
+        float((hits / counts).mean()),
+        (float(low), float(high)),
+        {str(k): (int(h), int(n)) for k, h, n in zip(present, hits, counts, strict=True)},
+    )
 
 
-def write_result(path: str | Path, result: Mapping[str, Any], *, overwrite: bool = False) -> None:
-    """Write the result of a probe as JSON.
-
-    Args:
-        path: The JSON file.
-        result: What the probe returned.
-        overwrite: Replace an existing file.
-
-    Raises:
-        FileExistsError: If the file exists.
-    """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name, or add --force to overwrite it.")
-    content = {"format": FORMAT, "version": FORMAT_VERSION, **result}
-    write_json(path, content, overwrite=overwrite)
-
-
-def read_result(path: str | Path) -> dict[str, Any]:
+def read_probe(path: str | Path) -> LinearProbe | KnnProbe:
     """Read the result of a probe.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is something else.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    try:
-        content = bounded_files.read_json(path)
-        found = (content.get("format"), content.get("version"))
-    except (AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is no result of a probe ({error}).") from error
-    if found != (FORMAT, FORMAT_VERSION):
-        raise ValueError(f"{path} is no result of a probe: it says {found}, expected {(FORMAT, FORMAT_VERSION)}.")
-    return dict(content)
-
-
-def result_head(train: FeatureFile, test: FeatureFile, layer: str, classes: Sequence[str]) -> dict[str, Any]:
-    """What every result says of the features it was made of.
-
-    Args:
-        train: Features of the training images.
-        test: Features of the test images.
-        layer: Name of the layer.
-        classes: Class names, in the order of the labels.
-    """
-    return {
-        "layer": layer,
-        "initialisation": train.metadata.get("initialisation"),
-        "data": train.metadata.get("data_name"),
-        "backbone_digest": train.metadata.get("backbone_digest"),
-        "classes": list(classes),
-        "train": {"path": str(train.path), "images": len(train), "digest": train.digest()},
-        "test": {"path": str(test.path), "images": len(test), "digest": test.digest()},
-    }
-
-
-def result_line(result: Mapping[str, Any]) -> str:
-    """A result in words, in percent.
-
-    Example:
-        >>> print(result_line({"layer": "fc1", "values": 1024, "probe": "knn", "neighbours": 5, "metric": "cosine",
-        ...     "accuracy": 0.5, "accuracy_interval": [0.4, 0.6], "balanced_accuracy": 0.45,
-        ...     "balanced_accuracy_interval": [0.35, 0.55], "test": {"images": 100}}))
-        fc1 (1024 values), 5 nearest by cosine: accuracy 50.0 [40.0, 60.0], balanced 45.0 [35.0, 55.0], 100 test images
-    """
-    parts = []
-    for name, shown in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced")):
-        low, high = result[f"{name}_interval"]
-        spread = f" (sd {100 * result[f'{name}_spread']:.1f})" if f"{name}_spread" in result else ""
-        parts.append(f"{shown} {100 * result[name]:.1f}{spread} [{100 * low:.1f}, {100 * high:.1f}]")
-    if result["probe"] == "knn":
-        how = f"{result['neighbours']} nearest by {result['metric']}"
-    else:
-        how = "linear, strengths " + ", ".join(f"{entry['strength']:.2g}" for entry in result["seeds"])
-    images = result["test"]["images"]
-    return f"{result['layer']} ({result['values']} values), {how}: {', '.join(parts)}, {images} test images"
+    (found,) = read_results(path, ProbeResult, "linear_probe.py, knn_probe.py or layer_probes.py")
+    assert isinstance(found, LinearProbe | KnnProbe)
+    return found

@@ -1,4 +1,4 @@
-"""Softmax regression with L2 regularisation: a path of regularisations for little more than one fit."""
+"""Softmax regression with L2 regularization: a path of regularizations for little more than one fit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scipy.optimize import OptimizeResult, minimize
 from mmdetpre.analysis.features.feature_file import row_blocks
 from mmdetpre.analysis.probes.principal_axes import PrincipalAxes
 
-STRENGTHS = tuple(float(f"{10**exponent:.3g}") for exponent in np.linspace(-1, -6.5, 12))
-"""Usual regularisations, strong to weak. For n images, scikit-learn's C is 1 / (n * strength)."""
+L2_VALUES = tuple(float(f"{10**exponent:.3g}") for exponent in np.linspace(-1, -6.5, 12))
+"""Usual regularizations, strong to weak. For n images, scikit-learn's C is 1 / (n * l2)."""
 
 SWEEP_TOLERANCE = 1e-5
 """Tolerance of fits that are only ranked."""
@@ -21,19 +21,19 @@ SWEEP_TOLERANCE = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A fit for one regularisation.
+    """A fit for one regularization.
 
     Args:
-        strength: Regularisation: factor of half the squared weights beside the mean cross-entropy.
+        l2: Factor of half the squared weights beside the mean cross-entropy.
         weights: (axes, C) float32 along the principal axes.
         bias: (C,) float32.
-        predicted: (n,) int64 class of each image of the design, also of those that were not learned.
-        loss: What was minimised.
+        predicted: (n,) int64 class of each image of the design, also of those that were not trained on.
+        loss: What was minimized.
         evaluations: How often the loss was computed.
         converged: False if the limit of steps was reached.
     """
 
-    strength: float
+    l2: float
     weights: np.ndarray
     bias: np.ndarray
     predicted: np.ndarray
@@ -46,36 +46,36 @@ def fit_path(
     design: PrincipalAxes,
     labels: np.ndarray,
     classes: int,
-    strengths: Sequence[float] = STRENGTHS,
+    l2: Sequence[float] = L2_VALUES,
     *,
-    learned: np.ndarray | None = None,
-    start: Solution | None = None,
+    train_mask: np.ndarray | None = None,
+    init: Solution | None = None,
     tolerance: float = 1e-8,
     max_steps: int = 500,
     progress: Callable[[], object] | None = None,
 ) -> list[Solution]:
-    """Fit a softmax classifier for each regularisation, each from the one before.
+    """Fit a softmax classifier for each regularization, each from the one before.
 
-    Minimises the mean cross-entropy of the learned images plus ``strength / 2`` times the squared weights, the bias
+    Minimizes the mean cross-entropy of the training images plus ``l2 / 2`` times the squared weights, the bias
     left out, by L-BFGS. Along the principal axes the curvature of the loss is nearly known: weights are scaled by
-    the root of ``curvature of the class * variance of the axis + strength``, which leaves a few steps per fit.
+    the root of ``curvature of the class * variance of the axis + l2``, which leaves a few steps per fit.
 
     Args:
         design: Features of n images.
         labels: (n,) classes.
         classes: Number of classes C.
-        strengths: Regularisations, positive; strong to weak is fastest.
-        learned: (n,) bool, the training images; None: all.
-        start: Begin from this solution.
+        l2: Factors of the regularization, positive; strong to weak is fastest.
+        train_mask: (n,) bool, the training images; None: all.
+        init: Initial solution.
         tolerance: A fit ends when a step lowers the loss by less than this.
         max_steps: Limit of steps per fit.
         progress: Called after each fit.
 
     Returns:
-        A solution per strength, in their order.
+        A solution per factor, in their order.
 
     Raises:
-        ValueError: If a strength is not positive.
+        ValueError: If a factor is not positive.
 
     Example:
         >>> features = np.array([[-1.0], [-2.0], [2.0], [3.0]], np.float32)
@@ -83,42 +83,40 @@ def fit_path(
         >>> solution.predicted.tolist()
         [0, 0, 1, 1]
     """
-    if wrong := [strength for strength in strengths if not strength > 0]:
-        raise ValueError(f"The regularisation {wrong[0]} is not positive: give numbers such as 1e-3.")
-    learned = np.ones(len(labels), bool) if learned is None else learned
-    sample_weights = (learned / np.count_nonzero(learned)).astype(np.float32)
-    weights = np.zeros((len(design.variances), classes)) if start is None else start.weights.astype(np.float64)
-    bias = np.zeros(classes) if start is None else start.bias.astype(np.float64)
+    if wrong := [factor for factor in l2 if not factor > 0]:
+        raise ValueError(f"The regularization {wrong[0]} is not positive: give numbers such as 1e-3.")
+    train_mask = np.ones(len(labels), bool) if train_mask is None else train_mask
+    sample_weights = (train_mask / np.count_nonzero(train_mask)).astype(np.float32)
+    weights = np.zeros((len(design.variances), classes)) if init is None else init.weights.astype(np.float64)
+    bias = np.zeros(classes) if init is None else init.bias.astype(np.float64)
     curvature = np.full(classes, (1 - 1 / classes) / classes)
-    if start is not None:
-        curvature = _look(design, start.weights, start.bias, sample_weights)[1]
+    if init is not None:
+        curvature = _predict_and_curvature(design, init.weights, init.bias, sample_weights)[1]
     solutions: list[Solution] = []
-    for strength in strengths:
+    for factor in l2:
         variances = np.append(design.variances, 1.0)[:, None]  # of the bias: 1
-        penalty = np.append(np.full(len(design.variances), strength), 0.0)[:, None]
+        penalty = np.append(np.full(len(design.variances), factor), 0.0)[:, None]
         scale = 1 / np.sqrt(np.maximum(curvature, 1e-6) * variances + penalty)
 
-        ahead = _ahead(solutions, strength)
-        begin = np.vstack([weights, bias]) if ahead is None else ahead
-        found = _minimise(partial(_loss, design, labels, sample_weights, penalty), begin, scale, tolerance, max_steps)
+        guess = _extrapolate(solutions, factor)
+        begin = np.vstack([weights, bias]) if guess is None else guess
+        found = _fit(partial(_loss, design, labels, sample_weights, penalty), begin, scale, tolerance, max_steps)
         weights, bias = np.split(found.x, [-1])
         bias = bias[0]
         single = weights.astype(np.float32), bias.astype(np.float32)
-        predicted, curvature = _look(design, *single, sample_weights)
-        solutions.append(
-            Solution(strength, *single, predicted, float(found.fun), int(found.nfev), found.nit < max_steps)
-        )
+        predicted, curvature = _predict_and_curvature(design, *single, sample_weights)
+        solutions.append(Solution(factor, *single, predicted, float(found.fun), int(found.nfev), found.nit < max_steps))
         if progress is not None:
             progress()
     return solutions
 
 
-def _ahead(solutions: Sequence[Solution], strength: float) -> np.ndarray | None:
-    """Where the last two solutions point to: weights change evenly with the logarithm of the strength."""
-    if len(solutions) < 2 or solutions[-1].strength == solutions[-2].strength:
+def _extrapolate(solutions: Sequence[Solution], l2: float) -> np.ndarray | None:
+    """Where the last two solutions point to: weights change evenly with the logarithm of the factor."""
+    if len(solutions) < 2 or solutions[-1].l2 == solutions[-2].l2:
         return None
     before, last = (np.vstack([s.weights, s.bias]).astype(np.float64) for s in solutions[-2:])
-    step = np.log(strength / solutions[-1].strength) / np.log(solutions[-1].strength / solutions[-2].strength)
+    step = np.log(l2 / solutions[-1].l2) / np.log(solutions[-1].l2 / solutions[-2].l2)
     return last + np.clip(step, -1, 1) * (last - before)
 
 
@@ -135,7 +133,7 @@ def predict(values: np.ndarray, weights: np.ndarray, bias: np.ndarray, block_byt
     return np.concatenate(parts).astype(np.int64)
 
 
-def _minimise(
+def _fit(
     loss: Callable[[np.ndarray], tuple[float, np.ndarray]],
     begin: np.ndarray,
     scale: np.ndarray,
@@ -195,10 +193,10 @@ def _cross_entropy(
     return value, np.vstack([design.to_axes(gradient), bias_gradient]).astype(np.float64)
 
 
-def _look(
+def _predict_and_curvature(
     design: PrincipalAxes, weights: np.ndarray, bias: np.ndarray, sample_weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted classes (n,), and each class's mean of p (1 - p) over the learned images (C,)."""
+    """Predicted classes (n,), and each class's mean of p (1 - p) over the training images (C,)."""
     columns, predicted, curvature = design.from_axes(weights), [], np.zeros(len(bias))
     for block, matrix in design.blocks(len(bias)):
         scores = matrix @ columns + bias

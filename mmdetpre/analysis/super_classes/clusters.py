@@ -5,12 +5,54 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mmdetpre.utils.whole_file import write_json
+from mmdetpre.utils.results import Cell, Result
+
+
+@dataclass(frozen=True)
+class SuperClasses(Result):
+    """Super-class of each class; ``RFCN3000RoIHead(super_classes=FILE)`` reads its file.
+
+    Attributes:
+        clusters: Id of each class (WordNet id), in label order, and its super-class.
+        settings: How they were made, for the record.
+        digest: Of the clusters.
+
+    Example:
+        >>> print(SuperClasses({"n01": 0, "n02": 1, "n03": 0}, {}))
+        0: 2 classes: n01, n03
+        1: 1 classes: n02
+    """
+
+    kind: ClassVar[str] = "super-classes"
+    alone: ClassVar[bool] = True
+
+    clusters: dict[str, int]
+    settings: Mapping[str, Any]
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(json.dumps(self.clusters).encode()).hexdigest()
+        object.__setattr__(self, "digest", f"sha256:{digest}")
+
+    def rows(self) -> list[list[Cell]]:
+        """One line per class."""
+        rows: list[list[Cell]] = [["class", "super-class"]]
+        rows += [[name, cluster] for name, cluster in self.clusters.items()]
+        return rows
+
+    def __str__(self) -> str:
+        """One line per super-class, with its first classes."""
+        lines = []
+        for cluster in sorted(set(self.clusters.values())):
+            members = [name for name, k in self.clusters.items() if k == cluster]
+            more = ", ..." if len(members) > 8 else ""
+            lines.append(f"{cluster}: {len(members)} classes: {', '.join(members[:8])}{more}")
+        return "\n".join(lines)
 
 
 class ClassMeans:
@@ -68,7 +110,7 @@ def cluster_classes(means: np.ndarray, clusters: int, seed: int = 0) -> np.ndarr
     Args:
         means: Mean feature of each class.
         clusters: Number K of clusters, from 1 to C.
-        seed: Seed of the best of 10 starts.
+        seed: Seed of the 10 initializations, of which the best is taken.
 
     Raises:
         ValueError: If K is out of range, or there are fewer than K different features.
@@ -84,27 +126,3 @@ def cluster_classes(means: np.ndarray, clusters: int, seed: int = 0) -> np.ndarr
     found = KMeans(clusters, n_init=10, random_state=seed).fit_predict(means)
     _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
-
-
-def write_clusters(
-    path: str | Path, classes: Sequence[str], clusters: np.ndarray, settings: Mapping[str, Any], *, force: bool = False
-) -> None:
-    """Writes clusters as JSON that ``RFCN3000RoIHead(super_classes=...)`` reads.
-
-    Args:
-        path: File to write.
-        classes: C class ids (WordNet ids) in label order.
-        clusters: (C,) their clusters.
-        settings: How they were made, for the record.
-        force: Overwrite an existing file.
-
-    Raises:
-        FileExistsError: If the file exists.
-    """
-    path = Path(path)
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists: choose another file, or add --force to overwrite it.")
-    by_class = {c: int(k) for c, k in zip(classes, clusters, strict=True)}
-    digest = hashlib.sha256(json.dumps(by_class).encode()).hexdigest()
-    content = {"clusters": by_class, "settings": dict(settings), "digest": f"sha256:{digest}"}
-    write_json(path, content, overwrite=force)

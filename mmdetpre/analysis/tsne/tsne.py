@@ -25,7 +25,7 @@ class TsneMap:
 
     Args:
         points: (n, 2) float32; only which points are near each other has a meaning.
-        kl_divergence: What t-SNE minimises, in nats: how much of the neighbourhoods the map misses.
+        kl_divergence: What t-SNE minimizes, in nats: how much of the neighborhoods the map misses.
     """
 
     points: np.ndarray
@@ -46,7 +46,7 @@ def tsne_map(
 
     Args:
         features: (n, D) finite.
-        perplexity: About how many neighbours of an image count; below n.
+        perplexity: About how many neighbors of an image count; below n.
         theta: Angle below which a far cell of the map counts as one point, from 0 (exact sums) to 1 (coarse).
         components: Features are reduced to so many principal components first, as is customary; 0: not at all.
         seed: Of the first draw where principal components are found by random projection.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.analysis.features.extract import open_feature_source
-from mmdetpre.analysis.probes.layers import TABLE_7
 from mmdetpre.inference.stored_model import build_stored_model
+from mmdetpre.paper.tables import LAYERS
 from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -178,7 +178,7 @@ def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, 
     try:
         most = 4 * sum(tensor.nbytes for tensor in checkpoint.tensors.values()) + GIB
         built = build_stored_model(stored, source.name, most)
-        open_feature_source(built, str(source), TABLE_7)
+        open_feature_source(built, str(source), tuple(LAYERS))
     except Exception as error:  # a model of other code or of another version fails in any way
         return None, f"; a detector, but its layers cannot be probed: {(str(error) or repr(error)).splitlines()[0]}"
     config = ConfigFile(

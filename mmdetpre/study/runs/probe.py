@@ -37,7 +37,7 @@ def probe(job: Job) -> dict[str, Any]:
     chosen = ["--layers", *layers] if layers else []
     job.tool("analysis_tools/layer_probes.py", model, weights, *images, *chosen, "--out", job.folder)
     table, group = TABLE_OF_PROBE[job.run["kind"]]
-    found, _ = read_cells([job.folder / "results"])
+    found = read_cells([job.folder / "results"]).cells
     cells = [
         {
             "table": table,

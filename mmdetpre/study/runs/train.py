@@ -8,7 +8,8 @@ from typing import Any
 
 from mmdetpre.checkpoints.newest_whole import newest_whole
 from mmdetpre.compat.toolbox_commands import testing_command, training_command
-from mmdetpre.results.run_table import Run, read_run
+from mmdetpre.results.run_table import TrainingRun as Run
+from mmdetpre.results.run_table import read_run
 from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.layout import config_path, work_dir
 from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id

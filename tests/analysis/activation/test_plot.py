@@ -5,24 +5,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.activation.plot import coloured, draw_activation_maps
-from mmdetpre.analysis.activation.report import ActiveImage
+from mmdetpre.analysis.activation.plot import colored, draw_activation_maps
+from mmdetpre.analysis.activation.report import ActivationReport, ActiveImage
 
 
 def image(height: int, width: int) -> ActiveImage:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
     maps = {name: random.integers(0, 256, (height, width), dtype=np.uint8) for name in ("ImageNet", "OpenImages")}
-    return ActiveImage("a.jpg", pixels, {}, maps)
+    return ActiveImage("a.jpg", {}, maps, pixels)
+
+
+def report(*images: ActiveImage) -> ActivationReport:
+    return ActivationReport("conv5", images)
 
 
 def test_images_and_maps_stand_in_one_row() -> None:
     images = [image(20, 30), image(60, 20)]
-    figure = draw_activation_maps(images, overlay=0.25)
+    figure = draw_activation_maps(report(*images), overlay=0.25)
     figure.draw_without_rendering()
     shown = [axis for axis in figure.axes if axis.images]
     for row, one in zip((shown[:3], shown[3:]), images, strict=True):
-        expected = [one.pixels, *(coloured(grey, one.pixels, 0.25) for grey in one.maps.values())]
+        expected = [one.pixels, *(colored(grey, one.pixels, 0.25) for grey in one.maps.values())]
         for axis, picture in zip(row, expected, strict=True):
             assert np.array_equal(axis.images[0].get_array(), picture)
             box = axis.get_position()
@@ -35,20 +39,22 @@ def test_images_and_maps_stand_in_one_row() -> None:
 
 def test_images_of_one_name_show_their_folder() -> None:
     images = [replace(image(20, 30), name=name) for name in ("x/cat/1.jpg", "x/dog/1.jpg", "x/dog/2.jpg")]
-    titles = [axis.get_title() for axis in draw_activation_maps(images).axes if axis.get_title()]
+    titles = [axis.get_title() for axis in draw_activation_maps(report(*images)).axes if axis.get_title()]
     assert titles == ["cat/1.jpg", "ImageNet", "OpenImages", "dog/1.jpg", "2.jpg"]
 
 
 def test_overlay_mixes_map_and_image() -> None:
     grey, pixels = np.array([[0, 255]], np.uint8), np.full((1, 2, 3), 100, np.uint8)
-    plain = coloured(grey, pixels)
+    plain = colored(grey, pixels)
     assert plain[0, 0].sum() < 10 and plain[0, 1].sum() > 600
-    np.testing.assert_allclose(coloured(grey, pixels, 0.5), (plain.astype(float) + 100) / 2, atol=1)
+    np.testing.assert_allclose(colored(grey, pixels, 0.5), (plain.astype(float) + 100) / 2, atol=1)
 
 
 def test_refuses_what_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="no image to draw"):
-        draw_activation_maps([])
+        draw_activation_maps(report())
     for overlay in (1, -0.1):
         with pytest.raises(ValueError, match="overlay is"):
-            draw_activation_maps([image(4, 4)], overlay=overlay)
+            draw_activation_maps(report(image(4, 4)), overlay=overlay)
+    with pytest.raises(ValueError, match="not in the file of the numbers"):
+        draw_activation_maps(ActivationReport.from_dict(report(image(4, 4)).to_dict()))

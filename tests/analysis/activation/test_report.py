@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from mmdetpre.analysis.activation.activation import activation_map
-from mmdetpre.analysis.activation.report import activations_of_images, write_activations
+from mmdetpre.analysis.activation.report import ActivationReport, activations_of_images
 from mmdetpre.analysis.features.extract import FeatureSource
 from mmdetpre.transfer.preprocessing import Preprocessing
+from mmdetpre.utils.results import read_results, write_results
 
 
 def source(order: str, factor: float = 1.0) -> FeatureSource:
@@ -33,7 +34,8 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_same_pixels_for_all_models(photo: Path, tmp_path: Path) -> None:
-    images = activations_of_images({"red": source("rgb"), "blue": source("bgr")}, "conv5", [photo], resize_edge=10)
+    report = activations_of_images({"red": source("rgb"), "blue": source("bgr")}, "conv5", [photo], resize_edge=10)
+    images = report.images
     pixels = np.array(Image.open(photo))
     assert np.array_equal(images[0].pixels, pixels)
     for name, channel in (("red", 0), ("blue", 2)):
@@ -41,15 +43,18 @@ def test_same_pixels_for_all_models(photo: Path, tmp_path: Path) -> None:
         assert np.array_equal(images[0].means[name], expected)
         assert np.array_equal(images[0].maps[name], activation_map(expected[None], (10, 16)))
 
-    write_activations(tmp_path / "new" / "a.npz", images)
+    report.save_arrays(tmp_path / "new" / "a.npz")
     with np.load(tmp_path / "new" / "a.npz") as stored:
         assert stored["models"].tolist() == ["red", "blue"] and stored["images"].tolist() == [str(photo)]
         assert np.array_equal(stored["mean_0_1"], images[0].means["blue"])
-    write_activations(tmp_path / "a.csv", images)
+    write_results(tmp_path / "a.csv", [report])
     with (tmp_path / "a.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 5 * 8 and rows[9]["row"] == "1" and rows[9]["column"] == "1"
     assert [float(row["mean"]) for row in rows[40:]] == images[0].means["blue"].ravel().tolist()
+    write_results(tmp_path / "a.json", [report])
+    (again,) = read_results(tmp_path / "a.json", ActivationReport, "activation_maps.py")
+    assert again.to_dict() == report.to_dict() and str(again) == str(report) and "5x8" in str(report)
 
 
 def test_names_model_and_image(photo: Path) -> None:

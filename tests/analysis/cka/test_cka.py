@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdetpre.analysis.cka import cka as module
-from mmdetpre.analysis.cka.cka import centred_kernel, layer_cka
+from mmdetpre.analysis.cka.cka import LayerSimilarity, centered_kernel, layer_cka
+from mmdetpre.utils.results import read_results, write_results
 
 
 def unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
@@ -22,7 +24,7 @@ def unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
 
 def hsic(x: np.ndarray, y: np.ndarray, rows: np.ndarray | None = None) -> float:
     n = len(x) if rows is None else len(rows)
-    return float((centred_kernel(x, rows) * centred_kernel(y, rows)).sum() / (n * (n - 3)))
+    return float((centered_kernel(x, rows) * centered_kernel(y, rows)).sum() / (n * (n - 3)))
 
 
 @pytest.fixture
@@ -102,3 +104,13 @@ def test_says_what_is_wrong(random):
             layer_cka({"a": a}, {"b": b}, **settings)
     with pytest.raises(ValueError, match="No layers"):
         layer_cka({}, {})
+
+
+def test_files_tables_and_rows(random, tmp_path: Path):
+    values = {"fc1": random.normal(size=(20, 3)), "fc2": random.normal(size=(20, 2))}
+    found = layer_cka(values, {"fc1": values["fc1"]}, names=["One", "Two"], batch_size=10, epochs=2)
+    write_results(tmp_path / "cka.json", [found])
+    (again,) = read_results(tmp_path / "cka.json", LayerSimilarity, "cka.py")
+    assert again.to_dict() == found.to_dict() and np.array_equal(again.cka, found.cka) and again.epochs == 2
+    assert found.rows()[:2] == [["One", "Two", "cka"], ["fc1", "fc1", pytest.approx(1)]] and len(found.rows()) == 3
+    assert ["fc1", "1.000"] in [line.split() for line in str(again).splitlines()]

@@ -8,27 +8,25 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from mmdetpre.analysis.closest_pairs.plot import draw_pairs, find_photos, read_photos
+from mmdetpre.analysis.closest_pairs.report import ClosestPairs, ImagePair, PairList
+from mmdetpre.analysis.features.spaces import SpaceInfo
 
 
-def pair(i: int, j: int, classes: list[str] | None) -> dict:
-    return {
-        "rows": [i, j],
-        "images": [f"x/{i}.jpg", f"x/{j}.jpg"],
-        "classes": classes,
-        "values": {"ImageNet": 0.75, "COCO": 0.5},
-        "ranks": {"ImageNet": 1, "COCO": 12345},
-    }
+def made(classes: tuple[str, str] | None = ("cat", "a very long class name, it is")) -> ClosestPairs:
+    pair = ImagePair(
+        (0, 1), ("x/0.jpg", "x/1.jpg"), classes, {"ImageNet": 0.75, "COCO": 0.5}, {"ImageNet": 1, "COCO": 12345}
+    )
+    lists = (
+        PairList("closest in ImageNet", "ImageNet", (pair,)),
+        PairList("close in COCO, distant in ImageNet", "COCO", ()),
+    )
+    spaces = tuple(SpaceInfo(name, "fc", 3, "") for name in ("ImageNet", "COCO"))
+    return ClosestPairs(spaces, 1000, 499500, "correlation", "all", None, False, lists)
 
 
 @pytest.fixture
-def report() -> dict:
-    named = pair(0, 1, ["cat", "a very long class name, it is"])
-    lists = [
-        {"title": "closest in ImageNet", "space": "ImageNet", "pairs": [named]},
-        {"title": "close in COCO, distant in ImageNet", "space": "COCO", "pairs": []},
-    ]
-    spaces = [{"name": "ImageNet"}, {"name": "COCO"}]
-    return {"spaces": spaces, "all_pairs": 499500, "metric": "correlation", "lists": lists}
+def report() -> ClosestPairs:
+    return made()
 
 
 @pytest.fixture
@@ -60,8 +58,8 @@ def test_draws_every_pair_with_its_numbers(report, folder):
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
 
 
-def test_without_class_names_and_with_a_title(report, folder):
-    report["lists"][0]["pairs"][0]["classes"] = None
+def test_without_class_names_and_with_a_title(folder):
+    report = made(classes=None)
     texts = [text.get_text() for text in draw_pairs(report, read_photos(report, folder), title="Figure 5").texts]
     assert texts[0] == "Figure 5" and "cat" not in texts
 

@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.closest_pairs.report import check_numbers_of_clusters, check_spaces, format_pairs, report_pairs
+from mmdetpre.analysis.closest_pairs.report import (
+    ClosestPairs,
+    ImagePair,
+    check_numbers_of_clusters,
+    check_spaces,
+    report_pairs,
+)
 from mmdetpre.analysis.features.feature_file import write_features
 from mmdetpre.analysis.features.spaces import FeatureSpace, open_spaces
+from mmdetpre.utils.results import read_results, write_results
 
 
 @pytest.fixture
@@ -31,39 +38,54 @@ CLUSTERS = [  # of each space: many, few
 ]
 
 
-def rows(report: dict) -> list[list[list[int]]]:
-    return [[pair["rows"] for pair in one["pairs"]] for one in report["lists"]]
+def rows(report: ClosestPairs) -> list[list[list[int]]]:
+    return [[list(pair.rows) for pair in one.pairs] for one in report.lists]
 
 
-def test_four_lists_with_values_and_ranks_in_both_spaces(spaces):
+def test_four_lists_with_values_and_ranks_in_both_spaces(spaces, tmp_path):
     report = report_pairs(spaces, 2, "l2", clusters=CLUSTERS)
-    assert [one["title"] for one in report["lists"]] == [
+    assert [one.title for one in report.lists] == [
         "closest in A",
         "closest in B",
         "close in A, distant in B",
         "close in B, distant in A",
     ]
     assert rows(report) == [[[0, 1], [2, 3]], [[2, 5], [3, 5]], [[0, 1]], [[2, 5]]]
-    first = report["lists"][0]["pairs"][0]
-    assert first == {
+    assert report.lists[0].pairs[0] == ImagePair(
+        (0, 1), ("0.jpg", "1.jpg"), ("cat", "cat"), {"A": 1.0, "B": 50.0}, {"A": 1, "B": 4}
+    )
+    assert report.all_pairs == 15 and "closest in A" in str(report)
+    assert ["0.jpg", "1.jpg", "1.0000", "1", "50.0000", "4"] in [line.split() for line in str(report).splitlines()]
+    write_results(tmp_path / "pairs.json", [report])
+    assert json.loads((tmp_path / "pairs.json").read_text())["format"] == "mmdetpre closest pairs"
+    assert read_results(tmp_path / "pairs.json", ClosestPairs, "closest_pairs.py") == [report]
+    assert report.rows()[1] == ["closest in A", "0.jpg", "1.jpg", "cat", "cat", 1.0, 1, 50.0, 4]
+
+
+def test_reads_a_file_of_an_earlier_version(tmp_path):
+    pair = {
         "rows": [0, 1],
-        "images": ["0.jpg", "1.jpg"],
-        "classes": ["cat", "cat"],
-        "values": {"A": 1.0, "B": 50.0},
-        "ranks": {"A": 1, "B": 4},
+        "images": ["a", "b"],
+        "classes": None,
+        "values": {"A": 1.0, "B": 2},
+        "ranks": {"A": 1, "B": 1},
     }
-    assert report["all_pairs"] == 15 and report == json.loads(json.dumps(report))
-    text = format_pairs(report)
-    assert "closest in A" in text and ["0.jpg", "1.jpg", "1.0000", "1", "50.0000", "4"] in [
-        line.split() for line in text.splitlines()
-    ]
+    content = {
+        "format": "mmdetpre closest pairs",
+        "spaces": [{"name": name, "layer": "fc", "dimensions": 3, "file": name} for name in "AB"],
+        "images": 2, "all_pairs": 1, "metric": "l2", "classes": "all", "duplicates": None, "once": False,
+        "lists": [{"title": "closest in A", "space": "A", "pairs": [pair]}],
+    }  # fmt: skip
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    (found,) = read_results(tmp_path / "old.json", ClosestPairs, "closest_pairs.py")
+    assert found.lists[0].pairs[0].values == {"A": 1.0, "B": 2.0} and found.close_k is None
 
 
 def test_choices(spaces):
     assert rows(report_pairs(spaces, 2, "l2", classes="different")) == [[[4, 5], [1, 2]], [[2, 5], [3, 5]]]
     assert rows(report_pairs(spaces, 1, "l2", classes="same", clusters=CLUSTERS)) == [[[0, 1]], [[2, 3]], [[0, 1]], []]
     assert rows(report_pairs(spaces, 1, "l2", duplicates=1)) == [[[2, 3]], [[3, 5]]]
-    assert "close in B, distant in A: there is no such pair." in format_pairs(
+    assert "close in B, distant in A: there is no such pair." in str(
         report_pairs(spaces, 1, "l2", classes="same", clusters=CLUSTERS)
     )
 
@@ -104,6 +126,6 @@ def test_says_what_is_wrong(spaces):
     with pytest.raises(ValueError, match="choose one of all, same, different"):
         report_pairs(spaces, 1, classes="other")
     unlabelled = FeatureSpace("A", "fc", spaces[0].values, write_like(spaces[0], spaces[0].values))
-    assert report_pairs([unlabelled] * 2, 1, "l2")["lists"][0]["pairs"][0]["classes"] is None
+    assert report_pairs([unlabelled] * 2, 1, "l2").lists[0].pairs[0].classes is None
     with pytest.raises(ValueError, match="6 of 6 images have no class"):
         report_pairs([unlabelled] * 2, 1, "l2", classes="same")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from mmdetpre.analysis.clusters.agreement import (
+    ClusterAgreement,
     PairCounts,
     compare_clusters,
     count_pairs,
-    format_agreement,
     sample_agreement,
 )
 from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
+from mmdetpre.utils.results import read_results, write_results
 
 clusterings = st.integers(2, 20).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 4), min_size=n, max_size=n).map(np.array) for _ in range(2)))
@@ -73,15 +75,20 @@ def test_every_pair_is_equally_likely():
         assert sample_agreement(a, b, 40_000).value == pytest.approx(1 / 4, abs=0.01)
 
 
-def test_clusters_of_one_image_each_have_no_agreement():
+def test_clusters_of_one_image_each_have_no_agreement(tmp_path: Path):
     alone, together = np.arange(5), np.zeros(5, int)
     assert math.isnan(count_pairs(alone, together).agreement())
     assert math.isnan(sample_agreement(alone, together).value)
     result = compare_clusters(["a", "b"], {5: alone}, {5: together}, samples=10)
-    first, second = result["directions"]
-    assert [first[key] for key in ("exact", "sampled", "low", "high", "pairs")] == [[None]] * 4 + [[0]]
-    assert second["exact"] == [0.0] and result["adjusted_rand"] == [0.0]
-    assert format_agreement(result).splitlines()[-1].split()[:5] == ["5", "-", "-", "to", "-"]
+    first, second = result.directions
+    assert (first.exact, first.sampled, first.low, first.high, first.pairs) == (*[(None,)] * 4, (0,))
+    assert second.exact == (0.0,) and result.adjusted_rand == (0.0,)
+    *_, line, note = str(result).splitlines()
+    assert line.split()[:5] == ["5", "-", "-", "to", "-"] and note.startswith("-: no two images")
+    assert result.rows()[1] == ["a", "b", 5, 0, None, None, None, None, 1.0, 0.0]
+    write_results(tmp_path / "a.json", [result])
+    assert read_results(tmp_path / "a.json", ClusterAgreement, "cluster_agreement.py") == [result]
+    assert result.to_dict()["directions"][0]["from"] == "a"
 
 
 @pytest.fixture(scope="module")
@@ -90,26 +97,26 @@ def blobs() -> np.ndarray:
     return (random.normal(size=(8, 16))[np.arange(400) % 8] * 4 + random.normal(size=(400, 16))).astype(np.float32)
 
 
-def exact_curves(a: np.ndarray, b: np.ndarray, ks: list[int]) -> tuple[list[float], list[float], dict]:
+def exact_curves(a: np.ndarray, b: np.ndarray, ks: list[int]) -> tuple[list[float], list[float], ClusterAgreement]:
     result = compare_clusters(["a", "b"], kmeans_sweep(a, ks), kmeans_sweep(b, ks))
-    forward, back = result["directions"]
+    forward, back = result.directions
     for way in (forward, back):
-        for exact, low, high in zip(way["exact"], way["low"], way["high"], strict=True):
+        for exact, low, high in zip(way.exact, way.low, way.high, strict=True):
             assert low - 0.003 <= exact <= high + 0.003
-    return forward["exact"], back["exact"], result
+    return forward.exact, back.exact, result
 
 
 def test_identical_spaces_agree_at_every_number_of_clusters(blobs):
     forward, back, result = exact_curves(blobs, blobs, [2, 8, 50])
-    assert forward == back == result["adjusted_rand"] == [1, 1, 1]
+    assert forward == back == result.adjusted_rand == (1, 1, 1)
 
 
 def test_independent_spaces_agree_as_chance(blobs):
     shuffled = blobs[np.random.default_rng(1).permutation(400)]
     forward, back, result = exact_curves(blobs, shuffled, [2, 8, 50])
-    for way, exact in zip(result["directions"], (forward, back), strict=True):
-        np.testing.assert_allclose(exact, way["chance"], atol=0.02)
-    assert max(map(abs, result["adjusted_rand"])) < 0.05
+    for way, exact in zip(result.directions, (forward, back), strict=True):
+        np.testing.assert_allclose(exact, way.chance, atol=0.02)
+    assert max(map(abs, result.adjusted_rand)) < 0.05
 
 
 def test_space_that_merges_groups_holds_the_pairs_of_the_finer_one(blobs):
@@ -126,7 +133,7 @@ def test_space_that_merges_groups_holds_the_pairs_of_the_finer_one(blobs):
 def test_same_seed_same_result(blobs):
     labels = kmeans_sweep(blobs, [4, 9]), kmeans_sweep(blobs[:, :3], [4, 9])
     first, again, other = (compare_clusters(["a", "b"], *labels, samples=500, seed=seed) for seed in (0, 0, 1))
-    assert first == again and first["directions"][0]["sampled"] != other["directions"][0]["sampled"]
+    assert first == again and first.directions[0].sampled != other.directions[0].sampled
 
 
 def test_says_what_is_wrong():

@@ -70,7 +70,7 @@ def test_damaged_file(features, tmp_path: Path, content: bytes | None):
         np.save(file, np.full(240, 4, np.int32))
     else:
         file.write_bytes(content)
-    with pytest.raises(ValueError, match=f"{file.name} holds no 4 clusters of 240 images .*: remove it"):
+    with pytest.raises(ValueError, match=f"{file.name} does not hold 4 clusters of 240 images .*: remove it"):
         kmeans_sweep(features, [4], folder=tmp_path)
 
 

@@ -17,9 +17,9 @@ def test_both_directions_with_band_exact_and_chance_values(ks):
     FigureCanvasAgg(figure).draw()
     (axis,) = figure.axes
     lines = axis.get_lines()
-    for way, sampled, exact, chance in zip(result["directions"], lines[:6:3], lines[1:6:3], lines[2:6:3], strict=True):
+    for way, sampled, exact, chance in zip(result.directions, lines[:6:3], lines[1:6:3], lines[2:6:3], strict=True):
         for line, key in ((sampled, "sampled"), (exact, "exact"), (chance, "chance")):
-            np.testing.assert_allclose(line.get_ydata(), 100 * np.array(way[key], float))
+            np.testing.assert_allclose(line.get_ydata(), 100 * np.array(getattr(way, key), float))
             assert list(line.get_xdata()) == ks
         assert sampled.get_color() == exact.get_color() == chance.get_color()
     assert len({line.get_color() for line in lines[:6]}) == 2 and len(axis.collections) == 2

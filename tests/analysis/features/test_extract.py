@@ -178,7 +178,7 @@ def test_only_the_same_work_goes_on(source: Callable, photos: ImageSet, tmp_path
 def test_names_for_tables(source: Callable, photos: ImageSet, tmp_path: Path) -> None:
     file = extract(source(), photos, tmp_path / "a")
     assert file.metadata["initialisation"] == "backbone" and file.metadata["data_name"].startswith("photos")
-    named = extract(source(), photos, tmp_path / "b", initialisation="OpenImages", data_name="Noise")
+    named = extract(source(), photos, tmp_path / "b", init="OpenImages", data_name="Noise")
     assert (named.metadata["initialisation"], named.metadata["data_name"]) == ("OpenImages", "Noise")
     assert json.loads((tmp_path / "b/features.json").read_text())["metadata"]["preprocessing"] == {
         "resize_edge": 48, "crop": 40, "mean": MEAN, "std": STD, "channel_order": "rgb",

@@ -55,7 +55,7 @@ def test_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     writer.write([4, 1], values([4, 1]))
     with pytest.raises(ValueError, match="5 of 7 images are not written, e.g. row 0"):
         writer.finish()
-    with pytest.raises(ValueError, match="holds 2 of 7 images, it is not finished: run the command"):
+    with pytest.raises(ValueError, match="holds 2 of 7 images, it is not finished: run the same command"):
         read_features(path)
     again = FeatureWriter(path, LAYERS, **PLAN)
     assert again.pending().tolist() == [0, 2, 3, 5, 6]
@@ -136,7 +136,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for name in ("other", "file"):
         for overwrite in (False, True):
-            with pytest.raises(FileExistsError, match="no folder of features"):
+            with pytest.raises(FileExistsError, match="not a folder of features"):
                 FeatureWriter(tmp_path / name, LAYERS, images=IMAGES, overwrite=overwrite)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmdetpre.analysis.features.feature_file import read_features, write_features
-from mmdetpre.analysis.features.spaces import image_root, open_layers, open_spaces
+from mmdetpre.analysis.features.spaces import SpaceInfo, image_root, open_layers, open_spaces
 
 IMAGES = [f"cat/{i}.jpg" for i in range(6)]
 
@@ -31,7 +31,7 @@ def test_opens_the_same_layer_or_one_each(write):
     np.testing.assert_array_equal(b.values.reshape(6, 3, 2), b.file.layer("fc"))
     a, b = open_spaces(files, ["conv5", "fc"])
     assert (a.layer, b.layer) == ("conv5", "fc")
-    assert b.describe() == {"name": "B", "layer": "fc", "dimensions": 6, "file": str(files["B"])}
+    assert b.describe() == SpaceInfo("B", "fc", 6, str(files["B"]))
     only = write("only", layers=("fc",))
     assert open_spaces({"A": only, "B": only})[0].layer == "fc"
 

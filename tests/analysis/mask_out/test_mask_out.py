@@ -47,7 +47,7 @@ def test_a_pixel_has_the_mean_of_the_positions_that_mask_it(
         for j, x in enumerate(xs):
             total[y : y + mask, x : x + mask] += values[i, j]
             count[y : y + mask, x : x + mask] += 1
-    found = MaskOut(mask, ys, xs, values, 0.5, (down[0], across[0])).per_pixel()
+    found = MaskOut(0.5, mask, (down[0], across[0]), xs, ys, values).per_pixel()
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, total / count, atol=1e-6)
 
@@ -85,7 +85,7 @@ def test_equals_one_forward_per_position(classifier, blank: float | tuple[float,
     np.testing.assert_allclose(found.probability, expected, rtol=0, atol=1e-5)
     assert np.ptp(expected) > 0.01
     i, j = np.unravel_index(expected.argmin(), expected.shape)
-    assert found.lowest() == (found.ys[i], found.xs[j])
+    assert (found.lowest.y, found.lowest.x) == (found.ys[i], found.xs[j])
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 9, 1000])
@@ -122,6 +122,6 @@ def test_refuses_settings_out_of_range(options: dict, message: str) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), 1.5, -3.0])
-def test_refuses_what_is_no_probability(value: float) -> None:
-    with pytest.raises(ValueError, match="no probability: has its training diverged"):
+def test_refuses_what_is_not_a_probability(value: float) -> None:
+    with pytest.raises(ValueError, match="not a probability: has its training diverged"):
         mask_out(lambda images: torch.full((len(images), 2), value), torch.zeros(3, 8, 8), 0, mask=4, stride=4)

@@ -5,7 +5,7 @@ import pytest
 
 from mmdetpre.analysis.mask_out.mask_out import MaskOut, mask_positions
 from mmdetpre.analysis.mask_out.plot import draw_masked_images
-from mmdetpre.analysis.mask_out.report import MaskedImage
+from mmdetpre.analysis.mask_out.report import MaskedImage, MaskOutReport
 
 
 def image(models: int = 2) -> MaskedImage:
@@ -14,14 +14,14 @@ def image(models: int = 2) -> MaskedImage:
     for k in range(models):
         values = np.random.default_rng(k).uniform(0.2, 0.6, (len(ys), len(xs))).astype(np.float32)
         values[1, 2] = 0.1
-        found[f"model{k}"] = MaskOut(6, ys, xs, values, 0.55, (20, 30))
-    return MaskedImage("dog/a.jpg", np.zeros((20, 30, 3), np.uint8), "dog", found)
+        found[f"model{k}"] = MaskOut(0.55, 6, (20, 30), xs, ys, values)
+    return MaskedImage("dog/a.jpg", "dog", found, np.zeros((20, 30, 3), np.uint8))
 
 
 @pytest.mark.parametrize("own_scale", [False, True])
 def test_map_and_frame_lie_where_the_masks_are(own_scale: bool) -> None:
     one = image()
-    figure = draw_masked_images([one, one], own_scale=own_scale)
+    figure = draw_masked_images(MaskOutReport({}, (one, one)), own_scale=own_scale)
     figure.draw_without_rendering()
     axes = [axis for axis in figure.axes if axis.get_xlim() == (0, 30)]
     assert len(axes) == 6 and axes[0].get_title() == "dog\na.jpg" and not axes[0].patches
@@ -39,12 +39,17 @@ def test_map_and_frame_lie_where_the_masks_are(own_scale: bool) -> None:
 
 
 def test_one_classifier_frames_the_image_too() -> None:
-    figure = draw_masked_images([image(1)], title="Masked")
+    figure = draw_masked_images(MaskOutReport({}, (image(1),)), title="Masked")
     assert len(figure.axes[0].patches) == 1 and figure.get_suptitle() == "Masked"
     with pytest.raises(ValueError, match="no image to draw"):
-        draw_masked_images([])
+        draw_masked_images(MaskOutReport({}, ()))
 
 
-def test_a_single_position_is_drawn() -> None:
-    found = {"a": MaskOut(8, np.array([0]), np.array([0]), np.array([[0.3]], np.float32), 0.5, (8, 8))}
-    draw_masked_images([MaskedImage("a", np.zeros((8, 8, 3), np.uint8), "dog", found)]).draw_without_rendering()
+def test_a_single_position_is_drawn_from_memory_not_from_a_file() -> None:
+    found = {"a": MaskOut(0.5, 8, (8, 8), np.array([0]), np.array([0]), np.array([[0.3]], np.float32))}
+    report = MaskOutReport({}, (MaskedImage("a", "dog", found, np.zeros((8, 8, 3), np.uint8)),))
+    figure = draw_masked_images(report)
+    figure.draw_without_rendering()
+    assert figure.axes[1].get_title() == "a\nunmasked 0.500, lowest 0.300"
+    with pytest.raises(ValueError, match="The pixels of a are not in the file of the numbers"):
+        draw_masked_images(MaskOutReport.from_dict(report.to_dict()))

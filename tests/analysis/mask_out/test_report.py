@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mmdetpre.analysis.mask_out.report import format_masked, mask_out_images, write_masked
+from mmdetpre.analysis.mask_out.report import MaskOutReport, mask_out_images
 from mmdetpre.inference.classifier import Classifier
 from mmdetpre.transfer.preprocessing import Preprocessing
+from mmdetpre.utils.results import read_results, write_results
 
 
 class Bright(nn.Module):
@@ -43,33 +44,38 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_every_classifier_sees_the_same_pixels_in_its_own_order(photo: Path) -> None:
-    [image] = mask_out_images({"red": bright(), "blue": bright(order="bgr")}, [photo], **SIZES)
+    (image,) = mask_out_images({"red": bright(), "blue": bright(order="bgr")}, [photo], **SIZES).images
     assert image.label == "day" and image.pixels.shape == (8, 8, 3) and image.pixels[0, 0].tolist() == [255, 0, 51]
     np.testing.assert_allclose(image.found["red"].probability, [[1, 0.5], [1, 0.5]])
     np.testing.assert_allclose(image.found["blue"].probability, [[0.2, 0.1], [0.2, 0.1]], rtol=1e-6)
-    assert image.found["red"].unmasked == 1 and image.found["red"].lowest() == (0, 4)
+    assert image.found["red"].unmasked == 1 and (image.found["red"].lowest.y, image.found["red"].lowest.x) == (0, 4)
 
 
 def test_a_mask_may_have_a_grey_level(photo: Path) -> None:
     for classifier, grey, expected in ((bright(), 51, 0.6), (bright(), None, 0.5), (bright(), 255, 1.0)):
-        [image] = mask_out_images({"a": classifier}, [photo], grey=grey, **SIZES)
+        (image,) = mask_out_images({"a": classifier}, [photo], grey=grey, **SIZES).images
         np.testing.assert_allclose(image.found["a"].probability[:, 1], expected, rtol=1e-6)
-    [image] = mask_out_images({"a": bright(mean=51)}, [photo], grey=51, **SIZES)  # its mean: black for the network
+    report = mask_out_images({"a": bright(mean=51)}, [photo], grey=51, **SIZES)  # its mean: black for the network
+    (image,) = report.images
     np.testing.assert_allclose(image.found["a"].probability[:, 1], 0.4, rtol=1e-6)
 
 
 def test_numbers_are_written(photo: Path, tmp_path: Path) -> None:
-    images = mask_out_images({"a": bright(), "b": bright(("day", "night"))}, [photo, photo], labels=["night"], **SIZES)
-    assert images[0].found["a"].unmasked == 0 and images[0].found["b"].unmasked == 1
-    lines = [line.split() for line in format_masked(images).splitlines()]
+    models = {"a": bright(), "b": bright(("day", "night"))}
+    report = mask_out_images(models, [photo, photo], labels=["night"], **SIZES)
+    assert report.images[0].found["a"].unmasked == 0 and report.images[0].found["b"].unmasked == 1
+    lines = [line.split() for line in str(report).splitlines()]
     assert ["1.png", "night", "b", "1.0000", "0.5000", "4,", "0", "0.7500"] in lines
-    write_masked(tmp_path / "new" / "a.json", images, {"mask": 4})
+    write_results(tmp_path / "new" / "a.json", [report])
     content = json.loads((tmp_path / "new" / "a.json").read_text())
+    assert content["format"] == "mmdetpre mask-out"
+    assert list(content["images"][1]) == ["image", "class", "classifiers"] and content["settings"]["mask"] == 4
     one = content["images"][1]["classifiers"]["b"]
-    assert (
-        content["settings"] == {"mask": 4} and one["xs"] == [0, 4] and one["lowest"] == dict(x=4, y=0, probability=0.5)
-    )
-    write_masked(tmp_path / "new" / "a.csv", images, {})
+    assert one["xs"] == [0, 4] and one["lowest"] == dict(x=4, y=0, probability=0.5)
+    assert set(one) == {"unmasked", "lowest", "mask", "size", "xs", "ys", "probability"}
+    (again,) = read_results(tmp_path / "new" / "a.json", MaskOutReport, "mask_out.py")
+    assert again.to_dict() == report.to_dict() and str(again) == str(report)
+    write_results(tmp_path / "new" / "a.csv", [report])
     with (tmp_path / "new" / "a.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["classifier"] == "b"][:5]
     assert [(row["x"], row["y"]) for row in rows] == [("", ""), ("0", "0"), ("4", "0"), ("0", "4"), ("4", "4")]

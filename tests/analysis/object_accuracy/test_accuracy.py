@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,15 +13,15 @@ from hypothesis import strategies as st
 from mmdetpre.analysis.object_accuracy.accuracy import (
     COVERED,
     NUMBERS,
+    ObjectAccuracy,
     accuracy_by_group,
-    format_object_accuracy,
     image_objects,
     object_accuracy,
-    to_dict,
 )
 from mmdetpre.analysis.object_accuracy.plot import draw_object_accuracy
 from mmdetpre.analysis.probes.scores import wilson_interval
 from mmdetpre.evaluation.detections.ground_truth import GroundTruth
+from mmdetpre.utils.results import read_results, write_results
 
 
 def test_class_number_and_covered_part_of_images() -> None:
@@ -84,20 +87,24 @@ def several() -> tuple:
     return objects, {"cls": np.array([True, False, True]), "det": np.array([False, False, True])}
 
 
-def test_table_numbers_and_picture_of_two_networks() -> None:
+def test_table_numbers_and_picture_of_two_networks(tmp_path: Path) -> None:
     objects, right = several()
     found = object_accuracy(objects, right)
-    lines = format_object_accuracy(found).splitlines()
+    lines = str(found).splitlines()
     assert lines[0].split() == ["accuracy", "(%)", "images", "cls", "det", "to", "cls"]
     one = next(line for line in lines if line.startswith("objects: 1"))
     assert "2  100.0" in " ".join(one.split("  ")) or "100.0 [" in one
     assert one.rstrip().endswith("-50.0")
     assert next(line for line in lines if line.startswith("objects: 3-4")).split()[-3:] == ["-", "-", "-"]
     assert lines[-1].startswith("all images") and "66.7 [" in lines[-1] and lines[-1].endswith("-33.3")
-    plain = to_dict(found)
+    plain = found.to_dict()["accuracy"]
     assert plain["det"]["objects"][0] == {
-        "group": "1", "images": 2, "right": 1, "accuracy": 0.5, "interval": wilson_interval(1, 2),
+        "group": "1", "images": 2, "right": 1, "accuracy": 0.5, "interval": [*wilson_interval(1, 2)],
     }  # fmt: skip
+    found = replace(found, data="a.py", models={"cls": {"config": "a.py", "checkpoint": "a.pth"}})
+    write_results(tmp_path / "a.json", [found])
+    assert read_results(tmp_path / "a.json", ObjectAccuracy, "object_accuracy.py") == [found]
+    assert found.rows()[1][:4] == ["cls", "objects: 1", 2, 2]
     figure = draw_object_accuracy(found)
     assert len(figure.axes) == 2 and [text.get_text() for text in figure.axes[0].get_legend().texts] == ["cls", "det"]
     assert figure.axes[0].get_xticklabels()[0].get_text() == "1\n2 images"

@@ -1,4 +1,4 @@
-"""k-NN: exact neighbours in blocks of any size, scikit-learn's votes, k chosen without the test images."""
+"""k-NN: exact neighbors in blocks of any size, scikit-learn's votes, k chosen without the test images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmdetpre.analysis.probes.knn import knn_probe, nearest, vote, vote_weights
     seed=st.integers(0, 99),
     data=st.data(),
 )
-def test_neighbours_are_those_of_a_full_sort(
+def test_neighbors_are_those_of_a_full_sort(
     shape: tuple[int, int, int], metric: str, block: int, seed: int, data: st.DataObject
 ) -> None:
     queries, images, size = shape
@@ -38,7 +38,7 @@ def test_neighbours_are_those_of_a_full_sort(
     np.testing.assert_allclose(np.take_along_axis(close, rows, 1), near, atol=1e-5)
 
 
-def test_no_image_is_its_own_neighbour() -> None:
+def test_no_image_is_its_own_neighbor() -> None:
     values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     for block in (100, 1 << 20):
         rows, _ = nearest(values, values, 29, "l2", exclude_self=True, block_bytes=block)
@@ -78,14 +78,14 @@ def test_k_is_chosen_on_the_training_images() -> None:
     values = (labels[:, None] * 1.2 + random.normal(size=(120, 4))).astype(np.float32)
     data = ProbeData("fc1", values[:80], labels[:80], values[80:], labels[80:], ("a", "b"))
     result = knn_probe(data, [1, 5, 15, 500], "l2", progress=False)
-    assert result["sweep"]["neighbours"] == [1, 5, 15] and result["neighbours"] in (5, 15)
-    best = int(np.argmax(result["sweep"]["left_out_accuracy"]))
-    assert result["neighbours"] == result["sweep"]["neighbours"][best]
-    low, high = result["accuracy_interval"]
-    assert 0.5 < low < result["accuracy"] < high <= 1
+    assert result.sweep.neighbors == (1, 5, 15) and result.neighbors in (5, 15)
+    best = int(np.argmax(result.sweep.left_out_accuracy))
+    assert result.neighbors == result.sweep.neighbors[best]
+    low, high = result.accuracy_interval
+    assert 0.5 < low < result.accuracy < high <= 1
     flipped = ProbeData("fc1", values[:80], labels[:80], values[80:], 1 - labels[80:], ("a", "b"))
     other = knn_probe(flipped, [1, 5, 15], "l2", progress=False)
-    assert other["neighbours"] == result["neighbours"] and other["accuracy"] == pytest.approx(1 - result["accuracy"])
+    assert other.neighbors == result.neighbors and other.accuracy == pytest.approx(1 - result.accuracy)
 
 
 def test_bad_settings_and_values_are_refused() -> None:
@@ -93,7 +93,7 @@ def test_bad_settings_and_values_are_refused() -> None:
     with pytest.raises(ValueError, match="'dot' is unknown: choose one of cosine, l2"):
         nearest(values, values, 1, "dot")
     for count, own, most in ((6, False, 5), (5, True, 4), (0, False, 5)):
-        with pytest.raises(ValueError, match=f"{count} neighbours of {most} images"):
+        with pytest.raises(ValueError, match=f"{count} neighbors of {most} images"):
             nearest(values, values, count, exclude_self=own)
     data = ProbeData("fc1", values, np.zeros(5, np.int64), values, np.zeros(5, np.int64), ("a",))
     with pytest.raises(ValueError, match=r"No k of \[0, 7\] is from 1 to 4"):

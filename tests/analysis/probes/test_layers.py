@@ -9,7 +9,7 @@ import pytest
 
 from mmdetpre.analysis.features.feature_file import FeatureFile, read_features, write_features
 from mmdetpre.analysis.probes import layers as module
-from mmdetpre.analysis.probes.layers import TABLE_7, probe_layers
+from mmdetpre.analysis.probes.layers import probe_layers
 
 
 def features(path: Path, config: str = "a.py") -> FeatureFile:
@@ -28,12 +28,12 @@ def features(path: Path, config: str = "a.py") -> FeatureFile:
 
 def test_results_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, test, out = features(tmp_path / "train"), features(tmp_path / "test"), tmp_path / "out"
-    settings = dict(strengths=[1e-2, 1e-3], seeds=[0], neighbours=[1, 3], progress=False)
+    settings = dict(l2=[1e-2, 1e-3], seeds=[0], neighbors=[1, 3], progress=False)
     first = probe_layers(train, test, ["fc1", "conv5_pooled"], out, **settings)
-    assert [(r["layer"], r["probe"]) for r in first] == [
+    assert [(r.layer, r.probe) for r in first] == [
         ("fc1", "linear"), ("fc1", "knn"), ("conv5_pooled", "linear"), ("conv5_pooled", "knn"),
     ]  # fmt: skip
-    assert all(r["accuracy"] > 0.8 and r["initialisation"] == "OpenImages" for r in first)
+    assert all(r.accuracy > 0.8 and r.init == "OpenImages" for r in first)
     for probe in ("linear_probe", "knn_probe"):
         monkeypatch.setattr(module, probe, _must_not_run)
     moved = [f.path.rename(tmp_path / f"moved_{f.path.name}") for f in (train, test)]
@@ -51,14 +51,8 @@ def _must_not_run(*arguments: object, **settings: object) -> None:
 
 def test_force_replaces_what_differs(tmp_path: Path) -> None:
     train, test, out = features(tmp_path / "train"), features(tmp_path / "test"), tmp_path / "out"
-    settings = dict(strengths=[1e-2], neighbours=None, progress=False)
+    settings = dict(l2=[1e-2], neighbors=None, progress=False)
     probe_layers(train, test, ["fc1"], out, seeds=[0], **settings)
     (new,) = probe_layers(train, test, ["fc1"], out, seeds=[1, 2], overwrite=True, **settings)
-    assert [entry["seed"] for entry in new["seeds"]] == [1, 2]
+    assert [entry.seed for entry in new.seeds] == [1, 2]
     assert [path.name for path in out.iterdir()] == ["fc1_linear.json"]
-
-
-def test_layers_of_table_7_are_those_of_the_detector() -> None:
-    assert TABLE_7 == (
-        "conv5_pooled", "conv_proj", "conv_proj_4x4", "conv_proj_2x2", "conv_proj_pooled", "fc1", "fc2",
-    )  # fmt: skip

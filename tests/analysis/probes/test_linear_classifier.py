@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdetpre.analysis.features.batches import WholeImages, normalise
+from mmdetpre.analysis.features.batches import WholeImages, normalize
 from mmdetpre.analysis.features.extract import extract_features, open_feature_source
 from mmdetpre.analysis.features.feature_file import read_features, write_features
 from mmdetpre.analysis.features.image_set import images_of_folder
@@ -19,7 +19,7 @@ from mmdetpre.analysis.probes.layers import probe_layers
 from mmdetpre.analysis.probes.linear_classifier import LinearClassifier, classifier_of_probe
 from mmdetpre.inference.build_model import build_model
 
-SETTINGS = dict(strengths=[1e-2, 1e-3], seeds=[0], neighbours=None, progress=False)
+SETTINGS = dict(l2=[1e-2, 1e-3], seeds=[0], neighbors=None, progress=False)
 
 
 def probe(folder: Path, noise: float = 0.3, seed: int = 0) -> Path:
@@ -46,10 +46,10 @@ def test_it_is_the_classifier_that_the_probe_has_tested(tmp_path: Path, monkeypa
     found = classifier_of_probe(folder)
     test = read_features(folder / "test")
     probabilities = found.probabilities(test.layer("conv5_pooled"))
-    result = module.read_result(folder / "results" / "conv5_pooled_linear.json")
-    assert found.classes == ("a", "b", "c") and found.strength == result["seeds"][0]["strength"]
-    assert np.mean(probabilities.argmax(axis=1) == test.labels) == pytest.approx(result["accuracy"])
-    assert 0.5 < result["accuracy"] < 1, "a test that all are right would say little"
+    result = module.read_probe(folder / "results" / "conv5_pooled_linear.json")
+    assert found.classes == ("a", "b", "c") and found.l2 == result.seeds[0].l2
+    assert np.mean(probabilities.argmax(axis=1) == test.labels) == pytest.approx(result.accuracy)
+    assert 0.5 < result.accuracy < 1, "a test that all are right would say little"
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
     monkeypatch.setattr(module, "fit_path", None)  # it is kept
@@ -68,7 +68,7 @@ def test_a_kept_classifier_of_other_features_is_not_taken(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="conv5_pooled_linear.npz"):
         classifier_of_probe(second)
     np.savez(kept, a=1)
-    with pytest.raises(ValueError, match="holds no linear classifier of a probe: remove it"):
+    with pytest.raises(ValueError, match="is not a linear classifier of a probe: remove it"):
         classifier_of_probe(second)
 
 
@@ -130,9 +130,8 @@ def test_the_network_with_its_probe(repository: Path, tmp_path: Path) -> None:
     probe_layers(train, test, ["conv5_pooled"], tmp_path / "out" / "results", **SETTINGS)
     found = open_probe_classifier(tmp_path / "out")
     assert found.classes == ("dark", "light")
-    ready = found.preprocessing
     photo = WholeImages(images_of_folder(tmp_path / "photos", lists["test"]), 40, 32)[1]
-    probabilities = found(normalise(photo[None], ready.mean, ready.std, ready.channel_order))
+    probabilities = found(normalize(photo[None], found.preprocessing))
     expected = classifier_of_probe(tmp_path / "out").probabilities(test.layer("conv5_pooled")[1:2])
     np.testing.assert_allclose(probabilities.numpy(), expected, atol=1e-5)
     torch.manual_seed(1)

@@ -1,4 +1,4 @@
-"""Principal axes: a rotation of standardised features that loses nothing, whatever the shape and the blocks."""
+"""Principal axes: a rotation of standardized features that loses nothing, whatever the shape and the blocks."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def test_a_linear_model_along_the_axes_is_the_same_on_the_values(
     np.testing.assert_allclose(values @ raw.astype(np.float64) + raw_bias, scores, atol=5e-3)
     assert [block.start for block, _ in design.blocks(2)][0] == 0 and len(scores) == images
 
-    standardised = design.standardised(slice(None)).astype(np.float64)
-    np.testing.assert_allclose(standardised.mean(axis=0), 0, atol=1e-4)
-    assert np.mean((standardised**2).sum(axis=1)) == pytest.approx(1, rel=1e-3)
+    standardized = design.standardized(slice(None)).astype(np.float64)
+    np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=1e-4)
+    assert np.mean((standardized**2).sum(axis=1)) == pytest.approx(1, rel=1e-3)
     if max_axes > 1:
         assert np.sum(design.variances) == pytest.approx(1, rel=1e-3)
         along = np.concatenate([matrix @ design.from_axes(np.eye(len(design.variances), dtype=np.float32))

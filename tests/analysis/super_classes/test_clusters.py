@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from mmdetpre.analysis.super_classes.clusters import ClassMeans, cluster_classes, write_clusters
+from mmdetpre.analysis.super_classes.clusters import ClassMeans, SuperClasses, cluster_classes
 from mmdetpre.models.super_classes import read_super_classes
+from mmdetpre.utils.results import read_results, write_results
 
 
 def test_means_are_those_of_all_batches():
@@ -48,12 +49,16 @@ def test_k_means_finds_the_groups_and_numbers_them_by_their_first_class():
 
 def test_file_is_what_the_model_reads_and_is_not_overwritten(tmp_path):
     file, classes = tmp_path / "new" / "clusters.json", ["n01", "n02", "n03"]
-    write_clusters(file, classes, np.array([0, 1, 0]), dict(seed=0))
+    found = SuperClasses(dict(zip(classes, [0, 1, 0], strict=True)), dict(seed=0))
+    write_results(file, [found])
     assert read_super_classes(file, 3, classes).tolist() == [0, 1, 0]
     assert read_super_classes(file, 3, classes[::-1]).tolist() == [0, 1, 0][::-1]
+    assert read_results(file, SuperClasses, "cluster_classes.py") == [found]
     content = json.loads(file.read_text())
     assert content["settings"] == dict(seed=0) and content["digest"].startswith("sha256:")
-    with pytest.raises(FileExistsError, match="--force"):
-        write_clusters(file, classes, np.array([0, 0, 0]), {})
-    write_clusters(file, classes, np.array([0, 0, 0]), {}, force=True)
-    assert read_super_classes(file, 3, classes).tolist() == [0, 0, 0]
+    assert found.rows()[1:] == [["n01", 0], ["n02", 1], ["n03", 0]]
+    with pytest.raises(FileExistsError):
+        write_results(file, [found])
+    other = SuperClasses(dict.fromkeys(classes, 0), {})
+    write_results(file, [other], overwrite=True)
+    assert read_super_classes(file, 3, classes).tolist() == [0, 0, 0] and other.digest != found.digest

@@ -1,0 +1,89 @@
+"""What the tools of the analyses share: runs to compare, numbers to write, a picture to draw."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.results import Result, write_results
+from mmdetpre.utils.whole_file import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUMBERS, PICTURES = (".json", ".csv"), (".png", ".pdf", ".svg")
+
+
+def add_feature_runs(parser: argparse.ArgumentParser, several: str = "give two") -> None:
+    """``--run NAME=FOLDER``: names and folders of features, which :func:`feature_runs` reads."""
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="NAME=FOLDER", help=f"a name and its features; {several}"
+    )
+
+
+def feature_runs(args: argparse.Namespace) -> dict[str, Path]:
+    """Names and folders of :func:`add_feature_runs`.
+
+    Raises:
+        ValueError: If an argument has another form, or two runs have one name.
+    """
+    return named_files(args.run, "ImageNet=work_dirs/features/imagenet")
+
+
+def add_kmeans(parser: argparse.ArgumentParser) -> None:
+    """Arguments of :func:`mmdetpre.analysis.clusters.kmeans.cluster_spaces`."""
+    parser.add_argument("--seed", type=int, default=0, help="seed of k-means and of all draws (%(default)s)")
+    parser.add_argument("--threads", type=int, help="cores for k-means (all)")
+    parser.add_argument(
+        "--clusters", type=Path, default=Path("work_dirs/clusters"), help="where clusters are kept (%(default)s)"
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser, numbers: str = "numbers to write (.json, .csv)") -> None:
+    """``--out`` for the numbers, ``--plot`` and ``--title`` for the picture, ``--force``."""
+    parser.add_argument("--title", default="", help="headline of the picture")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
+    parser.add_argument("--out", type=Path, help=numbers)
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+
+
+def check_outputs(args: argparse.Namespace, *more: str, required: bool = False) -> None:
+    """Check the files of :func:`add_outputs` before any work.
+
+    Args:
+        args: Parsed arguments.
+        more: Further suffixes that the numbers may have.
+        required: Refuse to work for nothing.
+
+    Raises:
+        FileExistsError: If one exists and ``--force`` is not given.
+        ValueError: If one has another suffix, or none is given though one is required.
+    """
+    require_new_files([(args.plot, PICTURES), (args.out, (*NUMBERS, *more))], force=args.force)
+    if required and not (args.plot or args.out):
+        raise ValueError("Nothing is to be written: give --plot, --out or both.")
+
+
+def write_outputs(
+    args: argparse.Namespace, result: Result, draw: Callable[[], Figure], write: Callable[[Path], None] | None = None
+) -> None:
+    """Print a result, and write what the command line asks for.
+
+    Args:
+        args: Parsed arguments of :func:`add_outputs`.
+        result: The numbers.
+        draw: Gives the picture.
+        write: Writes numbers in another form than JSON and CSV.
+    """
+    print(result)
+    if args.out and write and args.out.suffix not in NUMBERS:
+        write(args.out)
+    elif args.out:
+        write_results(args.out, [result], overwrite=args.force)
+    if args.plot:
+        write_figure(args.plot, draw(), overwrite=args.force)
+    for path in filter(None, (args.out, args.plot)):
+        print(f"Written to {path}")
