@@ -47,4 +47,10 @@ def test_one_classifier_frames_the_image_too() -> None:
 
 def test_a_single_position_is_drawn() -> None:
     found = {"a": MaskOut(8, np.array([0]), np.array([0]), np.array([[0.3]], np.float32), 0.5, (8, 8))}
-    draw_masked_images([MaskedImage("a", np.zeros((8, 8, 3), np.uint8), "dog", found)]).draw_without_rendering()
+    figure = draw_masked_images([MaskedImage("a", np.zeros((8, 8, 3), np.uint8), "dog", found)])
+    figure.draw_without_rendering()
+    (mesh,) = figure.axes[1].collections
+    assert np.asarray(mesh.get_array()).tolist() == [[np.float32(0.3)]]
+    assert mesh.get_coordinates().tolist() == [[[3.5, 3.5], [4.5, 3.5]], [[3.5, 4.5], [4.5, 4.5]]]
+    for axis in figure.axes[:2]:
+        assert [frame.get_bbox().bounds for frame in axis.patches] == [(0, 0, 8, 8)], "the mask hides the whole image"
