@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
-# setuptools says so in every process that mim starts; mim still needs it.
+# mim needs pkg_resources, and setuptools warns of it in every process that mim runs.
 export PYTHONWARNINGS ?= ignore:pkg_resources is deprecated
 
 .DEFAULT_GOAL := help
@@ -17,7 +17,7 @@ setup: ## make .venv with everything in it (once, about a minute)
 demo: setup ## train and test a SNIPER detector on the embedded sample, with pictures
 	@$(PY) tools/misc/demo.py
 
-study: setup ## pre-train, transfer and compare on drawn data: every table and figure of the paper, in one page
+study: setup ## pre-train, transfer and compare on synthetic data: every table and figure of the paper, in one page
 	@$(PY) tools/study/study.py run tools/study/sample.yaml
 
 test: setup ## run the whole test suite
@@ -40,7 +40,7 @@ format: setup ## rewrite the sources in the house style
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-transfer: setup ## move a backbone through mmdet, mmsegmentation and mmpretrain, on drawn data
+transfer: setup ## move a backbone through mmdet, mmsegmentation and mmpretrain, on synthetic data
 	@$(PY) tools/misc/move_backbone.py
 
 docs: setup ## build the documentation site into build/docs, strictly

@@ -58,25 +58,25 @@ def test_detector_builds_and_fits_its_data(repository, name):
     settings = ChipSettings(**cfg.train_dataloader.dataset.chips)
     for augment in cfg.model.data_preprocessor.get("batch_augments") or []:
         assert tuple(augment.size) == (settings.chip_size,) * 2
-    model = build(json.dumps(without_start_weights(cfg.model)))
-    extractor = getattr(getattr(model, "roi_head", None), "bbox_roi_extractor", None)
-    if extractor is not None:
-        strides = [(stride, stride) for stride in extractor.featmap_strides]
-        assert model.rpn_head.prior_generator.strides[: len(strides)] == strides
+    check_detector(json.dumps(without_initial_weights(cfg.model)))
     dataset = cfg.train_dataloader.dataset.dataset
     assert set(class_counts(cfg.model)) <= {number_of_classes(dataset)}
     if cfg.get("val_dataloader") and dataset.type != "mmdetpre.PackedImageNetLOCDataset":
         assert cfg.val_dataloader.dataset.classes == dataset.classes
 
 
-@functools.cache
-def build(model):
+@functools.cache  # of no result: a full-size detector that is kept costs 400 MB
+def check_detector(model):
     init_default_scope("mmdet")
-    return MODELS.build(ConfigDict(json.loads(model)))
+    detector = MODELS.build(ConfigDict(json.loads(model)))
+    extractor = getattr(getattr(detector, "roi_head", None), "bbox_roi_extractor", None)
+    if extractor is not None:
+        strides = [(stride, stride) for stride in extractor.featmap_strides]
+        assert detector.rpn_head.prior_generator.strides[: len(strides)] == strides
 
 
-def without_start_weights(model):
-    """Configs that differ in the weights they start from build the same detector."""
+def without_initial_weights(model):
+    """Configs that differ in their initialization build the same detector."""
     model = model.to_dict()
     if model["backbone"].get("init_cfg"):
         assert model["backbone"].pop("init_cfg")["type"] == "Pretrained"
@@ -97,7 +97,7 @@ def number_of_classes(dataset):
     default = {
         "mmdetpre.PackedCocoDataset": len(CocoDataset.METAINFO["classes"]),
         "mmdetpre.PackedVOCDataset": len(VOCDataset.METAINFO["classes"]),
-        "mmdetpre.PackedImageNetLOCDataset": len(object_classes("source")),  # every class of the drawn sample
+        "mmdetpre.PackedImageNetLOCDataset": len(object_classes("source")),  # every class of the synthetic sample
     }
     if dataset.classes is None:
         return default[dataset.type]

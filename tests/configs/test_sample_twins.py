@@ -98,5 +98,7 @@ def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, 
     assert record.evaluated >= 3
 
 
-def test_twins_are_found():
-    assert len(TWINS) >= 3
+def test_every_detector_that_is_trained_from_an_initialization_has_a_twin():
+    names = {path.stem for path in TWINS[0].parent.glob("*.py")}
+    twins = {path.stem for path in TWINS}
+    assert twins == {f"{name}_sample" for name in names - twins} - {"sniper_voc_scratch_sample"}

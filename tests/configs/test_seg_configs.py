@@ -62,7 +62,7 @@ def test_segmentor_has_the_detectors_backbone_and_a_gradient_everywhere(path):
     check_gradients(json.dumps(model))
 
 
-@functools.cache  # configs that differ in their start build the same segmentor
+@functools.cache  # configs that differ in their initialization build the same segmentor
 def check_gradients(model):
     segmentor = MODELS.build(ConfigDict(json.loads(model))).train()
     images = [torch.randint(0, 255, (3, 45, 70), dtype=torch.uint8), torch.randint(0, 255, (3, 60, 36)).byte()]

@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, init_default_scope
-from mmengine.runner import Runner
+from mmengine.runner import Runner, get_priority
 
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 
@@ -90,5 +91,20 @@ def test_a_checkpoint_counts_no_more_chips_than_the_epoch_has(sample_config, ite
     assert checkpoint["chip_sampler"] == dict(epoch=0, chips_seen=seen, seed=3)
 
 
-def test_registered_for_configs():
-    assert HOOKS.get("mmdetpre.ExactResumeHook") is not None
+def test_random_numbers_of_an_iteration_depend_on_seed_iteration_and_rank_alone(monkeypatch):
+    def numbers(seed, iteration, rank):
+        monkeypatch.setattr("mmdetpre.hooks.exact_resume_hook.get_rank", lambda: rank)
+        torch.rand(3)  # what came before does not count
+        HOOKS.build(dict(type="mmdetpre.ExactResumeHook")).before_train_iter(
+            SimpleNamespace(seed=seed, iter=iteration), 0
+        )
+        return tuple(torch.rand(4).tolist())
+
+    cases = [(seed, iteration, rank) for seed in (0, 1) for iteration in (0, 7) for rank in (0, 1)]
+    first = [numbers(*case) for case in cases]
+    assert first == [numbers(*case) for case in cases] and len(set(first)) == len(cases)
+
+
+def test_configs_build_it_before_other_hooks():
+    hook = HOOKS.build(dict(type="mmdetpre.ExactResumeHook"))
+    assert type(hook).__name__ == "ExactResumeHook" and get_priority(hook.priority) < get_priority("NORMAL")

@@ -71,7 +71,8 @@ def test_a_foreign_folder_is_never_touched(tmp_path: Path, force: bool) -> None:
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
-    assert (make_sample(tmp_path / "s", **SMALL) / "sample.json").is_file()
+    assert make_sample(tmp_path / "s", **SMALL) == tmp_path / "s"
+    assert contents(tmp_path / "s") == contents(make_sample(tmp_path / "new", **SMALL))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from mmdetpre.sample import object_classes
 
 TOOL = Path(__file__).parents[2] / "tools/misc/make_sample.py"
 
@@ -31,4 +34,8 @@ def test_every_layout_at_once(tmp_path: Path, run_tool_here: Callable) -> None:
 def test_default_folders_and_classes(tmp_path: Path, run_tool_here: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_tool_here(TOOL, "--layout", "voc", "--train", "1", "--val", "1", "--size", "128x96").returncode == 0
-    assert (tmp_path / "data/sample_voc/VOCdevkit/VOC2012/ImageSets/Main/Clover_train.txt").is_file()
+    sets = tmp_path / "data/sample_voc/VOCdevkit/VOC2012/ImageSets/Main"
+    classes = {path.stem.removesuffix("_train") for path in sets.glob("*_train.txt")}
+    assert classes == {one.name for one in object_classes("target")}, "the classes that no pre-training has seen"
+    assert [len((sets / f"{part}.txt").read_text().split()) for part in ("train", "val")] == [1, 1]
+    assert json.loads((tmp_path / "data/sample_voc/sample.json").read_text())["parameters"]["seed"] == 0

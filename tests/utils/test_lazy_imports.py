@@ -43,13 +43,17 @@ def test_unknown_names_are_refused_as_by_any_module() -> None:
 
 def test_modules_names_and_everything_can_be_imported_from_a_new_package() -> None:
     script = """
+import sys
+import mmdetpre.models
+assert not {"torch", "mmdet", "mmdetpre.models.sniper"} & set(sys.modules), "imported before a name is asked for"
 from mmdetpre.datasets.packed import packing; from mmdetpre.datasets import pack_dataset
 assert pack_dataset is packing.pack_dataset
 from mmdetpre.evaluation import Detections; from mmdetpre.evaluation.voc_ap import average_precision as voc_ap
 assert Detections.__module__ == "mmdetpre.evaluation.detections.detections"
 assert voc_ap.__name__ == "mmdetpre.evaluation.voc_ap.average_precision"
 from mmdetpre.hooks import *
-assert LoadBackboneHook.__name__ == "LoadBackboneHook"
+from mmdetpre import hooks
+assert hooks.__all__ and all(globals()[name].__name__ == name for name in hooks.__all__)
 """
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmdetpre.visualization.chips import ChipView, draw_chips
 
@@ -38,6 +39,13 @@ def test_valid_boxes_are_solid_and_ignored_ones_dashed() -> None:
 
 
 def test_pictures_can_be_written(tmp_path) -> None:
-    figure = draw_chips(np.zeros((64, 64, 3), np.uint8), np.ones((1, 4)), [view(0, True)], ["scale"], ["cat", "dog"])
-    figure.savefig(tmp_path / "chips.png")
-    assert (tmp_path / "chips.png").stat().st_size > 1000
+    original = np.full((64, 64, 3), (200, 30, 60), np.uint8)
+    figure = draw_chips(original, np.ones((1, 4)), [view(0, True)], ["scale"], ["cat", "dog"])
+    figure.savefig(tmp_path / "chips.png", dpi=100)
+    with Image.open(tmp_path / "chips.png") as file:
+        pixels = np.asarray(file.convert("RGB"))
+    assert pixels.shape[1::-1] == tuple((figure.get_size_inches() * 100).round().astype(int))
+    left, right = pixels[:, : pixels.shape[1] // 2], pixels[:, pixels.shape[1] // 2 :]
+    for part, other, colour in ((left, right, (200, 30, 60)), (right, left, (90, 90, 90))):
+        shares = [(half == colour).all(axis=2).mean() for half in (part, other)]
+        assert shares[0] > 0.1 and shares[1] < 0.001  # but for the edges of letters

@@ -76,8 +76,8 @@ def main() -> int:
             raise ValueError(f"'{name}' is to be the name of a folder of its own: give each model another plain name.")
     check_outputs(args)
     parts = ("train", args.test_part)
-    found = (object_images(args.data_config, part, args.label, args.data_options) for part in parts)
-    (train, _), (test, objects) = common_classes(*found, args.least)
+    learned, tested = (object_images(args.data_config, part, args.label, args.data_options) for part in parts)
+    (train, _), (test, objects) = common_classes(learned, tested, args.least)
     print(f"{len(set(train.labels.tolist()))} classes, {len(train)} training images and {len(test)} test images")
     device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     sizes = {name: getattr(args, name) for name in ("resize_edge", "crop", "batch_size", "workers")}

@@ -51,5 +51,10 @@ def test_a_single_position_is_drawn_from_memory_not_from_a_file() -> None:
     figure = draw_masked_images(report)
     figure.draw_without_rendering()
     assert figure.axes[1].get_title() == "a\nunmasked 0.500, lowest 0.300"
+    (mesh,) = figure.axes[1].collections
+    assert np.asarray(mesh.get_array()).tolist() == [[np.float32(0.3)]]
+    assert mesh.get_coordinates().tolist() == [[[3.5, 3.5], [4.5, 3.5]], [[3.5, 4.5], [4.5, 4.5]]]
+    for axis in figure.axes[:2]:
+        assert [frame.get_bbox().bounds for frame in axis.patches] == [(0, 0, 8, 8)], "the mask hides the whole image"
     with pytest.raises(ValueError, match="The pixels of a are not in the file of the numbers"):
         draw_masked_images(MaskOutReport.from_dict(report.to_dict()))
