@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmdetpre.transfer.backbone_file import checkpoint_facts
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
-from mmdetpre.transfer.compare_weights import form_of
+from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.freezing import freezing_table
 from mmdetpre.transfer.key_map import map_names
@@ -31,9 +31,9 @@ def describe_checkpoint(source: str | os.PathLike[str], prefix: str | None = Non
     """
     checkpoint = read_checkpoint(source, entry)
     names = map_names(checkpoint.tensors, prefix)
-    tensors = {canonical: checkpoint.tensors[name] for canonical, name in names.names.items()}
+    tensors = names.read(checkpoint.tensors)
     facts = {
-        "backbone": form_of(names, checkpoint.tensors) or "no ResNet",
+        "backbone": described(names, checkpoint.tensors),
         "tensors": f"{len(tensors)}, and {len(names.outside)} outside of the backbone",
         "file": f"{checkpoint.kind}, names as in {names.naming}, prefix {names.prefix!r}",
         "digest": weights_digest(tensors),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
-from mmdetpre.transfer.compare_weights import compare_weights, form_of
+from mmdetpre.transfer.compare_weights import compare_weights, described, form_of
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError, map_names
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
@@ -82,10 +82,10 @@ def load_backbone(
 
     report.source_description = _describe_file(checkpoint, file_names)
     _compare_preprocessing(report, known, file_names, module, preprocessing, check_preprocessing)
-    file_tensors = {canonical: checkpoint.tensors[name] for canonical, name in file_names.names.items()}
+    file_tensors = file_names.read(checkpoint.tensors)
     told = checkpoint.backbone_metadata.get("digest")
     found = weights_digest(file_tensors) if told else ""
-    if told and found != told:
+    if told and found != told and told != _earlier_digest(checkpoint, file_names):
         report.reasons.append(
             f"the weights have changed since the file was exported: digest {found[:12]}..., by its metadata"
             f" {str(told)[:12]}.... Export the file again"
@@ -98,7 +98,7 @@ def load_backbone(
         raise BackboneNotLoaded(report)
     _load(module, report, model_names, file_tensors, state)
     # All of the file's bits are in the module, as `_load` has seen: its digest is the module's too.
-    same = told and len(report.matched) == len(file_tensors) and not report.conversions
+    same = found == told != "" and len(report.matched) == len(file_tensors) and not report.conversions
     report.digest = found if same else loaded_digest(module, report)
     return report
 
@@ -110,15 +110,22 @@ def loaded_digest(module: nn.Module, report: LoadReport) -> str:
     """
     state = module.state_dict()
     matched = set(report.matched)
-    names = map_names(state, prefix="").names
-    return weights_digest({canonical: state[own] for canonical, own in names.items() if own in matched})
+    names = map_names(state, prefix="")
+    return weights_digest({name: tensor for name, tensor in names.read(state).items() if names.names[name] in matched})
+
+
+def _earlier_digest(checkpoint: Checkpoint, names: KeyMap) -> str:
+    """As files were exported before there were families but ResNets: of names as they are."""
+    tensors = {name[len(names.prefix) :]: checkpoint.tensors[name] for name in names.names.values()}
+    return weights_digest(tensors, skipped=("num_batches_tracked",))
 
 
 def _load(
     module: nn.Module, report: LoadReport, model: KeyMap, file: dict[str, Tensor], state: dict[str, Tensor]
 ) -> None:
     matched = set(report.matched)
-    weights = {own: file[canonical] for canonical, own in model.names.items() if own in matched}
+    arriving = (canonical for canonical, own in model.names.items() if own in matched)
+    weights = {own: t for canonical in arriving for own, t in model.write(canonical, file[canonical], state).items()}
     # A rule promises that offsets which the file lacks, or which are not taken, begin at zero.
     offsets = {own: torch.zeros_like(state[own]) for own, _ in report.expected if own in state and "conv_offset" in own}
     module.load_state_dict(weights | offsets, strict=False)
@@ -159,7 +166,8 @@ def _describe(module: nn.Module, names: KeyMap, state: dict[str, Tensor]) -> str
 
 
 def _describe_file(checkpoint: Checkpoint, names: KeyMap) -> str:
-    parts = [str(form_of(names, checkpoint.tensors) or "no ResNet"), f"names as in {names.naming}"]
+    parts = [described(names, checkpoint.tensors), f"names as in {names.naming}"]
+    parts[1] = "compared by equal names" if names.naming == "as is" else parts[1]
     parts += [f"prefix {names.prefix!r}"] if names.prefix else []
     parts += [f"entry {checkpoint.entry!r}"] if checkpoint.entry else []
     if checkpoint.averaged and checkpoint.entry == "state_dict":

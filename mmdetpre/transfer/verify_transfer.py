@@ -68,7 +68,7 @@ def verify_transfer(
     read = read_checkpoint(checkpoint, entry)
     names = map_names(read.tensors, prefix)
     form = form_of(names, read.tensors)
-    if form is None or form.depth is None:
+    if not isinstance(form, ResNetForm) or form.depth is None:
         raise ValueError(
             f"{read.source} holds {form or 'no ResNet'}: only ResNet-18, 34, 50, 101 and 152 are compared."
         )
