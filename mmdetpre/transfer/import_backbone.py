@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 
 from mmdetpre.transfer.backbone_file import check_writable, export_backbone
 from mmdetpre.transfer.checkpoint_origin import check_source, find_source, source_preprocessing
@@ -19,9 +18,9 @@ from mmdetpre.transfer.key_map import KeyMap, map_names
 from mmdetpre.transfer.load_backbone import POLICIES, load_backbone
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing, differences, from_config
-from mmdetpre.transfer.resnet_form import ResNetForm
+from mmdetpre.transfer.resnet_form import ResNetForm, backbone_config
 from mmdetpre.transfer.sniper_names import map_sniper_names
-from mmdetpre.transfer.verify_transfer import backbone_config, build_in_toolbox
+from mmdetpre.transfer.toolboxes import backbone_of_config, build_in_toolbox
 
 
 def import_backbone(
@@ -88,7 +87,7 @@ def import_backbone(
         raise BackboneNotLoaded(report)
     state = module.state_dict()
     own, matched = map_names(state, prefix=""), set(report.matched)
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for canonical, tensor in names.read(checkpoint.tensors).items():
         if own.names.get(canonical) in matched:
             tensors |= own.write(canonical, tensor, state)
@@ -111,10 +110,7 @@ def _target(
 ) -> tuple[nn.Module, Preprocessing | None]:
     """The backbone that takes the weights, with random ones, and the preprocessing of its config."""
     if into is not None:
-        config = Config.fromfile(into)
-        backbone = (config.get("model") or {}).get("backbone")
-        if backbone is None:
-            raise ValueError(f"{into} has no model.backbone: give the config of a detector, segmentor or classifier.")
+        config, backbone = backbone_of_config(into)
         module = build_in_toolbox(config.get("default_scope", "mmdet"), backbone)
         return module, from_config(config, origin=Path(into).name)
     form = form_of(names, checkpoint.tensors)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.compare_weights import compare_weights, described, form_of
 from mmdetpre.transfer.digest import weights_digest
+from mmdetpre.transfer.families import family_of_form
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError, map_names
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing, differences, of_checkpoint
@@ -80,27 +83,59 @@ def load_backbone(
             return report
         raise BackboneNotLoaded(report) from error
 
-    report.source_description = _describe_file(checkpoint, file_names)
     _compare_preprocessing(report, known, file_names, module, preprocessing, check_preprocessing)
-    file_tensors = file_names.read(checkpoint.tensors)
-    told = checkpoint.backbone_metadata.get("digest")
-    found = weights_digest(file_tensors) if told else ""
-    if told and found != told and told != _earlier_digest(checkpoint, file_names):
-        report.reasons.append(
-            f"the weights have changed since the file was exported: digest {found[:12]}..., by its metadata"
-            f" {str(told)[:12]}.... Export the file again"
-        )
-    compare_weights(report, file_names, checkpoint.tensors, model_names, state, reset_offsets)
-    report.stages = stage_differences(module, trained_form(checkpoint))
+    digest = compare_checkpoint(report, checkpoint, file_names, model_names, state, reset_offsets=reset_offsets)
+    form = form_of(model_names, state)
+    behavior = family_of_form(form).behavior(file_names.naming, module) if form else {}
+    report.stages = stage_differences(module, trained_form(checkpoint)) or behavior
     if dry_run:
         return report
     if report.verdict == "refused" or (policy == "error" and not report.good):
         raise BackboneNotLoaded(report)
+    file_tensors = file_names.read(checkpoint.tensors)
     _load(module, report, model_names, file_tensors, state)
     # All of the file's bits are in the module, as `_load` has seen: its digest is the module's too.
-    same = found == told != "" and len(report.matched) == len(file_tensors) and not report.conversions
-    report.digest = found if same else loaded_digest(module, report)
+    same = digest and len(report.matched) == len(file_tensors) and not report.conversions
+    report.digest = digest if same else loaded_digest(module, report)
     return report
+
+
+def compare_checkpoint(
+    report: LoadReport,
+    checkpoint: Checkpoint,
+    file: KeyMap,
+    model: KeyMap,
+    state: Mapping[str, Tensor],
+    *,
+    reset_offsets: bool = False,
+) -> str:
+    """Compare the backbone of a checkpoint with the tensors of a network, and fill the report.
+
+    Args:
+        report: Report with source and target; reasons that it has already make it ``refused``.
+        checkpoint: The checkpoint.
+        file: Names of the file.
+        model: Names of the network.
+        state: Its tensors, by their own names.
+        reset_offsets: As for `load_backbone`.
+
+    Returns:
+        Digest of the file's backbone where its metadata tell one and it is still that; else an empty text.
+    """
+    report.source_description = _describe_file(checkpoint, file)
+    told = checkpoint.backbone_metadata.get("digest")
+    found = weights_digest(file.read(checkpoint.tensors)) if told else ""
+    if told not in (None, found) and told != _earlier_digest(checkpoint, file):
+        report.reasons.append(
+            f"the weights have changed since the file was exported: digest {found[:12]}..., by its metadata"
+            f" {str(told)[:12]}.... Export the file again"
+        )
+    compare_weights(report, file, checkpoint.tensors, model, state, reset_offsets)
+    if report.missing and (shard := re.search(r"-\d{5}-of-(\d{5})\.", checkpoint.source)):
+        report.reasons.insert(
+            0, f"this is one of {int(shard[1])} files that hold the weights together: give their .index.json instead"
+        )
+    return found if told == found else ""
 
 
 def loaded_digest(module: nn.Module, report: LoadReport) -> str:

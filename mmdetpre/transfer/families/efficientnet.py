@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+from torch import nn
+
 from mmdetpre.transfer.families.family import Family, Form, Shapes
 from mmdetpre.transfer.families.inverted_residuals import (
     ANCHOR,
@@ -21,6 +23,13 @@ SCALES = {
 }  # fmt: skip
 """Factors of width and depth."""
 LITE_SCALES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2), "lite3": (1.2, 1.4), "lite4": (1.4, 1.8)}
+BOTH_SIDES, ONE_SIDE = "pads both sides alike", "pads as TensorFlow does"
+PADDING = {
+    "torchvision": BOTH_SIDES,
+    "timm": "pads both sides alike, or as TensorFlow does if its model is called tf_*",
+    "EfficientNet-PyTorch": ONE_SIDE,
+    "Hugging Face": ONE_SIDE,
+}
 REPEATS = (1, 2, 2, 3, 3, 4, 1)
 KERNELS = (3, 3, 5, 3, 5, 5, 3)
 
@@ -64,6 +73,22 @@ def read_lite_form(shapes: Shapes) -> Form | None:
     return Form("EfficientNet-Lite", variant.removeprefix("lite"), options_of(shapes, blocks, name))
 
 
+def padding_differences(library: str, module: nn.Module) -> dict[str, str]:
+    """How the file's network pads convolutions with a stride and how the module does, if that is not the same.
+
+    TensorFlow, and OpenMMLab and timm's ``tf_`` models after it, pad more on one side; the norms of these also have an
+    ``eps`` of 1e-3 instead of 1e-5. In OpenMMLab ``conv_cfg=None, norm_cfg=dict(type="BN")`` pads both sides alike.
+
+    Args:
+        library: Whose names the file has.
+        module: The backbone.
+    """
+    kinds = {type(part).__name__ for part in module.modules()}
+    ours = ONE_SIDE if kinds & {"Conv2dAdaptivePadding", "Conv2dSame"} else BOTH_SIDES
+    theirs = PADDING.get(library)
+    return {} if theirs in (None, ours) else {"file": str(theirs), "model": ours}
+
+
 def configs(form: Form) -> dict[str, dict[str, Any]]:
     """``EfficientNet`` of mmdet and mmpretrain, which pads as TensorFlow does, all weights loaded."""
     if not form.variant:
@@ -89,6 +114,7 @@ EFFICIENTNET = Family(
     form=read_form,
     unexpected=UNEXPECTED,
     configs=configs,
+    behavior=padding_differences,
 )
 EFFICIENTNET_LITE = Family(
     name="EfficientNet-Lite",
@@ -98,4 +124,5 @@ EFFICIENTNET_LITE = Family(
     form=read_lite_form,
     unexpected=UNEXPECTED,
     configs=lite_configs,
+    behavior=padding_differences,
 )

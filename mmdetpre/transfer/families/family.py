@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 Shapes = Mapping[str, tuple[int, ...]]
 Rules = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
@@ -118,6 +118,7 @@ class Family:
         missing: Pattern of canonical names -> why a file need not have them.
         unexpected: Pattern of canonical names -> why a model need not take them.
         configs: Configs of the backbone for a form, by toolbox; empty where no toolbox builds it.
+        behavior: What no tensor tells and yet differs between a library's file and a module, as ``LoadReport.stages``.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Family:
     missing: Sequence[tuple[str, str]] = ()
     unexpected: Sequence[tuple[str, str]] = ()
     configs: Callable[[Any], dict[str, dict[str, Any]]] = lambda form: {}
+    behavior: Callable[[str, nn.Module], dict[str, str]] = lambda library, module: {}
 
 
 def renamed(names: Sequence[str], rules: Rules) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from mmdetpre.transfer.families.family import Family, Form, Naming, Option, Shapes, depths
 
 ANCHOR = "layer1.0.conv1.weight"
-VARIANTS = {
+VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
     ((1, 2, 7, 12), 384): "400mf",
     ((1, 3, 7, 5), 672): "800mf",
     ((2, 4, 10, 2), 912): "1.6gf",

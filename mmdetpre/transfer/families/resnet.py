@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from mmdetpre.transfer.families.family import Family, KeyMapError, Naming, renamed
+from mmdetpre.transfer.families.family import Family, KeyMapError, Naming, Rules, renamed
 from mmdetpre.transfer.resnet_form import resnet_form
 
 ANCHOR, DETECTRON2_ANCHOR = "layer1.0.conv1.weight", "res2.0.conv1.weight"
@@ -35,7 +35,7 @@ MMDET_STEM = {
     "stem.6": "conv3",
     "stem.7": "bn3",
 }
-HUGGING_FACE_RULES = [
+HUGGING_FACE_RULES: Rules = [
     (r"^embedder\.embedder\.convolution\.", "conv1."),
     (r"^embedder\.embedder\.normalization\.", "bn1."),
     (r"^encoder\.stages\.(\d)\.layers\.", lambda match: f"layer{int(match[1]) + 1}."),

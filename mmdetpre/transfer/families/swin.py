@@ -28,7 +28,7 @@ from mmdetpre.transfer.families.family import (
 )
 
 TABLE = "attn.w_msa.relative_position_bias_table"
-VARIANTS = {
+VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
     ((2, 2, 6, 2), 96): "tiny",
     ((2, 2, 18, 2), 96): "small",
     ((2, 2, 18, 2), 128): "base",
