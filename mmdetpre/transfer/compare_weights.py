@@ -161,7 +161,7 @@ def _form_differences(
     if isinstance(file_form, ResNetForm) and isinstance(model_form, ResNetForm):
         return resnet_differences(file_form, model_form)
     if isinstance(file_form, Form) and isinstance(model_form, Form):
-        return form_differences(file_form, model_form, timm=model.naming == "timm")
+        return form_differences(file_form, model_form, model.naming)
     return []
 
 

@@ -6,15 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from mmdetpre.transfer.backbone_file import checkpoint_facts
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.compare_weights import described
-from mmdetpre.transfer.digest import weights_digest
+from mmdetpre.transfer.digest import NOT_WEIGHTS, weights_digest
 from mmdetpre.transfer.expected_differences import HEAD, unexpected_rule
 from mmdetpre.transfer.freezing import freezing_table
-from mmdetpre.transfer.key_map import KeyMapError, find_prefixes, map_names
+from mmdetpre.transfer.key_map import KeyMap, KeyMapError, find_prefixes, map_names
 from mmdetpre.transfer.load_backbone import compare_checkpoint, load_backbone
 from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.preprocessing import from_config, of_checkpoint
@@ -105,14 +106,7 @@ def inspect_like(
     Raises:
         KeyMapError: If no one backbone stands in ``tensors``.
     """
-    try:
-        wanted = map_names(tensors)
-    except KeyMapError:
-        if find_prefixes(tensors):
-            raise
-        wanted = map_names(tensors, prefix="")  # of no family known: all names as they are
-    heads = {name for name in wanted.names if unexpected_rule(name) == HEAD}
-    wanted = replace(wanted, names={name: own for name, own in wanted.names.items() if name not in heads})
+    wanted = _network_names(tensors)
     checkpoint = source
     report = LoadReport(getattr(source, "source", str(source)), f"{target} ({described(wanted, tensors)})")
     try:
@@ -124,6 +118,41 @@ def inspect_like(
         return report
     compare_checkpoint(report, checkpoint, names, wanted, tensors)
     return report
+
+
+def equal_values(source: Checkpoint, tensors: Mapping[str, Tensor], prefix: str | None = None) -> tuple[int, int]:
+    """Of how many tensors two files hold the same values: whether weights arrived, or a network only has their form.
+
+    Args:
+        source: A file.
+        tensors: Tensors of another one, or ``state_dict()`` of a network.
+        prefix: Of the file's backbone.
+
+    Returns:
+        Tensors whose values are equal as float32, and tensors of one name and shape; heads and counters do not count.
+
+    Raises:
+        KeyMapError: If no one backbone stands in one of them.
+    """
+    ours = _network_names(tensors)
+    theirs = map_names(source.tensors, prefix, ours.names).read(source.tensors)
+    pairs = [
+        (theirs[name], tensor)
+        for name, tensor in ours.read(tensors).items()
+        if name in theirs and theirs[name].shape == tensor.shape and not name.endswith(NOT_WEIGHTS)
+    ]
+    return sum(torch.equal(a.float(), b.float()) for a, b in pairs), len(pairs)
+
+
+def _network_names(tensors: Mapping[str, Tensor]) -> KeyMap:
+    """Names of a whole network or file, without its head."""
+    try:
+        names = map_names(tensors)
+    except KeyMapError:
+        if find_prefixes(tensors):
+            raise
+        names = map_names(tensors, prefix="")  # of no family known: all names as they are
+    return replace(names, names={name: own for name, own in names.names.items() if unexpected_rule(name) != HEAD})
 
 
 def library_network(library: str, name: str) -> nn.Module:

@@ -151,7 +151,7 @@ def stage_of(name: str) -> str:
         return f"layer{int(match[2]) - (match[1] == 'res')}"
     if _STEM.match(name):
         return "stem"
-    if match := re.search(r"(?:^|[._])(stages|layers|blocks)[._](\d+)\.", name):
+    if match := re.search(r"(?:^|[._])(stages|layers|blocks|features)[._](\d+)\.", name):
         return f"stages.{match[2]}" if "downsample_layers" in name else f"{match[1]}.{match[2]}"
     return "stem" if re.match(r"(?:.*\.)?(conv1|bn1|stem|input_norm)\.", name) else "other"
 

@@ -16,7 +16,13 @@ from pathlib import Path
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer import CheckpointError, KeyMapError, LoadReport, read_checkpoint
-from mmdetpre.transfer.inspect_backbone import describe_checkpoint, inspect_into, inspect_like, library_network
+from mmdetpre.transfer.inspect_backbone import (
+    describe_checkpoint,
+    equal_values,
+    inspect_into,
+    inspect_like,
+    library_network,
+)
 from mmdetpre.utils.whole_file import write_text
 
 
@@ -53,18 +59,22 @@ def main() -> int:
 
 
 def compare(args: argparse.Namespace) -> tuple[LoadReport | None, str]:
-    """The report of what was asked for, None if nothing was; and with a config the table of what it trains."""
+    """The report of what was asked for, None if nothing was; and a text to it: what a config trains, equal values."""
     if args.into:
         return inspect_into(args.checkpoint, args.into, args.prefix, args.entry, not args.ignore_preprocessing)
     if args.like:
-        tensors, target = read_checkpoint(args.like).tensors, args.like
-    elif args.timm or args.torchvision:
+        read, tensors = read_checkpoint(args.checkpoint, args.entry), read_checkpoint(args.like).tensors
+        report = inspect_like(read, tensors, args.like, args.prefix)
+        if report.verdict == "refused":
+            return report, ""
+        equal, both = equal_values(read, tensors, args.prefix)
+        return report, f"values: {equal} of {both} tensors that both have are equal"
+    if args.timm or args.torchvision:
         library = "timm" if args.timm else "torchvision"
         target = f"{library}'s {args.timm or args.torchvision}"
         tensors = library_network(library, args.timm or args.torchvision).state_dict()
-    else:
-        return None, ""
-    return inspect_like(args.checkpoint, tensors, target, args.prefix, args.entry), ""
+        return inspect_like(args.checkpoint, tensors, target, args.prefix, args.entry), ""
+    return None, ""
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def configs(form: Form) -> dict[str, dict[str, Any]]:
     return {
         "mmdet": dict(type="mmdet.SwinTransformer", **own),
         "mmsegmentation": dict(type="mmseg.SwinTransformer", **own),
-        "mmpretrain": dict(type="mmpretrain.SwinTransformer", arch=size, **usual),
+        "mmpretrain": dict(type="mmpretrain.SwinTransformer", arch=size, pad_small_map=True, **usual),
     }
 
 

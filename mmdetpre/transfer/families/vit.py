@@ -95,9 +95,10 @@ def read_form(shapes: Shapes) -> Form | None:
     size = f"embed_dims={width}, num_layers={depth}, num_heads={max(1, width // HEAD_WIDTH)}"
     size += f", feedforward_channels={hidden}"
     arch = f"arch={ARCHS.get(variant, variant)!r}" if variant else f"arch=dict({size})"
+    size_and_patch = f"{variant}/{patch}{f' with {registers} registers' if registers else ''}"
     return Form(
         "ViT",
-        variant,
+        size_and_patch if variant else "",
         (
             Option("depth", depth, arch),
             Option("width", width, arch),
