@@ -20,7 +20,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
+
+try:
+    from mmengine.logging import HistoryBuffer
+except ModuleNotFoundError:  # who reads weights alone need not have it
+
+    class HistoryBuffer:  # type: ignore[no-redef]
+        """Stands for mmengine's: what a training has logged is read as data, and has no statistics."""
+
+        def _set_default_statistics(self) -> None:
+            """There are none."""
+
+        def min(self, *arguments: Any) -> float:
+            """Not without mmengine."""
+            raise ModuleNotFoundError("the statistics of a training log need mmengine: pip install mmengine")
+
+        max = current = mean = min
+
 
 _SWITCHES = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 _ONE_AT_A_TIME = threading.RLock()

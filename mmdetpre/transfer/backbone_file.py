@@ -14,7 +14,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from mmdetpre.transfer.checkpoint_reader import METADATA_KEY, Checkpoint, read_checkpoint
-from mmdetpre.transfer.compare_weights import form_of
+from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import map_names
@@ -56,23 +56,24 @@ def write_backbone(
     path = Path(path).expanduser()
     check_writable(path, overwrite)
     names = map_names(tensors, prefix="")
-    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    digest = weights_digest({canonical: weights[name] for canonical, name in names.names.items()})
+    own = {name[len(names.prefix) :]: tensor for name, tensor in tensors.items()}  # as the wrapped network has them
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in own.items()}
+    digest = weights_digest(names.read(tensors))
     metadata = {
         "digest": digest,
-        "architecture": str(form_of(names, weights) or "no ResNet"),
+        "architecture": described(names, tensors),
         "preprocessing": preprocessing.to_dict() if preprocessing else None,
         **(metadata or {}),
     }
     try:
-        described = json.dumps(metadata)
+        as_text = json.dumps(metadata)
     except TypeError as error:
         raise ValueError(f"metadata take plain values only, which any reader can load: {error}.") from error
     with io.BytesIO() as content:  # neither library tells errors of the disk in the system's words
         if path.suffix == ".pth":
             torch.save({"meta": {METADATA_KEY: metadata}, "state_dict": weights}, content)
         else:
-            content.write(safetensors_bytes(weights, {"format": "pt", METADATA_KEY: described}))
+            content.write(safetensors_bytes(weights, {"format": "pt", METADATA_KEY: as_text}))
         with whole_file(path, overwrite=overwrite) as part:
             part.write_bytes(content.getbuffer())
     return digest
@@ -130,7 +131,8 @@ def export_backbone(
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = read_checkpoint(checkpoint, entry)
     names = map_names(checkpoint.tensors, prefix)
-    tensors = {name[len(names.prefix) :]: checkpoint.tensors[name] for name in names.names.values()}
+    inside = (name for name in checkpoint.tensors if name.startswith(names.prefix))
+    tensors = {name[len(names.prefix) :]: checkpoint.tensors[name] for name in inside}
     told = {**checkpoint_facts(checkpoint), **(metadata or {})}
     known = preprocessing or of_checkpoint(checkpoint, names.naming)
     digest = write_backbone(path, tensors, told, preprocessing=known, overwrite=overwrite)

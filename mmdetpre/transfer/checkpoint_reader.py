@@ -6,14 +6,13 @@ import hashlib
 import os
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from mmdetpre.checkpoints.torch_file import first_reason, read_torch_file
 from mmdetpre.transfer.file_kind import other_kind
 from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
 from mmdetpre.transfer.numpy_unpickler import load_arrays
+from mmdetpre.transfer.sharded_weights import INDEX_ENDING, ShardError, shards_of, weights_of_folder
 from mmdetpre.transfer.weight_entries import EntryError, entries_with_weights, find_weights
 from mmdetpre.transfer.wrapped_names import plain_names
 from mmdetpre.utils.bounded_files import parse_json
@@ -85,7 +85,8 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
     """Read the weights of a checkpoint of mmengine, torchvision, timm, detectron2 or any other dictionary of tensors.
 
     Args:
-        source: Local path, ``http(s)://``, or an address that mmengine knows (``torchvision://``, ``s3://``, ...).
+        source: Local path; of weights in several files their index, of a repository of Hugging Face its folder;
+            ``http(s)://``, or an address that mmengine knows (``torchvision://``, ``s3://``, ...).
         entry: The entry with the weights, such as ``ema_state_dict`` or ``model.state_dict``; by default the usual one,
             see `mmdetpre.transfer.weight_entries.find_weights`.
 
@@ -99,10 +100,18 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
         'state_dict'
     """
     name = os.fspath(source)
+    try:
+        return _read(name, entry)
+    except ShardError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _read(name: str, entry: str | None) -> Checkpoint:
     scheme = re.match(r"^([\w+.-]+:)?[\w+-]+://", name)
     if scheme is None or re.match(r"^https?://", name):
-        path = _download(name) if scheme else Path(name).expanduser()
-        kind, content, meta = _read_file(path, name)
+        path = _download(name) if scheme else weights_of_folder(Path(name).expanduser())
+        shards = shards_of(path) if path.name.endswith(INDEX_ENDING) else None
+        kind, content, meta = _read_shards(path, shards) if shards else _read_file(path, name)
     else:
         kind, content, meta = "torch", _load_address(name), {}
     if not isinstance(content, Mapping):
@@ -124,6 +133,10 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
 def _load_address(name: str) -> Any:
     try:
+        from mmengine.runner.checkpoint import CheckpointLoader
+    except ModuleNotFoundError as error:
+        raise CheckpointError(f"{name} is an address of OpenMMLab's, which mmengine fetches: install it.") from error
+    try:
         with strict_loading():
             return CheckpointLoader.load_checkpoint(name, map_location="cpu")
     except pickle.UnpicklingError as error:
@@ -133,6 +146,19 @@ def _load_address(name: str) -> Any:
     except (ImportError, RuntimeError, EOFError, OSError, ValueError) as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(f"{name} cannot be fetched: {told[0]}.") from error
+
+
+def _read_shards(index: Path, shards: Mapping[Path, Sequence[str]]) -> tuple[str, Any, dict[str, Any]]:
+    """All files of an index as one; every tensor that it names has to be there."""
+    tensors: dict[str, Any] = {}
+    kind = ""
+    meta: dict[str, Any] = {}
+    for path, names in shards.items():
+        kind, content, meta = _read_file(path, str(path))
+        if lacking := [name for name in names if name not in content]:
+            raise CheckpointError(f"{path} lacks {lacking[0]!r}, which {index} says it holds: download both again.")
+        tensors |= {name: content[name] for name in names}
+    return kind, tensors, meta
 
 
 def _tensor(value: Any) -> Tensor | None:

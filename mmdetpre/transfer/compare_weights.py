@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from mmdetpre.transfer.expected_differences import OUTSIDE, RESET_OFFSETS, is_offset, missing_rule, unexpected_rule
+from mmdetpre.transfer.families import UNKNOWN, canonical_family, family_of_form, form_of_shapes
+from mmdetpre.transfer.families.family import Form, form_differences
 from mmdetpre.transfer.key_map import KeyMap
 from mmdetpre.transfer.load_report import LoadReport
-from mmdetpre.transfer.resnet_form import ResNetForm, form_differences, resnet_form
+from mmdetpre.transfer.resnet_form import ResNetForm
+from mmdetpre.transfer.resnet_form import form_differences as resnet_differences
 
 
 def compare_weights(
@@ -35,13 +39,16 @@ def compare_weights(
         The same report.
     """
     refusals = list(report.reasons)
-    other_numbers: list[str] = []
+    other_numbers: list[tuple[str, str]] = []
     negative: list[str] = []
     some_weight = False
+    family = canonical_family(model.names)
+    file_form, model_form = form_of(file, file_tensors), form_of(model, model_tensors)
+    file_tensors, model_tensors = file.read(file_tensors), model.read(model_tensors)
     for canonical, own in model.names.items():
-        ours = model_tensors[own]
+        ours = model_tensors[canonical]
         if canonical not in file.names:
-            rule = missing_rule(canonical, file.names, tuple(ours.shape))
+            rule = missing_rule(canonical, file.names, tuple(ours.shape), family)
             if rule:
                 report.expected.append((own, rule))
             else:
@@ -50,13 +57,13 @@ def compare_weights(
         if reset_offsets and is_offset(canonical):
             report.expected.append((own, RESET_OFFSETS))
             continue
-        theirs = file_tensors[file.names[canonical]]
+        theirs = file_tensors[canonical]
+        if ours.is_floating_point() and not theirs.is_floating_point():
+            other_numbers.append((own, _format(theirs)))
         if theirs.shape != ours.shape:
             report.shape_clashes.append((own, tuple(theirs.shape), tuple(ours.shape)))
             continue
         report.matched.append(own)
-        if ours.is_floating_point() and not theirs.is_floating_point():
-            other_numbers.append(own)
         if theirs.dtype != ours.dtype:
             report.conversions.append((own, _format(theirs), _format(ours)))
         if theirs.is_floating_point() and not _finite(theirs.to(ours.dtype)):
@@ -67,13 +74,13 @@ def compare_weights(
             some_weight = some_weight or bool((theirs.float() != 0).any())
     for canonical, name in file.names.items():
         if canonical not in model.names:
-            rule = unexpected_rule(canonical)
+            rule = unexpected_rule(canonical, family)
             if rule:
                 report.expected.append((name, rule))
             else:
                 report.unexpected.append(name)
     report.expected += [(name, OUTSIDE) for name in file.outside]
-    report.statistics = statistics_of({canonical: file_tensors[name] for canonical, name in file.names.items()}, model)
+    report.statistics = statistics_of(file_tensors, model)
     if report.not_finite:
         refusals.append(
             f"{len(report.not_finite)} tensors hold NaN or infinity once in the model's number format, the first is"
@@ -84,19 +91,21 @@ def compare_weights(
             f"{len(negative)} variances of batch normalisation are negative, the first is {negative[0]}, and would give"
             " NaN: the file is damaged, or these are no variances"
         )
-    convolutions = [name for name in report.matched if model_tensors[name].dim() == 4]
+    matched = set(report.matched)
+    convolutions = [own for name, own in model.names.items() if own in matched and model_tensors[name].dim() == 4]
     if convolutions and not some_weight:
         refusals.append(
             f"all {len(convolutions)} convolutions are zero: the file was saved without its weights, or damaged"
         )
     if other_numbers:
-        format_ = dict((name, theirs) for name, theirs, _ in report.conversions)[other_numbers[0]]
+        name, format_ = other_numbers[0]
         refusals.append(
-            f"{len(other_numbers)} tensors are no floating-point numbers, the first is {other_numbers[0]} ({format_}):"
-            " the file is quantised, and means nothing without its scales. Export the weights before quantisation"
+            f"{len(other_numbers)} tensors are not floating-point numbers, the first is {name} ({format_}):"
+            " the file is quantized, and means nothing without its scales. Export the weights before quantization"
         )
-    file_form, model_form = form_of(file, file_tensors), form_of(model, model_tensors)
-    forms = form_differences(file_form, model_form) if file_form and model_form else []
+    forms = _form_differences(file, file_form, model, model_form)
+    if other_family(file_form, model_form):
+        refusals, forms = refusals + forms, []
     if refusals:
         report.verdict = "refused"
     elif report.missing or report.unexpected or report.shape_clashes or forms or _no_statistics(report):
@@ -112,9 +121,48 @@ def compare_weights(
     return report
 
 
-def form_of(names: KeyMap, tensors: Mapping[str, Tensor]) -> ResNetForm | None:
-    """Form of a ResNet, None for other architectures."""
-    return resnet_form({key: tuple(tensors[name].shape) for key, name in names.names.items()}, names.pooled_shortcut)
+def form_of(names: KeyMap, tensors: Mapping[str, Tensor]) -> ResNetForm | Form | None:
+    """Form of a backbone of a known family, None for others.
+
+    Args:
+        names: Names of the file or model.
+        tensors: Its tensors, by their own names.
+    """
+    form = form_of_shapes({name: tuple(tensor.shape) for name, tensor in names.read(tensors).items()})
+    return replace(form, pooled_shortcut=names.pooled_shortcut) if isinstance(form, ResNetForm) else form
+
+
+def described(names: KeyMap, tensors: Mapping[str, Tensor]) -> str:
+    """The form in words, for people and metadata.
+
+    Args:
+        names: Names of the file or model.
+        tensors: Its tensors, by their own names.
+    """
+    return str(form_of(names, tensors) or UNKNOWN)
+
+
+def other_family(file: ResNetForm | Form | None, model: ResNetForm | Form | None) -> bool:
+    """Whether both are known and not of one family."""
+    return file is not None and model is not None and family_of_form(file) is not family_of_form(model)
+
+
+def _form_differences(
+    file: KeyMap, file_form: ResNetForm | Form | None, model: KeyMap, model_form: ResNetForm | Form | None
+) -> list[str]:
+    if file_form is None or model_form is None:
+        return []
+    ours, theirs = family_of_form(model_form), family_of_form(file_form)
+    if ours is not theirs:
+        return [
+            f"wrong family: the file holds a {file_form} (names as in {file.naming}), the model is a {model_form}: set"
+            f" type={theirs.type!r} in the backbone of the config, or give a file with a {ours.name}"
+        ]
+    if isinstance(file_form, ResNetForm) and isinstance(model_form, ResNetForm):
+        return resnet_differences(file_form, model_form)
+    if isinstance(file_form, Form) and isinstance(model_form, Form):
+        return form_differences(file_form, model_form, model.naming)
+    return []
 
 
 def statistics_of(file_tensors: Mapping[str, Tensor], model: KeyMap) -> str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+NOT_WEIGHTS = ("num_batches_tracked", "relative_position_index")
+"""Ends of the names of what is not learned: counters of steps that no forward pass uses, and what the window's size
+gives."""
 
-def weights_digest(tensors: Mapping[str, Tensor]) -> str:
+
+def weights_digest(tensors: Mapping[str, Tensor], skipped: Sequence[str] = NOT_WEIGHTS) -> str:
     """SHA-256 of weights, independent of file, library, order and number format.
 
     For each tensor in the order of the sorted names, the digest takes the name, the shape, and the values: floating
-    point as little-endian float32, whole numbers as int64. ``num_batches_tracked`` counts training steps, is used by no
-    forward pass, and is left out.
+    point as little-endian float32, whole numbers as int64. What is not learned is left out.
 
     Args:
         tensors: Tensors by canonical name (`mmdetpre.transfer.key_map`); an empty mapping has a digest too.
+        skipped: Ends of names that are left out.
 
     Returns:
         64 hexadecimal digits.
@@ -29,7 +33,7 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(tuple(skipped)):
             continue
         tensor = tensors[name].detach()
         kind = torch.float32 if tensor.is_floating_point() else torch.int64

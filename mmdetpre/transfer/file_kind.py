@@ -56,7 +56,11 @@ def other_kind(path: str | os.PathLike[str], start: bytes) -> str | None:
         return "a web page or XML: the download was answered by a page; fetch the file itself"
     if text.startswith(b"{"):
         index = b"weight_map" in start or b"safetensors" in start
-        return "JSON: the index of weights in several files; join them in one" if index else "JSON, and no weights"
+        return (
+            "JSON: the index of weights in several files, whose name ends in .index.json"
+            if index
+            else "JSON, and no weights"
+        )
     return None
 
 

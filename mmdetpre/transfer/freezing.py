@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdetpre.transfer.load_report import stage_of
+from mmdetpre.transfer.load_report import stage_of, stage_order
 
 
 @dataclass
@@ -20,7 +20,7 @@ class StageState:
     """One stage of a backbone in training.
 
     Attributes:
-        stage: ``stem``, ``layer1`` .. ``layer4`` or ``other``.
+        stage: As `mmdetpre.transfer.load_report.stage_of` calls it.
         parameters: Number of values in convolutions and the like.
         trained: How many of them have a gradient.
         norms: Number of batch normalisation layers.
@@ -42,7 +42,7 @@ def stage_states(backbone: nn.Module) -> list[StageState]:
     The backbone is put into training mode to see what that does, and every module's mode is put back afterwards.
 
     Args:
-        backbone: Any module; stages are identified by ResNet's names, all else is ``other``.
+        backbone: Any module; what is of no stage by its name is ``other``.
     """
     modes = [(module, module.training) for module in backbone.modules()]
     backbone.train()
@@ -62,7 +62,7 @@ def stage_states(backbone: nn.Module) -> list[StageState]:
             state.trained += sum(parameter.numel() for parameter in own if parameter.requires_grad)
     for module, mode in modes:
         module.training = mode
-    return sorted(stages.values(), key=lambda state: (state.stage == "other", state.stage != "stem", state.stage))
+    return sorted(stages.values(), key=lambda state: stage_order(state.stage))
 
 
 def freezing_table(backbone: nn.Module) -> str:

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 
 from mmdetpre.transfer.backbone_file import check_writable, export_backbone
 from mmdetpre.transfer.checkpoint_origin import check_source, find_source, source_preprocessing
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
-from mmdetpre.transfer.compare_weights import compare_weights, form_of
+from mmdetpre.transfer.compare_weights import compare_weights, described, form_of
+from mmdetpre.transfer.families import UNKNOWN
 from mmdetpre.transfer.key_map import KeyMap, map_names
 from mmdetpre.transfer.load_backbone import POLICIES, load_backbone
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing, differences, from_config
+from mmdetpre.transfer.resnet_form import ResNetForm, backbone_config
 from mmdetpre.transfer.sniper_names import map_sniper_names
-from mmdetpre.transfer.verify_transfer import backbone_config, build_in_toolbox
+from mmdetpre.transfer.toolboxes import backbone_of_config, build_in_toolbox
 
 
 def import_backbone(
@@ -84,9 +85,12 @@ def import_backbone(
     report = _account(checkpoint, names, expected, module, known, wanted)
     if report.verdict == "refused" or (policy == "error" and not report.good):
         raise BackboneNotLoaded(report)
-    own = map_names(module.state_dict(), prefix="").names
-    arriving = {own[canonical]: name for canonical, name in names.names.items() if own.get(canonical) in report.matched}
-    tensors = {name: checkpoint.tensors[theirs] for name, theirs in arriving.items()}
+    state = module.state_dict()
+    own, matched = map_names(state, prefix=""), set(report.matched)
+    tensors: dict[str, Tensor] = {}
+    for canonical, tensor in names.read(checkpoint.tensors).items():
+        if own.names.get(canonical) in matched:
+            tensors |= own.write(canonical, tensor, state)
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     told = export_backbone(
         Checkpoint(checkpoint.source, checkpoint.kind, checkpoint.entry, tensors),
@@ -106,17 +110,14 @@ def _target(
 ) -> tuple[nn.Module, Preprocessing | None]:
     """The backbone that takes the weights, with random ones, and the preprocessing of its config."""
     if into is not None:
-        config = Config.fromfile(into)
-        backbone = (config.get("model") or {}).get("backbone")
-        if backbone is None:
-            raise ValueError(f"{into} has no model.backbone: give the config of a detector, segmentor or classifier.")
+        config, backbone = backbone_of_config(into)
         module = build_in_toolbox(config.get("default_scope", "mmdet"), backbone)
         return module, from_config(config, origin=Path(into).name)
     form = form_of(names, checkpoint.tensors)
-    if form is None or form.depth is None:
+    if not isinstance(form, ResNetForm) or form.depth is None:
         raise ValueError(
-            f"{checkpoint.source} holds {form or 'no ResNet'}: only ResNet-18, 34, 50, 101 and 152 are imported without"
-            " --into CONFIG, which names the backbone."
+            f"{checkpoint.source} holds {form or UNKNOWN}: only ResNet-18, 34, 50, 101 and 152 are imported"
+            " without --into CONFIG, which names the backbone."
         )
     kind = "mmdetpre.PreActResNet" if form.pre_activation else "mmdet.ResNet"
     return build_in_toolbox("mmdet", {**backbone_config(form, known.style or "pytorch"), "type": kind}), None
@@ -136,7 +137,7 @@ def _account(
     form = form_of(model, state)
     kind = f"{type(module).__module__.split('.')[0]}.{type(module).__name__}"
     report = LoadReport(checkpoint.source, f"{kind} ({form})" if form else kind)
-    report.source_description = f"{form_of(names, checkpoint.tensors) or 'no ResNet'}, names as in {names.naming}"
+    report.source_description = f"{described(names, checkpoint.tensors)}, names as in {names.naming}"
     report.expected = list(expected)
     report.preprocessing = {"file": str(known)} | ({"model": str(wanted)} if wanted else {})
     for difference in differences(known, wanted, bottleneck="layer1.0.conv3.weight" in names.names):

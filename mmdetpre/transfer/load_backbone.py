@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
-from mmdetpre.transfer.compare_weights import compare_weights, form_of
+from mmdetpre.transfer.compare_weights import compare_weights, described, form_of
 from mmdetpre.transfer.digest import weights_digest
+from mmdetpre.transfer.families import family_of_form
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError, map_names
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing, differences, of_checkpoint
@@ -80,27 +83,59 @@ def load_backbone(
             return report
         raise BackboneNotLoaded(report) from error
 
-    report.source_description = _describe_file(checkpoint, file_names)
     _compare_preprocessing(report, known, file_names, module, preprocessing, check_preprocessing)
-    file_tensors = {canonical: checkpoint.tensors[name] for canonical, name in file_names.names.items()}
-    told = checkpoint.backbone_metadata.get("digest")
-    found = weights_digest(file_tensors) if told else ""
-    if told and found != told:
-        report.reasons.append(
-            f"the weights have changed since the file was exported: digest {found[:12]}..., by its metadata"
-            f" {str(told)[:12]}.... Export the file again"
-        )
-    compare_weights(report, file_names, checkpoint.tensors, model_names, state, reset_offsets)
-    report.stages = stage_differences(module, trained_form(checkpoint))
+    digest = compare_checkpoint(report, checkpoint, file_names, model_names, state, reset_offsets=reset_offsets)
+    form = form_of(model_names, state)
+    behavior = family_of_form(form).behavior(file_names.naming, module) if form else {}
+    report.stages = stage_differences(module, trained_form(checkpoint)) or behavior
     if dry_run:
         return report
     if report.verdict == "refused" or (policy == "error" and not report.good):
         raise BackboneNotLoaded(report)
+    file_tensors = file_names.read(checkpoint.tensors)
     _load(module, report, model_names, file_tensors, state)
     # All of the file's bits are in the module, as `_load` has seen: its digest is the module's too.
-    same = told and len(report.matched) == len(file_tensors) and not report.conversions
-    report.digest = found if same else loaded_digest(module, report)
+    same = digest and len(report.matched) == len(file_tensors) and not report.conversions
+    report.digest = digest if same else loaded_digest(module, report)
     return report
+
+
+def compare_checkpoint(
+    report: LoadReport,
+    checkpoint: Checkpoint,
+    file: KeyMap,
+    model: KeyMap,
+    state: Mapping[str, Tensor],
+    *,
+    reset_offsets: bool = False,
+) -> str:
+    """Compare the backbone of a checkpoint with the tensors of a network, and fill the report.
+
+    Args:
+        report: Report with source and target; reasons that it has already make it ``refused``.
+        checkpoint: The checkpoint.
+        file: Names of the file.
+        model: Names of the network.
+        state: Its tensors, by their own names.
+        reset_offsets: As for `load_backbone`.
+
+    Returns:
+        Digest of the file's backbone where its metadata tell one and it is still that; else an empty text.
+    """
+    report.source_description = _describe_file(checkpoint, file)
+    told = checkpoint.backbone_metadata.get("digest")
+    found = weights_digest(file.read(checkpoint.tensors)) if told else ""
+    if told not in (None, found) and told != _earlier_digest(checkpoint, file):
+        report.reasons.append(
+            f"the weights have changed since the file was exported: digest {found[:12]}..., by its metadata"
+            f" {str(told)[:12]}.... Export the file again"
+        )
+    compare_weights(report, file, checkpoint.tensors, model, state, reset_offsets)
+    if report.missing and (shard := re.search(r"-\d{5}-of-(\d{5})\.", checkpoint.source)):
+        report.reasons.insert(
+            0, f"this is one of {int(shard[1])} files that hold the weights together: give their .index.json instead"
+        )
+    return found if told == found else ""
 
 
 def loaded_digest(module: nn.Module, report: LoadReport) -> str:
@@ -110,15 +145,22 @@ def loaded_digest(module: nn.Module, report: LoadReport) -> str:
     """
     state = module.state_dict()
     matched = set(report.matched)
-    names = map_names(state, prefix="").names
-    return weights_digest({canonical: state[own] for canonical, own in names.items() if own in matched})
+    names = map_names(state, prefix="")
+    return weights_digest({name: tensor for name, tensor in names.read(state).items() if names.names[name] in matched})
+
+
+def _earlier_digest(checkpoint: Checkpoint, names: KeyMap) -> str:
+    """As files were exported before there were families but ResNets: of names as they are."""
+    tensors = {name[len(names.prefix) :]: checkpoint.tensors[name] for name in names.names.values()}
+    return weights_digest(tensors, skipped=("num_batches_tracked",))
 
 
 def _load(
     module: nn.Module, report: LoadReport, model: KeyMap, file: dict[str, Tensor], state: dict[str, Tensor]
 ) -> None:
     matched = set(report.matched)
-    weights = {own: file[canonical] for canonical, own in model.names.items() if own in matched}
+    arriving = (canonical for canonical, own in model.names.items() if own in matched)
+    weights = {own: t for canonical in arriving for own, t in model.write(canonical, file[canonical], state).items()}
     # A rule promises that offsets which the file lacks, or which are not taken, begin at zero.
     offsets = {own: torch.zeros_like(state[own]) for own, _ in report.expected if own in state and "conv_offset" in own}
     module.load_state_dict(weights | offsets, strict=False)
@@ -159,7 +201,8 @@ def _describe(module: nn.Module, names: KeyMap, state: dict[str, Tensor]) -> str
 
 
 def _describe_file(checkpoint: Checkpoint, names: KeyMap) -> str:
-    parts = [str(form_of(names, checkpoint.tensors) or "no ResNet"), f"names as in {names.naming}"]
+    parts = [described(names, checkpoint.tensors), f"names as in {names.naming}"]
+    parts[1] = "compared by equal names" if names.naming == "as is" else parts[1]
     parts += [f"prefix {names.prefix!r}"] if names.prefix else []
     parts += [f"entry {checkpoint.entry!r}"] if checkpoint.entry else []
     if checkpoint.averaged and checkpoint.entry == "state_dict":

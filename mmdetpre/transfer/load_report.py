@@ -25,6 +25,11 @@ STATISTICS = {
 }
 
 
+_STEM = re.compile(
+    r"(timm_model\.)?(model\.)?(stem(_\d)?\.|conv_stem\.|patch_embed\.|downsample_layers\.0\.|(cls|reg)_token|pos_embed)"
+)
+
+
 @dataclass
 class LoadReport:
     """Account of one load. Names are the model's own; names of the file where only the file has them.
@@ -44,7 +49,8 @@ class LoadReport:
         not_finite: Tensors of the file with NaN or infinity.
         statistics: State of the batch normalisation in the file, one of `STATISTICS`.
         preprocessing: What file and model say, as text.
-        stages: Strides and dilations that the file's weights were trained with and that the model has, if they differ.
+        stages: Strides, dilations or padding that the file's weights were trained with and that the model has, if they
+            differ.
         digest: `mmdetpre.transfer.digest.weights_digest` of what was loaded; empty if nothing was.
         loaded: Whether the model was changed.
         init: Name of the initialization in the config, such as ``openimages``; empty for a file without one.
@@ -112,7 +118,7 @@ class LoadReport:
             "by rule": [name for name, _ in self.expected],
         }
         counts = {head: Counter(stage_of(name) for name in names) for head, names in columns.items()}
-        stages = sorted(set().union(*counts.values()), key=lambda stage: (stage == "other", stage != "stem", stage))
+        stages = sorted(set().union(*counts.values()), key=stage_order)
         lines = ["  " + "stage".ljust(10) + "".join(head.rjust(13) for head in columns)]
         for stage in stages:
             lines.append("  " + stage.ljust(10) + "".join(str(counts[head][stage]).rjust(13) for head in columns))
@@ -132,11 +138,28 @@ class BackboneNotLoaded(RuntimeError):
 
 
 def stage_of(name: str) -> str:
-    """Stage that a parameter of a ResNet belongs to: ``stem``, ``layer1`` .. ``layer4``, or ``other``."""
-    match = re.search(r"(?:^|\.)(layer|res)(\d)\.", name)
-    if match:
+    """Stage that a parameter belongs to: ``stem``; ``layer1`` .. of a ResNet, ``stages.0`` .. of others; or ``other``.
+
+    Args:
+        name: As the module has it.
+
+    Example:
+        >>> stage_of("layer3.1.bn2.weight"), stage_of("timm_model.stages_2.blocks.0.gamma"), stage_of("cls_token")
+        ('layer3', 'stages.2', 'stem')
+    """
+    if match := re.search(r"(?:^|\.)(layer|res|s)(\d)\.", name):
         return f"layer{int(match[2]) - (match[1] == 'res')}"
+    if _STEM.match(name):
+        return "stem"
+    if match := re.search(r"(?:^|[._])(stages|layers|blocks|features)[._](\d+)\.", name):
+        return f"stages.{match[2]}" if "downsample_layers" in name else f"{match[1]}.{match[2]}"
     return "stem" if re.match(r"(?:.*\.)?(conv1|bn1|stem|input_norm)\.", name) else "other"
+
+
+def stage_order(stage: str) -> tuple[bool, bool, str, int]:
+    """Key that sorts stages from the stem on; the others come last."""
+    word, _, number = stage.partition(".")
+    return stage == "other", stage != "stem", word, int(number or 0)
 
 
 def _named(title: str, names: list[str], most: int = 6) -> list[str]:

@@ -151,3 +151,21 @@ def form_differences(file: ResNetForm, model: ResNetForm) -> list[str]:
     if file.has_norms and not model.has_norms:
         found.append("the file has batch normalisation, the model another kind: set norm_cfg=dict(type='BN')")
     return found
+
+
+def backbone_config(form: ResNetForm, style: str = "pytorch") -> dict[str, Any]:
+    """Arguments of a ResNet of some form, without ``type``, good for all three toolboxes but for ``dcn``."""
+    config: dict[str, Any] = dict(
+        depth=form.depth,
+        base_channels=form.base_channels,
+        stem_channels=form.stem_channels,
+        out_indices=(0, 1, 2, 3),
+        norm_eval=False,
+        init_cfg=None,
+    )
+    if not form.pre_activation:
+        config |= dict(deep_stem=form.deep_stem, avg_down=form.pooled_shortcut, style=style)
+    if any(form.offsets):
+        config["dcn"] = deformable_config(next(count for count in form.offsets if count))
+        config["stage_with_dcn"] = tuple(bool(count) for count in form.offsets)
+    return config

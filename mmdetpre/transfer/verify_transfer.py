@@ -1,26 +1,28 @@
-"""Loads one file into the ResNets of mmdet, mmsegmentation and mmpretrain and compares what they compute."""
+"""Loads one file into a backbone of mmdet, mmsegmentation and mmpretrain and compares what they compute."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.registry import DefaultScope
-from mmengine.utils import import_modules_from_strings
 from PIL import Image
 from torch import Tensor, nn
 
-from mmdetpre.transfer.checkpoint_reader import read_checkpoint
+from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import form_of
-from mmdetpre.transfer.key_map import map_names
-from mmdetpre.transfer.load_backbone import load_backbone, loaded_digest
+from mmdetpre.transfer.digest import weights_digest
+from mmdetpre.transfer.families import UNKNOWN, family_of_form
+from mmdetpre.transfer.families.family import Form
+from mmdetpre.transfer.key_map import KeyMap, map_names
+from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.preprocessing import IMAGENET, of_checkpoint
-from mmdetpre.transfer.resnet_form import ResNetForm, deformable_config
-
-TOOLBOXES = {"mmdet": "mmdet", "mmsegmentation": "mmseg", "mmpretrain": "mmpretrain"}
+from mmdetpre.transfer.resnet_form import ResNetForm, backbone_config
+from mmdetpre.transfer.toolboxes import TOOLBOXES, build_in_toolbox
+from mmdetpre.utils.tables import text_table
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,10 @@ class Arrival:
         toolbox: ``mmdet``, ``mmsegmentation`` or ``mmpretrain``.
         type: Type of the backbone that was built there.
         verdict: Of its load report.
-        digest: Of the weights that it holds after the image.
-        differences: Greatest absolute difference of the outputs of stages 1 to 4 from those of the first toolbox.
+        digest: Of the weights that it holds after the image, of those that all toolboxes have taken.
+        differences: Greatest absolute difference of each output from that of the first toolbox.
+        shapes: Of the outputs; which function was compared.
+        taken: Number of tensors that came from the file.
     """
 
     toolbox: str
@@ -40,83 +44,121 @@ class Arrival:
     verdict: str
     digest: str
     differences: tuple[float, ...]
+    shapes: tuple[tuple[int, ...], ...] = ()
+    taken: int = 0
 
 
 def verify_transfer(
-    checkpoint: str | os.PathLike[str], prefix: str | None = None, entry: str | None = None, image: Tensor | None = None
+    checkpoint: str | os.PathLike[str],
+    prefix: str | None = None,
+    entry: str | None = None,
+    image: Tensor | None = None,
+    *,
+    backbone: dict[str, Any] | None = None,
 ) -> list[Arrival]:
-    """Build a ResNet of the file's form in each toolbox, load the file into it, and run one image through it.
+    """Build a backbone for the file in each toolbox, load the file into it, and run one image through it.
 
-    The form is read from names and shapes; strides and dilations leave no trace there and are ResNet's usual. The
-    toolboxes' defaults differ (``out_indices``, ``norm_eval``, ``stem_channels``), so that every argument is given.
-    mmpretrain's ResNet has no deformable convolutions: for a file with them, mmpretrain builds ``mmdet.ResNet``. For a
-    pre-activation ResNet all three build ``mmdetpre.PreActResNet``.
+    Without ``backbone`` the form is read from names and shapes, and each toolbox builds its own backbone of the family,
+    where it has one. What leaves no trace in weights is as usual: strides and dilations, 64 channels per head of a ViT,
+    the padding of OpenMMLab's EfficientNet. The toolboxes' defaults differ (``out_indices``, ``norm_eval``,
+    ``stem_channels``), so that every argument is given.
 
     Args:
         checkpoint: Path or address.
         prefix, entry: As for `mmdetpre.transfer.load_backbone`.
-        image: (1, 3, height, width), normalised; by default noise of 128 x 160 pixels, always the same.
+        image: (1, 3, height, width), normalized; by default noise, always the same, of 128 x 160 pixels, of a ViT the
+            size that its positions are for.
+        backbone: Config of a backbone that each toolbox builds; needed for one of no known family.
 
     Returns:
         One entry per toolbox, mmdet first.
 
     Raises:
-        BackboneNotLoaded: If a toolbox's ResNet does not take the file.
+        BackboneNotLoaded: If a toolbox's backbone does not take the file.
         CheckpointError, KeyMapError: If the file cannot be read.
-        ValueError: If it holds no ResNet of a usual depth.
+        ValueError: If no toolbox builds a backbone of this form by itself.
     """
     read = read_checkpoint(checkpoint, entry)
-    names = map_names(read.tensors, prefix)
-    form = form_of(names, read.tensors)
-    if form is None or form.depth is None:
-        raise ValueError(
-            f"{read.source} holds {form or 'no ResNet'}: only ResNet-18, 34, 50, 101 and 152 are compared."
-        )
-    known = of_checkpoint(read, names.naming)
-    config = backbone_config(form, style=(known.style if known else None) or "pytorch")
+    modules = dict(_modules(read, prefix, backbone))
+    names = map_names(read.tensors, prefix, map_names(next(iter(modules.values())).state_dict(), prefix="").names)
     if image is None:
-        image = torch.randn(1, 3, 128, 160, generator=torch.Generator().manual_seed(0))
-    arrivals: list[Arrival] = []
-    first: list[Tensor] = []
-    for toolbox, package in TOOLBOXES.items():
-        kind = f"{'mmdet' if package == 'mmpretrain' and 'dcn' in config else package}.ResNet"
-        kind = "mmdetpre.PreActResNet" if form.pre_activation else kind
-        backbone = build_in_toolbox(package, {**config, "type": kind})
-        report = load_backbone(backbone, read, names.prefix, check_preprocessing=False)
-        backbone.eval()
+        image = torch.randn(
+            1, 3, *_image_size(form_of(names, read.tensors)), generator=torch.Generator().manual_seed(0)
+        )
+    loaded, outputs, maps = {}, {}, {}
+    for toolbox, module in modules.items():
+        loaded[toolbox] = load_backbone(module, read, names.prefix, check_preprocessing=False)
+        module.eval()
         with torch.no_grad():
-            outputs = list(backbone(image))
-        first = first or outputs
-        differences = tuple(float((a - b).abs().max()) for a, b in zip(outputs, first, strict=True))
+            outputs[toolbox] = list(_tensors(module(image)))
+        maps[toolbox] = map_names(module.state_dict(), prefix="")
+    common = set.intersection(*(_taken(maps[toolbox], loaded[toolbox].matched) for toolbox in modules))
+    first = next(iter(outputs.values()))
+    arrivals = []
+    for toolbox, module in modules.items():
         # Taken from the module that computed: an image may leave a changed value unseen behind a ReLU.
-        digest = loaded_digest(backbone, report)
-        arrivals.append(Arrival(toolbox, kind, report.verdict, digest, differences))
+        tensors = maps[toolbox].read(module.state_dict())
+        differences = tuple(float((a - b).abs().max()) for a, b in zip(outputs[toolbox], first, strict=True))
+        arrivals.append(
+            Arrival(
+                toolbox,
+                _type(module),
+                loaded[toolbox].verdict,
+                weights_digest({name: tensors[name] for name in common}),
+                differences,
+                tuple(tuple(output.shape) for output in outputs[toolbox]),
+                len(loaded[toolbox].matched),
+            )
+        )
     return arrivals
 
 
-def backbone_config(form: ResNetForm, style: str = "pytorch") -> dict[str, Any]:
-    """Arguments of a ResNet of some form, without ``type``, good for all three toolboxes but for ``dcn``."""
-    config: dict[str, Any] = dict(
-        depth=form.depth,
-        base_channels=form.base_channels,
-        stem_channels=form.stem_channels,
-        out_indices=(0, 1, 2, 3),
-        norm_eval=False,
-        init_cfg=None,
-    )
-    if not form.pre_activation:
-        config |= dict(deep_stem=form.deep_stem, avg_down=form.pooled_shortcut, style=style)
-    if any(form.offsets):
-        config["dcn"] = deformable_config(next(count for count in form.offsets if count))
-        config["stage_with_dcn"] = tuple(bool(count) for count in form.offsets)
-    return config
+def _modules(read: Checkpoint, prefix: str | None, backbone: dict[str, Any] | None) -> Iterator[tuple[str, nn.Module]]:
+    if backbone is None:
+        configs = _configs(read, map_names(read.tensors, prefix))
+    else:
+        configs = dict.fromkeys(TOOLBOXES, backbone)
+    for toolbox, package in TOOLBOXES.items():
+        yield toolbox, build_in_toolbox(package, dict(configs[toolbox]))
 
 
-def build_in_toolbox(package: str, config: dict[str, Any]) -> nn.Module:
-    """Build a model as the toolbox would: through its registry, in its scope."""
-    registry = import_modules_from_strings(f"{package}.registry").MODELS
-    with DefaultScope.overwrite_default_scope(package):
-        return registry.build(config)
+def _configs(read: Checkpoint, names: KeyMap) -> dict[str, dict[str, Any]]:
+    """Config of the backbone of each toolbox, by the form of the file."""
+    form = form_of(names, read.tensors)
+    if isinstance(form, ResNetForm) and form.depth is not None:
+        known = of_checkpoint(read, names.naming)
+        config = backbone_config(form, style=(known.style if known else None) or "pytorch")
+        kinds = {toolbox: f"{package}.ResNet" for toolbox, package in TOOLBOXES.items()}
+        if "dcn" in config:  # mmpretrain's has no deformable convolutions
+            kinds["mmpretrain"] = "mmdet.ResNet"
+        if form.pre_activation:
+            kinds = dict.fromkeys(kinds, "mmdetpre.PreActResNet")
+        return {toolbox: {**config, "type": kind} for toolbox, kind in kinds.items()}
+    configs = family_of_form(form).configs(form) if form else {}
+    if not configs:
+        raise ValueError(
+            f"{read.source} holds {form or UNKNOWN}, which no toolbox builds by its form alone: name a config with"
+            " such a backbone, --into CONFIG."
+        )
+    return configs
+
+
+def _image_size(form: ResNetForm | Form | None) -> tuple[int, int]:
+    return (form["image size"],) * 2 if isinstance(form, Form) and form.family == "ViT" else (128, 160)
+
+
+def _tensors(outputs: Any) -> Iterator[Tensor]:
+    for output in outputs if isinstance(outputs, list | tuple) else [outputs]:
+        yield from _tensors(output) if isinstance(output, list | tuple) else [output]
+
+
+def _taken(names: KeyMap, matched: list[str]) -> set[str]:
+    taken = set(matched)
+    return {canonical for canonical, own in names.names.items() if own in taken}
+
+
+def _type(module: nn.Module) -> str:
+    return f"{type(module).__module__.partition('.')[0]}.{type(module).__name__}"
 
 
 def all_identical(arrivals: list[Arrival]) -> bool:
@@ -125,17 +167,18 @@ def all_identical(arrivals: list[Arrival]) -> bool:
 
 
 def arrivals_table(arrivals: list[Arrival]) -> str:
-    """The result as text."""
-    head = "toolbox".ljust(16) + "backbone".ljust(19) + "verdict".ljust(10) + "digest".ljust(14)
-    lines = [head + "greatest difference in layer1 .. layer4"]
-    for arrival in arrivals:
-        line = arrival.toolbox.ljust(16) + arrival.type.ljust(19) + arrival.verdict.ljust(10)
-        lines.append(line + arrival.digest[:12].ljust(14) + "  ".join(f"{value:g}" for value in arrival.differences))
-    return "\n".join(lines)
+    """The result as text: per toolbox what was built, and how far its outputs are from the first one's."""
+    shapes = ", ".join("x".join(map(str, shape)) for shape in arrivals[0].shapes)
+    rows = [
+        (a.toolbox, a.type, a.verdict, a.taken, a.digest[:12], "  ".join(f"{value:g}" for value in a.differences))
+        for a in arrivals
+    ]
+    head = ["toolbox", "backbone", "verdict", "tensors", "digest", "greatest difference of each output"]
+    return f"{text_table(head, rows, left=6)}\noutputs of forward(): {shapes}"
 
 
 def image_tensor(path: str | os.PathLike[str]) -> Tensor:
-    """An image file as (1, 3, height, width), RGB, normalised with ImageNet's mean and deviation.
+    """An image file as (1, 3, height, width), RGB, normalized with ImageNet's mean and deviation.
 
     Raises:
         OSError: If it cannot be read as an image.

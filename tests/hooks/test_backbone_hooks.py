@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import mmdetpre  # noqa: F401
 from mmdetpre.transfer import BackboneNotLoaded, read_checkpoint, write_backbone
-from mmdetpre.transfer.verify_transfer import build_in_toolbox
+from mmdetpre.transfer.toolboxes import build_in_toolbox
 
 BACKBONE = dict(depth=18, base_channels=4, stem_channels=4, norm_eval=False, zero_init_residual=False)
 MEAN_STD = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])

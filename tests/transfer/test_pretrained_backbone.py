@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmdetpre.transfer import BackboneNotLoaded, write_backbone
-from mmdetpre.transfer.verify_transfer import build_in_toolbox
+from mmdetpre.transfer.toolboxes import build_in_toolbox
 
 THIN = dict(depth=18, base_channels=8, stem_channels=8)
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from mmdetpre.transfer import export_backbone, load_backbone, write_backbone
-from mmdetpre.transfer.verify_transfer import all_identical, build_in_toolbox, verify_transfer
+from mmdetpre.transfer.toolboxes import build_in_toolbox
+from mmdetpre.transfer.verify_transfer import all_identical, verify_transfer
 
 DCN = dict(dcn=dict(type="DCN", deform_groups=2), stage_with_dcn=(False, False, True, True))
 FORMS = {

@@ -1,6 +1,7 @@
-"""Load a backbone into the ResNets of mmdet, mmsegmentation and mmpretrain, run one image, compare every stage.
+"""Load a backbone into those of mmdet, mmsegmentation and mmpretrain, run one image, compare every output.
 
-Exit code: 0 if all digests are equal and every difference is 0; 1 otherwise.
+Each toolbox builds its backbone of the file's family and form; with --into, all build that of the config. Exit code: 0
+if all digests are equal and every difference is 0; 1 otherwise.
 
 Example: python tools/model_converters/verify_transfer.py sniper_backbone.pth --image photo.jpg
 """
@@ -12,12 +13,14 @@ import sys
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
+from mmdetpre.transfer.toolboxes import backbone_of_config
 from mmdetpre.transfer.verify_transfer import all_identical, arrivals_table, image_tensor, verify_transfer
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", help="path or address of the file")
+    parser.add_argument("--into", metavar="CONFIG", help="config whose backbone is built, for one of unknown family")
     parser.add_argument("--image", help="image to run; by default noise")
     parser.add_argument(
         "--prefix", help="what stands before the backbone's names; found by itself if there is one only"
@@ -29,7 +32,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     image = image_tensor(args.image) if args.image else None
-    arrivals = verify_transfer(args.checkpoint, args.prefix, args.entry, image)
+    backbone = backbone_of_config(args.into)[1] if args.into else None
+    arrivals = verify_transfer(args.checkpoint, args.prefix, args.entry, image, backbone=backbone)
     print(arrivals_table(arrivals))
     identical = all_identical(arrivals)
     print("Identical in all three." if identical else "NOT identical.", file=sys.stdout if identical else sys.stderr)

@@ -18,7 +18,7 @@ from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
 from mmdetpre.analysis.features.image_set import ImageSet, images_of_folder
 from mmdetpre.transfer import write_backbone
 from mmdetpre.transfer.load_report import BackboneNotLoaded
-from mmdetpre.transfer.verify_transfer import build_in_toolbox
+from mmdetpre.transfer.toolboxes import build_in_toolbox
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 BACKBONE = 'type="{}ResNet", depth=18, base_channels=8, stem_channels=8, norm_eval=False, out_indices={}'

@@ -1,0 +1,157 @@
+"""Vision Transformers with learned positions, DINO and DINOv2 among them: canonical names are those of mmpretrain."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any
+
+from mmdetpre.transfer.families.family import UNUSED_NORM, Family, Form, Naming, Option, Shapes, depths
+
+VARIANTS = {(12, 192): "tiny", (12, 384): "small", (12, 768): "base", (24, 1024): "large", (32, 1280): "huge"}
+VARIANTS |= {(40, 1408): "giant", (40, 1536): "giant"}
+ARCHS = {"tiny": "deit-tiny", "small": "deit-small", "giant": "eva-g"}
+"""What mmpretrain calls a variant, where that is another name."""
+HEAD_WIDTH = 64
+"""Channels of a head in all usual variants; no tensor tells it."""
+MASK = "stands for masked patches in pre-training"
+DECODER = "decoder of the pre-training"
+FFN = [(r"\.mlp\.(fc1|0|linear_1)\.", ".ffn.layers.0.0."), (r"\.mlp\.(fc2|3|linear_2)\.", ".ffn.layers.1.")]
+NAMINGS = (
+    Naming("mmpretrain", ("pos_embed", "layers.0.attn.qkv.weight")),
+    Naming(
+        "mmseg",
+        ("pos_embed", "layers.0.attn.attn.in_proj_weight"),
+        [(r"\.attn\.attn\.in_proj_", ".attn.qkv."), (r"\.attn\.attn\.out_proj\.", ".attn.proj.")],
+    ),
+    Naming(
+        "timm",
+        ("pos_embed", "blocks.0.attn.qkv.weight"),
+        [
+            (r"^reg_token$", "register_tokens"),
+            (r"^patch_embed\.proj\.", "patch_embed.projection."),
+            (r"^norm\.", "ln1."),
+            (r"^norm_pre\.", "pre_norm."),
+            (r"^blocks\.(\d+)\.norm([12])\.", r"layers.\1.ln\2."),
+            (r"^blocks\.", "layers."),
+            (r"\.ls1\.gamma$", ".attn.gamma1.weight"),
+            (r"\.ls2\.gamma$", ".ffn.gamma2.weight"),
+            *FFN,
+        ],
+    ),
+    Naming(
+        "torchvision",
+        ("encoder.pos_embedding", "encoder.layers.encoder_layer_0.self_attention.in_proj_weight"),
+        [
+            (r"^class_token$", "cls_token"),
+            (r"^conv_proj\.", "patch_embed.projection."),
+            (r"^encoder\.pos_embedding$", "pos_embed"),
+            (r"^encoder\.ln\.", "ln1."),
+            (r"^encoder\.layers\.encoder_layer_", "layers."),
+            (r"\.ln_([12])\.", r".ln\1."),
+            (r"\.self_attention\.in_proj_", ".attn.qkv."),
+            (r"\.self_attention\.out_proj\.", ".attn.proj."),
+            *FFN,
+        ],
+    ),
+    Naming(
+        "Hugging Face",
+        ("embeddings.position_embeddings", "encoder.layer.0.attention.attention.query.weight"),
+        [
+            (r"^embeddings\.position_embeddings$", "pos_embed"),
+            (r"^embeddings\.patch_embeddings\.", "patch_embed."),
+            (r"^embeddings\.", ""),
+            (r"^layernorm\.", "ln1."),
+            (r"^encoder\.layer\.", "layers."),
+            (r"\.(norm1|layernorm_before)\.", ".ln1."),
+            (r"\.(norm2|layernorm_after)\.", ".ln2."),
+            *((rf"\.attention\.attention\.{part}\.(\w+)$", rf".attn.qkv.\1|{index}")
+              for index, part in enumerate(("query", "key", "value"))),
+            (r"\.attention\.output\.dense\.", ".attn.proj."),
+            (r"\.intermediate\.dense\.", ".ffn.layers.0.0."),
+            (r"\.output\.dense\.", ".ffn.layers.1."),
+            (r"\.layer_scale1\.lambda1$", ".attn.gamma1.weight"),
+            (r"\.layer_scale2\.lambda1$", ".ffn.gamma2.weight"),
+            *FFN,
+        ],
+    ),
+)  # fmt: skip
+
+
+def read_form(shapes: Shapes) -> Form | None:
+    """Depth, width, patch, size of the images that its positions are for, layer scale, registers."""
+    positions, patches = shapes.get("pos_embed"), shapes.get("patch_embed.projection.weight")
+    if positions is None or patches is None or "layers.0.attn.qkv.weight" not in shapes:
+        return None
+    (depth,) = depths({f"layers.0.{name[7:]}": () for name in shapes if name.startswith("layers.")},
+                      r"^layers\.(0)\.(\d+)\.ln1\.weight$") or (0,)  # fmt: skip
+    width, patch = patches[0], patches[-1]
+    token = "cls_token" in shapes
+    registers = shapes.get("register_tokens", (0, 0, 0))[1]
+    extra = next((count for count in (0, 1, 2) if isqrt(positions[1] - count) ** 2 == positions[1] - count), 0)
+    side = isqrt(positions[1] - extra) * patch
+    scaled = "layers.0.attn.gamma1.weight" in shapes
+    hidden = shapes.get("layers.0.ffn.layers.0.0.weight", (0, 0))[0]
+    variant = VARIANTS.get((depth, width), "")
+    size = f"embed_dims={width}, num_layers={depth}, num_heads={max(1, width // HEAD_WIDTH)}"
+    size += f", feedforward_channels={hidden}"
+    arch = f"arch={ARCHS.get(variant, variant)!r}" if variant else f"arch=dict({size})"
+    size_and_patch = f"{variant}/{patch}{f' with {registers} registers' if registers else ''}"
+    return Form(
+        "ViT",
+        size_and_patch if variant else "",
+        (
+            Option("depth", depth, arch),
+            Option("width", width, arch),
+            Option("hidden width", hidden, arch),
+            Option("patch", patch, f"patch_size={patch}"),
+            Option("image size", side, f"img_size={side} (its positions are resized to every image as it runs)"),
+            Option("layer scale", scaled, "layer_scale_init_value=1e-5 (of mmpretrain.VisionTransformer)" if scaled else
+                   "layer_scale_init_value=0."),
+            Option("class token", token, "out_type and with_cls_token as in the file"),
+            Option("registers", registers, "type='mmpretrain.TIMMBackbone' (no other ViT has registers)"),
+        ),
+    )  # fmt: skip
+
+
+def configs(form: Form) -> dict[str, dict[str, Any]]:
+    """mmpretrain's ViT, and mmsegmentation's where there is no layer scale, which it lacks; none with registers."""
+    if form["registers"] or not form["class token"]:
+        return {}
+    heads = max(1, form["width"] // HEAD_WIDTH)
+    layers = tuple(range(form["depth"]))
+    ours = dict(
+        type="mmpretrain.VisionTransformer",
+        arch=dict(embed_dims=form["width"], num_layers=form["depth"], num_heads=heads,
+                  feedforward_channels=form["hidden width"]),
+        img_size=form["image size"],
+        patch_size=form["patch"],
+        out_indices=layers,
+        out_type="featmap",
+        layer_scale_init_value=1e-5 if form["layer scale"] else 0.0,
+    )  # fmt: skip
+    theirs = dict(
+        type="mmseg.VisionTransformer",
+        embed_dims=form["width"],
+        num_layers=form["depth"],
+        num_heads=heads,
+        mlp_ratio=form["hidden width"] // form["width"],
+        img_size=form["image size"],
+        patch_size=form["patch"],
+        out_indices=layers,
+        final_norm=True,
+        norm_cfg=dict(type="LN", eps=1e-6),
+        patch_bias=True,
+        interpolate_mode="bicubic",
+    )
+    return {"mmdet": ours, "mmsegmentation": ours if form["layer scale"] else theirs, "mmpretrain": ours}
+
+
+VIT = Family(
+    name="ViT",
+    type="mmpretrain.VisionTransformer",
+    anchor="layers.0.attn.qkv.weight",
+    namings=NAMINGS,
+    form=read_form,
+    unexpected=[(r"^ln1\.", UNUSED_NORM), (r"^mask_token$", MASK), (r"^decoder_", DECODER)],
+    configs=configs,
+)

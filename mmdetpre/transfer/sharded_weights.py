@@ -1,0 +1,58 @@
+"""Weights in several files with an index, and the folder of a repository, as Hugging Face keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmdetpre.utils.bounded_files import read_json
+
+INDEX_ENDING = ".index.json"
+FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+"""What a repository calls its weights, the first that is there."""
+
+
+class ShardError(ValueError):
+    """An index, or a folder, that leads to no weights."""
+
+
+def weights_of_folder(path: Path) -> Path:
+    """The file of weights in the folder of a repository; any other path as it is.
+
+    Raises:
+        ShardError: If it is a folder with configs or the like, but no weights.
+    """
+    if not path.is_dir():
+        return path
+    for name in FILES:
+        if (path / name).is_file():
+            return path / name
+    raise ShardError(f"{path} is a folder without {' or '.join(FILES[::2])}: give the path of a file.")
+
+
+def shards_of(index: Path) -> dict[Path, list[str]]:
+    """Files that an index names, beside it -> names of their tensors.
+
+    Raises:
+        FileNotFoundError: If one of them, or the index, is not there.
+        ShardError: If it is not such an index, or names files of other folders.
+    """
+    if not index.is_file():
+        raise FileNotFoundError(f"{index} is not there: give the path of a file.")
+    try:
+        content = read_json(index)
+        names = content["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShardError(f"{index} is not an index of weights in several files ({error}).") from error
+    shards: dict[Path, list[str]] = {}
+    for name, file in names.items() if isinstance(names, Mapping) else ():
+        if not isinstance(file, str) or Path(file).name != file or file in ("", ".", ".."):
+            raise ShardError(f"{index} names {file!r}, which is not a file beside it: it is not read.")
+        shards.setdefault(index.parent / file, []).append(name)
+    if not shards:
+        raise ShardError(f"{index} names no tensors: it is not an index of weights in several files.")
+    if lacking := [path for path in shards if not path.is_file()]:
+        raise FileNotFoundError(
+            f"{lacking[0]} is not there, one of {len(shards)} files that {index.name} names: download all of them."
+        )
+    return shards

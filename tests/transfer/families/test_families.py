@@ -1,0 +1,309 @@
+"""Random weights of a network there, through a file, into the backbone here: the same outputs, the same digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmdetpre.transfer import export_backbone, load_backbone, loaded_digest, map_names, weights_digest, write_backbone
+from mmdetpre.transfer.compare_weights import described
+from mmdetpre.transfer.families import FAMILIES
+from mmdetpre.transfer.families.family import form_differences
+from mmdetpre.transfer.families.swin import _channels_first, _positions_first
+
+TOLERANCE = 1e-4
+"""Greatest difference of an output, as a part of its greatest value: libraries sum in another order."""
+
+
+def saved(state: dict[str, Tensor], path: Path) -> Path:
+    save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, path)
+    return path
+
+
+@torch.no_grad()
+def test_outputs_are_those_of_the_source(pair: tuple[str, str, str], cases: dict, tmp_path: Path) -> None:
+    name, library, toolbox = pair
+    case = cases[name]
+    source, target = case.sources[library](), case.targets[toolbox]()
+    target.eval()
+    path = saved(source.network.state_dict(), tmp_path / "model.safetensors")
+    report = load_backbone(target, path)
+    assert report.verdict == "expected" and not report.missing and not report.unexpected, str(report)
+    assert report.digest == loaded_digest(target, report)
+    image = torch.randn(1, 3, case.side, case.side, generator=torch.Generator().manual_seed(1))
+    stages = source.stages(image)
+    found = target(image)
+    assert len(found) >= len(case.outputs)
+    for index, output in zip(case.outputs, found, strict=False):
+        wanted = case.after(target, index, stages[index]) if toolbox != "timm" else stages[index]
+        assert output.shape == wanted.shape
+        assert float((output - wanted).abs().max() / wanted.abs().max()) < TOLERANCE, (index, str(report))
+
+
+def test_a_round_trip_keeps_the_digest(cases: dict, filled: Callable, tmp_path: Path) -> None:
+    """detector -> segmentor -> classifier -> detector, for every family that has backbones in all of them."""
+    travelled = []
+    for name, case in cases.items():
+        if not {"mmdet", "mmpretrain"} <= case.targets.keys():
+            continue
+        first = filled(case.targets["mmdet"]())
+        digest = write_backbone(tmp_path / f"{name}.pth", first.state_dict())
+        for toolbox in ("mmseg", "mmpretrain", "mmdet"):
+            if toolbox not in case.targets:  # mmsegmentation then builds another toolbox's
+                continue
+            module = case.targets[toolbox]()
+            report = load_backbone(module, tmp_path / f"{name}.pth")
+            # mmsegmentation's MobileNetV2 ends before the last convolution: its digest is that of the rest.
+            rest = name == "MobileNetV2" and toolbox == "mmseg"
+            assert report.verdict == ("expected" if rest else "complete"), str(report)
+            assert rest or report.digest == digest
+        assert all(torch.equal(a, module.state_dict()[key]) for key, a in first.state_dict().items())
+        travelled.append(name)
+    assert travelled == ["ResNet", "ConvNeXt", "Swin", "EfficientNet", "MobileNetV2", "RegNetX"]
+
+
+def test_libraries_agree_on_the_digest(cases: dict, filled: Callable, tmp_path: Path) -> None:
+    """A file of timm goes into the backbone of a toolbox, and what is exported there into timm's network again."""
+    case, wrapped = cases["ConvNeXt"], cases["ConvNeXt in timm"]
+    source = case.sources["timm"]()
+    middle, last = case.targets["mmpretrain"](), wrapped.targets["timm"]()
+    path = saved(source.network.state_dict(), tmp_path / "timm.safetensors")
+    load_backbone(middle, path)
+    write_backbone(tmp_path / "middle.pth", middle.state_dict())
+    report = load_backbone(last, tmp_path / "middle.pth")
+    assert report.digest == load_backbone(wrapped.targets["timm"](), path).digest
+    told = export_backbone(tmp_path / "middle.pth", tmp_path / "again.safetensors")
+    assert told["digest"] != report.digest  # it has output norms, which timm's stages lack
+    write_backbone(tmp_path / "last.pth", last.state_dict())
+    names = torch.load(tmp_path / "last.pth")["state_dict"]
+    assert "stages_0.blocks.0.gamma" in names  # as timm has them, without the wrapper
+
+
+OUTPUT_NORMS = ("norm0.", "norm1.", "norm2.")
+HUGGING_FACE = {
+    "ConvNeXt": [
+        ("downsample_layers.0.0.", "embeddings.patch_embeddings."),
+        ("downsample_layers.0.1.", "embeddings.layernorm."),
+        *((f"downsample_layers.{i}.", f"encoder.stages.{i}.downsampling_layer.") for i in (1, 2, 3)),
+        *((f"stages.{i}.", f"encoder.stages.{i}.layers.") for i in range(4)),
+        (".gamma", ".layer_scale_parameter"),
+        (".depthwise_conv.", ".dwconv."),
+        (".norm.", ".layernorm."),
+        (".pointwise_conv", ".pwconv"),
+        ("norm3.", "layernorm."),
+    ],
+    "ViT": [
+        ("pos_embed", "embeddings.position_embeddings"),
+        ("cls_token", "embeddings.cls_token"),
+        ("patch_embed.projection.", "embeddings.patch_embeddings.projection."),
+        *((f"layers.{i}.ln1.", f"encoder.layer.{i}.layernorm_before.") for i in range(3)),
+        *((f"layers.{i}.ln2.", f"encoder.layer.{i}.layernorm_after.") for i in range(3)),
+        ("ln1.", "layernorm."),
+        *((f"layers.{i}.", f"encoder.layer.{i}.") for i in range(3)),
+        (".attn.proj.", ".attention.output.dense."),
+        (".ffn.layers.0.0.", ".intermediate.dense."),
+        (".ffn.layers.1.", ".output.dense."),
+        (".attn.qkv.", ".attention.attention.QKV."),
+    ],
+    "Swin": [
+        ("patch_embed.projection.", "embeddings.patch_embeddings.projection."),
+        ("patch_embed.norm.", "embeddings.norm."),
+        *((f"stages.{i}.", f"encoder.layers.{i}.") for i in range(4)),
+        (".norm1.", ".layernorm_before."),
+        (".norm2.", ".layernorm_after."),
+        (".attn.w_msa.relative", ".attention.self.relative"),
+        (".attn.w_msa.proj.", ".attention.output.dense."),
+        (".ffn.layers.0.0.", ".intermediate.dense."),
+        (".ffn.layers.1.", ".output.dense."),
+        ("norm3.", "layernorm."),
+        (".attn.w_msa.qkv.", ".attention.self.QKV."),
+    ],
+    "RegNetX": [
+        ("conv1.weight", "embedder.embedder.convolution.weight"),
+        *((f"layer{i}.", f"encoder.stages.{i - 1}.layers.") for i in (1, 2, 3, 4)),
+        *((f".conv{i}.", f".layer.{i - 1}.convolution.") for i in (1, 2, 3)),
+        *((f".bn{i}.", f".layer.{i - 1}.normalization.") for i in (1, 2, 3)),
+        (".downsample.0.", ".shortcut.convolution."),
+        (".downsample.1.", ".shortcut.normalization."),
+        ("bn1.", "embedder.embedder.normalization."),
+    ],
+    "EfficientNet": [
+        ("stem.conv.", "embeddings.convolution."),
+        ("stem.bn.", "embeddings.batchnorm."),
+        ("head.conv.", "encoder.top_conv."),
+        ("head.bn.", "encoder.top_bn."),
+        *((f".expand.{part}.", f".expansion.expand_{part}.") for part in ("conv", "bn")),
+        (".depthwise.conv.", ".depthwise_conv.depthwise_conv."),
+        (".depthwise.bn.", ".depthwise_conv.depthwise_norm."),
+        *((f".project.{part}.", f".projection.project_{part}.") for part in ("conv", "bn")),
+        (".se.", ".squeeze_excite."),
+        ("blocks.", "encoder.blocks."),
+    ],
+    "MobileNetV2": [
+        ("stem.", "conv_stem.first_conv."),
+        *((f"blocks.{i}.", f"layer.{i - 1}." if i else "conv_stem.") for i in range(17)),
+        ("head.", "conv_1x1."),
+        (".expand.", ".expand_1x1."),
+        (".depthwise.", ".conv_3x3."),
+        (".project.", ".reduce_1x1."),
+        (".conv.", ".convolution."),
+        (".bn.", ".normalization."),
+    ],
+}
+"""From canonical names to those of transformers 4.57, with which this table was compared once."""
+
+
+def as_hugging_face(name: str, tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """A backbone as transformers would save it: other names, three projections for one, merged patches in its order."""
+    result = {}
+    for key, tensor in tensors.items():
+        if name == "Swin" and ".downsample." in key:
+            tensor = _positions_first(tensor, tuple(tensor.shape))
+        for old, new in HUGGING_FACE[name]:
+            if key.startswith(old) if not old.startswith(".") else old in key:
+                key = key.replace(old, new, 1)
+        if "QKV" in key:
+            parts = zip(("query", "key", "value"), tensor.chunk(3), strict=True)
+            result |= {prefix + key.replace("QKV", part): value for part, value in parts}
+        else:
+            result[prefix + key] = tensor
+    return result
+
+
+@pytest.mark.parametrize("name", HUGGING_FACE)
+def test_files_of_hugging_face(name: str, cases: dict, filled: Callable, tmp_path: Path) -> None:
+    toolbox = "mmpretrain"
+    module, target = filled(cases[name].targets[toolbox]()), cases[name].targets[toolbox]()
+    state = {
+        key: tensor for key, tensor in module.state_dict().items() if not key.startswith(("norm0", "norm1", "norm2"))
+    }
+    canonical = map_names(state, prefix="").read(state)
+    theirs = as_hugging_face(name, state if name == "RegNetX" else canonical, "model.")
+    assert not set(theirs) & set(canonical)
+    report = load_backbone(target, saved(theirs | {"classifier.weight": torch.ones(2)}, tmp_path / "hf.safetensors"))
+    assert report.verdict == "expected" and "Hugging Face" in report.source_description, str(report)
+    assert report.digest == weights_digest(canonical)
+    assert all(torch.equal(tensor, target.state_dict()[key]) for key, tensor in state.items())
+
+
+def test_the_authors_names_of_convnext_and_swin(cases: dict, filled: Callable, tmp_path: Path) -> None:
+    for name, renames in (
+        ("ConvNeXt", [("depthwise_conv", "dwconv"), ("pointwise_conv", "pwconv"), ("norm3.", "norm.")]),
+        ("Swin", [("stages.", "layers."), ("patch_embed.projection", "patch_embed.proj"), (".w_msa.", "."),
+                  (".ffn.layers.0.0.", ".mlp.fc1."), (".ffn.layers.1.", ".mlp.fc2."), ("norm3.", "norm.")]),
+    ):  # fmt: skip
+        module, target = filled(cases[name].targets["mmpretrain"]()), cases[name].targets["mmpretrain"]()
+        theirs = {}
+        for key, tensor in module.state_dict().items():
+            if key.startswith(OUTPUT_NORMS):
+                continue
+            if name == "Swin" and ".downsample." in key:
+                tensor = _positions_first(tensor, tuple(tensor.shape))
+            for old, new in renames:
+                key = key.replace(old, new)
+            theirs[key] = tensor
+        report = load_backbone(target, saved(theirs, tmp_path / "model.safetensors"))
+        assert report.verdict == "expected", str(report)
+        assert report.digest == weights_digest(
+            {
+                key: tensor
+                for key, tensor in module.state_dict().items()
+                if not key.startswith(("norm0", "norm1", "norm2"))
+            }
+        )
+
+
+def test_the_order_of_merged_patches_turns_back() -> None:
+    tensor = torch.arange(24.0).reshape(2, 12)
+    assert torch.equal(_positions_first(_channels_first(tensor), (2, 12)), tensor)
+    assert not torch.equal(_channels_first(tensor), tensor)
+
+
+def test_any_network_of_timm_by_equal_names(tmp_path: Path) -> None:
+    """Of no known family: the wrapper of OpenMMLab takes timm's file, and the report says how it was compared."""
+    import timm
+
+    from mmdetpre.transfer.toolboxes import build_in_toolbox
+
+    options = dict(embed_dim=64, depth=1, num_heads=1)
+    network = timm.create_model("vit_small_patch16_dinov3", **options)
+    path = saved(network.state_dict(), tmp_path / "model.safetensors")
+    digests = set()
+    for package in ("mmdet", "mmseg", "mmpretrain"):
+        config = dict(type="mmpretrain.TIMMBackbone", model_name="vit_small_patch16_dinov3", **options)
+        target = build_in_toolbox(package, config)
+        report = load_backbone(target, path)
+        assert report.verdict == "complete" and "unknown family, compared by equal names" in report.source_description
+        write_backbone(tmp_path / f"{package}.pth", target.state_dict())
+        digests.add(report.digest)
+    assert len(digests) == 1
+    assert load_backbone(build_in_toolbox("mmdet", config), tmp_path / "mmseg.pth").digest in digests
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_is_a_whole_row(family) -> None:
+    assert family.name and family.type and family.anchor
+    assert family.form({}) is None
+    assert all(naming.anchors and naming.library for naming in family.namings)
+
+
+def test_forms_are_named(cases: dict) -> None:
+    found = {}
+    for name, case in cases.items():
+        module = next(iter(case.targets.values()))()
+        state = module.state_dict()
+        found[name] = described(map_names(state, prefix=""), state)
+    assert found["EfficientNet"] == "EfficientNet-b0" and found["EfficientNet-Lite"] == "EfficientNet-Lite-0"
+    assert found["MobileNetV2"] == "MobileNetV2-0.5" and found["RegNetX"] == "RegNetX-800mf"
+    assert found["ConvNeXt"] == "ConvNeXt (depth 1 2 1 1, width 4 8 12 16, stem patch 4)"
+    assert found["Swin"] == "Swin (depth 1 2 1 1, width 8, heads 1 1 2 2, window 4, patch 4)"
+    assert found["DINOv2"].startswith("ViT (depth 3, width 128") and "layer scale" in found["DINOv2"]
+    assert found["RegNetY"].startswith("RegNetY (depth 1 3 6 6")
+
+
+def test_full_sizes_have_their_usual_names() -> None:
+    import timm
+
+    with torch.device("meta"):
+        for name, wanted in {
+            "convnext_small": "ConvNeXt-small",
+            "swin_tiny_patch4_window7_224": "Swin-tiny",
+            "vit_small_patch14_reg4_dinov2": "ViT-small/14 with 4 registers",
+            "tf_efficientnet_b4": "EfficientNet-b4",
+            "efficientnet_lite3": "EfficientNet-Lite-3",
+            "mobilenetv2_140": "MobileNetV2-1.4",
+            "regnetx_016": "RegNetX-1.6gf",
+            "resnet50": "ResNet-50",
+            "resnext101_64x4d": "ResNet-101, width 256",
+            "mobilenetv3_small_050": "unknown family",
+        }.items():
+            state = timm.create_model(name).state_dict()
+            assert described(map_names(state), state) == wanted
+
+
+def test_one_setting_is_named_once() -> None:
+    from mmdetpre.transfer.families.convnext import read_form
+
+    def form(depth: int, width: int):
+        shapes = {f"stages.0.{i}.depthwise_conv.weight": (width, 1, 7, 7) for i in range(depth)}
+        return read_form(shapes | {"downsample_layers.0.0.weight": (width, 3, 4, 4)})
+
+    (reason,) = form_differences(form(3, 8), form(2, 4))
+    assert reason == (
+        "wrong depth and width: the file has 3 and 8, the model 2 and 4: set arch=dict(depths=[3], channels=[8]) in the"
+        " model"
+    )
+
+
+def test_how_efficientnets_pad_is_told(cases: dict, tmp_path: Path) -> None:
+    source = cases["EfficientNet, padded on both sides"].sources["torchvision"]()
+    path = saved(source.network.state_dict(), tmp_path / "model.safetensors")
+    other = load_backbone(cases["EfficientNet"].targets["mmdet"](), path)
+    assert other.stages == {"file": "pads both sides alike", "model": "pads as TensorFlow does"}
+    same = load_backbone(cases["EfficientNet, padded on both sides"].targets["mmpretrain"](), path)
+    assert same.stages == {}
