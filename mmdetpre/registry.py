@@ -7,6 +7,7 @@ from importlib import import_module
 
 from mmengine.registry import DATA_SAMPLERS as ROOT_DATA_SAMPLERS
 from mmengine.registry import DATASETS as ROOT_DATASETS
+from mmengine.registry import FUNCTIONS as ROOT_FUNCTIONS
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOG_PROCESSORS as ROOT_LOG_PROCESSORS
 from mmengine.registry import METRICS as ROOT_METRICS
@@ -43,6 +44,7 @@ def _registry(name: str, parent: Registry, *locations: str) -> OnDemandRegistry:
 DATASETS = _registry("dataset", ROOT_DATASETS, "mmdetpre.datasets")
 DATA_SAMPLERS = _registry("data sampler", ROOT_DATA_SAMPLERS, "mmdetpre.datasets")
 TRANSFORMS = _registry("transform", ROOT_TRANSFORMS, "mmdetpre.datasets")
+FUNCTIONS = _registry("function", ROOT_FUNCTIONS, "mmdetpre.datasets")
 MODELS = _registry("model", ROOT_MODELS, "mmdetpre.models")
 TASK_UTILS = _registry("task util", ROOT_TASK_UTILS, "mmdetpre.models")
 HOOKS = _registry("hook", ROOT_HOOKS, "mmdetpre.hooks", "mmdetpre.console")

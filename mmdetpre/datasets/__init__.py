@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmdetpre.datasets.packed.annotations import PackedAnnotations
     from mmdetpre.datasets.packed.dataset import PackedDataset
     from mmdetpre.datasets.packed.packing import pack_dataset
+    from mmdetpre.datasets.parcel import parcel_collate
     from mmdetpre.datasets.proposals.table import Proposals
     from mmdetpre.datasets.transforms.load_chip import LoadChip
     from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
@@ -50,5 +51,6 @@ __all__ = [
     "TooManyBrokenImages",
     "VOCSegmentationDataset",
     "pack_dataset",
+    "parcel_collate",
 ]
 __getattr__, __dir__ = on_demand(__name__)

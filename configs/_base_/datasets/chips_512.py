@@ -13,6 +13,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type="mmdetpre.ChipMiningSampler"),
+    collate_fn=dict(type="mmdetpre.parcel_collate"),
     dataset=dict(
         type="mmdetpre.ChipDataset",
         chips=dict(
