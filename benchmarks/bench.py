@@ -29,7 +29,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from side_by_side import Row, markdown_table, read_rows, text_table
+from side_by_side import Row, markdown_of, read_rows, text_of
 
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = (
@@ -126,7 +126,7 @@ def markdown(result: dict[str, Any]) -> str:
             f"`python benchmarks/{topic['name']}.py`, {topic['seconds']:.0f} s",
             "",
         ]
-        parts += [markdown_table(rows)] if rows else []
+        parts += [markdown_of(rows)] if rows else []
         parts += [f"Failed:\n\n```text\n{topic['failure']}\n```"] if topic["failure"] else []
     return "\n".join(parts) + "\n"
 
@@ -144,7 +144,7 @@ def show(result: dict[str, Any]) -> None:
     for topic in result["topics"]:
         print(f"\n{topic['title']} ({topic['seconds']:.0f} s)")
         if topic["rows"]:
-            print(text_table([Row(**row) for row in topic["rows"]]))
+            print(text_of([Row(**row) for row in topic["rows"]]))
         if topic["failure"]:
             print(f"FAILED\n{topic['failure']}")
 

@@ -22,6 +22,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from mmdetpre.utils.tables import markdown_table, text_table
+
 # One thread per library unless the caller says otherwise: what is compared is code, not how many cores it takes.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -208,29 +210,22 @@ def cells(row: Row) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def text_table(rows: Iterable[Row]) -> str:
+LEFT = (0, 1, len(HEADINGS) - 1)
+"""Columns of texts."""
+
+
+def text_of(rows: Iterable[Row]) -> str:
     """The rows in columns, and under them why targets are missed."""
     rows = list(rows)
-    lines = [HEADINGS, *map(cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    left = (0, 1, len(HEADINGS) - 1)
-    text = [
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([*text, *missed(rows)])
+    return "\n".join([text_table(HEADINGS, map(cells, rows), left=LEFT), *missed(rows)])
 
 
-def markdown_table(rows: Iterable[Row]) -> str:
+def markdown_of(rows: Iterable[Row]) -> str:
     """The rows as a Markdown table, and under it why targets are missed."""
     rows = list(rows)
-    lines = [HEADINGS, tuple("---" if i in (0, 1, 8) else "---:" for i in range(len(HEADINGS))), *map(cells, rows)]
-    table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    numbers = set(range(len(HEADINGS))) - set(LEFT)
     reasons = [f"* {line}" for line in missed(rows)]
-    return "\n".join([*table, *(["", *reasons] if reasons else [])])
+    return "\n".join([markdown_table(HEADINGS, map(cells, rows), right=numbers), *(["", *reasons] if reasons else [])])
 
 
 def missed(rows: Iterable[Row]) -> Iterator[str]:
@@ -271,7 +266,7 @@ def run(
         return 1
     finally:
         if found:
-            print(text_table(found))
+            print(text_of(found))
         if args.json:
             write_rows(args.json, found)
     return 0

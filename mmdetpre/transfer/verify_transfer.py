@@ -174,7 +174,7 @@ def arrivals_table(arrivals: list[Arrival]) -> str:
         for a in arrivals
     ]
     head = ["toolbox", "backbone", "verdict", "tensors", "digest", "greatest difference of each output"]
-    return f"{text_table(head, rows, left=6)}\noutputs of forward(): {shapes}"
+    return f"{text_table(head, rows, left=range(6))}\noutputs of forward(): {shapes}"
 
 
 def image_tensor(path: str | os.PathLike[str]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
@@ -14,7 +14,11 @@ _SIMPLE = TableFormat(None, Line("", "-", "  ", ""), None, None, _ROW, _ROW, 0, 
 
 
 def text_table(
-    head: Sequence[object], rows: Iterable[Sequence[object]], foot: Sequence[object] | None = None, *, left: int = 1
+    head: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    foot: Sequence[object] | None = None,
+    *,
+    left: Collection[int] = (0,),
 ) -> str:
     """Lines of aligned columns, ``foot`` under a rule.
 
@@ -22,7 +26,7 @@ def text_table(
         head: Titles of the columns.
         rows: Cells of each line, as many as there are titles.
         foot: Cells of the last line; None: no such line.
-        left: Columns that are aligned to the left; those after them are aligned to the right.
+        left: Indices of the columns that are aligned to the left; the others are aligned to the right.
 
     Example:
         >>> print(text_table(["class", "AP"], [["cat", "71.5"], ["dog", "8.0"]], ["mean", "39.8"]))
@@ -36,18 +40,21 @@ def text_table(
     parts = [[head], [*rows], [] if foot is None else [foot]]
     shown = [[[one_line(str(cell)) for cell in row] for row in part] for part in parts]
     lines = [*shown[0], SEPARATING_LINE, *shown[1], *([SEPARATING_LINE, *shown[2]] if shown[2] else [])]
-    align = ["left"] * left + ["right"] * (len(head) - left)
+    align = ["left" if i in left else "right" for i in range(len(head))]
     table = tabulate(lines, tablefmt=_SIMPLE, disable_numparse=True, colalign=align, preserve_whitespace=True)
     return "\n".join(line.rstrip() for line in table.splitlines())
 
 
-def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]], *, escape: bool = True) -> str:
+def markdown_table(
+    head: Sequence[object], rows: Iterable[Sequence[object]], *, escape: bool = True, right: Collection[int] = ()
+) -> str:
     """A table in Markdown.
 
     Args:
         head: Titles of the columns.
         rows: Cells, as many in each.
         escape: Whether cells are texts; False: they are Markdown already.
+        right: Indices of the columns that are aligned to the right.
 
     Example:
         >>> print(markdown_table(["a|b", "c"], [["x", 1]]))
@@ -56,7 +63,11 @@ def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]], *, 
         | x | 1 |
     """
     shown = markdown_text if escape else str
-    lines = [list(map(shown, head)), ["---"] * len(head), *(list(map(shown, row)) for row in rows)]
+    lines = [
+        list(map(shown, head)),
+        ["---:" if i in right else "---" for i in range(len(head))],
+        *(list(map(shown, row)) for row in rows),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

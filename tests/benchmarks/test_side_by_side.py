@@ -10,11 +10,11 @@ from side_by_side import (
     alone,
     cells,
     in_turn,
-    markdown_table,
+    markdown_of,
     number,
     read_rows,
     run,
-    text_table,
+    text_of,
     write_rows,
 )
 
@@ -55,11 +55,11 @@ def test_targets(changes, met):
 
 def test_a_missed_target_is_shown_with_its_reason():
     rows = [row(gain=9, reason="decoding takes nine tenths"), row(what="mining", gain=2, reason="never shown")]
-    for table in (text_table(rows), markdown_table(rows)):
+    for table in (text_of(rows), markdown_of(rows)):
         assert "MISSED merge: decoding takes nine tenths" in table
         assert "never shown" not in table
         assert "9 x MISSED" in table and "2 x met" in table
-    assert "no reason is known" in text_table([row(bound=1)])
+    assert "no reason is known" in text_of([row(bound=1)])
 
 
 def test_cells_stand_in_the_order_of_the_headings():

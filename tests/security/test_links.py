@@ -89,12 +89,12 @@ def test_features(mine: Path, tmp_path: Path) -> None:
         FeatureWriter(tmp_path / "found", {"conv": (3,)}, images=["a", "b"])
     (tmp_path / "linked").symlink_to(mine.parent)
     values = {"conv": np.zeros((2, 3), np.float32)}
-    with pytest.raises(FileExistsError, match="no folder of features"):
+    with pytest.raises(FileExistsError, match="is not a folder of features"):
         write_features(tmp_path / "linked", values, images=["a", "b"], overwrite=True)
     mine_too = tmp_path / "notes"
     mine_too.mkdir()
     (mine_too / "plan.json").write_text('{"format": "my plans", "layers": []}')
-    with pytest.raises(FileExistsError, match="no folder of features"):
+    with pytest.raises(FileExistsError, match="is not a folder of features"):
         write_features(mine_too, values, images=["a", "b"], overwrite=True)
     assert theirs.read_bytes() == before and (mine_too / "plan.json").exists()
 

@@ -158,9 +158,10 @@ def test_features_of_the_tool_are_those_of_the_classification_network(
 ) -> None:
     from PIL import Image
 
-    from mmdetpre.analysis.features.batches import normalise
+    from mmdetpre.analysis.features.batches import normalize
     from mmdetpre.analysis.features.feature_file import read_features
     from mmdetpre.analysis.features.pixels import read_photo
+    from mmdetpre.transfer.preprocessing import Preprocessing
 
     config = tmp_path / "detector.py"
     backbone = dict(type="mmdet.ResNet", depth=50, base_channels=4, stem_channels=4, out_indices=(3,), **DILATED, **DCN)
@@ -188,7 +189,7 @@ def test_features_of_the_tool_are_those_of_the_classification_network(
         found[form] = read_features(tmp_path / form)
     assert "Stages as trained: strides 1 2 2 2" in json.dumps(dict(found["trained"].metadata))
     photos = torch.stack([read_photo(tmp_path / "photos" / name / "a.png", 64, 64) for name in ("cat", "dog")])
-    images = normalise(photos, preprocessor["mean"], preprocessor["std"], "rgb")
+    images = normalize(photos, Preprocessing(tuple(preprocessor["mean"]), tuple(preprocessor["std"]), "rgb"))
     with torch.no_grad():
         expected = network(images)[-1]
     conv5, pooled = (torch.from_numpy(found["trained"].layer(name).copy()) for name in ("conv5", "conv5_pooled"))

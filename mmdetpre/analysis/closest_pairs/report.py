@@ -93,7 +93,7 @@ class ClosestPairs(Result):
                 for p in one.pairs
             ]
             head[0] = one.title
-            tables.append(text_table(head, rows, left=2) if rows else f"{one.title}: there is no such pair.")
+            tables.append(text_table(head, rows, left=range(2)) if rows else f"{one.title}: there is no such pair.")
         return "\n\n".join(tables)
 
 

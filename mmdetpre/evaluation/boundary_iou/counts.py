@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdetpre.datasets.label_maps.files import check_shapes, wrong_values
+from mmdetpre.datasets.label_maps.files import check_shapes
 from mmdetpre.evaluation.label_maps.class_scores import ratio
-from mmdetpre.utils.numba_jit import compiled
+from mmdetpre.evaluation.label_maps.confusion import confusion_by_region
 
 DILATION_RATIO = 0.02
 """Distance to the contour over the diagonal of the image: the paper's for COCO's image sizes."""
@@ -156,43 +156,13 @@ def measure_image(
     kind = np.uint8 if classes <= _NO_CLASS[np.uint8] else np.uint16
     seen = (np.where(void, _NO_CLASS[kind], one).astype(kind) for one in (truth, prediction))
     near_truth, near_found = (boundary_region(one, width) for one in seen)
-    areas = np.zeros((2, 3, classes), np.int64)
-    if not _count(truth, prediction, near_truth, near_found, ignore_index, areas):
-        raise ValueError(wrong_values(truth, prediction, classes, ignore_index))
-    return BoundaryAreas(areas[0], areas[1])
+    region = near_truth.astype(np.uint8) + 2 * near_found.astype(np.uint8)
+    table = confusion_by_region(truth, prediction, region, regions=4, classes=classes, ignore_index=ignore_index)
+    whole = table.sum(axis=0)
+    boundary = [np.diagonal(table[3]), table[[1, 3]].sum(axis=(0, 2)), table[[2, 3]].sum(axis=(0, 1))]
+    return BoundaryAreas(np.array(boundary), np.array([np.diagonal(whole), whole.sum(axis=1), whole.sum(axis=0)]))
 
 
 def _iou(areas: np.ndarray) -> np.ndarray:
     shared, truth, prediction = areas
     return ratio(shared, truth + prediction - shared)
-
-
-@compiled
-def _count(
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    near_truth: np.ndarray,
-    near_found: np.ndarray,
-    ignore_index: int,
-    areas: np.ndarray,
-) -> bool:
-    """Count into ``areas``, [boundary, whole] x [shared, truth, prediction] x class; False if a value is not a
-    class."""
-    classes = areas.shape[2]
-    for y in range(truth.shape[0]):
-        for x in range(truth.shape[1]):
-            label, found = truth[y, x], prediction[y, x]
-            if found < 0 or found >= classes:
-                return False
-            if label == ignore_index:
-                continue
-            if label < 0 or label >= classes:
-                return False
-            areas[0, 1, label] += near_truth[y, x]
-            areas[0, 2, found] += near_found[y, x]
-            areas[1, 1, label] += 1
-            areas[1, 2, found] += 1
-            if label == found:
-                areas[0, 0, label] += near_truth[y, x] and near_found[y, x]
-                areas[1, 0, label] += 1
-    return True

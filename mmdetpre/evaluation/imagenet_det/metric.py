@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmdetpre.evaluation.detections.metric import ImageResult, image_result, join_results
 from mmdetpre.evaluation.imagenet_det.average_precision import imagenet_det_average_precision
 from mmdetpre.evaluation.imagenet_det.class_mapping import class_mapping, wordnet_class_map
+from mmdetpre.evaluation.imagenet_det.scores import DETScores
 from mmdetpre.models.nms import hard_nms
 from mmdetpre.registry import METRICS
 from mmdetpre.utils.class_list import read_class_list
@@ -120,16 +121,7 @@ class ImageNetDETMetric(BaseMetric):
         ap = imagenet_det_average_precision(run, self.iou_thr)
         boxes = np.bincount(run.ground_truth().labels, minlength=len(ap))
         found = np.bincount(run.labels, minlength=len(ap))
-        width = max(map(len, run.classes))
-        rows = [
-            f"{name:<{width}} {boxes[i]:>8} {found[i]:>10} {ap[i]:>7.3f}"
-            for i, name in enumerate(run.classes)
-            if boxes[i]
-        ]
-        print_log("\n".join([f"{'class':<{width}} {'boxes':>8} {'detections':>10} {'AP':>7}", *rows]), "current")
-        mapped = np.isin(np.arange(len(ap)), self.mapping) & ~np.isnan(ap)
-        return {
-            "mAP": float(np.nanmean(ap)),
-            "mAP_mapped": float(ap[mapped].mean()) if mapped.any() else 0.0,
-            "classes": int(np.count_nonzero(~np.isnan(ap))),
-        }
+        mapped = np.isin(np.arange(len(ap)), self.mapping)
+        scores = DETScores.of_arrays(run.classes, boxes, found, ap, mapped)
+        print_log(f"\n{scores}", "current")
+        return scores.metrics()

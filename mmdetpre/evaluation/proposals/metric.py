@@ -16,7 +16,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmdetpre.datasets.proposals.writer import ProposalEntry, ProposalsWriter, begin_proposals, finish_proposals
-from mmdetpre.evaluation.proposals.recall import count_recalled
+from mmdetpre.evaluation.proposals.recall import ProposalRecall, count_recalled
 from mmdetpre.registry import METRICS
 
 
@@ -109,12 +109,12 @@ class DumpProposals(BaseMetric):
         self._part = None
         count = len(proposals.boxes)
         print_log(f"Wrote {count} proposals of {len(proposals)} images to {self.out_dir}.", logger="current")
-        metrics = {"images": float(len(proposals)), "proposals_per_image": count / max(len(proposals), 1)}
         with_objects = {r.entry.path: r for r in results if r.objects}.values()
+        recalled = tuple(sum(r.found[position] for r in with_objects) for position in range(len(self.recall_at)))
         objects = sum(r.objects for r in with_objects)
-        for position, k in enumerate(self.recall_at if objects else ()):
-            metrics[f"recall@{k}"] = sum(r.found[position] for r in with_objects) / objects
-        return metrics
+        recall = ProposalRecall(len(proposals), count, objects, self.recall_at, recalled)
+        print_log(f"\n{recall}", logger="current")
+        return recall.metrics()
 
     def _begin(self) -> None:
         """Agree on the folder of the shards; an error of the first rank is raised on all."""

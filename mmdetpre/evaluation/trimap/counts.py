@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdetpre.datasets.label_maps.files import check_shapes, wrong_values
+from mmdetpre.datasets.label_maps.files import check_shapes
 from mmdetpre.evaluation.label_maps.class_scores import class_mean, ratio
-from mmdetpre.utils.numba_jit import compiled
+from mmdetpre.evaluation.label_maps.confusion import confusion_by_region
 
 BOUNDARIES = ("void", "label")
 WIDTHS = tuple(range(2, 41, 2))
@@ -192,11 +192,11 @@ def count_image(
     truth = np.ascontiguousarray(truth, np.int64)
     prediction = np.ascontiguousarray(prediction, np.int64)
     distance = boundary_distance(truth, boundary=boundary, ignore_index=ignore_index)
-    table = np.zeros((len(widths) + 1, classes, classes), np.int64)
     band_of = np.searchsorted(widths, np.arange(widths[-1] + 2))  # the last entry stands for all that is farther
     found = np.full(truth.shape, np.inf, np.float32) if distance is None else distance
-    if not _count(truth, prediction, found, band_of, ignore_index, table):
-        raise ValueError(wrong_values(truth, prediction, classes, ignore_index))
+    band = band_of[np.minimum(found, len(band_of) - 1).astype(np.int64)]
+    settings = dict(regions=len(widths) + 1, classes=classes, ignore_index=ignore_index)
+    table = confusion_by_region(truth, prediction, band, **settings)
     return TrimapConfusion(widths, table, 1, int(distance is None))
 
 
@@ -220,28 +220,3 @@ def region_scores(confusion: np.ndarray) -> RegionScores:
         class_mean(iou),
         class_mean(class_accuracy),
     )
-
-
-@compiled
-def _count(
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    distance: np.ndarray,
-    band_of: np.ndarray,
-    ignore_index: int,
-    table: np.ndarray,
-) -> bool:
-    """Count into ``table``; False if a value is not a class."""
-    classes, farthest = table.shape[1], len(band_of) - 1
-    for y in range(truth.shape[0]):
-        for x in range(truth.shape[1]):
-            label, found = truth[y, x], prediction[y, x]
-            if found < 0 or found >= classes:
-                return False
-            if label == ignore_index:
-                continue
-            if label < 0 or label >= classes:
-                return False
-            away = farthest if distance[y, x] > farthest else int(distance[y, x])
-            table[band_of[away], label, found] += 1
-    return True
