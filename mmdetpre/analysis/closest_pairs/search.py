@@ -197,23 +197,19 @@ def _products(
     """Rows a, rows b, their scores in single precision, -inf where not i < j, and a bound on the error of these."""
     mean = np.asarray(np.mean(features, axis=0, dtype=np.float64)) if metric == "l2" else None
     parts = [[rows[s : s + block] for s in range(0, len(rows), block)] for rows in groups if len(rows) > 1]
-    total = sum(len(part) * (len(part) + 1) // 2 for part in parts)
-    with progress_bar(total=total, desc="pairs", unit="block", disable=not progress) as bar:
-        for part in parts:
-            for first, a in enumerate(part):
-                ours, lengths = _rows(features, a, metric, mean)
-                for b in part[first:]:
-                    theirs, others = (ours, lengths) if b is a else _rows(features, b, metric, mean)
-                    scores, size = ours @ theirs.T, lengths.max() * others.max()
-                    if metric == "l2":
-                        scores *= 2
-                        scores -= np.square(lengths).astype(np.float32)[:, None]
-                        scores -= np.square(others).astype(np.float32)
-                        size = (lengths.max() + others.max()) ** 2
-                    if b is a:
-                        scores[np.tri(len(scores), dtype=bool)] = -np.inf
-                    yield a, b, scores, float((ours.shape[1] + 16) * 2.0**-24 * size)
-                    bar.update()
+    pairs = [(a, b) for part in parts for k, a in enumerate(part) for b in part[k:]]
+    for a, b in progress_bar(pairs, "pairs", unit="block", disable=not progress):
+        ours, lengths = _rows(features, a, metric, mean)
+        theirs, others = (ours, lengths) if b is a else _rows(features, b, metric, mean)
+        scores, size = ours @ theirs.T, lengths.max() * others.max()
+        if metric == "l2":
+            scores *= 2
+            scores -= np.square(lengths).astype(np.float32)[:, None]
+            scores -= np.square(others).astype(np.float32)
+            size = (lengths.max() + others.max()) ** 2
+        if b is a:
+            scores[np.tri(len(scores), dtype=bool)] = -np.inf
+        yield a, b, scores, float((ours.shape[1] + 16) * 2.0**-24 * size)
 
 
 def _rows(
