@@ -23,8 +23,7 @@ class Pairs:
     """Pairs of images, the most similar first; ties in the order of (i, j).
 
     Args:
-        i: (m,) int64 first image.
-        j: (m,) int64 second image, j > i.
+        i, j: (m,) int64 first and second image, j > i.
         values: (m,) float64 correlation, inner product or distance.
     """
 
@@ -38,11 +37,7 @@ class Pairs:
 
 
 def check_features(features: np.ndarray, metric: str) -> None:
-    """Check that a metric distinguishes rows.
-
-    Args:
-        features: (n, D) features; may be memory-mapped.
-        metric: See :func:`closest_pairs`.
+    """Check that a metric of :func:`closest_pairs` distinguishes rows (n, D).
 
     Raises:
         ValueError: If it does not exist, there is one row only, all rows are the same, or a row is constant under
@@ -131,10 +126,8 @@ def pair_values(features: np.ndarray, i: np.ndarray, j: np.ndarray, metric: str 
     """(m,) float64 correlation, inner product or distance of given pairs of rows, in double precision.
 
     Args:
-        features: (n, d) float32, one row per image.
-        i: (m,) int64 first row of each pair.
-        j: (m,) int64 second row of each pair.
-        metric: "correlation", "inner" or "l2".
+        features, metric: As for :func:`closest_pairs`.
+        i, j: (m,) int64 rows of each pair.
 
     Example:
         >>> pair_values(np.array([[0, 0], [3, 4.0]], np.float32), np.array([0]), np.array([1]), "l2").tolist()
@@ -158,12 +151,8 @@ def pair_ranks(
     All other pairs are compared in single precision: ranks may be off by pairs that are equal to about seven digits.
 
     Args:
-        features: (n, d) float32, one row per image.
-        i: (m,) int64 first row of each pair.
-        j: (m,) int64 second row of each pair.
-        metric: "correlation", "inner" or "l2".
-        block: Rows that are compared at once.
-        progress: Show a progress bar.
+        features, metric, block, progress: As for :func:`closest_pairs`.
+        i, j: (m,) int64 rows of each pair.
 
     Example:
         >>> features = np.array([[0, 0], [3, 4], [0, 1.0]], np.float32)
