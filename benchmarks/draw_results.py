@@ -17,9 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from side_by_side import Row, number
 
-from mmdetpre.plotting.palette import RUN_COLOURS, unit
+from mmdetpre.plotting.palette import RUN_COLORS, unit
 
-GOOD, MISSED = unit(RUN_COLOURS[0]), unit(RUN_COLOURS[1])
+GOOD, MISSED = unit(RUN_COLORS[0]), unit(RUN_COLORS[1])
 INK, GREY = "#20242a", "#6a7079"
 
 

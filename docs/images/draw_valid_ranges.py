@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from mmdetpre.chips.annotation_arrays import check_annotations
 from mmdetpre.chips.box_size import box_sizes
 from mmdetpre.datasets.chips.from_config import load_chip_dataset
-from mmdetpre.plotting.palette import scale_colour, unit
+from mmdetpre.plotting.palette import scale_color, unit
 
 
 def draw(sizes: np.ndarray, scales: list[tuple[int, int]], ranges: list[tuple[float, float]]) -> Figure:
@@ -24,7 +24,7 @@ def draw(sizes: np.ndarray, scales: list[tuple[int, int]], ranges: list[tuple[fl
     axis.hist(sizes, bins=np.arange(0, end + 5, 5), color="#c3cad2", edgecolor="white", linewidth=0.5)
     axis.set_ylabel("objects")
     for k, ((m, big), (lo, hi)) in enumerate(zip(scales, ranges, strict=True)):
-        colour = unit(scale_colour(k))
+        colour = unit(scale_color(k))
         left, right = max(lo, 0.0), end if hi < 0 else hi
         below.plot([left, right], [-k, -k], color=colour, lw=7, solid_capstyle="butt")
         if hi < 0:

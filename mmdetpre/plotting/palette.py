@@ -80,8 +80,3 @@ def unit(color: RGB) -> tuple[float, float, float]:
     """The same color from 0 to 1, as matplotlib takes it."""
     red, green, blue = color
     return red / 255, green / 255, blue / 255
-
-
-scale_colour, run_colour, class_colour = scale_color, run_color, class_color
-SCALE_COLOURS, RUN_COLOURS, ERROR_COLOURS = SCALE_COLORS, RUN_COLORS, ERROR_COLORS
-"""Former names."""

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mmdetpre.plotting.plain_figure import PlainFigure
 
-INK, GREY, GRID = "#20242a", "#8a9099", "#e4e7ea"
+INK, GRAY, GRID = "#20242a", "#8a9099", "#e4e7ea"
 HEADLINE: dict[str, Any] = {"color": INK, "fontsize": 12, "fontweight": "bold"}
 """How the headline of a figure is written."""
 
@@ -38,7 +38,7 @@ def style_axes(axis: Axes, xlabel: str = "", ylabel: str = "") -> None:
     axis.set_axisbelow(True)
     for side, spine in axis.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(GREY)
+        spine.set_color(GRAY)
     axis.tick_params(colors=INK)
 
 

@@ -12,9 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from mmdetpre.plotting.palette import IGNORED, VALID, scale_colour, unit
-from mmdetpre.plotting.plain_figure import PlainFigure
-from mmdetpre.plotting.style import INK
+from mmdetpre.plotting.palette import IGNORED, VALID, scale_color, unit
+from mmdetpre.plotting.style import INK, new_figure
 
 # Places in inches, from the lower left corner.
 _FIGURE = (13.0, 6.0)
@@ -74,7 +73,7 @@ def draw_chips(
     Returns:
         A matplotlib figure; ``figure.savefig(path)`` writes it.
     """
-    figure = PlainFigure(figsize=_FIGURE, dpi=120, facecolor="white")
+    figure = new_figure(*_FIGURE, 120, None)
     _draw_whole(figure, image, boxes, chips, title)
     per_scale = [[k for k, chip in enumerate(chips) if chip.scale == s] for s in range(len(scale_titles))]
     counts = [min(len(indices), max_per_scale) for indices in per_scale]
@@ -83,7 +82,7 @@ def draw_chips(
     for scale, (indices, count) in enumerate(zip(per_scale, counts, strict=True)):
         number = f"{len(indices)} chip{'' if len(indices) == 1 else 's'}"
         more = f", {len(indices) - count} more on the left" if len(indices) > count else ""
-        colour = unit(scale_colour(scale))
+        colour = unit(scale_color(scale))
         place: dict[str, Any] = dict(x=_RIGHT[0] / _FIGURE[0], y=(y - 0.05) / _FIGURE[1], va="top")
         figure.text(s=f"{scale_titles[scale]}  ({number}{more})", color=colour, fontsize=11, fontweight="bold", **place)
         y -= _HEADING
@@ -119,7 +118,7 @@ def _draw_legend(figure: Figure, scales: Sequence[int], negative: bool) -> None:
     rim = [withStroke(linewidth=3.6, foreground="black")]
     valid: dict[str, Any] = dict(color=unit(VALID), lw=1.8, path_effects=rim)
     ignored: dict[str, Any] = dict(color=unit(IGNORED), lw=1.8, ls=(0, (2, 1.2)), path_effects=rim)
-    handles = [Line2D([], [], color=unit(scale_colour(s)), lw=3, label=f"chip of scale {s + 1}") for s in scales]
+    handles = [Line2D([], [], color=unit(scale_color(s)), lw=3, label=f"chip of scale {s + 1}") for s in scales]
     if negative:
         handles.append(Line2D([], [], color=INK, lw=3, ls=(0, (2.5, 1.5)), label="negative chip"))
     handles.append(Line2D([], [], label="valid box: learned in this chip", **valid))
@@ -144,7 +143,7 @@ def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Seq
         inset = 0.006 * max(width, height) * (chip.scale + 0.5)  # equal chips of two scales stay both visible
         x1, y1, x2, y2 = chip.window
         window = (x1 + inset, y1 + inset, x2 - inset, y2 - inset)
-        _outline(axis, window, unit(scale_colour(chip.scale)), 2.6, dashed=chip.negative)
+        _outline(axis, window, unit(scale_color(chip.scale)), 2.6, dashed=chip.negative)
         corner = (round(x1), round(y1))
         shift = used.get(corner, 0)  # chips with one corner in common: their numbers side by side
         used[corner] = shift + 1
@@ -155,7 +154,7 @@ def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Seq
 
 def _draw_chip(axis: Axes, number: int, chip: ChipView, classes: Sequence[str]) -> None:
     height, width = chip.image.shape[:2]
-    colour = unit(scale_colour(chip.scale))
+    colour = unit(scale_color(chip.scale))
     axis.imshow(chip.image, extent=(0, width, height, 0), interpolation="lanczos")
     order = np.argsort(~chip.ignored, kind="stable")  # valid boxes on top
     for i in order:
@@ -185,5 +184,5 @@ def _outline(axis: Axes, box: Sequence[float], colour: object, width: float, das
 
 
 def _number(axis: Axes, text: str, place: tuple[float, float], scale: int, **style: Any) -> None:
-    plate = dict(boxstyle="square,pad=0.15", facecolor=unit(scale_colour(scale)), edgecolor="none")
+    plate = dict(boxstyle="square,pad=0.15", facecolor=unit(scale_color(scale)), edgecolor="none")
     axis.text(*place, f" {text} ", color="white", fontweight="bold", bbox=plate, **style)

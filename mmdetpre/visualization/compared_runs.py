@@ -12,9 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from mmdetpre.plotting.palette import RGB, TRUTH, run_colour, unit
-from mmdetpre.plotting.plain_figure import PlainFigure
-from mmdetpre.plotting.style import INK
+from mmdetpre.plotting.palette import RGB, TRUTH, run_color, unit
+from mmdetpre.plotting.style import INK, new_figure
 
 _WIDTH = 14.0
 _HEAD, _FOOT, _TITLE, _GAP, _TALLEST = 0.45, 0.05, 0.38, 0.12, 4.2  # inches
@@ -92,7 +91,7 @@ def draw_comparison(
     lines = [images[start : start + columns] for start in range(0, len(images), columns)]
     heights = [_row_height([_aspect(item) for item in line]) for line in lines]
     total = _HEAD + _FOOT + sum(heights) + len(lines) * (_TITLE + _GAP)
-    figure = PlainFigure(figsize=(_WIDTH, total), dpi=110, facecolor="white")
+    figure = new_figure(_WIDTH, total, 110, None)
     top = total - _HEAD
     for line, height in zip(lines, heights, strict=True):
         left = _GAP
@@ -124,7 +123,7 @@ def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], class
     crowded = sum(len(run.scores) for run in item.runs) > _MOST_NAMED
     for k, run in enumerate(item.runs):
         for i in np.argsort(run.scores):  # the highest-scoring on top
-            _outline(axis, run.boxes[i], run_colour(k), 1.0 if crowded else 2.0, _DASHES[k % 2])
+            _outline(axis, run.boxes[i], run_color(k), 1.0 if crowded else 2.0, _DASHES[k % 2])
             if not crowded and run.boxes[i, 2] - run.boxes[i, 0] >= _NARROWEST * width:
                 _name(axis, f"{classes[int(run.labels[i])]} {run.scores[i]:.2f}", run.boxes[i], k, (width, height))
     axis.set_xlim(0, width)
@@ -150,14 +149,14 @@ def _name(axis: Axes, text: str, box: Sequence[float], run: int, size: tuple[int
     place: dict[str, Any] = dict(ha="left", va="top") if run % 2 == 0 else dict(ha="right", va="bottom")
     x = max(box[0], 0) if run % 2 == 0 else min(box[2], size[0])
     y = max(box[1], 0) if run % 2 == 0 else min(box[3], size[1])
-    plate = dict(boxstyle="square,pad=0.12", facecolor=unit(run_colour(run)), edgecolor="none", alpha=0.85)
+    plate = dict(boxstyle="square,pad=0.12", facecolor=unit(run_color(run)), edgecolor="none", alpha=0.85)
     axis.text(x, y, text, color="white", fontsize=7, clip_on=True, bbox=plate, **place)
 
 
 def _draw_legend(figure: Figure, run_names: Sequence[str], score_thr: float, truth: bool) -> None:
     rim = [withStroke(linewidth=3.4, foreground="black")]
     handles = [
-        Line2D([], [], color=unit(run_colour(k)), lw=2.4, ls=_DASHES[k % 2], label=f"{name} (score >= {score_thr:g})")
+        Line2D([], [], color=unit(run_color(k)), lw=2.4, ls=_DASHES[k % 2], label=f"{name} (score >= {score_thr:g})")
         for k, name in enumerate(run_names)
     ]
     if truth:

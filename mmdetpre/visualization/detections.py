@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdetpre.plotting.boxes import draw_box, draw_tag
-from mmdetpre.plotting.palette import class_colour
+from mmdetpre.plotting.palette import class_color
 
 _WHITE = (255, 255, 255)
 _GROUND = 24
@@ -56,7 +56,7 @@ def draw_detections(
         boxes, labels = _array(_boxes(instances_pred)) * enlarge, _array(instances_pred.labels)
         shown = np.flatnonzero(scores >= score_thr)
         for i in shown[np.argsort(scores[shown])]:  # the highest-scoring on top
-            colour = class_colour(int(labels[i]))
+            colour = class_color(int(labels[i]))
             draw_box(right, boxes[i], colour, 3)
             draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], colour)
     if instances_gt is None:

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mmdetpre.plotting.palette import RGB, unit
-from mmdetpre.plotting.plain_figure import PlainFigure
-from mmdetpre.plotting.style import INK
+from mmdetpre.plotting.style import INK, new_figure
 
 VOID_COLOUR: RGB = (228, 228, 228)
 
@@ -110,7 +109,7 @@ def draw_segmentations(
     heights = [min(column * one.image.shape[0] / one.image.shape[1], _TALLEST) for one in images]
     legend, legend_height = _legend(images, classes, palette, ignore_index)
     total = _HEAD + sum(heights) + len(images) * (_TEXT + _GAP) + legend_height + _FOOT
-    figure = PlainFigure(figsize=(_WIDTH, total), dpi=110, facecolor="white")
+    figure = new_figure(_WIDTH, total, 110, None)
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
         figure.text(x / _WIDTH, y / total, text, ha="center", va="center", **style)

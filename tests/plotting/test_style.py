@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from matplotlib.colors import to_hex
 
-from mmdetpre.plotting.style import GREY, INK, new_figure, shorten, style_axes
+from mmdetpre.plotting.style import GRAY, INK, new_figure, shorten, style_axes
 
 
 def test_axes_are_those_of_all_plots() -> None:
@@ -13,7 +13,7 @@ def test_axes_are_those_of_all_plots() -> None:
     figure.draw_without_rendering()
     shown = [side for side, spine in axis.spines.items() if spine.get_visible()]
     assert sorted(shown) == ["bottom", "left"] and axis.get_axisbelow() is True
-    assert to_hex(axis.spines["left"].get_edgecolor()) == GREY and axis.xaxis.label.get_color() == INK
+    assert to_hex(axis.spines["left"].get_edgecolor()) == GRAY and axis.xaxis.label.get_color() == INK
     assert (axis.get_xlabel(), axis.get_ylabel(), tuple(figure.get_size_inches())) == ("x", "y", (4, 3))
 
 

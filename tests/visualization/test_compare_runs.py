@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
-from mmdetpre.plotting.palette import RUN_COLOURS, TRUTH
+from mmdetpre.plotting.palette import RUN_COLORS, TRUTH
 from mmdetpre.visualization.compare_runs import compare_runs, find_images, found_per_image
 from mmdetpre.visualization.compared_runs import draw_comparison
 
@@ -115,7 +115,7 @@ def test_both_colours_and_the_objects_are_in_the_picture(folder: Path) -> None:
         assert box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 and box.y1 <= 1
     figure.savefig(folder / "out.png")
     drawn = cv2.imread(str(folder / "out.png"))[..., ::-1]
-    for colour in (*RUN_COLOURS[:2], TRUTH):
+    for colour in (*RUN_COLORS[:2], TRUTH):
         assert (drawn == colour).all(axis=-1).sum() > 50
     with pytest.raises(ValueError, match="at least one"):
         draw_comparison([], ["one", "two"], ["cat"], score_thr=0.5)

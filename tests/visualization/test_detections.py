@@ -6,7 +6,7 @@ import torch
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.structures import InstanceData
 
-from mmdetpre.plotting.palette import class_colour
+from mmdetpre.plotting.palette import class_color
 from mmdetpre.visualization.detections import detection_grid, draw_detections
 
 BOX = torch.tensor([[10.0, 10, 60, 50]])
@@ -28,8 +28,8 @@ def test_truth_is_left_and_white_detections_right_and_coloured() -> None:
     image = np.full((96, 128, 3), 80, np.uint8)
     picture = draw_detections(image, truth(), found(0.9), ["cat", "dog"], 0.5, min_width=128)
     left, right = picture[:, :128], picture[:, -128:]
-    assert has_colour(left, (255, 255, 255)) and not has_colour(left, class_colour(1))
-    assert has_colour(right, class_colour(1))
+    assert has_colour(left, (255, 255, 255)) and not has_colour(left, class_color(1))
+    assert has_colour(right, class_color(1))
     assert (image == 80).all(), "the image was changed"
 
 
@@ -57,5 +57,5 @@ def test_empty_grid() -> None:
 
 
 def test_neighbouring_classes_differ() -> None:
-    colours = [class_colour(i) for i in range(20)]
+    colours = [class_color(i) for i in range(20)]
     assert len(set(colours)) == 20

@@ -61,7 +61,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--mask", type=int, default=MASK, help="side of the square in pixels (%(default)s)")
     parser.add_argument("--stride", type=int, default=STRIDE, help="pixels between positions (%(default)s)")
-    parser.add_argument("--grey", type=float, metavar="LEVEL", help="grey level of the square (the mean color)")
+    parser.add_argument(
+        "--gray", "--grey", type=float, metavar="LEVEL", help="gray level of the square (the mean color)"
+    )
     parser.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")
     parser.add_argument("--crop", type=int, default=CROP, help="side of the center square in pixels (%(default)s)")
     parser.add_argument(
@@ -103,7 +105,7 @@ def main() -> int:
     args = parse_args()
     check_outputs(args, required=True)
     device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
-    settings = {name: getattr(args, name) for name in ("mask", "stride", "grey", "resize_edge", "crop")}
+    settings = {name: getattr(args, name) for name in ("mask", "stride", "gray", "resize_edge", "crop")}
     settings["batch_size"] = (BATCH if device == "cpu" else BATCH_GPU) if args.batch_size is None else args.batch_size
     models, probes = named_models(args.model), named_files(args.probe, "ImageNet=work_dirs/probe")
     classifiers, images, labels = _opened(args, models, probes, device)

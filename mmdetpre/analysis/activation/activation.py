@@ -1,4 +1,4 @@
-"""How active a layer is at each place of an image: its mean over the channels as a grey picture."""
+"""How active a layer is at each place of an image: its mean over the channels as a gray picture."""
 
 from __future__ import annotations
 

@@ -85,11 +85,11 @@ def check_overlay(overlay: float) -> None:
         raise ValueError(f"overlay is {overlay:g}: give how much of the image shows, from 0 to below 1, such as 0.5.")
 
 
-def colored(grey: np.ndarray, pixels: np.ndarray, overlay: float = 0.0) -> np.ndarray:
-    """A grey map (H, W) uint8 in colors (H, W, 3) uint8, over its image (H, W, 3) uint8.
+def colored(gray: np.ndarray, pixels: np.ndarray, overlay: float = 0.0) -> np.ndarray:
+    """A gray map (H, W) uint8 in colors (H, W, 3) uint8, over its image (H, W, 3) uint8.
 
     Args:
-        grey: (H, W) uint8 map.
+        gray: (H, W) uint8 map.
         pixels: (H, W, 3) uint8 RGB image.
         overlay: Weight of the image, from 0 (only the map) to 1.
 
@@ -97,7 +97,7 @@ def colored(grey: np.ndarray, pixels: np.ndarray, overlay: float = 0.0) -> np.nd
         >>> colored(np.array([[255]], np.uint8), np.zeros((1, 1, 3), np.uint8)).tolist()
         [[[252, 255, 164]]]
     """
-    colors = matplotlib.colormaps[COLORMAP](grey)[..., :3] * 255
+    colors = matplotlib.colormaps[COLORMAP](gray)[..., :3] * 255
     return np.rint((1 - overlay) * colors + overlay * pixels).astype(np.uint8)
 
 

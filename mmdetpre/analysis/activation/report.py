@@ -27,7 +27,7 @@ class ActiveImage:
     Attributes:
         name: Path of the image.
         means: For each checkpoint the mean over the channels (h, w) float32.
-        maps: For each the grey picture (H, W) uint8; not in files.
+        maps: For each the gray picture (H, W) uint8; not in files.
         pixels: (H, W, 3) uint8 RGB, as the networks see it; not in files.
     """
 
@@ -43,7 +43,7 @@ class ActivationReport(Result):
 
     Attributes:
         layer: Name of the layer.
-        images: What was found; means are those before they are scaled to grey levels.
+        images: What was found; means are those before they are scaled to gray levels.
     """
 
     kind: ClassVar[str] = "activation maps"

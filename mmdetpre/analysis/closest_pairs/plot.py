@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmdetpre.analysis.closest_pairs.report import ClosestPairs
 from mmdetpre.plotting.palette import run_color, unit
-from mmdetpre.plotting.style import GREY, HEADLINE, INK, new_figure, shorten
+from mmdetpre.plotting.style import GRAY, HEADLINE, INK, new_figure, shorten
 
 _TILE, _TEXT, _GAP, _MARGIN, _HEAD, _TITLE = 1.3, 0.62, 0.3, 0.15, 0.5, 0.5  # inches
 _PIXELS = 260  # of the longer side of a photo
@@ -46,7 +46,7 @@ def draw_pairs(report: ClosestPairs, photos: Mapping[str, np.ndarray], *, title:
         left = _MARGIN + column * (2 * _TILE + _GAP)
         write(left + _TILE, _HEAD + 0.2, one.title.replace(", ", ",\n"), fontsize=10)
         if not one.pairs:
-            write(left + _TILE, _HEAD + _TITLE + 0.5, "no such pair", color=GREY, fontsize=10)
+            write(left + _TILE, _HEAD + _TITLE + 0.5, "no such pair", color=GRAY, fontsize=10)
         for row, pair in enumerate(one.pairs):
             top = _HEAD + _TITLE + row * (_TILE + _TEXT)
             for side, image in enumerate(pair.images):

@@ -115,8 +115,7 @@ def check_numbers_of_clusters(images: int, close_k: int, distant_k: int) -> None
 
     Args:
         images: Number of images.
-        close_k: Number of clusters for close pairs.
-        distant_k: Number of clusters for distant pairs.
+        close_k, distant_k: Number of clusters for close pairs, and for distant ones.
 
     Raises:
         ValueError: If one is impossible for so many images.

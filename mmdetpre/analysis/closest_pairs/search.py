@@ -23,8 +23,7 @@ class Pairs:
     """Pairs of images, the most similar first; ties in the order of (i, j).
 
     Args:
-        i: (m,) int64 first image.
-        j: (m,) int64 second image, j > i.
+        i, j: (m,) int64 first and second image, j > i.
         values: (m,) float64 correlation, inner product or distance.
     """
 
@@ -38,11 +37,7 @@ class Pairs:
 
 
 def check_features(features: np.ndarray, metric: str) -> None:
-    """Check that a metric distinguishes rows.
-
-    Args:
-        features: (n, D) features; may be memory-mapped.
-        metric: See :func:`closest_pairs`.
+    """Check that a metric of :func:`closest_pairs` distinguishes rows (n, D).
 
     Raises:
         ValueError: If it does not exist, there is one row only, all rows are the same, or a row is constant under
@@ -131,10 +126,8 @@ def pair_values(features: np.ndarray, i: np.ndarray, j: np.ndarray, metric: str 
     """(m,) float64 correlation, inner product or distance of given pairs of rows, in double precision.
 
     Args:
-        features: (n, d) float32, one row per image.
-        i: (m,) int64 first row of each pair.
-        j: (m,) int64 second row of each pair.
-        metric: "correlation", "inner" or "l2".
+        features, metric: As for :func:`closest_pairs`.
+        i, j: (m,) int64 rows of each pair.
 
     Example:
         >>> pair_values(np.array([[0, 0], [3, 4.0]], np.float32), np.array([0]), np.array([1]), "l2").tolist()
@@ -158,12 +151,8 @@ def pair_ranks(
     All other pairs are compared in single precision: ranks may be off by pairs that are equal to about seven digits.
 
     Args:
-        features: (n, d) float32, one row per image.
-        i: (m,) int64 first row of each pair.
-        j: (m,) int64 second row of each pair.
-        metric: "correlation", "inner" or "l2".
-        block: Rows that are compared at once.
-        progress: Show a progress bar.
+        features, metric, block, progress: As for :func:`closest_pairs`.
+        i, j: (m,) int64 rows of each pair.
 
     Example:
         >>> features = np.array([[0, 0], [3, 4], [0, 1.0]], np.float32)
@@ -197,23 +186,19 @@ def _products(
     """Rows a, rows b, their scores in single precision, -inf where not i < j, and a bound on the error of these."""
     mean = np.asarray(np.mean(features, axis=0, dtype=np.float64)) if metric == "l2" else None
     parts = [[rows[s : s + block] for s in range(0, len(rows), block)] for rows in groups if len(rows) > 1]
-    total = sum(len(part) * (len(part) + 1) // 2 for part in parts)
-    with progress_bar(total=total, desc="pairs", unit="block", disable=not progress) as bar:
-        for part in parts:
-            for first, a in enumerate(part):
-                ours, lengths = _rows(features, a, metric, mean)
-                for b in part[first:]:
-                    theirs, others = (ours, lengths) if b is a else _rows(features, b, metric, mean)
-                    scores, size = ours @ theirs.T, lengths.max() * others.max()
-                    if metric == "l2":
-                        scores *= 2
-                        scores -= np.square(lengths).astype(np.float32)[:, None]
-                        scores -= np.square(others).astype(np.float32)
-                        size = (lengths.max() + others.max()) ** 2
-                    if b is a:
-                        scores[np.tri(len(scores), dtype=bool)] = -np.inf
-                    yield a, b, scores, float((ours.shape[1] + 16) * 2.0**-24 * size)
-                    bar.update()
+    pairs = [(a, b) for part in parts for k, a in enumerate(part) for b in part[k:]]
+    for a, b in progress_bar(pairs, "pairs", unit="block", disable=not progress):
+        ours, lengths = _rows(features, a, metric, mean)
+        theirs, others = (ours, lengths) if b is a else _rows(features, b, metric, mean)
+        scores, size = ours @ theirs.T, lengths.max() * others.max()
+        if metric == "l2":
+            scores *= 2
+            scores -= np.square(lengths).astype(np.float32)[:, None]
+            scores -= np.square(others).astype(np.float32)
+            size = (lengths.max() + others.max()) ** 2
+        if b is a:
+            scores[np.tri(len(scores), dtype=bool)] = -np.inf
+        yield a, b, scores, float((ours.shape[1] + 16) * 2.0**-24 * size)
 
 
 def _rows(

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from mmdetpre.analysis.clusters.agreement import ClusterAgreement
 from mmdetpre.plotting.palette import run_color, unit
-from mmdetpre.plotting.style import GREY, HEADLINE, new_figure, style_axes
+from mmdetpre.plotting.style import GRAY, HEADLINE, new_figure, style_axes
 
 _DASHES = (0, (4, 3))
 
@@ -41,10 +41,10 @@ def draw_cluster_agreement(result: ClusterAgreement, *, title: str = "") -> Figu
             markerfacecolor="white", zorder=4,
         )  # fmt: skip
         axis.plot(result.k, _percent(way.chance), color=color, linewidth=1.2, linestyle=_DASHES)
-    axis.plot([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="none", label="exact, of all pairs")
+    axis.plot([], [], color=GRAY, marker="o", markerfacecolor="white", linestyle="none", label="exact, of all pairs")
     band = f"{result.samples:,} sampled pairs, {100 * result.confidence:g} % band"
-    axis.plot([], [], color=GREY, linewidth=5, alpha=0.4, label=band)
-    axis.plot([], [], color=GREY, linewidth=1.2, linestyle=_DASHES, label="chance")
+    axis.plot([], [], color=GRAY, linewidth=5, alpha=0.4, label=band)
+    axis.plot([], [], color=GRAY, linewidth=1.2, linestyle=_DASHES, label="chance")
     axis.set_xscale("log")
     ticks = [k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if k <= max(result.k)]
     axis.set_xticks([k for k in ticks if k >= min(result.k)] or [result.k[0]])

@@ -95,9 +95,9 @@ def _frame(axis: Axes, found: MaskOut) -> None:
 
 
 def _pale(pixels: np.ndarray) -> np.ndarray:
-    """The picture in light grey, for where no mask is centerd."""
-    grey = pixels.mean(axis=2, keepdims=True)
-    return np.repeat(255 - 0.3 * (255 - grey), 3, axis=2).astype(np.uint8)
+    """The picture in light gray, for where no mask is centered."""
+    gray = pixels.mean(axis=2, keepdims=True)
+    return np.repeat(255 - 0.3 * (255 - gray), 3, axis=2).astype(np.uint8)
 
 
 def _edges(centers: np.ndarray) -> np.ndarray:

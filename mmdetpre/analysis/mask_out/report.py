@@ -83,7 +83,7 @@ def mask_out_images(
     labels: Sequence[str] = (),
     mask: int = MASK,
     stride: int = STRIDE,
-    grey: float | None = None,
+    gray: float | None = None,
     resize_edge: int = RESIZE_EDGE,
     crop: int = CROP,
     batch_size: int = BATCH,
@@ -97,7 +97,7 @@ def mask_out_images(
         labels: Class of all images, or one per image, by name or number. Empty: each image's is the name of its folder,
             a number before it left out ("001.ak47").
         mask, stride, batch_size: As for :func:`mmdetpre.analysis.mask_out.mask_out.mask_out`.
-        grey: Grey level of the square, 0 to 255. None: the mean color that each classifier subtracts.
+        gray: Gray level of the square, 0 to 255. None: the mean color that each classifier subtracts.
         resize_edge, crop: Length of the short side, and side of the square at the center that the networks see, in
             pixels.
         progress: Show a progress bar.
@@ -107,8 +107,8 @@ def mask_out_images(
         ValueError: If an image cannot be read, a class is unknown or not the same for all classifiers, or a setting is
             out of range.
     """
-    if grey is not None and not 0 <= grey <= 255:
-        raise ValueError(f"The grey level of the mask is {grey:g}: give one from 0 to 255.")
+    if gray is not None and not 0 <= gray <= 255:
+        raise ValueError(f"The gray level of the mask is {gray:g}: give one from 0 to 255.")
     positions = len(mask_positions(crop, mask, stride)) ** 2
     photos = [read_photo(path, resize_edge, crop) for path in images]
     if len(labels) not in (0, 1, len(images)):
@@ -130,14 +130,14 @@ def mask_out_images(
                         indices[model],
                         mask=mask,
                         stride=stride,
-                        blank=0.0 if grey is None else classifier.normalised((grey, grey, grey)),
+                        blank=0.0 if gray is None else classifier.normalised((gray, gray, gray)),
                         batch_size=batch_size,
                         bar=bar,
                     )
                 except ValueError as error:
                     raise ValueError(f"{model} on {path}: {error}") from error
             results.append(MaskedImage(os.fspath(path), name, found, as_rgb(photo)))
-    settings = dict(mask=mask, stride=stride, grey=grey, resize_edge=resize_edge, crop=crop, batch_size=batch_size)
+    settings = dict(mask=mask, stride=stride, grey=gray, resize_edge=resize_edge, crop=crop, batch_size=batch_size)
     return MaskOutReport(settings, tuple(results))
 
 

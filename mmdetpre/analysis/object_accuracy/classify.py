@@ -48,7 +48,7 @@ class Runner:
         Args:
             config, checkpoint: Of a model with the backbone.
             train, test: The images.
-            folder: Where features and probe are kept, and used again; its name is that of the weights.
+            folder: Where features and probe are kept and used again; tables call the weights by its name.
 
         Raises:
             BackboneNotLoaded: If the backbone cannot be loaded completely.
@@ -57,16 +57,9 @@ class Runner:
         source = open_feature_source(config, checkpoint, [LAYER], device=self.device, options=self.options)
         for part, images in (("train", train), ("test", test)):
             extract_features(
-                source,
-                images,
-                folder / part,
-                init=folder.name,
-                resize_edge=self.resize_edge,
-                crop=self.crop,
-                batch_size=self.batch_size,
-                workers=self.workers,
-                overwrite=self.overwrite,
-            )
+                source, images, folder / part, init=folder.name, resize_edge=self.resize_edge, crop=self.crop,
+                batch_size=self.batch_size, workers=self.workers, overwrite=self.overwrite,
+            )  # fmt: skip
         trained, tested = (read_features(folder / part) for part in ("train", "test"))
         probe_layers(trained, tested, [LAYER], folder / "results", neighbors=None, overwrite=self.overwrite)
         values = tested.layer(LAYER).reshape(len(tested), -1)

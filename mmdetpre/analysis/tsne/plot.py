@@ -14,7 +14,7 @@ from mmdetpre.analysis.tsne.table import TsneMaps, check_shown
 from mmdetpre.plotting.style import HEADLINE, INK, new_figure
 
 _FRAME, _OTHERS = "#c9ced4", "#d5d9de"
-_COLORS = [color for i, color in enumerate(matplotlib.color_sequences["tab10"]) if i != 7]  # without grey
+_COLORS = [color for i, color in enumerate(matplotlib.color_sequences["tab10"]) if i != 7]  # without gray
 _MARKERS = "o^sDv"
 _SIDE, _LEGEND = 5.2, 2.1  # inches
 
@@ -23,7 +23,7 @@ def draw_tsne_maps(result: TsneMaps, *, title: str = "") -> Figure:
     """One map per feature space, side by side; an image has the same color and shape in all of them.
 
     Args:
-        result: The maps; images of other classes than those shown are light grey.
+        result: The maps; images of other classes than those shown are light gray.
         title: Headline; by default it counts images and classes.
 
     Returns:

@@ -12,10 +12,9 @@ from matplotlib.patches import Patch
 
 from mmdetpre.evaluation.errors.false_positives import TYPE_NAMES
 from mmdetpre.evaluation.errors.report import ASPECT, OCCLUSION, SIZE, ErrorReport
-from mmdetpre.plotting.palette import ERROR_COLOURS, run_colour, unit
-from mmdetpre.plotting.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import ERROR_COLORS, run_color, unit
+from mmdetpre.plotting.style import INK, new_figure
 
-_INK = "#20242a"
 _QUIET = "#5b626b"
 _TITLES = {OCCLUSION: "by occlusion", SIZE: "by size within the class", ASPECT: "by shape: tall (T) to wide (W)"}
 _MEASURES = (("missed_share", "missed objects, %"), ("normalized_ap", "normalized AP, %"))
@@ -37,7 +36,7 @@ def draw_errors(report: ErrorReport) -> Figure:
         >>> draw_errors(report).savefig("errors.png")
     """
     layout = ConstrainedLayoutEngine(rect=(0, 0.06, 1, 0.86), w_pad=0.08, h_pad=0.08)
-    figure = PlainFigure(figsize=(14.0, 7.0), dpi=120, facecolor="white", layout=layout)
+    figure = new_figure(14.0, 7.0, 120, layout)
     grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 1, 1.25))
     for row, (field, label) in enumerate(_MEASURES):
         left: Axes | None = None
@@ -46,10 +45,10 @@ def draw_errors(report: ErrorReport) -> Figure:
             _draw_levels(axis, report, prop, field)
             axis.tick_params(labelleft=left is None)
             if left is None:
-                axis.set_ylabel(label, color=_INK)
+                axis.set_ylabel(label, color=INK)
                 left = axis
             if row == 0:
-                axis.set_title(_TITLES[prop], color=_INK, fontsize=11, fontweight="bold")
+                axis.set_title(_TITLES[prop], color=INK, fontsize=11, fontweight="bold")
     _draw_types(figure.add_subplot(grid[0, 3]), report, "top_detections", "highest-scoring detections")
     _draw_types(figure.add_subplot(grid[1, 3]), report, "top_false_positives", "highest-scoring false positives")
     _draw_heads(figure, report)
@@ -63,12 +62,12 @@ def _draw_levels(axis: Axes, report: ErrorReport, prop: str, field: str) -> None
         values = [getattr(level, field) for level in run.levels[prop]]
         places = np.arange(len(values)) + (k - (len(report.runs) - 1) / 2) * width
         heights = [0.0 if value is None else 100 * value for value in values]
-        bars = axis.bar(places, heights, width * 0.92, color=unit(run_colour(k)))
+        bars = axis.bar(places, heights, width * 0.92, color=unit(run_color(k)))
         texts = ["" if value is None else f"{100 * value:.0f}" for value in values]
         if len(report.runs) <= 2:
-            axis.bar_label(bars, texts, fontsize=8, color=_INK, padding=1)
+            axis.bar_label(bars, texts, fontsize=8, color=INK, padding=1)
     axis.set_xticks(range(len(levels)), [f"{level.level}\n{level.objects:,}" for level in levels], fontsize=9)
-    axis.tick_params(colors=_INK, length=0)
+    axis.tick_params(colors=INK, length=0)
     axis.margins(y=0.12)
     _quiet_frame(axis)
 
@@ -80,24 +79,24 @@ def _draw_types(axis: Axes, report: ErrorReport, field: str, title: str) -> None
     shares = 100 * np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
     left = np.zeros(len(places))
     for t, name in enumerate(TYPE_NAMES):
-        colour = unit(ERROR_COLOURS[t])
+        colour = unit(ERROR_COLORS[t])
         bars = axis.barh(
             places, shares[:, t], 0.62, left=left, color=colour, edgecolor="white", linewidth=1, label=name
         )
         dark = np.dot(colour, (0.3, 0.59, 0.11)) < 0.5
         texts = [f"{share:.0f}" if share >= 4 else "" for share in shares[:, t]]
-        axis.bar_label(bars, texts, label_type="center", fontsize=9, color="white" if dark else _INK)
+        axis.bar_label(bars, texts, label_type="center", fontsize=9, color="white" if dark else INK)
         left += shares[:, t]
-    axis.set_title(f"{title}, %", color=_INK, fontsize=11, fontweight="bold")
-    axis.set_yticks(places, [run.name for run in report.runs], color=_INK)
+    axis.set_title(f"{title}, %", color=INK, fontsize=11, fontweight="bold")
+    axis.set_yticks(places, [run.name for run in report.runs], color=INK)
     axis.set_xlim(0, 100)
-    axis.tick_params(colors=_INK, length=0)
+    axis.tick_params(colors=INK, length=0)
     _quiet_frame(axis)
 
 
 def _draw_heads(figure: Figure, report: ErrorReport) -> None:
-    runs = [_patch(run_colour(k), run.name) for k, run in enumerate(report.runs)]
-    types = [_patch(colour, name) for colour, name in zip(ERROR_COLOURS, TYPE_NAMES, strict=True)]
+    runs = [_patch(run_color(k), run.name) for k, run in enumerate(report.runs)]
+    types = [_patch(colour, name) for colour, name in zip(ERROR_COLORS, TYPE_NAMES, strict=True)]
     style: dict[str, Any] = dict(frameon=False, fontsize=10, handlelength=1.1, columnspacing=1.2)
     figure.legend(handles=runs, loc="upper left", bbox_to_anchor=(0.03, 0.985), ncols=len(runs), **style)
     figure.legend(handles=types, loc="upper right", bbox_to_anchor=(0.99, 0.985), ncols=len(types), **style)

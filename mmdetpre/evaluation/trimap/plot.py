@@ -8,10 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmdetpre.evaluation.trimap.scores import TrimapScores
-from mmdetpre.plotting.palette import run_colour, unit
-from mmdetpre.plotting.plain_figure import PlainFigure
+from mmdetpre.plotting.palette import run_color, unit
+from mmdetpre.plotting.style import GRAY, HEADLINE, INK, new_figure, style_axes
 
-_INK, _GREY = "#20242a", "#8a9099"
 _MARKERS = "osD^v"
 _MAX_MARKERS = 25
 
@@ -31,7 +30,7 @@ def draw_trimap_curves(runs: Sequence[TrimapScores], *, title: str = "") -> Figu
 
     Source: Figure 4 of "An Analysis of Pre-Training on Object Detection".
     """
-    figure = PlainFigure(figsize=(11.0, 4.6), dpi=130, facecolor="white", layout="constrained")
+    figure = new_figure(11.0, 4.6)
     axes = figure.subplots(1, 2, sharey=True)
     widths = np.array(runs[0].widths)
     titles = {"trimap": "Trimap: near boundaries", "anti_trimap": "Anti-trimap: away from boundaries"}
@@ -40,24 +39,17 @@ def draw_trimap_curves(runs: Sequence[TrimapScores], *, title: str = "") -> Figu
             values = np.array(run.band(region).mean_iou, float) * 100
             marker = _MARKERS[i % len(_MARKERS)] if len(widths) <= _MAX_MARKERS else None
             axis.plot(
-                widths, values, color=unit(run_colour(i)), marker=marker, markersize=5, linewidth=2, label=run.label,
+                widths, values, color=unit(run_color(i)), marker=marker, markersize=5, linewidth=2, label=run.label,
                 zorder=3,
             )  # fmt: skip
             if (whole := run.whole.mean_iou) is not None:
-                axis.axhline(100 * whole, color=unit(run_colour(i)), linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
-        axis.set_title(headline, color=_INK, fontsize=11)
-        axis.set_xlabel("width of the trimap (pixels)", color=_INK)
-        axis.grid(axis="y", color="#e4e7ea", linewidth=0.8)
-        axis.set_axisbelow(True)
+                axis.axhline(100 * whole, color=unit(run_color(i)), linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
+        axis.set_title(headline, color=INK, fontsize=11)
         axis.margins(x=0.03, y=0.08)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
-        for side in ("left", "bottom"):
-            axis.spines[side].set_color(_GREY)
-        axis.tick_params(colors=_INK)
-    axes[0].set_ylabel("mIoU (%)", color=_INK)
-    axes[0].plot([], [], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="whole image")
+        style_axes(axis, "width of the trimap (pixels)")
+    axes[0].set_ylabel("mIoU (%)", color=INK)
+    axes[0].plot([], [], color=GRAY, linewidth=1, linestyle=(0, (4, 3)), label="whole image")
     axes[0].legend(frameon=False, fontsize=10, loc="best")
     kind = {"void": "dilated void pixels", "label": "dilated borders between labels"}[runs[0].boundary]
-    figure.suptitle(title or f"mIoU over trimap width ({kind})", color=_INK, fontsize=12, fontweight="bold")
+    figure.suptitle(title or f"mIoU over trimap width ({kind})", **HEADLINE)
     return figure

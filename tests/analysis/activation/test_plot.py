@@ -26,7 +26,7 @@ def test_images_and_maps_stand_in_one_row() -> None:
     figure.draw_without_rendering()
     shown = [axis for axis in figure.axes if axis.images]
     for row, one in zip((shown[:3], shown[3:]), images, strict=True):
-        expected = [one.pixels, *(colored(grey, one.pixels, 0.25) for grey in one.maps.values())]
+        expected = [one.pixels, *(colored(gray, one.pixels, 0.25) for gray in one.maps.values())]
         for axis, picture in zip(row, expected, strict=True):
             assert np.array_equal(axis.images[0].get_array(), picture)
             box = axis.get_position()
@@ -44,10 +44,10 @@ def test_images_of_one_name_show_their_folder() -> None:
 
 
 def test_overlay_mixes_map_and_image() -> None:
-    grey, pixels = np.array([[0, 255]], np.uint8), np.full((1, 2, 3), 100, np.uint8)
-    plain = colored(grey, pixels)
+    gray, pixels = np.array([[0, 255]], np.uint8), np.full((1, 2, 3), 100, np.uint8)
+    plain = colored(gray, pixels)
     assert plain[0, 0].sum() < 10 and plain[0, 1].sum() > 600
-    np.testing.assert_allclose(colored(grey, pixels, 0.5), (plain.astype(float) + 100) / 2, atol=1)
+    np.testing.assert_allclose(colored(gray, pixels, 0.5), (plain.astype(float) + 100) / 2, atol=1)
 
 
 def test_refuses_what_cannot_be_drawn() -> None:

@@ -51,11 +51,11 @@ def test_every_classifier_sees_the_same_pixels_in_its_own_order(photo: Path) -> 
     assert image.found["red"].unmasked == 1 and (image.found["red"].lowest.y, image.found["red"].lowest.x) == (0, 4)
 
 
-def test_a_mask_may_have_a_grey_level(photo: Path) -> None:
-    for classifier, grey, expected in ((bright(), 51, 0.6), (bright(), None, 0.5), (bright(), 255, 1.0)):
-        (image,) = mask_out_images({"a": classifier}, [photo], grey=grey, **SIZES).images
+def test_a_mask_may_have_a_gray_level(photo: Path) -> None:
+    for classifier, gray, expected in ((bright(), 51, 0.6), (bright(), None, 0.5), (bright(), 255, 1.0)):
+        (image,) = mask_out_images({"a": classifier}, [photo], gray=gray, **SIZES).images
         np.testing.assert_allclose(image.found["a"].probability[:, 1], expected, rtol=1e-6)
-    report = mask_out_images({"a": bright(mean=51)}, [photo], grey=51, **SIZES)  # its mean: black for the network
+    report = mask_out_images({"a": bright(mean=51)}, [photo], gray=51, **SIZES)  # its mean: black for the network
     (image,) = report.images
     np.testing.assert_allclose(image.found["a"].probability[:, 1], 0.4, rtol=1e-6)
 
@@ -70,6 +70,7 @@ def test_numbers_are_written(photo: Path, tmp_path: Path) -> None:
     content = json.loads((tmp_path / "new" / "a.json").read_text())
     assert content["format"] == "mmdetpre mask-out"
     assert list(content["images"][1]) == ["image", "class", "classifiers"] and content["settings"]["mask"] == 4
+    assert content["settings"]["grey"] is None  # the key of files of all versions
     one = content["images"][1]["classifiers"]["b"]
     assert one["xs"] == [0, 4] and one["lowest"] == dict(x=4, y=0, probability=0.5)
     assert set(one) == {"unmasked", "lowest", "mask", "size", "xs", "ys", "probability"}
@@ -106,7 +107,7 @@ def test_says_what_is_wrong(photo: Path, tmp_path: Path) -> None:
             dict(labels=["0"]),
             "Class 0 is 'night' for a and 'day' for b",
         ),
-        ({"a": a}, [photo], dict(grey=256), "grey level of the mask is 256"),
+        ({"a": a}, [photo], dict(gray=256), "gray level of the mask is 256"),
         ({"a": a}, [photo], dict(mask=9), "mask of 9 pixels does not fit an image of 8"),
         ({"a": a}, [photo], dict(stride=0), "stride is 0"),
         ({"b": a, "a": diverged}, [photo], {}, "a on .*1.png: The classifier gives nan .* diverged"),

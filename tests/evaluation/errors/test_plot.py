@@ -10,7 +10,7 @@ import pytest
 from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 from mmdetpre.evaluation.errors.analyse import detection_errors
 from mmdetpre.evaluation.errors.plot import draw_errors
-from mmdetpre.plotting.palette import ERROR_COLOURS, RUN_COLOURS, run_colour
+from mmdetpre.plotting.palette import ERROR_COLORS, RUN_COLORS, run_color
 
 BOXES = np.array([[0, 0, 10, 10], [20, 0, 40, 10], [0, 30, 20, 40], [50, 50, 60, 90]], np.float32)
 TRUTH = GroundTruth([0, 0, 1, 1], BOXES, [0, 1, 0, 1], [False] * 4)
@@ -24,8 +24,8 @@ def test_every_run_and_every_type_is_in_the_picture(tmp_path: Path) -> None:
     figure.savefig(path)
     picture = cv2.imread(str(path))[..., ::-1]
     for i in range(count):
-        assert (picture == run_colour(i)).all(axis=-1).sum() > 100
-    correct, background = ERROR_COLOURS[0], ERROR_COLOURS[3]
+        assert (picture == run_color(i)).all(axis=-1).sum() > 100
+    correct, background = ERROR_COLORS[0], ERROR_COLORS[3]
     assert (picture == correct).all(axis=-1).sum() > 100 and (picture == background).all(axis=-1).sum() > 100
 
 
@@ -45,4 +45,4 @@ def test_one_run_that_detects_nothing() -> None:
 
 
 def test_colours_of_runs_begin_again() -> None:
-    assert len(set(RUN_COLOURS)) == len(RUN_COLOURS) and run_colour(len(RUN_COLOURS)) == run_colour(0)
+    assert len(set(RUN_COLORS)) == len(RUN_COLORS) and run_color(len(RUN_COLORS)) == run_color(0)
