@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdetpre.utils.file_arguments import named_files, require_new_files
+from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.results import Result, write_results
 from mmdetpre.utils.whole_file import write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NUMBERS, PICTURES = (".json", ".csv"), (".png", ".pdf", ".svg")
+NUMBERS, PICTURES = (".json", ".csv"), (".png", ".jpg", ".pdf", ".svg")
+
+
+def add_runs(parser: argparse.ArgumentParser, what: str, value: str = "FILE") -> None:
+    """``--run NAME=FILE``, once per run.
+
+    Args:
+        parser: Gets the argument.
+        what: What a run is, for the help.
+        value: Whether it is a file or a folder, likewise.
+    """
+    parser.add_argument("--run", action="append", required=True, metavar=f"NAME={value}", help=what)
 
 
 def add_feature_runs(parser: argparse.ArgumentParser, several: str = "give two") -> None:
     """``--run NAME=FOLDER``: names and folders of features, which :func:`feature_runs` reads."""
-    parser.add_argument(
-        "--run", action="append", required=True, metavar="NAME=FOLDER", help=f"a name and its features; {several}"
-    )
+    add_runs(parser, f"a name and its features; {several}", "FOLDER")
 
 
 def feature_runs(args: argparse.Namespace) -> dict[str, Path]:
@@ -45,13 +56,15 @@ def add_kmeans(parser: argparse.ArgumentParser) -> None:
 def add_outputs(parser: argparse.ArgumentParser, numbers: str = "numbers to write (.json, .csv)") -> None:
     """``--out`` for the numbers, ``--plot`` and ``--title`` for the picture, ``--force``."""
     parser.add_argument("--title", default="", help="headline of the picture")
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
+    parser.add_argument("--plot", type=Path, help="picture to write (.png, .jpg, .pdf, .svg)")
     parser.add_argument("--out", type=Path, help=numbers)
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def check_outputs(args: argparse.Namespace, *more: str, required: bool = False) -> None:
     """Check the files of :func:`add_outputs` before any work.
+
+    A picture given as ``--out``, as some tools took it before, is that of ``--plot``; one line on stderr says so.
 
     Args:
         args: Parsed arguments.
@@ -62,27 +75,36 @@ def check_outputs(args: argparse.Namespace, *more: str, required: bool = False) 
         FileExistsError: If one exists and ``--force`` is not given.
         ValueError: If one has another suffix, or none is given though one is required.
     """
+    if args.out is not None and args.plot is None and args.out.suffix in PICTURES:
+        print(f"--out {printable(args.out)} is a picture: use --plot, --out will be for numbers only.", file=sys.stderr)
+        args.plot, args.out = args.out, None
     require_new_files([(args.plot, PICTURES), (args.out, (*NUMBERS, *more))], force=args.force)
     if required and not (args.plot or args.out):
         raise ValueError("Nothing is to be written: give --plot, --out or both.")
 
 
 def write_outputs(
-    args: argparse.Namespace, result: Result, draw: Callable[[], Figure], write: Callable[[Path], None] | None = None
+    args: argparse.Namespace,
+    result: Result | Sequence[Result],
+    draw: Callable[[], Figure],
+    write: Callable[[Path], None] | None = None,
+    text: str | None = None,
 ) -> None:
-    """Print a result, and write what the command line asks for.
+    """Print results, and write what the command line asks for.
 
     Args:
         args: Parsed arguments of :func:`add_outputs`.
-        result: The numbers.
+        result: The numbers, of one class.
         draw: Gives the picture.
         write: Writes numbers in another form than JSON and CSV.
+        text: What is printed; the result if not given.
     """
-    print(result)
+    results = [result] if isinstance(result, Result) else list(result)
+    print("\n\n".join(map(str, results)) if text is None else text)
     if args.out and write and args.out.suffix not in NUMBERS:
         write(args.out)
     elif args.out:
-        write_results(args.out, [result], overwrite=args.force)
+        write_results(args.out, results, overwrite=args.force)
     if args.plot:
         write_figure(args.plot, draw(), overwrite=args.force)
     for path in filter(None, (args.out, args.plot)):

@@ -52,6 +52,14 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Nothing is to be written: give --plot, --out or both"):
         check_outputs(parsed(), required=True)
     check_outputs(parsed())
-    for words, message in ((["--out", "a.png"], r"expected one of .json, .csv"), (["--plot", "a.json"], ".png, .pdf")):
+    for words, message in ((["--out", "a.txt"], r"expected one of .json, .csv"), (["--plot", "a.json"], ".png, .jpg")):
         with pytest.raises(ValueError, match=message):
             check_outputs(parsed(*words))
+
+
+def test_a_picture_given_as_numbers_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As some tools took it before version 0.1."""
+    args = parsed("--out", tmp_path / "a.png")
+    check_outputs(args)
+    assert (args.plot, args.out) == (tmp_path / "a.png", None)
+    assert "use --plot" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_numbers_stand_beside_the_picture(tmp_path: Path, run_tool_here: Callabl
     (scores,) = read_results(tmp_path / "found.json", ImageScores, "a test")
     assert (scores.images, scores.values) == (("c", "a"), ((0.0, 1.0), (1.0, 1.0)))
     nothing = run_tool_here(TOOL, *runs)
-    assert nothing.returncode == 1 and "give --plot PICTURE, --out NUMBERS, or both" in nothing.stderr
+    assert nothing.returncode == 1 and "give --plot, --out or both" in nothing.stderr
     before = run_tool_here(TOOL, *runs, "--out", plot)
     assert before.returncode == 0 and "use --plot" in before.stderr and plot.is_file()
 
@@ -75,7 +75,7 @@ def test_one_error_each(tmp_path: Path, run_tool_here: Callable) -> None:
     for arguments, message in (
         ([*runs, "--plot", out, "--ids", "z"], "no image 'z'"),
         ([*runs[:2], "--plot", out], "1 runs are given"),
-        ([*runs, "--out", tmp_path / "compared.txt"], "expected one of .csv, .json"),
+        ([*runs, "--out", tmp_path / "compared.txt"], "expected one of .json, .csv"),
         ([*runs, "--plot", out, "--first", 0], "give 1 or more"),
     ):
         result = run_tool_here(TOOL, *arguments)

@@ -36,7 +36,7 @@ def test_config(runs: list[str], voc: Path, tmp_path: Path, repository: Path, ru
     table = tmp_path / "new/panels.csv"
     done = run_tool(TOOL, *runs, *options, "--largest-difference", 6, "--plot", out, "--out", table)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith("2012_500003") and "6 images in" in done.stdout  # where the runs are alike
+    assert done.stdout.strip().endswith("2012_500003") and "6 images: " in done.stdout  # where the runs are alike
     assert cv2.imread(str(out)).shape[1] > 1000
     lines = [line.split(",") for line in table.read_text().splitlines()]
     assert lines[0] == ["image", "right", "blind"] and len(lines) == 7

@@ -91,7 +91,7 @@ def test_ground_truth_from_a_config(
         (["--run", "x={text}"], "is not a file of detections"),
         (["--run", "x={a}", "--run", "y={b}"], "are on other images"),
         (["--run", "x={untrue}"], "Run 'x': .*without ground truth"),
-        (["--run", "x={a}", "--out", "errors.txt"], "expected one of .csv, .json"),
+        (["--run", "x={a}", "--out", "errors.txt"], "expected one of .json, .csv"),
         (["--run", "x={a}", "--occlusion", "flags"], "No object is flagged"),
         (["--run", "x={a}", "--occlusion", "levels.csv"], "There is no occlusion file"),
         (["--run", "x={a}", "--groups", "voc"], "does not have"),

@@ -9,26 +9,21 @@ Example: python tools/analysis_tools/detection_errors.py --run ImageNet=work_dir
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.detections.load_runs import load_runs
 from mmdetpre.evaluation.errors.analyse import detection_errors
 from mmdetpre.evaluation.errors.class_groups import class_groups
 from mmdetpre.evaluation.errors.plot import draw_errors
 from mmdetpre.evaluation.errors.report import ErrorSettings
-from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.results import write_results
-from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
-    )
+    add_runs(parser, "a run and its name; repeat for more")
     parser.add_argument(
         "--occlusion",
         default="auto",
@@ -54,15 +49,13 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--config", help="take the ground truth from the test data of this config, not from the files")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
-    parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    add_outputs(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
-    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    check_outputs(args)
     runs = load_runs(args.run, args.config, args.cfg_options)
     report = detection_errors(
         runs,
@@ -70,11 +63,7 @@ def main() -> int:
         groups=class_groups(args.groups, next(iter(runs.values())).classes),
         settings=ErrorSettings(iou_thr=args.iou_thr, score_thr=args.score_thr),
     )
-    print(report)
-    if args.out:
-        write_results(args.out, [report], overwrite=args.force)
-    if args.plot:
-        write_figure(args.plot, draw_errors(report))
+    write_outputs(args, report, lambda: draw_errors(report, title=args.title))
     return 0
 
 

@@ -10,23 +10,18 @@ Example: python tools/analysis_tools/iou_sweep.py --run scratch=work_dirs/a/iou.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.voc_ap.average_precision import MODES
 from mmdetpre.evaluation.voc_ap.plot import draw_iou_sweep
 from mmdetpre.evaluation.voc_ap.scores import compare
 from mmdetpre.evaluation.voc_ap.sweep import sweep_runs
-from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.results import write_results
-from mmdetpre.utils.whole_file import write_figure
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
-    )
+    add_runs(parser, "a run and its name; repeat for more")
     parser.add_argument("--iou-thrs", nargs="+", type=float, help="thresholds for files of detections (0.1 to 0.9)")
     parser.add_argument("--eval-mode", choices=MODES, help="metric for files of detections (11points)")
     parser.add_argument(
@@ -35,26 +30,16 @@ def parse_args() -> argparse.Namespace:
         help="sides are x2 - x1; with --no-half-open, as in VOC, x2 - x1 + 1 (by default what the file of detections"
         " says: plus_one of the metric that wrote it)",
     )
-    parser.add_argument("--title", default="", help="headline of the picture")
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
-    parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    add_outputs(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
-    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    check_outputs(args)
     plus_one = None if args.half_open is None else not args.half_open
     runs = sweep_runs(args.run, iou_thrs=args.iou_thrs, mode=args.eval_mode, plus_one=plus_one)
-    print(compare(runs))
-    if args.out:
-        write_results(args.out, runs, overwrite=args.force)
-    if args.plot:
-        args.plot.parent.mkdir(parents=True, exist_ok=True)
-        write_figure(args.plot, draw_iou_sweep(runs, title=args.title))
-    for path in filter(None, (args.out, args.plot)):
-        print(f"Written to {path}")
+    write_outputs(args, runs, lambda: draw_iou_sweep(runs, title=args.title), text=compare(runs))
     return 0
 
 

@@ -11,30 +11,22 @@ Example: python tools/analysis_tools/trimap_curves.py --run ImageNet=work_dirs/a
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.trimap.plot import draw_trimap_curves
 from mmdetpre.evaluation.trimap.scores import compare_classes, compare_whole, compare_widths, read_runs
-from mmdetpre.utils.file_arguments import require_new_files
-from mmdetpre.utils.results import write_results
-from mmdetpre.utils.whole_file import write_figure
 
 WHOLE = "whole"
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; repeat for more"
-    )
+    add_runs(parser, "a run and its name; repeat for more")
     parser.add_argument(
         "--classes-at", type=_width, metavar="WIDTH|whole", help="compare the classes at this width, or on whole images"
     )
-    parser.add_argument("--title", default="", help="headline of the picture")
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .pdf, .svg)")
-    parser.add_argument("--out", type=Path, help="table to write, .csv or .json")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    add_outputs(parser)
     return parser.parse_args()
 
 
@@ -44,7 +36,7 @@ def _width(text: str) -> int | str:
 
 def main() -> int:
     args = parse_args()
-    require_new_files([(args.plot, (".png", ".pdf", ".svg")), (args.out, (".csv", ".json"))], force=args.force)
+    check_outputs(args)
     runs = read_runs(args.run)
     tables = [compare_widths(runs)]
     if args.classes_at is not None:
@@ -54,17 +46,9 @@ def main() -> int:
             tables += [compare_whole(run, runs[0]) for run in runs[1:]]
         else:
             tables += [compare_classes(run, runs[0], args.classes_at) for run in runs[1:]]
-    print("\n\n".join(tables))
-    for run in runs:
-        print("".join(f"\n{run.label}: {change}" for change in run.mean_changes()), end="")
-    print()
-    if args.out:
-        write_results(args.out, runs, overwrite=args.force)
-    if args.plot:
-        args.plot.parent.mkdir(parents=True, exist_ok=True)
-        write_figure(args.plot, draw_trimap_curves(runs, title=args.title))
-    for path in filter(None, (args.out, args.plot)):
-        print(f"Written to {path}")
+    changes = [f"{run.label}: {change}" for run in runs for change in run.mean_changes()]
+    text = "\n\n".join([*tables, "\n".join(changes)])
+    write_outputs(args, runs, lambda: draw_trimap_curves(runs, title=args.title), text=text)
     return 0
 
 

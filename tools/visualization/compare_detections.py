@@ -9,15 +9,12 @@ Example: python tools/visualization/compare_detections.py --run ImageNet=work_di
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.detections.load_runs import load_runs
-from mmdetpre.utils.file_arguments import picture_and_numbers
-from mmdetpre.utils.results import write_results
-from mmdetpre.utils.whole_file import write_figure
 from mmdetpre.visualization.compare_runs import compare_runs
 from mmdetpre.visualization.compared_runs import draw_comparison
 from mmdetpre.visualization.image_scores import detection_scores
@@ -25,11 +22,8 @@ from mmdetpre.visualization.image_scores import detection_scores
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--run", action="append", required=True, metavar="NAME=FILE", help="a run and its name; give two"
-    )
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .jpg, .pdf, .svg)")
-    parser.add_argument("--out", type=Path, help="objects found per image and run to write, .csv or .json")
+    add_runs(parser, "a run and its name; give two")
+    add_outputs(parser, "objects found per image and run to write, .csv or .json")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--first", type=int, default=6, metavar="N", help="the first N images (%(default)s)")
     choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images with these ids")
@@ -45,13 +39,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--config", help="take image paths and ground truth from the test data of this config")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
     parser.add_argument("--columns", type=int, default=3, help="images side by side (%(default)s)")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
-    plot, out = picture_and_numbers(args.plot, args.out, force=args.force)
+    check_outputs(args, required=True)
     runs = load_runs(args.run, args.config, args.cfg_options)
     difference = args.largest_difference is not None
     images = compare_runs(
@@ -62,15 +55,11 @@ def main() -> int:
         score_thr=args.score_thr,
         img_dir=args.img_dir,
     )
-    if plot:
-        classes = next(iter(runs.values())).classes
-        figure = draw_comparison(images, tuple(runs), classes, score_thr=args.score_thr, columns=args.columns)
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        write_figure(plot, figure)
-    if out:
-        write_results(out, [detection_scores(images, tuple(runs))], overwrite=args.force)
-    written = " and ".join(str(path) for path in (plot, out) if path)
-    print(f"{len(images)} images in {written}: {', '.join(image.name for image in images)}")
+    classes = next(iter(runs.values())).classes
+    shown = {"score_thr": args.score_thr, "columns": args.columns}
+    scores = detection_scores(images, tuple(runs))
+    write_outputs(args, scores, lambda: draw_comparison(images, tuple(runs), classes, **shown))
+    print(f"{len(images)} images: {', '.join(image.name for image in images)}")
     return 0
 
 

@@ -10,15 +10,13 @@ Example: python tools/visualization/compare_segmentations.py --config configs/se
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mmengine.config import DictAction
 
+from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.class_list import read_class_names
-from mmdetpre.utils.file_arguments import named_files, picture_and_numbers
-from mmdetpre.utils.results import write_results
-from mmdetpre.utils.whole_file import write_figure
+from mmdetpre.utils.file_arguments import named_files
 from mmdetpre.visualization.image_scores import segmentation_scores
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_config, images_of_folders
 from mmdetpre.visualization.segmentation_panels import draw_segmentations
@@ -27,11 +25,8 @@ from mmdetpre.visualization.segmentation_runs import compare_segmentations
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--run", action="append", required=True, metavar="NAME=FOLDER", help="a run and its name; repeat for more"
-    )
-    parser.add_argument("--plot", type=Path, help="picture to write (.png, .jpg, .pdf, .svg)")
-    parser.add_argument("--out", type=Path, help="mIoU per image and run to write, .csv or .json")
+    add_runs(parser, "a run and its name; repeat for more", "FOLDER")
+    add_outputs(parser, "mIoU per image and run to write, .csv or .json")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--first", type=int, default=4, metavar="N", help="the first N images (%(default)s)")
     choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images of these names, without suffix")
@@ -48,7 +43,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--truth-dir", help="folder of their label maps, <image>.png, instead of --config")
     parser.add_argument("--classes", help="text file, a class per line, for --truth-dir (the 21 of VOC)")
     parser.add_argument("--opacity", type=float, default=1.0, help="of the colours over the image (%(default)s)")
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     return parser.parse_args()
 
 
@@ -63,7 +57,7 @@ def find_images(args: argparse.Namespace) -> SegmentationImages:
 
 def main() -> int:
     args = parse_args()
-    plot, out = picture_and_numbers(args.plot, args.out, force=args.force)
+    check_outputs(args, required=True)
     runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
     images = find_images(args)
     difference = args.largest_difference is not None
@@ -74,21 +68,11 @@ def main() -> int:
         ids=args.ids,
         largest_difference=difference,
     )
-    if plot:
-        figure = draw_segmentations(
-            chosen,
-            tuple(runs),
-            images.classes,
-            images.palette,
-            ignore_index=images.ignore_index,
-            opacity=args.opacity,
-        )
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        write_figure(plot, figure)
-    if out:
-        write_results(out, [segmentation_scores(chosen, tuple(runs))], overwrite=args.force)
-    written = " and ".join(str(path) for path in (plot, out) if path)
-    print(f"{len(chosen)} images in {written}: {', '.join(image.name for image in chosen)}")
+    shown = {"ignore_index": images.ignore_index, "opacity": args.opacity}
+    names = tuple(runs)
+    scores = segmentation_scores(chosen, names)
+    write_outputs(args, scores, lambda: draw_segmentations(chosen, names, images.classes, images.palette, **shown))
+    print(f"{len(chosen)} images: {', '.join(image.name for image in chosen)}")
     return 0
 
 

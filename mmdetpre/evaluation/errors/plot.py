@@ -20,11 +20,12 @@ _TITLES = {OCCLUSION: "by occlusion", SIZE: "by size within the class", ASPECT: 
 _MEASURES = (("missed_share", "missed objects, %"), ("normalized_ap", "normalized AP, %"))
 
 
-def draw_errors(report: ErrorReport) -> Figure:
+def draw_errors(report: ErrorReport, *, title: str = "") -> Figure:
     """One figure: missed objects and normalized AP by occlusion, size and shape; at the right the types of errors.
 
     Args:
         report: Of :func:`~mmdetpre.evaluation.errors.analyse.detection_errors`.
+        title: Headline; none if not given.
 
     Returns:
         A matplotlib figure; ``figure.savefig(path)`` writes it.
@@ -52,6 +53,8 @@ def draw_errors(report: ErrorReport) -> Figure:
     _draw_types(figure.add_subplot(grid[0, 3]), report, "top_detections", "highest-scoring detections")
     _draw_types(figure.add_subplot(grid[1, 3]), report, "top_false_positives", "highest-scoring false positives")
     _draw_heads(figure, report)
+    if title:
+        figure.suptitle(title, color=INK, fontsize=12, fontweight="bold")
     return figure
 
 
