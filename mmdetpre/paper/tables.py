@@ -1,4 +1,4 @@
-"""Tables 2 to 7 and Figures 1 to 9 of the paper as they are printed: titles, rows, columns, and the paper's figures.
+"""Tables 2 to 7 of the paper as they are printed: titles, rows, columns, and the paper's figures.
 
 The figures are those of :mod:`~mmdetpre.paper.values`. A JSON file of the form
 ``{"7": {"fc1": {"caltech256": 80.1}}}``, percent by table, row and column, replaces some or adds others
@@ -36,18 +36,6 @@ LAYERS = {
     "fc1": "FC1",
     "fc2": "FC2",
 }
-PICTURES = {
-    "1": "AP over the IoU threshold",
-    "2": "Detections of two initializations on the same images",
-    "3": "Segmentations of two initializations on the same images",
-    "4": "mIoU over the width of the trimap",
-    "5": "Closest pairs of images",
-    "6": "Agreement of clusters",
-    "7": "t-SNE of the features",
-    "8": "Activation maps",
-    "9": "Mask-out maps",
-}
-"""Figure of the paper -> its subject."""
 
 
 @dataclass(frozen=True)

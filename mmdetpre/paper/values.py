@@ -127,9 +127,6 @@ TEXT_VALUES: Mapping[str, PaperNumber] = {
 }
 """Numbers and settings of the text that are not a cell of a table."""
 
-FIGURE_PAIRS: Mapping[int, tuple[str, str]] = {2: ("imagenet_cls", "openimages"), 3: ("imagenet_cls", "imagenet_loc")}
-"""Figure -> the two initializations that it compares, where the caption names them."""
-
 
 def paper_value(table: str, row: str, column: str) -> float:
     """A number of the paper.

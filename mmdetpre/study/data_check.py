@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping
@@ -15,10 +14,11 @@ from mmengine.logging import print_log
 
 from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.datasets.images.decode_check import broken_images
-from mmdetpre.study.layout import write_if_changed
+from mmdetpre.study.layout import write_json_if_changed
 from mmdetpre.study.records import DATA_FORMAT
-from mmdetpre.study.spec import SCRATCH, Study, of_start
+from mmdetpre.study.spec import SCRATCH, Study
 from mmdetpre.utils.read_config import read_config
+from mmdetpre.utils.results import Json
 
 _SHOWN = 10
 
@@ -28,7 +28,7 @@ class DataSource:
     """Data of a study.
 
     Attributes:
-        key: Of the task, or of the start that is pre-trained on them.
+        key: Of the task, or of the initialization that is pre-trained on them.
         title: In Table 1.
         config: Config that names them.
         roles: Tasks that use them, or ``pretraining``.
@@ -42,6 +42,58 @@ class DataSource:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PartSize:
+    """A part of some data.
+
+    Attributes:
+        images, objects, classes: Their numbers; ``objects`` is None where there is nothing to count.
+        root: Folder.
+        broken: Images that cannot be decoded.
+    """
+
+    images: int
+    objects: int | None
+    classes: int
+    root: str
+    broken: int
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """Data that were opened, counted and decoded; ``train`` or ``test`` is None where there is no such part."""
+
+    source: DataSource
+    train: PartSize | None
+    test: PartSize | None
+
+    def to_dict(self) -> dict[str, Json]:
+        """An entry of ``data.json``."""
+        parts: dict[str, Json] = {}
+        for name, part in (("train", self.train), ("test", self.test)):
+            broken: dict[str, Json] = {"broken": part.broken} if part and part.broken else {}
+            parts[name] = broken | {"images": part.images, "objects": part.objects} if part else None
+        return {
+            "key": self.source.key,
+            "title": self.source.title,
+            "roles": list(self.source.roles),
+            "classes": max(part.classes for part in (self.train, self.test) if part),
+            **parts,
+            "root": self.train.root if self.train else "",
+            "config": str(self.source.config),
+        }
+
+    def __str__(self) -> str:
+        sizes = []
+        for name, part in (("train", self.train), ("test", self.test)):
+            if part:
+                boxes = "" if part.objects is None else f", {part.objects:,} boxes"
+                broken = f", {part.broken:,} of them broken" if part.broken else ""
+                sizes.append(f"{name} {part.images:,} images{boxes}{broken}")
+        root, classes = self.train.root if self.train else "", self.to_dict()["classes"]
+        return f"{self.source.title}: {classes} classes; {'; '.join(sizes)}  ({root})"
+
+
 def data_sources(study: Study) -> list[DataSource]:
     """The data that a study uses, each config once."""
     found: dict[tuple[Path, str], DataSource] = {}
@@ -50,23 +102,19 @@ def data_sources(study: Study) -> list[DataSource]:
         entry = found.setdefault((config, repr(options)), DataSource(key, title, config, [], options))
         entry.roles.append(role)
 
-    for start in study.starts.values():
-        if start.pretrained_here:
-            title = f"{start.title} (pre-training)"
-            add(f"pretraining_{start.key}", title, study.find(str(start.config)), "pretraining", start.options)
+    for init in study.inits.values():
+        if init.config and init.pretrained_here:
+            title = f"{init.title} (pre-training)"
+            add(f"pretraining_{init.key}", title, init.config.path, "pretraining", init.options)
     for task in study.tasks.values():
-        starts = task.starts or tuple(study.starts)
-        if task.data_config:
-            add(task.key, task.title, study.find(task.data_config), task.key, task.options)
-        elif SCRATCH in starts and task.scratch_config:
-            add(task.key, task.title, study.find(task.scratch_config), task.key, task.options)
-        else:
-            first = next(key for key in starts if key != SCRATCH)
-            add(task.key, task.title, study.find(of_start(str(task.config), first)), task.key, task.options)
+        first = task.configs.get(SCRATCH) or next(iter(task.configs.values()), None)
+        config = task.data_config or (first.path if first else None)
+        if config:
+            add(task.key, task.title, config, task.key, task.options)
     return list(found.values())
 
 
-def check_data(study: Study, *, leave_out_bad: bool = False) -> dict[str, Any]:
+def check_data(study: Study, *, leave_out_bad: bool = False) -> list[CheckedData]:
     """Open all data, count them, and decode every image; those that were decoded before and have not changed are known.
 
     Of images that chips are cut from as many may be broken as ``max_broken`` allows; training replaces and counts them.
@@ -75,58 +123,39 @@ def check_data(study: Study, *, leave_out_bad: bool = False) -> dict[str, Any]:
         study: The study.
         leave_out_bad: Continue with broken test images: tests skip them, and their results say so.
 
-    Returns:
-        Content of ``data.json``, from which Table 1 is made.
-
     Raises:
         FileNotFoundError: Lists all that is missing or broken, and where it belongs.
     """
-    entries, missing = [], []
+    found, missing = [], []
     for source in data_sources(study):
         try:
             cfg = read_config(source.config, source.options)
-            parts = {part: _count(cfg, part, leave_out_bad) for part in ("train", "test")}
+            train, test = (_count(cfg, part, leave_out_bad) for part in ("train", "test"))
+            found.append(CheckedData(source, train, test))
         except (OSError, ValueError) as error:
             missing.append(f"* {source.title} ({source.config.name}): {error}")
-            continue
-        entries.append(
-            {
-                "key": source.key,
-                "title": source.title,
-                "roles": source.roles,
-                "classes": max(part.pop("classes") for part in parts.values() if part),
-                **parts,
-                "root": parts["train"].pop("root") if parts["train"] else "",
-                "config": str(source.config),
-            }
-        )
-        if parts["test"]:
-            parts["test"].pop("root")
     if missing:
         raise FileNotFoundError(
             "Nothing was trained, because data of the study are not as they should be:\n" + "\n".join(missing)
         )
-    return {"format": DATA_FORMAT, "data": entries}
+    return found
 
 
-def write_data(out: Path, content: Mapping[str, Any]) -> None:
-    """Write ``data.json``, if it changed."""
-    write_if_changed(out / "data.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+def write_data(out: Path, data: list[CheckedData]) -> None:
+    """Write ``data.json``, from which Table 1 is made, if it changed."""
+    content = {"format": DATA_FORMAT, "data": [entry.to_dict() for entry in data]}
+    write_json_if_changed(out / "data.json", content)
 
 
-def _count(cfg: Config, part: str, leave_out_bad: bool) -> dict[str, Any] | None:
+def _count(cfg: Config, part: str, leave_out_bad: bool) -> PartSize | None:
     if not cfg.get(f"{part}_dataloader"):
         return None
     dataset = open_dataset(cfg, part, inner=True)
     table = getattr(dataset, "packed", None)
     classes = (getattr(dataset, "metainfo", None) or {}).get("classes") or ()
     broken = _broken(dataset, _allowed(cfg, part, len(dataset), leave_out_bad), part)
-    return ({"broken": broken} if broken else {}) | {
-        "images": len(dataset),
-        "objects": None if table is None else int(len(table.boxes)),
-        "classes": len(classes),
-        "root": str(getattr(dataset, "data_root", "") or ""),
-    }
+    objects = None if table is None else len(table.boxes)
+    return PartSize(len(dataset), objects, len(classes), str(getattr(dataset, "data_root", "") or ""), broken)
 
 
 def _allowed(cfg: Config, part: str, images: int, leave_out_bad: bool) -> int:
@@ -144,11 +173,11 @@ def _broken(dataset: Any, allowed: int, part: str) -> int:
         ValueError: If more are broken than is allowed; names the first.
     """
     if getattr(dataset, "backend_args", None) is not None or not hasattr(dataset, "get_data_info"):
-        return 0  # what lies elsewhere is fetched by training
+        return 0  # images elsewhere are fetched by training
     paths = [str(dataset.get_data_info(i).get("img_path", "")) for i in range(len(dataset))]
     reasons = broken_images([path for path in paths if path and "://" not in path])
     listed = "".join(f"\n    {path} ({reason})" for path, reason in list(reasons.items())[:_SHOWN])
-    text = f"{len(reasons)} of {len(paths)} images to {part} on cannot be decoded:{listed}" + (
+    text = f"{len(reasons)} of {len(paths)} {part} images cannot be decoded:{listed}" + (
         "\n    ..." if len(reasons) > _SHOWN else ""
     )
     if len(reasons) > allowed:
@@ -157,17 +186,3 @@ def _broken(dataset: Any, allowed: int, part: str) -> int:
     if reasons:
         print_log(text, "current", logging.WARNING)
     return len(reasons)
-
-
-def data_table(content: Mapping[str, Any]) -> str:
-    """The sizes of the data, a line each."""
-    lines = []
-    for entry in content["data"]:
-        sizes = []
-        for part in ("train", "test"):
-            if size := entry[part]:
-                boxes = "" if size["objects"] is None else f", {size['objects']:,} boxes"
-                broken = f", {size['broken']:,} of them broken" if size.get("broken") else ""
-                sizes.append(f"{part} {size['images']:,} images{boxes}{broken}")
-        lines.append(f"{entry['title']}: {entry['classes']} classes; {'; '.join(sizes)}  ({entry['root']})")
-    return "\n".join(lines)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmdetpre.utils.bounded_files import read_bounded
 from mmdetpre.utils.whole_file import write_text
+
+BACKBONE = "backbone_final.pth"
+"""What a training leaves in its work dir for those that come after it."""
 
 
 def job_path(out: Path, run: str) -> Path:
@@ -23,8 +28,9 @@ def work_dir(out: Path, run: str) -> Path:
     return out / "runs" / run
 
 
-def write_if_changed(path: Path, text: str) -> None:
-    """Write a file whose time is to tell when its content changed."""
+def write_json_if_changed(path: Path, content: Mapping[str, object]) -> None:
+    """Write plain values into a file whose modification time shows when its content changed."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     if not holds(path, text):
         write_text(path, text)
 

@@ -13,16 +13,19 @@ FOLDER = "proposals"
 """Folder of the proposals in the work dir of their run."""
 
 
-def proposals_config(network: Mapping[str, Any], detector: Mapping[str, Any], out_dir: str) -> dict[str, Any]:
-    """The network alone, as the detector starts and on the detector's images.
+def proposals_config(
+    network: Mapping[str, Any], detector: Mapping[str, Any], out_dir: str, seed: int | None = None
+) -> dict[str, object]:
+    """The network alone, with the detector's initialization and images.
 
-    Model, start, training images and chips are the detector's; schedule, batches and test scales are those of
+    Model, initialization, training images and chips are the detector's; schedule, batches and test scales are those of
     ``network``. It is tested on its training images as they are.
 
     Args:
         network: Config of a region proposal network alone, such as ``configs/det/rpn_voc.py``.
         detector: Config of a detector that trains from chips.
         out_dir: Where its test writes the proposals.
+        seed: Of its training; None: that of ``network``.
 
     Returns:
         The config; the two given ones stay as they are.
@@ -60,4 +63,6 @@ def proposals_config(network: Mapping[str, Any], detector: Mapping[str, Any], ou
     tested = {key: cfg["test_dataloader"]["dataset"][key] for key in ("pipeline", "test_mode")}
     cfg["test_dataloader"]["dataset"] = {**copy.deepcopy(images), **tested}
     cfg["test_evaluator"] |= {"out_dir": out_dir, "overwrite": True}
+    if seed is not None:
+        cfg["randomness"] = dict(cfg.get("randomness") or {}, seed=seed)
     return cfg

@@ -77,7 +77,7 @@ def read_form(path: Path, mark: str, form: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any, where: str) -> Any:
     if isinstance(value, str):
         if not _is_unicode(value):
-            raise ValueError(f"{where or 'it'} is a text that is no Unicode: {value[:40]!r}")
+            raise ValueError(f"{where or 'it'} is a text that is not valid Unicode: {value[:40]!r}")
         return value
     if isinstance(value, float) and math.isnan(value):
         return None

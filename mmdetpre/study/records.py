@@ -1,7 +1,8 @@
 """What a study left in its folder: the plan, one record or failure per run, and the data that was loaded.
 
-The folder is read as it stands, also while the study is running. What cannot be used is named in ``problems`` and the
-rest is read all the same; only a study without a readable plan is refused.
+The folder is read as it is, also while the study is running. What cannot be used is named in ``problems`` and the rest
+is read all the same; only a study without a readable plan is refused. What the files call ``start`` is an
+initialization.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Cell:
 
     Attributes:
         table: ``2`` to ``7``, or ``pretraining``.
-        group: Start of Table 7, whose rows are layers; else mostly empty.
+        group: Initialization of Table 7, whose rows are layers; else mostly empty.
         row, column: Keys.
         value: Percent; None where there was nothing to measure.
         low, high: Its own 95 % interval (of the test images), or None.
@@ -38,8 +39,8 @@ class Cell:
     row: str
     column: str
     value: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Run:
 
     Attributes:
         id: Such as ``voc_detection/coco/seed0``.
-        task, start, seed: Of the plan; start and seed may be None.
+        task, init, seed: Of the plan; init and seed may be None.
         needs: Ids of the runs it builds on.
         state: ``done``, ``failed``, ``record damaged`` or ``not run``.
         cells: Its numbers.
@@ -57,7 +58,7 @@ class Run:
 
     id: str
     task: str
-    start: str | None
+    init: str | None
     seed: int | None
     needs: tuple[str, ...] = ()
     state: str = NOT_RUN
@@ -72,7 +73,7 @@ class Outcome:
     Attributes:
         folder: The folder.
         plan: ``study.json``.
-        starts: Key -> title, in order.
+        inits: Key -> title, in order.
         tasks: Key -> ``kind``, ``title``, ... in order.
         runs: Id -> run, in the order of the plan.
         data: The data sets that were loaded.
@@ -81,7 +82,7 @@ class Outcome:
 
     folder: Path
     plan: Mapping[str, Any]
-    starts: dict[str, str]
+    inits: dict[str, str]
     tasks: dict[str, Mapping[str, Any]]
     runs: dict[str, Run]
     data: list[Mapping[str, Any]]
@@ -89,12 +90,12 @@ class Outcome:
 
     @property
     def reference(self) -> str:
-        """Key of the start that differences are to."""
-        return str(self.plan.get("reference") or next(iter(self.starts), ""))
+        """Key of the initialization that differences are to."""
+        return str(self.plan.get("reference") or next(iter(self.inits), ""))
 
-    def title_of_start(self, key: str) -> str:
+    def title_of_init(self, key: str) -> str:
         """Its title, or the key of one that is not in the plan."""
-        return self.starts.get(key, key)
+        return self.inits.get(key, key)
 
     def in_state(self, *states: str) -> list[Run]:
         """Runs in one of some states, in the order of the plan."""
@@ -121,14 +122,14 @@ def read_outcome(folder: str | Path) -> Outcome:
         outcome = Outcome(
             folder,
             plan,
-            {key: str(start.get("title") or key) for key, start in plan["starts"].items()},
+            {key: str(init.get("title") or key) for key, init in plan["starts"].items()},
             {key: dict(task) for key, task in plan["tasks"].items()},
             {key: _planned(key, run) for key, run in plan["runs"].items()},
             [],
             [],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no plan of a study ({_why(error)}): start the study again.") from error
+        raise ValueError(f"{path} is not the plan of a study ({_why(error)}): start the study again.") from error
     _read_data(outcome)
     _read_records(outcome)
     _compare_backbones(outcome)
@@ -181,16 +182,16 @@ def _read_records(outcome: Outcome) -> None:
 
 
 def _compare_backbones(outcome: Outcome) -> None:
-    """Seeds of one start on one task must have begun from the same weights."""
+    """Seeds of one initialization on one task must have been loaded with the same weights."""
     found: dict[tuple[str, str | None], dict[str, list[str]]] = {}
     for run in outcome.in_state(DONE):
         digest = (run.content.get("load") or {}).get("digest")
         if digest:
-            found.setdefault((run.task, run.start), {}).setdefault(digest, []).append(run.id)
-    for (task, start), digests in found.items():
+            found.setdefault((run.task, run.init), {}).setdefault(digest, []).append(run.id)
+    for (task, init), digests in found.items():
         if len(digests) > 1:
             runs = "; ".join(f"{', '.join(ids)}: {digest[:12]}" for digest, ids in digests.items())
-            outcome.problems.append(f"The runs of {task} from {start} did not start from the same backbone ({runs}).")
+            outcome.problems.append(f"The runs of {task} from {init} did not start from the same backbone ({runs}).")
 
 
 def _require_inside(path: Path, folder: Path) -> None:

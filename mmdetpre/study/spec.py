@@ -1,29 +1,26 @@
-"""The file that says what a study compares: starts, tasks, seeds."""
+"""The file that says what a study compares: initializations, tasks, seeds. All its paths are resolved here, once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.paper.values import FIGURE_PAIRS
+from mmdetpre.study.figures import FIGURES, numbers
+from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, task_kinds, toolboxes
+from mmdetpre.study.layout import BACKBONE, work_dir
 from mmdetpre.utils.plain_text import name_problem, path_problem
 from mmdetpre.utils.yaml_file import read_yaml
 
 SCRATCH = "scratch"
-TOOLBOXES = ("mmdet", "mmsegmentation", "mmpretrain")
-TRAINED = {"detection": "mmdet", "segmentation": "mmsegmentation", "classification": "mmpretrain"}
-"""Kind of a task that is trained -> toolbox."""
-PROBED = ("linear", "layers")
-PER = ("seed", "start")
-"""What a network of region proposals is trained for: each run of a detector, or each start."""
-FIGURES, FIGURES_OF_TWO = tuple(range(1, 10)), (2, 3, 5, 6, 9)
-OWN_RUNS = ("pretraining", "pretraining_test", "proposals", "figures")
-"""First part of the names of runs that belong to no task."""
+PER = ("seed", "init")
+"""What a network of region proposals is trained for: each run of a detector, or each initialization."""
 LAUNCHERS = ("none", "pytorch", "slurm")
 _LAUNCH = ("launcher", "gpus", "mim_arguments")
+_NOT_IN_FILE = ("path", "pairs", "paper_pairs", *_LAUNCH)
 _EXPECTED = {str: "a text (in quotes)", int: "a whole number", bool: "true or false", list: "a list", dict: "settings"}
 _TYPES = (
     dict.fromkeys(
@@ -37,42 +34,52 @@ _TYPES = (
 """Types of the settings; a study's name may also be a number."""
 
 
+class Found(NamedTuple):
+    """A path of the study's file: what the file says, and the path that this is."""
+
+    written: str
+    path: Path
+
+
 @dataclass(frozen=True)
 class ProposalNetwork:
     """The network of region proposals whose mistakes become the negative chips of a detector.
 
     Attributes:
-        config: Its config, a network alone such as ``configs/det/rpn_voc.py``; model, start and images are taken from
-            the detector's.
-        per: ``seed``: one is trained for each run of the detector, as the paper does for its one run; ``start``: the
-            seeds of a start share that of the first.
+        config: Its config, a network alone such as ``configs/det/rpn_voc.py``; model, initialization and images are
+            taken from the detector's.
+        per: ``seed``: one is trained for each run of the detector, as the paper does for its one run; ``init``: the
+            seeds of an initialization share that of the first.
         options: Config values by dotted key.
     """
 
-    config: str
+    config: Found
     per: str = "seed"
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Start:
-    """An initialisation of the backbone: a pre-training of the study, a file, or nothing (``scratch``).
+class Init:
+    """An initialization of the backbone: a pre-training of the study, a file, or nothing (``scratch``).
 
     Attributes:
         key: Its key.
         title: What the report calls it.
-        toolbox, config, options: The pre-training; ``options`` are config values by dotted key.
-        checkpoint: Path or address of weights instead. A ``config`` beside it is then the model that they are of,
-            which ``layers`` tasks need.
+        toolbox, config, options: The pre-training; ``options`` are config values by dotted key. The config of a
+            ``checkpoint`` is the model that it is of, which ``layers`` tasks need.
+        checkpoint: Path or address of weights instead, as the file says it.
+        weights: Path or address that a backbone is loaded from: the checkpoint, or what the pre-training leaves; None:
+            from scratch.
         proposals: Where its negative chips come from; None: it is trained without.
     """
 
     key: str
     title: str
     toolbox: str | None = None
-    config: Path | None = None
+    config: Found | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: str | None = None
+    weights: str | None = None
     proposals: ProposalNetwork | None = None
 
     @property
@@ -83,22 +90,21 @@ class Start:
 
 @dataclass(frozen=True)
 class Task:
-    """What the starts are tested on.
+    """What the initializations are tested on.
 
     Attributes:
         key: Its key.
-        kind: ``detection``, ``segmentation``, ``classification`` (trained once per start and seed), ``linear`` (stored
-            conv5 features) or ``layers`` (every layer of a detector).
+        kind: Its kind, of `mmdetpre.study.kinds.task_kinds`.
         title: What the report calls it.
-        config: Config of the training; ``{start}`` in it stands for the key of the start.
-        scratch_config: Config for the start ``scratch``; None: not trained from scratch.
+        inits: Keys of its initializations.
+        seeds: Its seeds.
+        configs: Key of an initialization -> config of the training; one that is not here is not trained.
         data_config: Config with the data of a probe.
-        column: Column of Tables 5 to 7; the key if not given.
+        column: Column of Tables 5 to 7.
         tta: Test at several scales.
         options: Config values by dotted key.
         layers: Layers of a ``layers`` task; None: those of Table 7.
         crop, resize_edge: Pixels of the images of a probe; None: 224 and 256.
-        seeds, starts: Others than the study's, or None.
         occlusion: Of a detection task: file or folder of annotated levels of occlusion (Table 3), see
             :func:`~mmdetpre.evaluation.errors.occlusion_file.read_occlusion_levels`; None: levels are those of flags or
             boxes.
@@ -108,18 +114,17 @@ class Task:
     key: str
     kind: str
     title: str
-    config: str | None = None
-    scratch_config: str | None = None
-    data_config: str | None = None
-    column: str | None = None
+    inits: tuple[str, ...]
+    seeds: tuple[int, ...]
+    configs: Mapping[str, Found]
+    data_config: Path | None
+    column: str
     tta: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     layers: tuple[str, ...] | None = None
     crop: int | None = None
     resize_edge: int | None = None
-    seeds: tuple[int, ...] | None = None
-    starts: tuple[str, ...] | None = None
-    occlusion: str | None = None
+    occlusion: Found | None = None
     proposals: ProposalNetwork | None = None
 
 
@@ -132,18 +137,18 @@ class Study:
         name, title: What it is called.
         out: Its folder.
         seeds: Seeds of the transfer runs.
-        reference: Start that differences are to.
-        contrast: Start that is shown beside it in figures of two.
-        starts, tasks: By key, in order.
+        reference: Initialization that differences are to.
+        contrast: Initialization that is shown beside it in figures of two.
+        inits, tasks: By key, in order.
         figures: Figures of the paper to draw.
         sample_layouts: Layouts of the synthetic sample that are made before the study, where they are missing.
         launcher: Of ``mim train`` and ``mim test``: ``none``, ``pytorch`` or ``slurm``.
         gpus: GPUs of one training or test; the study uses so many at a time.
         mim_arguments: Further arguments of ``mim train`` and ``mim test``, such as ``--partition NAME``.
         threads: Processor threads of one run.
-        pairs: Figure -> the two starts that it shows, where the file names them.
-        paper_pairs: Other figures of two show the paper's pair, where the study has both. So it is where the file
-            gives no start for all of them.
+        pairs: Figure -> the two initializations that it shows, where the file names them.
+        paper_pairs: Other figures of two show the paper's pair, where the study has both. So it is where the file gives
+            no initialization for all of them.
     """
 
     path: Path
@@ -153,9 +158,9 @@ class Study:
     seeds: tuple[int, ...]
     reference: str
     contrast: str
-    starts: Mapping[str, Start]
+    inits: Mapping[str, Init]
     tasks: Mapping[str, Task]
-    figures: tuple[int, ...] = FIGURES
+    figures: tuple[int, ...]
     sample_layouts: tuple[str, ...] = ()
     launcher: str = "none"
     gpus: int = 1
@@ -165,46 +170,13 @@ class Study:
     paper_pairs: bool = False
 
     def pair_of(self, number: int) -> tuple[str, str]:
-        """The two starts that a figure shows."""
+        """The two initializations that a figure shows."""
         if number in self.pairs:
             return self.pairs[number]
-        paper = FIGURE_PAIRS.get(number)
-        if self.paper_pairs and paper and set(paper) <= set(self.starts):
+        paper = FIGURES[number].paper_pair
+        if self.paper_pairs and paper and set(paper) <= set(self.inits):
             return paper
         return self.reference, self.contrast
-
-    def occlusion_of(self, task: Task) -> Path | None:
-        """Annotated levels of a task: beside the file of the study, or below the current folder.
-
-        Raises:
-            FileNotFoundError: If they are in neither.
-        """
-        if task.occlusion is None:
-            return None
-        for place in (self.path.parent / task.occlusion, Path(task.occlusion)):
-            if place.exists():
-                return place.resolve()
-        raise FileNotFoundError(
-            f"{self.path}: task {task.key}: occlusion names {task.occlusion}, which is not there: looked in"
-            f" {self.path.parent} and the current folder. Give the .mat file or folder of Hoiem et al., or a CSV file"
-            " image,class,x1,y1,x2,y2,level; or remove the key, and Table 3 goes without levels."
-        )
-
-    def find(self, path: str) -> Path:
-        """A config by its path: beside the file, below the current folder, or among the shipped ones.
-
-        Raises:
-            FileNotFoundError: If it is in none of these.
-        """
-        shipped = CONFIG_ROOT.parent
-        places = [self.path.parent / path, Path(path), shipped / path]
-        for place in places:
-            if place.is_file():
-                return place.resolve()
-        raise FileNotFoundError(
-            f"{self.path} names the config {path}, which is not there: looked in {self.path.parent}, the current folder"
-            " and the shipped configs (`mmdetpre config` lists them)."
-        )
 
 
 def read_study(path: str | Path) -> Study:
@@ -217,7 +189,7 @@ def read_study(path: str | Path) -> Study:
 
     Raises:
         FileNotFoundError: If the file, or a config that it names, is not there.
-        ValueError: If it is no such file; the message names the key.
+        ValueError: If it is not such a file; the message names the key.
 
     Example:
         >>> read_study("tools/study/sample.yaml").name
@@ -232,31 +204,32 @@ def read_study(path: str | Path) -> Study:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no settings: see tools/study/sample.yaml for its form.")
-    known = {f.name for f in fields(Study)} - {"path", "pairs", "paper_pairs", *_LAUNCH} | {"launch"}
-    _require_keys(content, known, ("name", "out", "seeds", "starts", "tasks"), str(path))
+    content = _in_new_words(content, path)
+    known = [*(f.name for f in fields(Study) if f.name not in _NOT_IN_FILE), "launch"]
+    _require_keys(content, known, ("name", "out", "seeds", "inits", "tasks"), str(path))
     _require_types(content, str(path))
-    starts = {key: _start(str(key), value, f"{path}: start {key}") for key, value in _items(content, "starts", path)}
-    tasks = {key: _task(str(key), value, f"{path}: task {key}") for key, value in _items(content, "tasks", path)}
     launch = content.get("launch") or {}
-    _require_keys(launch, set(_LAUNCH), (), f"{path}: launch")
+    _require_keys(launch, _LAUNCH, (), f"{path}: launch")
     _require_types(launch, f"{path}: launch")
     if launch.get("launcher", "none") not in LAUNCHERS:
         raise ValueError(f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}.")
-    others = [key for key in starts if key != SCRATCH]
-    reference = str(content.get("reference", others[0] if others else SCRATCH))
-    last = others[-1] if others else SCRATCH
-    contrast, pairs = _contrast(content.get("contrast"), reference, last, f"{path}: contrast")
+    out, seeds = Path(content["out"]), _seeds(content["seeds"], f"{path}: seeds")
+    inits = {key: _init(key, value, path, out) for key, value in _items(content, "inits", path)}
+    tasks = {key: _task(key, value, path, inits, seeds) for key, value in _items(content, "tasks", path)}
+    others = [key for key in inits if key != SCRATCH] or [SCRATCH]
+    reference = str(content.get("reference", others[0]))
+    contrast, pairs = _contrast(content.get("contrast"), reference, others[-1], f"{path}: contrast")
     study = Study(
         path=path,
         name=str(content["name"]),
         title=str(content.get("title", content["name"])),
-        out=Path(content["out"]),
-        seeds=_seeds(content["seeds"], f"{path}: seeds"),
+        out=out,
+        seeds=seeds,
         reference=reference,
         contrast=contrast,
-        starts=starts,
+        inits=inits,
         tasks=tasks,
-        figures=tuple(content["figures"]) if content.get("figures") is not None else FIGURES,
+        figures=tuple(FIGURES if content.get("figures") is None else content["figures"]),
         sample_layouts=tuple(content.get("sample_layouts") or ()),
         launcher=str(launch.get("launcher", "none")),
         gpus=_count(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
@@ -265,152 +238,200 @@ def read_study(path: str | Path) -> Study:
         pairs=pairs,
         paper_pairs=not isinstance(content.get("contrast"), str),
     )
-    _check(study)
+    among = f"which is not one of its inits: {', '.join(inits)}"
+    for name in ("reference", "contrast"):
+        if getattr(study, name) not in inits:
+            raise ValueError(f"{path}: {name} is '{getattr(study, name)}', {among}.")
+    for number, pair in pairs.items():
+        if unknown := [key for key in pair if key not in inits]:
+            raise ValueError(f"{path}: contrast: figure {number} names '{unknown[0]}', {among}.")
+    if wrong := [number for number in study.figures if number not in FIGURES]:
+        raise ValueError(f"{path}: there is no figure {wrong[0]}, choose from {numbers(FIGURES)}.")
+    if taken := [key for key in tasks if key in (PRETRAINING, PRETRAINING_TEST, PROPOSALS, FIGURE_RUNS)]:
+        raise ValueError(f"{path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
     return study
 
 
-def of_start(config: str, key: str) -> str:
-    """The config of a task for a start: ``{start}`` in it stands for the key, other braces for themselves.
+def _in_new_words(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The settings of a file in today's words; those of before are read for one release more, with one warning."""
+    old: dict[str, str] = {}
 
-    Example:
-        >>> of_start("configs/voc_from_{start}.py", "coco")
-        'configs/voc_from_coco.py'
+    def renamed(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if "starts" in value and "inits" not in value:
+            old["starts"] = "inits"
+            value = {"inits" if key == "starts" else key: item for key, item in value.items()}
+        if isinstance(proposals := value.get("proposals"), dict) and proposals.get("per") == "start":
+            old["per: start"] = "per: init"
+            value = value | {"proposals": proposals | {"per": "init"}}
+        if any("{start}" in str(value.get(key)) for key in ("config", "scratch_config")):
+            old["{start}"] = "{init}"
+        return value
+
+    found = dict(renamed(content))
+    for name in ("inits", "tasks"):
+        if isinstance(found.get(name), dict):
+            found[name] = {key: renamed(value) for key, value in found[name].items()}
+    if old:
+        words = ", ".join(f"`{before}` is now `{now}`" for before, now in old.items())
+        warnings.warn(f"{path}: {words}; the next release no longer reads the old words.", FutureWarning, stacklevel=3)
+    return found
+
+
+def _find(path: Path, written: str) -> Found:
+    """A config by its path: beside the file of the study, below the current folder, or among the shipped ones.
+
+    Raises:
+        FileNotFoundError: If it is in none of these.
     """
-    return config.replace("{start}", key)
-
-
-def _start(key: str, value: Any, where: str) -> Start:
-    value = value or {}
-    known = {f.name for f in fields(Start)} - {"key"}
-    _require_keys(value, known, (), where)
-    _require_types(value, where)
-    if "=" in str(value.get("title", "")):
-        raise ValueError(
-            f"{where} has the title {value['title']!r}: leave out the =, which ends a name on command lines."
-        )
-    given = [name for name in ("config", "checkpoint") if value.get(name)]
-    if key == SCRATCH and given:
-        raise ValueError(f"{where} has a {given[0]}: this key means no weights at all, give the start another one.")
-    if key != SCRATCH and not given:
-        raise ValueError(f"{where} has neither a config (a pre-training) nor a checkpoint (a file): give one.")
-    if given == ["config"] and value.get("toolbox") not in TOOLBOXES:
-        raise ValueError(f"{where} has the toolbox {value.get('toolbox')!r}: choose one of {', '.join(TOOLBOXES)}.")
-    return Start(
-        key,
-        str(value.get("title", key)),
-        value.get("toolbox"),
-        Path(value["config"]) if value.get("config") else None,
-        dict(value.get("options") or {}),
-        value.get("checkpoint"),
-        _proposals(value.get("proposals"), where, trained=given == ["config"] and value.get("toolbox") == "mmdet"),
+    for place in (path.parent / written, Path(written), CONFIG_ROOT.parent / written):
+        if place.is_file():
+            return Found(written, place.resolve())
+    raise FileNotFoundError(
+        f"{path} names the config {written}, which is not there: looked in {path.parent}, the current folder and the"
+        " shipped configs (`mmdetpre config` lists them)."
     )
 
 
-def _task(key: str, value: Any, where: str) -> Task:
-    known = {f.name for f in fields(Task)} - {"key"}
-    _require_keys(value, known, ("kind",), where)
+def _init(key: str, value: Any, path: Path, out: Path) -> Init:
+    where, value = f"{path}: init {key}", value or {}
+    _require_keys(value, [f.name for f in fields(Init) if f.name not in ("key", "weights")], (), where)
     _require_types(value, where)
-    kind = value["kind"]
-    kinds = (*TRAINED, *PROBED)
-    if kind not in kinds:
-        raise ValueError(f"{where} is of kind {kind!r}: choose one of {', '.join(kinds)}.")
-    needed = "config" if kind in TRAINED else "data_config"
-    if not value.get(needed):
-        raise ValueError(f"{where} has no {needed}, which a task of kind {kind} needs.")
-    if value.get("occlusion") and kind != "detection":
-        raise ValueError(f"{where} is of kind {kind}: occlusion is for tasks of kind detection, remove it.")
-    given = dict(value, title=str(value.get("title", key)), options=dict(value.get("options") or {}))
-    if not isinstance(value.get("starts") or [], list):
-        raise ValueError(f"{where}: starts is {value['starts']!r}, expected a list of keys.")
-    for name in ("layers", "starts"):
-        given[name] = None if value.get(name) is None else tuple(map(str, value[name]))
-    given["proposals"] = _proposals(value.get("proposals"), where, trained=kind == "detection")
-    given["seeds"] = None if value.get("seeds") is None else _seeds(value["seeds"], f"{where}: seeds")
-    return Task(key=key, **given)
+    title, checkpoint = str(value.get("title", key)), value.get("checkpoint")
+    if "=" in title:
+        raise ValueError(f"{where} has the title {title!r}: leave out the =, which ends a name on command lines.")
+    given = [name for name in ("config", "checkpoint") if value.get(name)]
+    if key == SCRATCH and given:
+        raise ValueError(f"{where} has a {given[0]}: this key means no weights at all, give the init another one.")
+    if key != SCRATCH and not given:
+        raise ValueError(f"{where} has neither a config (a pre-training) nor a checkpoint (a file): give one.")
+    if given == ["config"] and value.get("toolbox") not in toolboxes():
+        raise ValueError(f"{where} has the toolbox {value.get('toolbox')!r}: choose one of {', '.join(toolboxes())}.")
+    weights = checkpoint
+    if given == ["config"]:
+        weights = str(work_dir(out, f"{PRETRAINING}/{key}") / BACKBONE)
+    elif checkpoint is not None and (path.parent / checkpoint).is_file():
+        weights = str(path.parent / checkpoint)
+    return Init(
+        key,
+        title,
+        value.get("toolbox"),
+        _find(path, value["config"]) if value.get("config") else None,
+        dict(value.get("options") or {}),
+        checkpoint,
+        weights,
+        _proposals(value, where, path, given == ["config"] and value.get("toolbox") == "mmdet"),
+    )
 
 
-def _proposals(value: Any, where: str, trained: bool) -> ProposalNetwork | None:
+def _task(key: str, value: Any, path: Path, inits: Mapping[str, Init], seeds: tuple[int, ...]) -> Task:
+    where, kinds = f"{path}: task {key}", task_kinds()
+    known = [f.name for f in fields(Task) if f.name not in ("key", "configs")]
+    _require_keys(value, [*known, "config", "scratch_config"], ("kind",), where)
+    _require_types(value, where)
+    if value["kind"] not in kinds:
+        raise ValueError(f"{where} is of kind {value['kind']!r}: choose one of {', '.join(kinds)}.")
+    kind = kinds[value["kind"]]
+    if not value.get(kind.data_key):
+        raise ValueError(f"{where} has no {kind.data_key}, which a task of kind {value['kind']} needs.")
+    if value.get("occlusion") and "occlusion" not in kind.takes:
+        able = ", ".join(name for name, other in kinds.items() if "occlusion" in other.takes)
+        raise ValueError(f"{where} is of kind {value['kind']}: occlusion is for tasks of kind {able}, remove it.")
+    if not isinstance(value.get("inits") or [], list):
+        raise ValueError(f"{where}: inits is {value['inits']!r}, expected a list of keys.")
+    proposals = _proposals(value, where, path, "proposals" in kind.takes)
+    own_seeds = None if value.get("seeds") is None else _seeds(value["seeds"], f"{where}: seeds")
+    own_inits = tuple(map(str, value.get("inits") or inits))
+    if unknown := [name for name in own_inits if name not in inits]:
+        raise ValueError(f"{where} names the init '{unknown[0]}': there is {', '.join(inits)}.")
+    configs = {
+        name: _find(path, written.replace("{init}", name).replace("{start}", name))
+        for name in own_inits
+        if (written := value.get("scratch_config" if name == SCRATCH else "config"))
+    }
+    return Task(
+        key=key,
+        kind=value["kind"],
+        title=str(value.get("title", key)),
+        inits=own_inits,
+        seeds=own_seeds or seeds,
+        configs=configs,
+        data_config=_find(path, value["data_config"]).path if value.get("data_config") else None,
+        column=value.get("column") or key,
+        tta=bool(value.get("tta")),
+        options=dict(value.get("options") or {}),
+        layers=None if value.get("layers") is None else tuple(map(str, value["layers"])),
+        crop=value.get("crop"),
+        resize_edge=value.get("resize_edge"),
+        occlusion=_occlusion(value.get("occlusion"), where, path),
+        proposals=proposals,
+    )
+
+
+def _occlusion(written: str | None, where: str, path: Path) -> Found | None:
+    """Annotated levels of a task: beside the file of the study, or below the current folder.
+
+    Raises:
+        FileNotFoundError: If they are in neither.
+    """
+    if written is None:
+        return None
+    for place in (path.parent / written, Path(written)):
+        if place.exists():
+            return Found(written, place.resolve())
+    raise FileNotFoundError(
+        f"{where}: occlusion names {written}, which is not there: looked in {path.parent} and the current folder. Give"
+        " the .mat file or folder of Hoiem et al., or a CSV file image,class,x1,y1,x2,y2,level; or remove the key, and"
+        " Table 3 goes without levels."
+    )
+
+
+def _proposals(settings: Mapping[str, Any], where: str, path: Path, trained: bool) -> ProposalNetwork | None:
+    value = settings.get("proposals")
     if value is None:
         return None
     if not trained:
         raise ValueError(f"{where} has proposals, which only a detector that the study trains can use: leave them out.")
     where = f"{where}: proposals"
-    _require_keys(value, {f.name for f in fields(ProposalNetwork)}, ("config",), where)
+    _require_keys(value, [f.name for f in fields(ProposalNetwork)], ("config",), where)
     _require_types(value, where)
     if value.get("per", "seed") not in PER:
         raise ValueError(f"{where}: per is {value['per']!r}: choose one of {', '.join(PER)}.")
-    return ProposalNetwork(**value | {"options": dict(value.get("options") or {})})
+    options = dict(value.get("options") or {})
+    return ProposalNetwork(_find(path, value["config"]), value.get("per", "seed"), options)
 
 
 def _contrast(value: Any, reference: str, default: str, where: str) -> tuple[str, dict[int, tuple[str, str]]]:
-    """The start of all figures, and the pairs of single ones: a name, or ``default`` and numbers of figures."""
+    """What all figures of two show, and the pairs of single ones: a name, or ``default`` and numbers of figures."""
     if not isinstance(value, dict):
         return str(default if value is None else value), {}
+    of_two = [number for number, figure in FIGURES.items() if figure.of_two]
     pairs = {}
-    for number, starts in value.items():
+    for number, inits in value.items():
         if number == "default":
             continue
-        if type(number) is not int or number not in FIGURES_OF_TWO:
-            known = ", ".join(map(str, FIGURES_OF_TWO))
-            raise ValueError(f"{where}: {number!r} is no figure of two starts: those are {known}, and 'default'.")
-        pair = (reference, starts) if isinstance(starts, str) else starts
+        if type(number) is not int or number not in of_two:
+            raise ValueError(
+                f"{where}: {number!r} is not a figure of two inits: those are {numbers(of_two)}, and 'default'."
+            )
+        pair = (reference, inits) if isinstance(inits, str) else inits
         if not isinstance(pair, list | tuple) or len(pair) != 2 or pair[0] == pair[1]:
-            raise ValueError(f"{where}: figure {number} has {starts!r}: give a start, or a list of two.")
+            raise ValueError(f"{where}: figure {number} has {inits!r}: give an init, or a list of two.")
         pairs[number] = (str(pair[0]), str(pair[1]))
     return str(value.get("default", default)), pairs
 
 
-def _check(study: Study) -> None:
-    for name in ("reference", "contrast"):
-        if getattr(study, name) not in study.starts:
-            raise ValueError(
-                f"{study.path}: {name} is '{getattr(study, name)}', which is no start of it: {', '.join(study.starts)}."
-            )
-    for number, pair in study.pairs.items():
-        if unknown := [key for key in pair if key not in study.starts]:
-            raise ValueError(
-                f"{study.path}: contrast: figure {number} names '{unknown[0]}', which is no start of it:"
-                f" {', '.join(study.starts)}."
-            )
-    if wrong := [number for number in study.figures if number not in FIGURES]:
-        raise ValueError(f"{study.path}: there is no figure {wrong[0]}, choose from 1 to 9.")
-    if taken := [key for key in study.tasks if key in OWN_RUNS]:
-        raise ValueError(f"{study.path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
-    networks = [
-        *(start.proposals for start in study.starts.values()),
-        *(task.proposals for task in study.tasks.values()),
-    ]
-    for network in networks:
-        if network is not None:
-            study.find(network.config)
-    for start in study.starts.values():
-        if start.config is not None:
-            study.find(str(start.config))
-    for task in study.tasks.values():
-        if unknown := [key for key in task.starts or () if key not in study.starts]:
-            raise ValueError(
-                f"{study.path}: task {task.key} names the start '{unknown[0]}': there is {', '.join(study.starts)}."
-            )
-        study.occlusion_of(task)
-        if task.data_config:
-            study.find(task.data_config)
-        for key in task.starts or study.starts:
-            if key == SCRATCH and task.scratch_config:
-                study.find(task.scratch_config)
-            elif key != SCRATCH and task.config:
-                study.find(of_start(task.config, key))
-
-
-def _items(content: Mapping[str, Any], name: str, path: Path) -> list[tuple[str, Any]]:
+def _items(content: Mapping[str, Any], name: str, path: Path) -> Iterator[tuple[str, Any]]:
     value = content[name]
     if not isinstance(value, dict) or not value:
         raise ValueError(f"{path}: {name} is {value!r}, expected a key with settings for each of them.")
     if wrong := [key for key in value if not isinstance(key, str) or not key.isidentifier()]:
-        raise ValueError(f"{path}: {wrong[0]!r} in {name} is no plain name: use letters, digits and _.")
-    return list(value.items())
+        raise ValueError(f"{path}: {wrong[0]!r} in {name} is not a plain name: use letters, digits and _.")
+    yield from value.items()
 
 
-def _require_keys(value: Any, known: set[str], needed: tuple[str, ...], where: str) -> None:
+def _require_keys(value: Any, known: Sequence[str], needed: Sequence[str], where: str) -> None:
     if not isinstance(value, dict):
         raise ValueError(f"{where}: expected settings, found {value!r}.")
     if unknown := [key for key in value if key not in known]:
@@ -442,7 +463,7 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not value or not all(type(seed) is int and seed >= 0 for seed in value):
         raise ValueError(f"{where} is {value!r}: give a list of numbers, such as [0, 1, 2].")
     if len(set(value)) != len(value):
-        raise ValueError(f"{where} is {value!r}: a seed stands there twice.")
+        raise ValueError(f"{where} is {value!r}: a seed is there twice.")
     return tuple(value)
 
 

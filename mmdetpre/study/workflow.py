@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import subprocess
@@ -12,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.study.kinds import KINDS
+from mmdetpre.study.lock import locked
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
 from mmdetpre.study.report.write import report_folder
@@ -38,8 +39,8 @@ def run_study(
 ) -> int:
     """Run what is missing of a study and write its report.
 
-    Finished runs whose study file, configs and earlier runs are unchanged stand; a training that was stopped goes on
-    at its last checkpoint. A failed run leaves the others going.
+    Finished runs whose study file, configs and earlier runs are unchanged are kept; a training that was stopped resumes
+    from its last checkpoint. A failed run does not stop the others.
 
     Args:
         file: File of the study.
@@ -74,7 +75,7 @@ def run_study(
 
 
 def _prepare(study: Study, leave_out_bad: bool) -> None:
-    """Draw the sample where the study uses it, count the data and decode every image."""
+    """Make the sample where the study uses it, count the data and decode every image."""
     from mmdetpre.sample import make_sample
     from mmdetpre.sample.folder import default_folder
     from mmdetpre.study.data_check import check_data, write_data
@@ -86,6 +87,18 @@ def _prepare(study: Study, leave_out_bad: bool) -> None:
     write_data(study.out, check_data(study, leave_out_bad=leave_out_bad))
 
 
+def rules(gpus: int) -> dict[str, dict[str, list[str] | int]]:
+    """Rules of the workflow: name -> the ``kinds`` of their runs, ``gpus``, of a training so many, and ``priority``."""
+    kinds: dict[str, list[str]] = {}
+    for name, kind in KINDS.items():
+        kinds.setdefault(kind.rule, []).append(name)
+    first = {rule: KINDS[names[0]] for rule, names in kinds.items()}
+    return {
+        rule: {"kinds": kinds[rule], "gpus": gpus if kind.gpus is None else kind.gpus, "priority": kind.priority}
+        for rule, kind in first.items()
+    }
+
+
 def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[str]) -> int:
     import torch
 
@@ -93,7 +106,8 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
     given = study.out / "workflow.json"
     parallel = max(1, cores // study.threads)
     # In a file, for Snakemake would guess the types of --config.
-    write_json(given, {"root": os.getcwd(), "out": str(study.out), "parallel": parallel})
+    values = {"root": os.getcwd(), "out": str(study.out), "parallel": parallel, "rules": rules(study.gpus)}
+    write_json(given, values)
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, "--cores", cores,
         *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",
@@ -101,7 +115,7 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
         "--quiet", "host", "rules", "reason", *mode, *further,
     ]  # fmt: skip
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    # On a cluster the runs speak elsewhere, so Snakemake tells of them; here they do, each in a line.
+    # On a cluster the output of the runs is elsewhere, so Snakemake reports them; here each prints a line.
     elsewhere = mode or any(word == "-e" or word.startswith("--executor") for word in further)
     with nullcontext() if elsewhere else _snakemake_log(study.out).open("w", encoding="utf-8") as log:
         process = subprocess.Popen([str(word) for word in command], env=environment, stderr=log)
@@ -150,17 +164,15 @@ def _left(outcome: Outcome) -> str:
 
 @contextmanager
 def _only_one(out: Path) -> Iterator[None]:
-    """The system releases this lock whatever ends the process, so a killed study can be started again at once."""
+    """Mark the folder as a study's, and hold its lock; a killed study can be started again at once."""
     _require_study_folder(out)
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / _LOCK).open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"Another process runs the study in {out}: wait for it, or stop it first.") from None
-        if not file.tell():
-            file.write(f"{PLAN_FORMAT}\n")
-            file.flush()
+
+    def busy() -> None:
+        raise ValueError(f"Another process runs the study in {out}: wait for it, or stop it first.")
+
+    with locked(out / _LOCK, busy) as descriptor:
+        if not os.fstat(descriptor).st_size:
+            os.write(descriptor, f"{PLAN_FORMAT}\n".encode())
         yield
 
 
@@ -169,7 +181,7 @@ def _require_study_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"{out} is a file: give the study another folder, `out` in its file.")
     found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    empty = found == [_LOCK] and not (out / _LOCK).stat().st_size  # of a study that was only about to begin
+    empty = found == [_LOCK] and not (out / _LOCK).stat().st_size  # of a study that had just been started
     if found and not empty and not any(map(_is_marked, (out / "study.json", out / _LOCK))):
         listed = ", ".join(map(one_line, found[:5])) + (", ..." if len(found) > 5 else "")
         raise FileExistsError(

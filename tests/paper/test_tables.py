@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.paper.tables import DATA, INITS, PICTURES, TABLES, key_of, with_figures
+from mmdetpre.paper.tables import DATA, INITS, TABLES, key_of, with_figures
 from mmdetpre.paper.values import VALUES
 
 
 def test_which_tables_there_are() -> None:
     assert list(TABLES) == ["2", "3", "4", "5", "6", "7", "coco_finetuning", "pretraining"]
-    assert list(PICTURES) == list("123456789")
     assert [key for key, table in TABLES.items() if table.lower_is_better] == ["3"]
     assert TABLES["4"].in_paper("miou") and not TABLES["4"].in_paper("trimap")
 

@@ -140,7 +140,7 @@ def test_models_of_ours_pass_and_are_the_same(config: str) -> None:
 
 
 def test_start_of_a_study_with_code_in_its_config(sample: Config, marker: Path, tmp_path: Path) -> None:
-    """`study init --start` of a file that loads with weights_only: its weights are used, its config is not built."""
+    """`study init --init` of a file that loads with weights_only: its weights are used, its config is not built."""
     for label, name in enumerate(("cat", "dog")):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for i in range(6):
@@ -156,7 +156,7 @@ def test_start_of_a_study_with_code_in_its_config(sample: Config, marker: Path, 
         torch.save({"state_dict": built.model.state_dict(), "meta": {"cfg": text}}, tmp_path / "a.pth")
         out = tmp_path / f"study {len(name)}"
         start = f"coco={tmp_path / 'a.pth'}"
-        said = init_study(Settings(out, cls=tmp_path / "pets", starts=[start], model="sample"))
+        said = init_study(Settings(out, cls=tmp_path / "pets", inits=[start], model="sample"))
         assert (
             "its layers cannot be probed: The config in a.pth is not built, and nothing of it was run: model." in said
         )

@@ -206,7 +206,7 @@ def test_any_text_comes_back_from_yaml(title: str, name: str) -> None:
         name=name,
         out=Path("results"),
         seeds=1,
-        starts=[],
+        inits=[],
         boxes=title,
         classes=None,
         choice=choice,

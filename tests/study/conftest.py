@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 SEEDS = (0, 1, 2)
-STARTS = {"scratch": "from scratch", "imagenet_cls": "ImageNet-CLS", "coco": "COCO", "openimages": "OpenImagesV4"}
+INITS = {"scratch": "from scratch", "imagenet_cls": "ImageNet-CLS", "coco": "COCO", "openimages": "OpenImagesV4"}
 AP50 = {"scratch": (30.0, 31.0, 32.0), "imagenet_cls": (50.0, 52.0, 54.0), "coco": (62.0, 64.0, 66.0)}
 MISSED = {"scratch": (40.0, 41.0, 42.0), "imagenet_cls": (30.0, 31.0, 32.0), "coco": (20.0, 21.0, 22.0)}
 MIOU = {"scratch": (40.0, 44.0, 42.0), "imagenet_cls": (60.0, 62.0, 64.0), "coco": (61.0, 66.0, 62.0)}
@@ -37,7 +37,7 @@ class FakeStudy:
             "file": "studies/fake.yaml",
             "seeds": list(SEEDS),
             "reference": "imagenet_cls",
-            "starts": {key: {"title": title} for key, title in STARTS.items()},
+            "starts": {key: {"title": title} for key, title in INITS.items()},
             "tasks": TASKS,
             "runs": {},
         }
@@ -48,8 +48,8 @@ class FakeStudy:
         path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
         return path
 
-    def planned(self, run: str, task: str, start: str | None = None, seed: int | None = None, *needs: str) -> None:
-        self.plan["runs"][run] = {"task": task, "start": start, "seed": seed, "needs": list(needs)}
+    def planned(self, run: str, task: str, init: str | None = None, seed: int | None = None, *needs: str) -> None:
+        self.plan["runs"][run] = {"task": task, "start": init, "seed": seed, "needs": list(needs)}
         self.put("study.json", self.plan)
 
     def record(self, run: str, cells: Mapping[tuple[str, ...], Any] = {}, **change: Any) -> None:  # noqa: B006
@@ -60,14 +60,14 @@ class FakeStudy:
             value, low, high = value if isinstance(value, tuple) else (value, None, None)
             rows.append({"table": table, "row": row, "column": column, "value": value, "low": low, "high": high})
             rows[-1] |= {"group": group[0]} if group else {}
-        start = facts["start"]
+        init = facts["start"]
         self.put(
             f"records/{run}.json",
             {
                 "format": "mmdetpre.study.run/1",
                 "run": run,
                 "task": facts["task"],
-                "start": start,
+                "start": init,
                 "seed": facts["seed"],
                 "finished": "2026-11-25T14:02:11",
                 "seconds": 71.2,
@@ -77,15 +77,15 @@ class FakeStudy:
                 "options": {"train_cfg.max_epochs": 2},
                 "checkpoint": {"file": f"{self.out}/runs/{run}/epoch_2.pth", "sha256": "ab" * 32},
                 "load": None
-                if start in (None, "scratch")
+                if init in (None, "scratch")
                 else {
                     "verdict": "complete",
-                    "digest": f"{start}-digest",
-                    "source": f"pretraining/{start}/backbone.pth",
+                    "digest": f"{init}-digest",
+                    "source": f"pretraining/{init}/backbone.pth",
                 },
                 "versions": {"mmdetpre": "0.1.0", "torch": "2.11.0"},
                 "device": "CPU, 2 cores",
-                **({} if start == "scratch" else {"operators": "torchvision 0.26.0"}),  # older records have none
+                **({} if init == "scratch" else {"operators": "torchvision 0.26.0"}),  # older records have none
                 "cells": rows,
                 "figure": None,
                 "notes": [],
@@ -121,7 +121,7 @@ class FakeStudy:
 
 @pytest.fixture
 def empty_study(tmp_path: Path) -> FakeStudy:
-    """A study whose plan holds starts and tasks, and no run."""
+    """A study whose plan holds inits and tasks, and no run."""
     study = FakeStudy(tmp_path / "study")
     study.put("study.json", study.plan)
     return study
@@ -140,34 +140,34 @@ def shared_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
 
 
 def fill(study: FakeStudy) -> FakeStudy:
-    for start, score in (("imagenet_cls", ("accuracy", 61.0)), ("coco", ("AP50", 44.5)), ("openimages", None)):
-        run = f"pretraining/{start}"
-        study.planned(run, "pretraining", start)
+    for init, score in (("imagenet_cls", ("accuracy", 61.0)), ("coco", ("AP50", 44.5)), ("openimages", None)):
+        run = f"pretraining/{init}"
+        study.planned(run, "pretraining", init)
         if score:
-            study.record(run, {("pretraining", start, score[0]): score[1]}, load=None)
+            study.record(run, {("pretraining", init, score[0]): score[1]}, load=None)
         else:
             study.failure(run, "Traceback ...\nFileNotFoundError: data/OpenImages is not there & <empty>")
-    for start in STARTS:
-        needs = () if start == "scratch" else (f"pretraining/{start}",)
+    for init in INITS:
+        needs = () if init == "scratch" else (f"pretraining/{init}",)
         for seed in SEEDS:
             for task in ("voc_detection", "own_det", "voc_segmentation", "caltech256"):
-                run = f"{task}/{start}/seed{seed}"
-                study.planned(run, task, start, seed, *needs)
-                if start != "openimages":
-                    _transfer(study, run, task, start, seed)
+                run = f"{task}/{init}/seed{seed}"
+                study.planned(run, task, init, seed, *needs)
+                if init != "openimages":
+                    _transfer(study, run, task, init, seed)
         for task in ("caltech256_linear", "caltech256_layers"):
-            if task == "caltech256_layers" and start in ("scratch", "imagenet_cls"):
+            if task == "caltech256_layers" and init in ("scratch", "imagenet_cls"):
                 continue
-            run = f"{task.split('_')[1]}/caltech256/{start}"
-            study.planned(run, task, start, None, *needs)
-            if start == "openimages":
+            run = f"{task.split('_')[1]}/caltech256/{init}"
+            study.planned(run, task, init, None, *needs)
+            if init == "openimages":
                 continue
             if task == "caltech256_linear":
                 value = {"scratch": (40.0, 35.0, 45.5), "imagenet_cls": (55.0, 49.0, 60.5), "coco": (53.0, 47.0, 58.5)}
-                study.record(run, {("6", start, "caltech256"): value[start]})
+                study.record(run, {("6", init, "caltech256"): value[init]})
             else:
                 layers = {"conv5_pooled": (53.2, 47.6, 58.8), "fc1": (37.6, 32.3, 43.1), "fc2": (37.3, 32.1, 42.9)}
-                study.record(run, {("7", layer, "caltech256", start): v for layer, v in layers.items()})
+                study.record(run, {("7", layer, "caltech256", init): v for layer, v in layers.items()})
     for number in "14567":
         study.planned(f"figures/{number}", "figures", None, None, "voc_detection/coco/seed0")
     for number, title in (("1", "AP over IoU"), ("4", "mIoU near boundaries"), ("6", "Agreement of clusters")):
@@ -226,28 +226,28 @@ def fill(study: FakeStudy) -> FakeStudy:
     return study
 
 
-def _transfer(study: FakeStudy, run: str, task: str, start: str, seed: int) -> None:
+def _transfer(study: FakeStudy, run: str, task: str, init: str, seed: int) -> None:
     if task == "voc_detection":
-        if (start, seed) == ("scratch", 2):
+        if (init, seed) == ("scratch", 2):
             study.failure(run)
             return
-        ap50, missed = AP50[start][seed], MISSED[start][seed]
+        ap50, missed = AP50[init][seed], MISSED[init][seed]
         study.record(
             run,
             {
-                ("2", start, "ap50"): ap50,
-                ("2", start, "ap70"): ap50 - 15,
-                ("3", start, "visible"): missed,
-                ("3", start, "occluded"): missed + 20,
+                ("2", init, "ap50"): ap50,
+                ("2", init, "ap70"): ap50 - 15,
+                ("3", init, "visible"): missed,
+                ("3", init, "occluded"): missed + 20,
             },
             notes=["VOC's 11-point metric.", "Table 3: Occlusion: flag of the annotations."],
         )
     elif task == "own_det":
         if seed == 0:  # one seed only
-            study.record(run, {("2", start, "own_det.ap50"): AP50[start][0] - 20})
+            study.record(run, {("2", init, "own_det.ap50"): AP50[init][0] - 20})
     elif task == "voc_segmentation":
-        miou = MIOU[start][seed]
-        cells = {("4", start, "miou"): miou, ("4", start, "trimap"): miou - 12, ("4", start, "anti_trimap"): miou + 6}
+        miou = MIOU[init][seed]
+        cells = {("4", init, "miou"): miou, ("4", init, "trimap"): miou - 12, ("4", init, "anti_trimap"): miou + 6}
         study.record(run, cells, notes=["The trimap is 10 pixels wide."])
-    elif start != "scratch":
-        study.record(run, {("5", start, "caltech256"): (80.0, 81.0, 82.0)[seed] - (7 if start == "coco" else 0)})
+    elif init != "scratch":
+        study.record(run, {("5", init, "caltech256"): (80.0, 81.0, 82.0)[seed] - (7 if init == "coco" else 0)})

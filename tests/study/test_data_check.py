@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mmdetpre.study.data_check import check_data, data_sources, data_table, write_data
+from mmdetpre.study.data_check import check_data, data_sources, write_data
 from mmdetpre.study.spec import read_study
 
 
-def study_of(folder: Path, starts: dict, tasks: dict):
+def study_of(folder: Path, inits: dict, tasks: dict):
     path = folder / "study.yaml"
-    path.write_text(
-        json.dumps({"name": "a", "out": str(folder / "out"), "seeds": [0], "starts": starts, "tasks": tasks})
-    )
+    path.write_text(json.dumps({"name": "a", "out": str(folder / "out"), "seeds": [0], "inits": inits, "tasks": tasks}))
     return read_study(path)
 
 
@@ -59,13 +57,13 @@ def test_sizes_are_those_that_were_loaded(tiny_voc: Path, tmp_path: Path) -> Non
     config = "configs/det/sniper_voc_sample.py"
     tasks = {"voc_detection": {"kind": "detection", "config": config, "scratch_config": config, "options": options}}
     content = check_data(study_of(tmp_path, {"scratch": None}, tasks))
-    (entry,) = content["data"]
+    entry = content[0].to_dict()
     assert (entry["classes"], entry["train"]["images"], entry["test"]["images"]) == (4, 24, 6)
     objects = {part: "".join(annotations(tiny_voc / "VOCdevkit/VOC2012", part)) for part in ("train", "val")}
     learned = objects["train"].count("<difficult>0</difficult>")  # difficult objects are not trained on
     assert (entry["train"]["objects"], entry["test"]["objects"]) == (learned, objects["val"].count("<object>"))
     assert set(entry["train"]) == set(entry["test"]) == {"images", "objects"}
-    assert data_table(content).startswith("voc_detection: 4 classes; train 24 images, ")
+    assert str(content[0]).startswith("voc_detection: 4 classes; train 24 images, ")
     write_data(tmp_path / "out", content)
     first = (tmp_path / "out/data.json").stat().st_mtime_ns
     write_data(tmp_path / "out", content)
@@ -86,11 +84,11 @@ def test_images_that_cannot_be_decoded_are_listed(tiny_coco: Path, tmp_path: Pat
     with pytest.raises(FileNotFoundError) as error:
         check_data(study)
     text = str(error.value)
-    assert f"1 of 6 images to test on cannot be decoded:\n    {cut['val']} (" in text and "--leave-out-bad" in text
-    table = data_table(check_data(study, leave_out_bad=True))  # chips replace one broken image of 24
+    assert f"1 of 6 test images cannot be decoded:\n    {cut['val']} (" in text and "--leave-out-bad" in text
+    table = str(check_data(study, leave_out_bad=True)[0])  # chips replace one broken image of 24
     assert table.count(", 1 of them broken") == 2
     tasks["coco"]["options"]["train_dataloader.dataset.max_broken"] = 0
-    with pytest.raises(FileNotFoundError, match=f"1 of 24 images to train on cannot be decoded:\n    {cut['train']} "):
+    with pytest.raises(FileNotFoundError, match=f"1 of 24 train images cannot be decoded:\n    {cut['train']} "):
         check_data(study_of(tmp_path, {"scratch": None}, tasks), leave_out_bad=True)
 
 

@@ -12,7 +12,7 @@ from mmdetpre.study.layout import config_path, job_path, work_dir
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.spec import read_study
 
-STARTS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
+INITS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
 DATA = ("caltech256", "sun397", "flowers102")
 
 
@@ -22,18 +22,18 @@ def paper(repository: Path):
 
 
 def test_the_paper_has_every_run_of_its_tables(paper) -> None:
-    rows = ("scratch", *STARTS)
-    wanted = {f"pretraining/{start}" for start in STARTS[1:]}  # classification: torchvision's weights
-    wanted |= {f"pretraining_test/{start}" for start in STARTS[1:]}  # 45, 46.1 and 37.4
+    rows = ("scratch", *INITS)
+    wanted = {f"pretraining/{init}" for init in INITS[1:]}  # classification: torchvision's weights
+    wanted |= {f"pretraining_test/{init}" for init in INITS[1:]}  # 45, 46.1 and 37.4
     wanted |= {"proposals/pretraining/coco"}  # negative chips: COCO and VOC, not OpenImages and ImageNet-LOC
-    wanted |= {f"proposals/voc_detection/{start}/seed0" for start in rows}
-    for start in ("imagenet_cls", "openimages"):  # section 4.1
-        wanted |= {f"coco_detection/{start}/seed0"}
+    wanted |= {f"proposals/voc_detection/{init}/seed0" for init in rows}
+    for init in ("imagenet_cls", "openimages"):  # section 4.1
+        wanted |= {f"coco_detection/{init}/seed0"}
     wanted |= {"proposals/coco_detection/openimages/seed0"}  # from ImageNet-CLS it is the pre-training on COCO
     for task in ("voc_detection", "voc_segmentation", *DATA):  # Tables 2 and 3, 4, 5
-        wanted |= {f"{task}/{start}/seed0" for start in rows}
-    wanted |= {f"{data}_linear/{start}" for data in DATA for start in STARTS}  # Table 6
-    wanted |= {f"{data}_layers/{start}" for data in DATA for start in ("coco", "openimages")}  # Table 7
+        wanted |= {f"{task}/{init}/seed0" for init in rows}
+    wanted |= {f"{data}_linear/{init}" for data in DATA for init in INITS}  # Table 6
+    wanted |= {f"{data}_layers/{init}" for data in DATA for init in ("coco", "openimages")}  # Table 7
     wanted |= {f"figures/{number}" for number in range(1, 10)}
     assert set(paper) == wanted
     assert f"{len(wanted)} runs" in plan_table(paper)
@@ -47,7 +47,7 @@ def test_nothing_is_trained_twice(paper) -> None:
     assert [r.id for r in paper.values() if "tested" in r.settings and r.kind == "detection"] == [run.id]
 
 
-OF_COCO = "    starts: [imagenet_cls, openimages]\n"
+OF_COCO = "    inits: [imagenet_cls, openimages]\n"
 NETWORK = "{ config: configs/det/rpn_coco.py"
 
 
@@ -61,7 +61,7 @@ NETWORK = "{ config: configs/det/rpn_coco.py"
 )
 def test_what_differs_in_a_value_is_trained(repository: Path, tmp_path: Path, change: tuple[str, str]) -> None:
     _, plan = planned(repository, tmp_path, change, "paper")
-    (run,) = [run for run in plan.values() if run.task == "coco_detection" and run.start == "imagenet_cls"]
+    (run,) = [run for run in plan.values() if run.task == "coco_detection" and run.init == "imagenet_cls"]
     assert "tested" not in run.settings and run.config is not None and run.settings["proposals"] in plan
 
 
@@ -129,7 +129,7 @@ def of_one_detector(folder: Path, config: str, key: str = "det", **task):
     """Plan of a study of one detector from scratch."""
     task = {"kind": "detection", "config": "x", "scratch_config": f"configs/det/{config}.py"} | task
     text = {
-        "name": "a", "out": str(folder / "out"), "seeds": [3, 4], "starts": {"scratch": None}, "tasks": {key: task},
+        "name": "a", "out": str(folder / "out"), "seeds": [3, 4], "inits": {"scratch": None}, "tasks": {key: task},
     }  # fmt: skip
     path = folder / "study.yaml"
     path.write_text(json.dumps(text))
@@ -161,8 +161,8 @@ def test_a_detector_whose_test_measures_nothing(tmp_path: Path, config: str) -> 
         of_one_detector(tmp_path, config)
 
 
-def test_negative_chips_have_a_network_for_each_run_or_start(tmp_path: Path) -> None:
-    for per, made in (("seed", ("/seed3", "/seed4")), ("start", ("", ""))):
+def test_negative_chips_have_a_network_for_each_run_or_init(tmp_path: Path) -> None:
+    for per, made in (("seed", ("/seed3", "/seed4")), ("init", ("", ""))):
         proposals = {"config": "configs/det/rpn_voc_sample.py", "per": per, "options": {"train_cfg.max_epochs": 1}}
         options = {"train_dataloader.dataset.dataset.indices": 7}
         study, plan = of_one_detector(tmp_path, "sniper_voc_sample", proposals=proposals, options=options)
@@ -182,7 +182,7 @@ def test_negative_chips_have_a_network_for_each_run_or_start(tmp_path: Path) -> 
                 assert part.dataset.dataset.indices == rpn.test_dataloader.dataset.indices == 7
 
 
-def test_the_network_of_a_start_starts_as_its_detector(repository: Path, tmp_path: Path) -> None:
+def test_the_network_of_an_init_has_that_of_its_detector(repository: Path, tmp_path: Path) -> None:
     study, plan = planned(repository, tmp_path)
     write_plan(study, plan)
     network, detector = (
@@ -206,7 +206,7 @@ def test_proposals_twice(tmp_path: Path) -> None:
 
 def test_a_task_without_runs(tmp_path: Path) -> None:
     text = {
-        "name": "a", "out": str(tmp_path / "out"), "seeds": [0], "starts": {"scratch": None},
+        "name": "a", "out": str(tmp_path / "out"), "seeds": [0], "inits": {"scratch": None},
         "tasks": {"cls": {"kind": "linear", "data_config": "configs/cls/caltech256_sample.py"}},
     }  # fmt: skip
     path = tmp_path / "study.yaml"
@@ -232,7 +232,7 @@ def times(folder: Path) -> dict[Path, int]:
 
 
 def test_a_figure_waits_for_the_features_whose_images_it_shows(repository: Path, tmp_path: Path) -> None:
-    """Also where the first start is not one of the two that are compared."""
+    """Also where the first initialization is not one of the two that are compared."""
     study, plan = planned(repository, tmp_path, ("reference: imagenet_cls", "reference: coco"))
     for number in range(5, 10):
         run = plan[f"figures/{number}"]

@@ -12,15 +12,15 @@ from mmdetpre.study.records import read_outcome
 
 def test_a_whole_study(fake_study) -> None:
     outcome = read_outcome(fake_study.out)
-    assert list(outcome.starts) == ["scratch", "imagenet_cls", "coco", "openimages"]
-    assert outcome.reference == "imagenet_cls" and outcome.title_of_start("coco") == "COCO"
+    assert list(outcome.inits) == ["scratch", "imagenet_cls", "coco", "openimages"]
+    assert outcome.reference == "imagenet_cls" and outcome.title_of_init("coco") == "COCO"
     assert [run.id for run in outcome.in_state("failed")] == [
         "pretraining/openimages",
         "voc_detection/scratch/seed2",
         "figures/5",
     ]
     run = outcome.runs["voc_detection/coco/seed1"]
-    assert (run.state, run.task, run.start, run.seed, run.needs) == (
+    assert (run.state, run.task, run.init, run.seed, run.needs) == (
         "done",
         "voc_detection",
         "coco",
@@ -56,7 +56,7 @@ def test_no_study(tmp_path: Path) -> None:
 )
 def test_a_damaged_plan_is_refused(text: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "study.json").write_text(text)
-    with pytest.raises(ValueError, match="is no plan of a study .*: start the study again") as raised:
+    with pytest.raises(ValueError, match="is not the plan of a study .*: start the study again") as raised:
         read_outcome(tmp_path)
     assert why in str(raised.value)
 

@@ -9,12 +9,12 @@ import yaml
 
 from mmdetpre.study.spec import read_study
 
-DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_sample.py", "starts": ["coco"]}
+DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_sample.py", "inits": ["coco"]}
 GOOD = {
     "name": "mine",
     "out": "work_dirs/mine",
     "seeds": [0, 1],
-    "starts": {
+    "inits": {
         "scratch": {"title": "from scratch"},
         "coco": {"title": "COCO", "toolbox": "mmdet", "config": "configs/det/sniper_coco_sample.py"},
         "own": {"checkpoint": "weights/own.pth"},
@@ -24,7 +24,7 @@ GOOD = {
             "kind": "detection",
             "config": "configs/det/sniper_voc_sample.py",
             "scratch_config": "configs/det/sniper_voc_sample.py",
-            "starts": ["scratch", "coco"],
+            "inits": ["scratch", "coco"],
         }
     },
 }
@@ -38,7 +38,7 @@ def write(path: Path, content: object) -> Path:
 @pytest.mark.parametrize("name", ["sample", "paper"])
 def test_the_shipped_studies_are_read(repository: Path, name: str) -> None:
     study = read_study(repository / "tools" / "study" / f"{name}.yaml")
-    assert list(study.starts) == ["scratch", "imagenet_cls", "imagenet_loc", "coco", "openimages"]
+    assert list(study.inits) == ["scratch", "imagenet_cls", "imagenet_loc", "coco", "openimages"]
     assert {task.kind for task in study.tasks.values()} == {
         "detection", "segmentation", "classification", "linear", "layers"
     }  # fmt: skip
@@ -51,8 +51,8 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     study = read_study(write(tmp_path / "study.yaml", GOOD))
     assert (study.title, study.reference, study.contrast, study.threads) == ("mine", "coco", "own", 1)
     assert (study.launcher, study.gpus, study.mim_arguments) == ("none", 1, ())
-    assert study.starts["coco"].pretrained_here and not study.starts["own"].pretrained_here
-    assert study.starts["own"].title == "own"
+    assert study.inits["coco"].pretrained_here and not study.inits["own"].pretrained_here
+    assert study.inits["own"].title == "own"
 
 
 def test_a_config_beside_the_file_wins(tmp_path: Path) -> None:
@@ -60,46 +60,47 @@ def test_a_config_beside_the_file_wins(tmp_path: Path) -> None:
     own = tmp_path / "configs" / "det" / "sniper_voc_sample.py"
     own.write_text("model = None\n")
     study = read_study(write(tmp_path / "study.yaml", GOOD))
-    assert study.find("configs/det/sniper_voc_sample.py") == own
-    assert study.find("configs/det/sniper_coco_sample.py").parts[-3:] == ("configs", "det", "sniper_coco_sample.py")
+    config, coco = study.tasks["voc_detection"].configs["coco"], study.inits["coco"].config
+    assert config == ("configs/det/sniper_voc_sample.py", own.resolve())
+    assert coco is not None and coco.path.parts[-3:] == ("configs", "det", "sniper_coco_sample.py")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"seeds": []}, "seeds is \\[\\]"),
-        ({"seeds": [0, 0]}, "stands there twice"),
+        ({"seeds": [0, 0]}, "is there twice"),
         ({"seeds": 3}, "seeds is 3: give a list"),
         ({"sead": 1}, "unknown key 'sead'.*seeds"),
-        ({"reference": "imagenet"}, "reference is 'imagenet', which is no start.*scratch, coco, own"),
+        ({"reference": "imagenet"}, "reference is 'imagenet', which is not one of its inits: scratch, coco, own"),
         ({"figures": [1, 12]}, "no figure 12"),
         ({"threads": 0}, "threads is 0"),
         ({"launch": {"launcher": "ssh"}}, "launcher is 'ssh': choose one of none, pytorch, slurm"),
         ({"launch": {"gpu": 2}}, "unknown key 'gpu'"),
-        ({"starts": {}}, "starts is {}"),
-        ({"starts": {"a b": None}}, "no plain name"),
-        ({"starts": {"scratch": {"checkpoint": "a.pth"}}}, "no weights at all"),
-        ({"starts": {"coco": {"title": "COCO"}}}, "neither a config .* nor a checkpoint"),
-        ({"starts": {"coco": {"config": "configs/det/sniper_coco_sample.py"}}}, "toolbox None"),
+        ({"inits": {}}, "inits is {}"),
+        ({"inits": {"a b": None}}, "not a plain name"),
+        ({"inits": {"scratch": {"checkpoint": "a.pth"}}}, "no weights at all"),
+        ({"inits": {"coco": {"title": "COCO"}}}, "neither a config .* nor a checkpoint"),
+        ({"inits": {"coco": {"config": "configs/det/sniper_coco_sample.py"}}}, "toolbox None"),
         (
             {"tasks": {"t": {"kind": "linear", "data_config": "configs/cls/caltech256.py", "proposals": {}}}},
             "task t has proposals, which only a detector that the study trains can use",
         ),
         (
-            {"starts": {"own": {"checkpoint": "a.pth", "proposals": {"config": "configs/det/rpn_voc.py"}}}},
-            "start own has proposals, which only a detector",
+            {"inits": {"own": {"checkpoint": "a.pth", "proposals": {"config": "configs/det/rpn_voc.py"}}}},
+            "init own has proposals, which only a detector",
         ),
         ({"tasks": {"t": DETECTOR | {"proposals": {}}}}, "task t: proposals lacks the key 'config'"),
         ({"tasks": {"t": DETECTOR | {"proposals": {"config": "a.py", "by": "seed"}}}}, "unknown key 'by'.*per"),
-        ({"tasks": {"t": DETECTOR | {"proposals": {"config": "a.py", "per": "run"}}}}, "per is 'run': .*seed, start"),
+        ({"tasks": {"t": DETECTOR | {"proposals": {"config": "a.py", "per": "run"}}}}, "per is 'run': .*seed, init"),
         ({"tasks": {"proposals": DETECTOR}}, "'proposals' is what the study calls runs of its own"),
         ({"tasks": {"t": {"kind": "pose"}}}, "kind 'pose': choose one of detection, segmentation"),
         ({"tasks": {"t": {"kind": "detection"}}}, "has no config"),
         ({"tasks": {"t": {"kind": "linear", "config": "a.py"}}}, "has no data_config"),
         ({"tasks": {"t": {"config": "a.py"}}}, "lacks the key 'kind'"),
         (
-            {"tasks": {"t": {"kind": "linear", "data_config": "configs/cls/caltech256.py", "starts": ["x"]}}},
-            "names the start 'x'",
+            {"tasks": {"t": {"kind": "linear", "data_config": "configs/cls/caltech256.py", "inits": ["x"]}}},
+            "names the init 'x'",
         ),
     ],
 )
@@ -114,7 +115,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     tasks = {"t": {"kind": "linear", "data_config": "configs/none.py"}}
     with pytest.raises(FileNotFoundError, match="configs/none.py, which is not there"):
         read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
-    tasks = {"t": {"kind": "detection", "config": "configs/det/sniper_voc_from_{start}_none.py", "starts": ["coco"]}}
+    tasks = {"t": {"kind": "detection", "config": "configs/det/sniper_voc_from_{init}_none.py", "inits": ["coco"]}}
     with pytest.raises(FileNotFoundError, match="sniper_voc_from_coco_none.py"):
         read_study(write(tmp_path / "study.yaml", GOOD | {"tasks": tasks}))
     tasks = {"t": DETECTOR | {"proposals": {"config": "configs/det/rpn_none.py"}}}
@@ -132,14 +133,14 @@ def test_no_yaml(tmp_path: Path, text: str, message: str) -> None:
         read_study(path)
 
 
-def starts(*keys: str) -> dict[str, object]:
-    return {"starts": {key: {"checkpoint": f"{key}.pth"} for key in keys}}
+def inits(*keys: str) -> dict[str, object]:
+    return {"inits": {key: {"checkpoint": f"{key}.pth"} for key in keys}}
 
 
 def test_figures_of_two_starts_show_the_papers_pairs_or_those_that_are_named(tmp_path: Path) -> None:
     def pairs(contrast: object, *keys: str) -> dict[int, tuple[str, str]]:
-        task = GOOD["tasks"]["voc_detection"] | {"starts": ["imagenet_cls"]}
-        content = GOOD | starts(*keys) | {"tasks": {"voc_detection": task}}
+        task = GOOD["tasks"]["voc_detection"] | {"inits": ["imagenet_cls"]}
+        content = GOOD | inits(*keys) | {"tasks": {"voc_detection": task}}
         content |= {"reference": "imagenet_cls"} | ({} if contrast is None else {"contrast": contrast})
         study = read_study(write(tmp_path / "study.yaml", content))
         return {number: study.pair_of(number) for number in (2, 3, 9)}
@@ -156,12 +157,12 @@ def test_figures_of_two_starts_show_the_papers_pairs_or_those_that_are_named(tmp
 @pytest.mark.parametrize(
     ("contrast", "message"),
     [
-        ({1: "own"}, "1 is no figure of two starts: those are 2, 3, 5, 6, 9, and 'default'"),
-        ({"three": "own"}, "'three' is no figure of two starts"),
-        ({3: ["own"]}, "figure 3 has .'own'.: give a start, or a list of two"),
-        ({3: ["own", "own"]}, "figure 3 has .*: give a start, or a list of two"),
-        ({3: ["own", "mine"]}, "contrast: figure 3 names 'mine', which is no start of it: scratch, coco, own"),
-        ({"default": "mine"}, "contrast is 'mine', which is no start"),
+        ({1: "own"}, "1 is not a figure of two inits: those are 2, 3, 5, 6, 9, and 'default'"),
+        ({"three": "own"}, "'three' is not a figure of two inits"),
+        ({3: ["own"]}, "figure 3 has .'own'.: give an init, or a list of two"),
+        ({3: ["own", "own"]}, "figure 3 has .*: give an init, or a list of two"),
+        ({3: ["own", "mine"]}, "contrast: figure 3 names 'mine', which is not one of its inits: scratch, coco, own"),
+        ({"default": "mine"}, "contrast is 'mine', which is not one of its inits"),
     ],
 )
 def test_pairs_that_there_are_not(contrast: object, message: str, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def write_study(folder: Path, data: Path, classes_of_bad: int, out: str = "out")
         "name": "small",
         "out": str(folder / out),
         "seeds": [0],
-        "starts": {"scratch": {"title": "from scratch"}},
+        "inits": {"scratch": {"title": "from scratch"}},
         "tasks": {"good": task | {"options": options}, "bad": task | {"options": bad}},
     }
     path = folder / "study.yaml"

@@ -1,4 +1,4 @@
-"""The whole way on synthetic data: draw a sample, train SNIPER from chips, test it, draw what it sees and finds.
+"""From end to end on synthetic data: make a sample, train SNIPER from chips, test it, draw its chips and detections.
 
 Example: mmdetpre demo            (`make demo` sets everything up and runs it)
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -22,11 +21,13 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
+from mmdetpre.checkpoints.newest_whole import newest_whole
 from mmdetpre.compat.toolbox_commands import testing_command, training_command
 from mmdetpre.config_files import find_config
 from mmdetpre.datasets.chips.from_config import load_chip_dataset
 from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.sample import make_sample
+from mmdetpre.study.runs.run_folder import environment
 from mmdetpre.utils.bounded_files import read_json
 from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_json, write_picture
@@ -35,18 +36,13 @@ from mmdetpre.visualization.detections import detection_grid, draw_detections
 
 CONFIG = find_config("sniper_openimages_sample")
 METRIC = "openimages/AP50"
-# Threads that wait must not spin: data loading shares the cores with the training.
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("work_dirs/demo"), help="folder of the results (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (%(default)s)")
-    parser.add_argument("--sample-only", action="store_true", help="draw the sample, and stop")
+    parser.add_argument("--sample-only", action="store_true", help="make the sample, and stop")
     return parser.parse_args()
 
 
@@ -66,23 +62,23 @@ def claim(out: Path, seed: int) -> None:
         raise ValueError(f"{out} holds results of another seed or config. Choose another --out, or: rm -r {out}")
 
 
-def say(text: str) -> None:
+def print_step(text: str) -> None:
     print(f"\n=== {text}", flush=True)
 
 
 def run(*command: str | Path) -> None:
     print("$", *command, flush=True)
-    subprocess.run([str(part) for part in command], env=ENVIRONMENT, check=True)
+    subprocess.run([str(part) for part in command], env=environment(), check=True)
 
 
 def train(out: Path, seed: int) -> Path:
-    """Trains to the last epoch, from where an earlier run stopped; returns the checkpoint."""
+    """Trains to the last epoch, resuming where an earlier run stopped; returns the checkpoint."""
     cfg = Config.fromfile(CONFIG)
     last = out / f"epoch_{cfg.train_cfg.max_epochs}.pth"
     if last.exists():
-        print(f"{last} stands.")
+        print(f"{last} already exists, skipped.")
         return last
-    resume = ["--resume"] if (out / "last_checkpoint").exists() else []
+    resume = ["--resume"] if newest_whole(out).path else []
     arguments = ["--work-dir", out, *resume, "--cfg-options", f"randomness.seed={seed}"]
     run(*training_command("mmdet", CONFIG, *arguments))
     return last
@@ -144,26 +140,26 @@ def main() -> int:
     began = time.monotonic()
     try:
         claim(out, args.seed)
-        say("1/5 Draw the sample (OpenImages layout)")
+        print_step("1/5 Make the sample (OpenImages layout)")
         make_sample("data/sample")
         if args.sample_only:
             print("Sample ready: data/sample")
             return 0
-        say("2/5 Train SNIPER on chips of the sample")
+        print_step("2/5 Train SNIPER on chips of the sample")
         checkpoint = train(out, args.seed)
-        say("3/5 Test the checkpoint, and the detector before training")
+        print_step("3/5 Test the checkpoint, and the detector before training")
         after, before = test(checkpoint, out), test_untrained(out)
-        say("4/5 Draw mined chips")
+        print_step("4/5 Draw mined chips")
         chips = out / "chips"
         if not chips.exists():
             draw_chips(chips)
-        say("5/5 Draw detections")
+        print_step("5/5 Draw detections")
         detections = out / "detections.png"
         if not detections.exists() or detections.stat().st_mtime < checkpoint.stat().st_mtime:
             draw_findings(checkpoint, detections)
     except subprocess.CalledProcessError as error:
         print(
-            f"\nThe demo stopped at the command above (exit {error.returncode}). Run it again to go on.",
+            f"\nThe demo stopped at the command above (exit {error.returncode}). Run it again to continue.",
             file=sys.stderr,
         )
         return 1
@@ -173,7 +169,7 @@ def main() -> int:
     print(
         f"\nmAP@0.5 on the {Path('data/sample')} validation images: {after:.3f} (before training {before:.3f})"
         f"\nmined chips: {chips}/\ndetections:  {detections}\ncheckpoint:  {checkpoint}"
-        f"\n{time.monotonic() - began:.0f} s. To begin anew: rm -r {out}"
+        f"\n{time.monotonic() - began:.0f} s. To start from scratch: rm -r {out}"
     )
     return 0
 

@@ -1,10 +1,10 @@
-"""Pre-train here, test there, be told what helped: every table and figure of the paper beside your own numbers.
+"""Does pre-training help, and which? Every table and figure of the paper beside your own numbers.
 
     init     write a study of your own data: a COCO JSON, a folder per class
     run      run what is missing of a study, then write the report
     plan     list the runs of a study, without checking the data
-    check    look at the data of a study: what is there, what is missing, which images are broken
-    report   write the report of what stands
+    check    check the data of a study: what is there, what is missing, which images are broken
+    report   write the report of the runs that are done
 
 Example: mmdetpre study run sample            (`make study`)
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from mmdetpre.study.custom_data.command import add_init_arguments, run_init
 from mmdetpre.utils.plain_text import printable
 
-LEAVE_OUT = "go on with broken images to test on: tests skip them, and their results say so"
+LEAVE_OUT = "continue with broken test images: tests skip them, and their results say so"
 FILE = "file of the study; `sample` and `paper` are those that the package brings"
 
 
@@ -44,10 +44,10 @@ def parse_args() -> argparse.Namespace:
     )
     plan = commands.add_parser("plan", help="list the runs")
     plan.add_argument("file", type=study_file, help=FILE)
-    check = commands.add_parser("check", help="look at the data")
+    check = commands.add_parser("check", help="check the data")
     check.add_argument("file", type=study_file, help=FILE)
     check.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
-    report = commands.add_parser("report", help="write the report of what stands")
+    report = commands.add_parser("report", help="write the report of the runs that are done")
     report.add_argument("out", type=Path, help="folder of the study")
     report.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
     return parser.parse_args()
@@ -60,7 +60,7 @@ def main() -> int:
     try:
         return _commands(args)
     except KeyboardInterrupt:
-        print(f"study {args.command}: stopped; the same command goes on from here", file=sys.stderr)
+        print(f"study {args.command}: stopped; the same command continues from here", file=sys.stderr)
         return 130
     except (OSError, ValueError) as error:
         print(f"study {args.command}: {printable(error)}", file=sys.stderr)
@@ -89,9 +89,9 @@ def _commands(args: argparse.Namespace) -> int:
 
     study = read_study(args.file)
     if args.command == "check":
-        from mmdetpre.study.data_check import check_data, data_table
+        from mmdetpre.study.data_check import check_data
 
-        print(data_table(check_data(study, leave_out_bad=args.leave_out_bad)))
+        print(*check_data(study, leave_out_bad=args.leave_out_bad), sep="\n")
         return 0
     from mmdetpre.study.plan import make_plan, plan_table
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mmdetpre.datasets.coco import json_file as coco_json
-from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS, read_coco_json
+from mmdetpre.datasets.coco.json_file import read_coco_json
 from mmdetpre.datasets.images.lists import read_image_list
 from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
 from mmdetpre.datasets.voc import xml_files as voc_xml
@@ -21,24 +21,35 @@ _DESCRIBED = 3
 _FOLDERS = (".", "images", "JPEGImages", "photos", "../images", "../JPEGImages", "../photos", "..")
 
 
+BOX_ROW = np.dtype(
+    [("id", "i8"), ("image", "i8"), ("box", "f8", 4), ("written", "f8", 4), ("label", "i8")]
+    + [("flags", "u1"), ("area", "f8"), ("crowd", "?"), ("ignore", "?")]
+)
+"""A box: its id, index of its image, x, y, width, height in pixels, the four numbers of the file, index of its class,
+bits of `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS`, area in pixels, and whether it is a crowd or to be ignored."""
+
+
 @dataclass(frozen=True)
 class Annotations:
     """What the files say, of the right form, and not checked further.
 
     Attributes:
         images_dir: Folder that the file names of the images are relative to.
-        images, annotations, categories: As in COCO's JSON, each annotation with ``written``, the four numbers of the
-            file; ids differ, and references point at something. Image ids are whole numbers.
+        ids, files, sizes: Of the N images: whole numbers, names, and (N, 2) width and height, 0 where unknown.
+        boxes: Rows of `BOX_ROW`.
+        names: Names of the classes.
         way: How boxes are written, a key of `mmdetpre.datasets.packed.box_form.WAYS`.
-        missing: Ids of the images that are not there, and their names, the first with what is there instead.
+        missing: Indices of the images that are not there, and their names, the first with what is there instead.
         left_out: How many things were skipped, by what they are.
         remarks: What to say although it was read.
     """
 
     images_dir: Path
-    images: list[dict[str, Any]]
-    annotations: list[dict[str, Any]]
-    categories: list[dict[str, Any]]
+    ids: list[int]
+    files: list[str]
+    sizes: np.ndarray
+    boxes: np.ndarray
+    names: list[str]
     way: str
     missing: dict[int, str] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -84,20 +95,13 @@ def _read_json(source: Path, images_dir: str | os.PathLike | None) -> Annotation
     ids = [i for i in found.ids if isinstance(i, int) and abs(i) < 1 << 63]
     if len(ids) < len(found.ids):  # what is written has numbers, as COCO has
         ids = list(range(1, len(found.ids) + 1))
-    annotations = _annotations(found.image, found.boxes, found.boxes, found.category, found.flags, ids)
-    for annotation, area, crowd, ignore in zip(
-        annotations, found.area.tolist(), found.crowd.tolist(), found.ignore.tolist(), strict=True
-    ):
-        annotation |= {"area": area, "iscrowd": int(crowd), "ignore": int(ignore)}
-    return Annotations(
-        Path(folder.folder),
-        _images(ids, photos.names, found.sizes),
-        annotations,
-        [{"id": i, "name": name} for i, name in enumerate(found.names)],
-        coco_json.WAY,
-        _missing(folder, photos, ids),
-        remarks=[*found.remarks, *_other_forms(photos)],
-    )
+    boxes = _rows(
+        len(found.image), image=found.image, box=found.boxes, written=found.boxes, label=found.category,
+        flags=found.flags, area=found.area, crowd=found.crowd, ignore=found.ignore,
+    )  # fmt: skip
+    remarks, missing = [*found.remarks, *_other_forms(photos)], _missing(folder, photos)
+    images = (Path(folder.folder), ids, photos.names, found.sizes)
+    return Annotations(*images, boxes, found.names, coco_json.WAY, missing, remarks=remarks)
 
 
 def _read_xml(root: Path, files: dict[str, Path], images_dir: str | os.PathLike | None, option: str) -> Annotations:
@@ -118,22 +122,24 @@ def _read_xml(root: Path, files: dict[str, Path], images_dir: str | os.PathLike 
     if not objects.names:
         raise ValueError(f"{root}: none of {len(files)} XML files has an <object>.")
     names = sorted(set(objects.names))
-    number = {name: i for i, name in enumerate(names)}
     corners = half_open(objects.boxes)
-    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    ids = list(range(1, len(files) + 1))
-    category = np.array([number[name] for name in objects.names], np.int32)
+    sides = corners[:, 2:] - corners[:, :2]
+    boxes = _rows(
+        len(corners), image=objects.image, box=np.concatenate([corners[:, :2], sides], axis=1), written=objects.boxes,
+        label=[names.index(name) for name in objects.names], flags=objects.flags, area=sides.prod(axis=1),
+    )  # fmt: skip
     without = len(folder.stems() - {os.path.splitext(name)[0] for name in photos.names})
-    return Annotations(
-        Path(folder.folder),
-        _images(ids, photos.names, objects.sizes),
-        _annotations(objects.image, boxes, objects.boxes, category, objects.flags, ids),
-        [{"id": i, "name": name} for i, name in enumerate(names)],
-        voc_xml.WAY,
-        _missing(folder, photos, ids),
-        {"photos without an XML file": without} if without else {},
-        [*_other_forms(photos), *_strange_names(folder, photos.names, files, objects.files)],
-    )
+    left_out = {"photos without an XML file": without} if without else {}
+    remarks = [*_other_forms(photos), *_strange_names(folder, photos.names, files, objects.files)]
+    images = (Path(folder.folder), list(range(1, len(files) + 1)), photos.names, objects.sizes)
+    return Annotations(*images, boxes, names, voc_xml.WAY, _missing(folder, photos), left_out, remarks)
+
+
+def _rows(count: int, **columns: ArrayLike) -> np.ndarray:
+    rows = np.zeros(count, BOX_ROW)
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
 
 
 def _strange_names(
@@ -148,32 +154,6 @@ def _strange_names(
     if not strange:
         return []
     return [f"<filename> of {len(strange)} XML files names another photo than that of their own name ({strange[0]})"]
-
-
-def _images(ids: Sequence[int], names: Sequence[str], sizes: np.ndarray) -> list[dict[str, Any]]:
-    return [
-        {"id": i, "file_name": name, "width": width, "height": height}
-        for i, name, (width, height) in zip(ids, names, sizes.tolist(), strict=True)
-    ]
-
-
-def _annotations(
-    image: np.ndarray,
-    boxes: np.ndarray,
-    written: np.ndarray,
-    category: np.ndarray,
-    flags: np.ndarray,
-    ids: Sequence[int],
-) -> list[dict[str, Any]]:
-    """Annotations with a flag only where any object has it set: no flag at all says that nobody looked."""
-    used = {key: bit for key, bit in OBJECT_FLAGS.items() if (flags & bit).any()}
-    return [
-        {"image_id": ids[i], "category_id": c, "bbox": box, "written": numbers}
-        | {key: int(bool(bits & bit)) for key, bit in used.items()}
-        for i, box, numbers, c, bits in zip(
-            image.tolist(), boxes.tolist(), written.tolist(), category.tolist(), flags.tolist(), strict=True
-        )
-    ]
 
 
 def _find_photos(
@@ -200,9 +180,9 @@ def _candidates(beside: Path, images_dir: str | os.PathLike | None, stem: str = 
     return folders or [PhotoFolder(beside, deep=False)]
 
 
-def _missing(folder: PhotoFolder, photos: FoundPhotos, ids: Sequence[int]) -> dict[int, str]:
-    texts = {ids[i]: photos.names[i] for i in photos.missing}
-    return texts | {ids[i]: folder.describe_missing(photos, [i]) for i in photos.missing[:_DESCRIBED]}
+def _missing(folder: PhotoFolder, photos: FoundPhotos) -> dict[int, str]:
+    names = {i: photos.names[i] for i in photos.missing}
+    return names | {i: folder.describe_missing(photos, [i]) for i in photos.missing[:_DESCRIBED]}
 
 
 def _other_forms(photos: FoundPhotos) -> list[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,29 +15,28 @@ from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS
 from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
-from mmdetpre.study.custom_data.box_files import read_annotations
+from mmdetpre.study.custom_data.box_files import Annotations, read_annotations
 from mmdetpre.utils.open_image import open_image
 from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.utils.results import Json
 
-_KEPT = ("image_id", "category_id", "bbox", "iscrowd", *OBJECT_FLAGS)
 _SHOWN = 3
 _OPTION = "--leave-out-bad"
 _MANY = 2000
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class OwnBoxes:
-    """Images and boxes as COCO's JSON holds them, with nothing in them that cannot be used.
+    """Images and boxes, with nothing in them that cannot be used.
 
     Attributes:
         source: What they were read from.
         images_dir: Folder that file names are relative to, absolute.
-        images: ``id``, ``file_name``, ``width`` and ``height`` (pixels) of each image.
-        annotations: ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in pixels), ``area``,
-            ``iscrowd`` and, where the source knows them, the flags of
-            `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS`.
-        categories: ``id`` and ``name``, in label order.
+        ids, files, sizes: Of the N images: ids, names, and (N, 2) width and height in pixels.
+        boxes: Rows of `mmdetpre.study.custom_data.box_files.BOX_ROW`, in any order; ``crowd`` is also set of difficult
+            objects.
+        classes: Names of the classes in label order.
+        known_flags: Keys of `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS` that the source knows.
         upright: Whether sizes and boxes count pixels of photos turned by their EXIF orientation; None where no photo is
             turned.
         left_out: How many things were left out, by what they are.
@@ -47,31 +45,55 @@ class OwnBoxes:
 
     source: Path
     images_dir: Path
-    images: list[dict[str, Any]]
-    annotations: list[dict[str, Any]]
-    categories: list[dict[str, Any]]
+    ids: list[int]
+    files: list[str]
+    sizes: np.ndarray
+    boxes: np.ndarray
+    classes: list[str]
+    known_flags: tuple[str, ...] = ()
     upright: bool | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes in label order."""
-        return [category["name"] for category in self.categories]
-
     def paths(self) -> list[Path]:
         """Paths of the images."""
-        return [self.images_dir / image["file_name"] for image in self.images]
+        return [self.images_dir / file for file in self.files]
 
     def part(self, rows: Sequence[int]) -> OwnBoxes:
-        """Some of the images with their boxes; all categories stay."""
-        images = [self.images[row] for row in rows]
-        kept = {image["id"] for image in images}
-        return replace(self, images=images, annotations=[a for a in self.annotations if a["image_id"] in kept])
+        """Some of the images with their boxes; all classes stay."""
+        ids, files = [self.ids[row] for row in rows], [self.files[row] for row in rows]
+        boxes = _of_images(self.boxes, rows, len(self.files))
+        return replace(self, ids=ids, files=files, sizes=self.sizes[list(rows)], boxes=boxes)
 
-    def to_coco(self) -> dict[str, list[dict[str, Any]]]:
+    def to_coco(self) -> dict[str, Json]:
         """The content of a COCO JSON file."""
-        return {"images": self.images, "annotations": self.annotations, "categories": self.categories}
+        images: list[Json] = [
+            {"id": i, "file_name": name, "width": width, "height": height}
+            for i, name, (width, height) in zip(self.ids, self.files, self.sizes.tolist(), strict=True)
+        ]
+        annotations: list[Json] = [
+            {
+                "id": int(box["id"]),
+                "image_id": self.ids[box["image"]],
+                "category_id": int(box["label"]) + 1,
+                "bbox": box["box"].tolist(),
+                "area": float(box["area"]),
+                "iscrowd": int(box["crowd"]),
+            }
+            | {key: int(bool(box["flags"] & OBJECT_FLAGS[key])) for key in self.known_flags}
+            for box in self.boxes
+        ]
+        categories: list[Json] = [{"id": i, "name": name} for i, name in enumerate(self.classes, start=1)]
+        return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _of_images(boxes: np.ndarray, images: Sequence[int], count: int) -> np.ndarray:
+    """Boxes of some of ``count`` images, whose indices become those in ``images``."""
+    row = np.full(count, -1)
+    row[list(images)] = np.arange(len(images))
+    boxes = boxes[row[boxes["image"]] >= 0]
+    boxes["image"] = row[boxes["image"]]
+    return boxes
 
 
 def read_own_boxes(
@@ -88,7 +110,7 @@ def read_own_boxes(
         images_dir: Folder of the images; auto-detected beside the annotations where they have a usual name.
         leave_out_bad: Continue without images that are missing, cannot be read or have another size, boxes that are
             empty or outside of their image, and categories without boxes, and count them. Otherwise these are errors.
-        classes: The classes of the data that are trained on. Others are an error, and so is none of them having a box;
+        classes: The classes of the training data. Others are an error, and so is none of them having a box;
             categories get the numbers that these classes have, 1, 2, ....
 
     Raises:
@@ -106,93 +128,91 @@ def read_own_boxes(
 
     def refuse(what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
         if bad and not leave_out_bad:
-            raise kind(f"{source}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to go on without.")
+            raise kind(f"{source}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to continue without.")
         left_out.update({what: len(bad)} if bad else {})
 
-    images, missing = _parted(raw.images, lambda image: image["id"] not in raw.missing)
     refuse(
-        f"of {len(raw.images)} images are missing in {raw.images_dir}",
-        [raw.missing[image["id"]] for image in missing],
+        f"of {len(raw.files)} images are missing in {raw.images_dir}",
+        [raw.missing[i] for i in sorted(raw.missing)],
         f"Set {option} to the folder of the images",
         FileNotFoundError,
     )
-    headers = _headers([raw.images_dir / image["file_name"] for image in images])
-    found = dict(zip((image["id"] for image in images), headers, strict=True))
-    images, broken = _parted(images, lambda image: found[image["id"]] is not None)
-    refuse("images cannot be read", [image["file_name"] for image in broken], "Replace them")
-    reasons = broken_images([raw.images_dir / image["file_name"] for image in images])
-    images, cut = _parted(images, lambda image: str(raw.images_dir / image["file_name"]) not in reasons)
-    named = [f"{image['file_name']} ({reasons[str(raw.images_dir / image['file_name'])]})" for image in cut]
-    refuse("images cannot be decoded", named, "Replace them")
-    images, wrong, upright = _settle_sizes(source, images, found)
+    paths = [raw.images_dir / name for name in raw.files]
+    images = [i for i in range(len(paths)) if i not in raw.missing]
+    found = dict(zip(images, _headers([paths[i] for i in images]), strict=True))
+    refuse("images cannot be read", [raw.files[i] for i in images if found[i] is None], "Replace them")
+    headers = {i: header for i, header in found.items() if header is not None}
+    reasons = broken_images([paths[i] for i in headers])
+    cut = {i: reasons[str(paths[i])] for i in headers if str(paths[i]) in reasons}
+    refuse("images cannot be decoded", [f"{raw.files[i]} ({reason})" for i, reason in cut.items()], "Replace them")
+    sizes, wrong, upright = _resolve_sizes(source, raw, {i: headers[i] for i in headers if i not in cut})
     refuse("images have another size than is annotated", wrong, "Use those that were annotated")
 
-    files = {image["id"]: image["file_name"] for image in images}
-    sizes = {image["id"]: (image["width"], image["height"]) for image in images}
-    annotations = [a for a in raw.annotations if a["image_id"] in sizes]
-    where = [files[a["image_id"]] for a in annotations]
-    box_sizes = np.array([sizes[a["image_id"]] for a in annotations], np.int64).reshape(-1, 2)
-    corners = WAYS["x y width height"](np.array([a["bbox"] for a in annotations], np.float64).reshape(-1, 4))
+    files = [raw.files[i] for i in sizes]
+    boxes = _of_images(raw.boxes, list(sizes), len(paths))
+    box_sizes = np.array(list(sizes.values()), np.int64).reshape(-1, 2)[boxes["image"]]
+
+    def where(i: int) -> str:
+        return files[boxes["image"][i]]
+
+    corners = WAYS["x y width height"](boxes["box"])
     verdicts = judge_boxes(corners, box_sizes)
-    written = np.array([a.pop("written") for a in annotations], np.float64).reshape(-1, 4)
-    require_form(source, written, raw.way, box_sizes, verdicts, where.__getitem__)
-    kept = np.ones(len(annotations), bool)
+    require_form(source, boxes["written"], raw.way, box_sizes, verdicts, where)
+    kept = np.ones(len(boxes), bool)
     for problem, mask in (
         ("boxes are empty (a side below 1 pixel)", verdicts.empty),
         ("boxes lie outside of their image", verdicts.outside),
         ("boxes reach beyond their image by more than three times its size", verdicts.far),
     ):
-        rows = np.flatnonzero(mask & kept)
-        refuse(problem, [f"{_shown(annotations[i]['bbox'])} in {where[i]}" for i in rows], "Correct the boxes")
+        bad = [
+            f"[{', '.join(f'{v:g}' for v in boxes['box'][i])}] in {where(i)}"
+            for i in np.flatnonzero(mask & kept).tolist()
+        ]
+        refuse(problem, bad, "Correct the boxes")
         kept &= ~mask
-    remarks = [*raw.remarks, *remarks_on_boxes(verdicts, kept, corners, box_sizes, where.__getitem__)]
-    annotations = [annotations[i] for i in np.flatnonzero(kept)]
-    annotations, ignored = _parted(annotations, lambda a: not a.get("ignore"))
-    left_out.update({"boxes marked ignore": len(ignored)} if ignored else {})
-    if not annotations:
+    remarks = [*raw.remarks, *remarks_on_boxes(verdicts, kept, corners, box_sizes, where)]
+    if ignored := int((kept & boxes["ignore"]).sum()):
+        left_out["boxes marked ignore"] += ignored
+    boxes = boxes[kept & ~boxes["ignore"]]
+    if not len(boxes):
         gone = "".join(f"; left out: {count} {what}" for what, count in left_out.items())
-        raise ValueError(f"{source}: no box is left to learn from or to test on{gone}.")
-    for key in ("iscrowd", "difficult"):
-        if all(a.get(key) for a in annotations):
+        raise ValueError(f"{source}: no box is left to train or test on{gone}.")
+    difficult = (boxes["flags"] & OBJECT_FLAGS["difficult"]) > 0
+    for key, marked in (("iscrowd", boxes["crowd"]), ("difficult", difficult)):
+        if marked.all():
             raise ValueError(
-                f"{source}: all {len(annotations)} boxes have {key} 1, and such boxes are neither learned nor counted:"
+                f"{source}: all {len(boxes)} boxes have {key} 1, and such boxes are neither learned nor counted:"
                 f" set {key} to 0 where a box surrounds one object."
             )
+    boxes["crowd"] |= difficult
 
-    used = {a["category_id"] for a in annotations}
-    categories, empty = _parted(raw.categories, lambda category: category["id"] in used)
+    used = set(boxes["label"].tolist())
+    names = [name for i, name in enumerate(raw.names) if i in used]
     if classes is None:
-        refuse("categories without boxes", [c["name"] for c in empty], "Remove them from the JSON")
-        classes = [category["name"] for category in categories]
-    elif strange := [c["name"] for c in categories if c["name"] not in classes]:
+        empty = [name for i, name in enumerate(raw.names) if i not in used]
+        refuse("categories without boxes", empty, "Remove them from the JSON")
+        classes = names
+    elif strange := [name for name in names if name not in classes]:
         raise ValueError(
             f"{source} has boxes of {_listed(strange)}, which nothing is trained on: the classes are"
             f" {', '.join(classes)}. Rename the categories, or leave their boxes out."
         )
-    number = {name: label for label, name in enumerate(classes, start=1)}
-    renumbered = {category["id"]: number[category["name"]] for category in categories}
+    label = {name: i for i, name in enumerate(classes)}
+    boxes["label"] = np.array([label.get(name, -1) for name in raw.names])[boxes["label"]]
+    boxes["id"] = np.arange(1, len(boxes) + 1)
     return OwnBoxes(
         source=source,
         images_dir=raw.images_dir.resolve(),
-        images=images,
-        annotations=[_clean(i, a, renumbered) for i, a in enumerate(annotations, start=1)],
-        categories=[{"id": label, "name": name} for name, label in number.items()],
+        ids=[raw.ids[i] for i in sizes],
+        files=files,
+        sizes=np.array(list(sizes.values()), np.int64),
+        boxes=boxes,
+        classes=list(classes),
+        known_flags=tuple(key for key, bit in OBJECT_FLAGS.items() if (raw.boxes["flags"] & bit).any()),
         upright=upright,
         left_out=dict(left_out),
         remarks=remarks,
     )
-
-
-def _shown(box: Sequence[float]) -> str:
-    return f"[{', '.join(f'{value:g}' for value in box)}]"
-
-
-def _clean(number: int, annotation: dict[str, Any], renumbered: dict[Any, int]) -> dict[str, Any]:
-    kept = {key: annotation[key] for key in _KEPT if key in annotation}
-    x, y, w, h = (float(value) for value in annotation["bbox"])
-    crowd = int(bool(annotation.get("iscrowd") or annotation.get("difficult")))
-    kept |= {"id": number, "category_id": renumbered[annotation["category_id"]], "bbox": [x, y, w, h], "iscrowd": crowd}
-    return kept | {"area": annotation.get("area", w * h)}
 
 
 Header = tuple[tuple[int, int], tuple[int, int]]
@@ -217,36 +237,30 @@ def _headers(paths: Sequence[Path]) -> list[Header | None]:
         return list(bar)
 
 
-def _settle_sizes(
-    source: Path, images: Iterable[dict[str, Any]], found: dict[Any, Header | None]
-) -> tuple[list[dict[str, Any]], list[str], bool | None]:
-    """Images with their sizes, those of another size, and whether sizes are of photos turned by their orientation."""
-    settled, wrong, turned = [], [], {True: [], False: []}  # type: ignore[var-annotated]
-    for image in images:
-        header = found[image["id"]]
-        assert header is not None
-        told = (image.get("width") or 0, image.get("height") or 0)
-        size = told if min(told) > 0 else header[0]
+def _resolve_sizes(
+    source: Path, raw: Annotations, headers: Mapping[int, Header]
+) -> tuple[dict[int, tuple[int, int]], list[str], bool | None]:
+    """Sizes of images, those of another size, and whether sizes are of photos turned by their orientation."""
+    sizes: dict[int, tuple[int, int]] = {}
+    wrong: list[str] = []
+    turned: dict[bool, list[str]] = {True: [], False: []}
+    for i, header in headers.items():
+        width, height = raw.sizes[i].tolist()
+        size = (width, height) if min(width, height) > 0 else header[0]
         if size not in header:
-            wrong.append(f"{image['file_name']} has {header[1][0]} x {header[1][1]} pixels, not {size[0]} x {size[1]}")
+            shown = f"{header[1][0]} x {header[1][1]} pixels, not {size[0]} x {size[1]}"
+            wrong.append(f"{raw.files[i]} has {shown}")
             continue
         if header[0] != header[1]:
-            turned[size == header[1]].append(image["file_name"])
-        settled.append({"id": image["id"], "file_name": image["file_name"], "width": size[0], "height": size[1]})
+            turned[size == header[1]].append(raw.files[i])
+        sizes[i] = size
     if turned[True] and turned[False]:
         raise ValueError(
             f"{source}: photos with an EXIF orientation are annotated in two ways, turned ({_listed(turned[True])}) and"
             f" as they are stored ({_listed(turned[False])}). Turn them all, for example with `exiftran -ai`, and"
             " correct width, height and boxes."
         )
-    return settled, wrong, bool(turned[True]) if turned[True] or turned[False] else None
-
-
-def _parted(items: Iterable[Item], good: Callable[[Item], bool]) -> tuple[list[Item], list[Item]]:
-    parts: tuple[list[Item], list[Item]] = ([], [])
-    for item in items:
-        parts[not good(item)].append(item)
-    return parts
+    return sizes, wrong, bool(turned[True]) if turned[True] or turned[False] else None
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.study.custom_data.split import same_files
 
 MOST_PER_CLASS = 60
-"""Training images per class, unless told: two thirds of the smallest class, at most so many, as on Caltech-256."""
+"""Training images per class, if not given: two thirds of the smallest class, at most so many, as on Caltech-256."""
 _SHOWN = 5
 
 
@@ -44,7 +44,7 @@ def read_own_classes(
 ) -> OwnClasses:
     """Read and split a folder that holds one folder of images per class.
 
-    Of copies of one photo in a class, the first stays: so none is trained on and tested on as well.
+    Of copies of one photo in a class, the first stays: so that no image is in both parts.
 
     Every image is decoded.
 
@@ -85,8 +85,8 @@ def read_own_classes(
     for what, names in bad.items():
         if names and not leave_out_bad:
             raise ValueError(
-                f"{root}: {len(names)} {what}: {_listed(names)}. Replace or remove them, or add --leave-out-bad to go"
-                " on without."
+                f"{root}: {len(names)} {what}: {_listed(names)}. Replace or remove them, or add --leave-out-bad to"
+                " continue without."
             )
     gone = {*copies, *twice}
     kept = {
@@ -108,11 +108,11 @@ def _per_class(root: Path, counts: Mapping[str, int], per_class: int | None) -> 
     if per_class is None:
         per_class = max(1, min(MOST_PER_CLASS, 2 * smallest // 3))
     if per_class < 1:
-        raise ValueError(f"--cls-per-class is {per_class}: give at least 1 image of each class to train on.")
+        raise ValueError(f"--cls-per-class is {per_class}: give at least 1 training image of each class.")
     if small := [f"{folder} ({count})" for folder, count in counts.items() if count <= per_class]:
         raise ValueError(
             f"{root}: {len(small)} of {len(counts)} classes have fewer than {per_class + 1} different images,"
-            f" {per_class} to train on and at least one to test on: {_listed(small)}. Set --cls-per-class lower, add"
+            f" {per_class} for training and at least one for the test: {_listed(small)}. Set --cls-per-class lower, add"
             " images, or move these folders away."
         )
     return per_class

@@ -12,7 +12,7 @@ from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
     "Example: mmdetpre study init --det my_coco.json --det-images photos --cls my_folder"
-    " --start coco=backbone.pth --start imagenet_cls=torchvision://resnet101 --model paper --out my_study"
+    " --init coco=backbone.pth --init imagenet_cls=torchvision://resnet101 --model paper --out my_study"
 )
 
 
@@ -24,7 +24,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     det.add_argument("--det", type=Path, metavar="DATA", help="COCO JSON, or folder of VOC XML files")
     det.add_argument("--det-images", type=Path, metavar="DIR", help="its images (default: found beside it)")
     det.add_argument(
-        "--det-test", type=Path, metavar="DATA", help="the same, to test on (default: a fifth is split off)"
+        "--det-test", type=Path, metavar="DATA", help="the same, of the test images (default: a fifth is split off)"
     )
     det.add_argument("--det-test-images", type=Path, metavar="DIR", help="images of --det-test (default: --det-images)")
     cls = parser.add_argument_group("classification")
@@ -33,20 +33,21 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         "--cls-per-class",
         type=int,
         metavar="N",
-        help="images of each class to train on, the others are to test on (default: two thirds of the smallest class,"
-        " at most 60)",
+        help="training images of each class, the others are test images (default: two thirds of the smallest class, at"
+        " most 60)",
     )
     study = parser.add_argument_group("study")
     study.add_argument(
-        "--start",
-        dest="starts",
+        "--init",
+        dest="inits",
         action="append",
         default=[],
         metavar="KEY=FILE",
-        help="weights that the backbone starts from, path or address; repeat for more. From scratch is always there."
-        " KEY=FILE:prefix=teacher.backbone and KEY=FILE:entry=state_dict_ema say which of several in the file. A"
+        help="weights that the backbone is initialized with, path or address; repeat for more. From scratch is always"
+        " there. KEY=FILE:prefix=teacher.backbone and KEY=FILE:entry=state_dict_ema say which of several in the file. A"
         " checkpoint of a whole SNIPER detector also gives the rows of Table 7",
     )
+    study.add_argument("--start", dest="starts", action="append", default=[], help=argparse.SUPPRESS)
     study.add_argument(
         "--model",
         choices=MODELS,
@@ -54,13 +55,13 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{name}: {model.title}" for name, model in MODELS.items()) + " (%(default)s)",
     )
     study.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; it must not exist")
-    study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each start (%(default)s)")
+    study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each initialization (%(default)s)")
     study.add_argument("--epochs", type=int, metavar="N", help="of each run (default: fitted to the size of the data)")
     study.add_argument("--split-seed", type=int, default=0, metavar="N", help="seed of the splits (%(default)s)")
     study.add_argument(
         "--leave-out-bad",
         action="store_true",
-        help="go on without images that are missing or broken, boxes that are empty or outside of their image, and"
+        help="continue without images that are missing or broken, boxes that are empty or outside of their image, and"
         " categories without boxes, and count them",
     )
 
@@ -72,6 +73,9 @@ def run_init(args: argparse.Namespace) -> int:
         init_study,
     )
 
+    if args.starts:
+        print("study init: --start is now --init; the next release no longer has the old name.", file=sys.stderr)
+        args.inits += args.starts
     try:
         print(init_study(Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})))
     except (OSError, ValueError) as error:

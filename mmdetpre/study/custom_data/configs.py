@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.custom_data.boxes import OwnBoxes
@@ -15,6 +17,7 @@ from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.utils.config_writer import Beside, ConfigFile, Named
 
+Steps = list[dict[str, Any]]
 DATA = Beside(("..", "data"))
 """Folder of the splits as the configs name it: a study can be moved as a whole."""
 
@@ -22,7 +25,7 @@ DATA = Beside(("..", "data"))
 def detection_config(
     choice: ModelChoice, recipe: DetectionRecipe, train: OwnBoxes, test: OwnBoxes, name: str = "own_det"
 ) -> ConfigFile:
-    """Config of a detector on the user's boxes, for every start. The names of the classes are in a file of the data.
+    """Config of a detector on the user's boxes, for every initialization; class names are in a file of the data.
 
     Args:
         choice: The model.
@@ -32,9 +35,7 @@ def detection_config(
         name: Name of the config, without suffix.
     """
     chips = recipe.chips
-    load = {"type": "LoadImageFromFile", "color_type": "color" if test.upright else "color_ignore_orientation"}
-    annotations = {"type": "LoadAnnotations", "with_bbox": True}
-    keys = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
+    test_pipeline, tta_pipeline = _test_pipelines(choice, recipe, bool(test.upright))
     val_data = {
         "data_root": Named("data_root"),
         "ann_file": f"{name}_test.json",
@@ -49,7 +50,7 @@ def detection_config(
         "classes": Named("classes"),
     }
     values = {
-        "backbone_init": _no_start(choice),
+        "backbone_init": _no_init(choice),
         "data_root": DATA,
         "classes": Named("data_root", f"{name}_classes.txt"),
         "model": {"roi_head": {"bbox_head": {"num_classes": len(train.classes)}}},
@@ -58,27 +59,12 @@ def detection_config(
             "valid_ranges": _pairs(chips.valid_ranges),
             "range_reference": None if chips.range_reference is None else _number(chips.range_reference),
         },
-        "test_pipeline": [
-            load,
-            {"type": "Resize", "scale": (recipe.test_side, recipe.test_side), "keep_ratio": True},
-            annotations,
-            {"type": "PackDetInputs", "meta_keys": (*keys, "instances")},
-        ],
+        "test_pipeline": test_pipeline,
         "tta_model": {
             "test_ranges": _pairs(recipe.test_ranges),
             "range_reference": None if chips.range_reference is None else _number(chips.range_reference),
         },
-        "tta_pipeline": [
-            load,
-            {
-                "type": "TestTimeAug",
-                "transforms": [
-                    [{"type": "Resize", "scale": (side, side), "keep_ratio": True} for _, side in chips.scales],
-                    [annotations],
-                    [{"type": "PackDetInputs", "meta_keys": (*keys, "flip", "flip_direction", "instances")}],
-                ],
-            },
-        ],
+        "tta_pipeline": tta_pipeline,
         "train_dataloader": {"dataset": {"chips": Named("chips"), "dataset": train_data}},
         "val_dataloader": {"dataset": val_data},
         "test_dataloader": Named("val_dataloader"),
@@ -105,22 +91,43 @@ def detection_config(
     return ConfigFile(values, _bases(choice.detection), _detection_comments(choice, recipe, train, test, name))
 
 
+def _test_pipelines(choice: ModelChoice, recipe: DetectionRecipe, upright: bool) -> tuple[Steps, Steps]:
+    """The pipelines of the bases, at the scales of the data, with photos turned by their orientation or not."""
+    base: dict[str, Any] = {}
+    for file in _bases(choice.detection):
+        base |= Config.fromfile(file, import_custom_modules=False).to_dict()
+
+    def fitted(steps: Steps, sides: Sequence[int]) -> Steps:
+        found = []
+        for step in steps:
+            if step["type"] == "LoadImageFromFile" and upright:
+                step = step | {"color_type": "color"}
+            found += [step | {"scale": (side, side)} for side in sides] if step["type"] == "Resize" else [step]
+        return found
+
+    load, augment = base["tta_pipeline"]
+    (first, *_), *rest = augment["transforms"]
+    scaled = fitted([first], [side for _, side in recipe.chips.scales])
+    tta = [*fitted([load], ()), augment | {"transforms": [scaled, *rest]}]
+    return fitted(base["test_pipeline"], [recipe.test_side]), tta
+
+
 def _detection_comments(
     choice: ModelChoice, recipe: DetectionRecipe, train: OwnBoxes, test: OwnBoxes, name: str
 ) -> Mapping[str, str]:
     tta = " --tta" if len(recipe.chips.scales) > 1 else ""
-    flagged = any("occluded" in annotation for annotation in test.annotations)
-    hidden = "the flag `occluded` tells" if flagged else "no flag tells, so the share of a box that others cover does"
+    flagged = "occluded" in test.known_flags
+    hidden = "the flag `occluded`" if flagged else "the share of a box that others cover, as there is no flag"
     return {
         "": f"""\
-SNIPER on your boxes: {len(train.images)} images to train on, {len(test.images)} to test on.
+SNIPER on your boxes: {len(train.files)} training and {len(test.files)} test images.
 {choice.title}.
   mim train {toolbox_name("mmdet")} configs/{name}.py --cfg-options backbone_init.checkpoint=FILE
   mim test {toolbox_name("mmdet")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{recipe.epochs}.pth{tta}
 Look before you train:
   mim run mmdetpre chip_report configs/{name}.py
   mmdetpre chips configs/{name}.py --out-dir chips""",
-        "backbone_init": _START,
+        "backbone_init": _INIT,
         "data_root": "The folder data of the study, wherever that is moved; names of the classes, in label order.",
         "chips": f"""\
 Proposed from the boxes of the training part: scales (longer image side), finest first, and the sizes learned at each,
@@ -129,7 +136,7 @@ in pixels of the square root of the area of an image whose longer side has {reci
         "val_evaluator": f"""\
 mAP at IoU 0.1 to 0.9 (area under the curve; "11points" is the rule of VOC 2007). test_evaluator.outfile_prefix=...
 writes what the analyses read: Figures 1 and 2, Table 3.
-What is hidden: {hidden}.""",
+What counts as hidden: {hidden}.""",
         "max_epochs": f"{recipe.coverage.chips} chips an epoch, {recipe.steps} steps of {choice.detection_amount.batch}"
         f" chips in all.{_MILESTONES * choice.frozen}",
     }
@@ -144,7 +151,7 @@ def detection_scratch_config(name: str = "own_det") -> ConfigFile:
 
 
 def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int, name: str = "own_cls") -> ConfigFile:
-    """Config of a classifier on the user's images, for every start.
+    """Config of a classifier on the user's images, for every initialization.
 
     Args:
         choice: The model.
@@ -166,7 +173,7 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
 
     decay = _steps((epochs + 1) // 2, round(epochs * 5 / 6)) if choice.frozen else _COSINE
     values = {
-        "backbone_init": _no_start(choice),
+        "backbone_init": _no_init(choice),
         "model": {"head": {"num_classes": count}},
         "splits": DATA,
         "train_dataloader": {"dataset": dataset("train")},
@@ -184,11 +191,11 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
     }
     comments = {
         "": f"""\
-Classification: {len(classes.train)} images to train on, {len(classes.test)} to test on, {count} classes.
+Classification: {len(classes.train)} training and {len(classes.test)} test images, {count} classes.
 {choice.title}.
   mim train {toolbox_name("mmpretrain")} configs/{name}.py --cfg-options backbone_init.checkpoint=FILE
   mim test {toolbox_name("mmpretrain")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{epochs}.pth""",
-        "backbone_init": _START,
+        "backbone_init": _INIT,
         "splits": """\
 The split, in the folder data of the study, wherever that is moved: one FOLDER/FILE a line. Size of the crops: the
 pipelines of the second file of _base_.""",
@@ -198,7 +205,7 @@ pipelines of the second file of _base_.""",
     return ConfigFile(values, _bases(choice.classification), comments)
 
 
-_START = "The study sets the checkpoint; None: from scratch."
+_INIT = "The study sets the checkpoint; None: from scratch."
 _MILESTONES = " With other epochs, change the milestones below too."
 _COSINE = {
     "type": "CosineAnnealingLR",
@@ -213,7 +220,7 @@ def _steps(*milestones: int) -> dict[str, Any]:
     return {"type": "MultiStepLR", "by_epoch": True, "milestones": list(milestones), "gamma": 0.1}
 
 
-def _no_start(choice: ModelChoice) -> dict[str, Any]:
+def _no_init(choice: ModelChoice) -> dict[str, Any]:
     return {"checkpoint": None, **({"reset_offsets": True} if choice.frozen else {})}
 
 

@@ -15,12 +15,12 @@ from mmdetpre.config_files import CONFIG_ROOT, find_config
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.custom_data.classes import read_own_classes
 from mmdetpre.study.custom_data.configs import classification_config, detection_config, detection_scratch_config
+from mmdetpre.study.custom_data.inits import read_own_inits, split_source
 from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.study.custom_data.recipe import detection_recipe
 from mmdetpre.study.custom_data.split import same_files, split_images_by_class
-from mmdetpre.study.custom_data.starts import read_own_starts, split_source
 from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
-from mmdetpre.study.custom_data.summary import describe_boxes, describe_classes, describe_starts
+from mmdetpre.study.custom_data.summary import describe_boxes, describe_classes, describe_inits
 from mmdetpre.transfer.backbone_file import export_backbone
 from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
@@ -41,11 +41,11 @@ class Settings:
         out: Folder to write; it must not exist.
         det: COCO JSON or folder of VOC XML; None: no detection.
         det_images: Folder of its images.
-        det_test: The same to test on; None: a part is split off.
+        det_test: The same of the test images; None: a part is split off.
         det_test_images: Folder of the test images; None: as ``det_images``.
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
-        starts: ``KEY=FILE`` of each.
+        inits: ``KEY=FILE`` of each.
         model: Key of `mmdetpre.study.custom_data.models.MODELS`.
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
@@ -60,7 +60,7 @@ class Settings:
     det_test_images: Path | None = None
     cls: Path | None = None
     cls_per_class: int | None = None
-    starts: Sequence[str] = ()
+    inits: Sequence[str] = ()
     model: str = "paper"
     seeds: int = 3
     epochs: int | None = None
@@ -78,7 +78,7 @@ def init_study(settings: Settings) -> str:
 
     Raises:
         FileExistsError: If the folder exists.
-        FileNotFoundError, ValueError: If something is wrong with the data, the starts or the settings.
+        FileNotFoundError, ValueError: If something is wrong with the data, the initializations or the settings.
 
     Example:
         >>> print(init_study(Settings(Path("my_study"), cls=Path("my_folder"), model="sample")))  # doctest: +SKIP
@@ -88,7 +88,7 @@ def init_study(settings: Settings) -> str:
     if os.path.lexists(out):
         raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
     choice = MODELS[settings.model]
-    starts = read_own_starts(settings.starts, find_config(choice.reference), published=settings.model != "sample")
+    inits = read_own_inits(settings.inits, find_config(choice.reference), published=settings.model != "sample")
     files: dict[str, str | ConfigFile] = {}
     found = [f"Model: {choice.title}."]
     boxes_title = classes_title = None
@@ -98,7 +98,7 @@ def init_study(settings: Settings) -> str:
         train, test = _detection_parts(settings)
         for part in (train, test):
             require_names(part.classes, f"{part.source}: the category")
-            require_names((image["file_name"] for image in part.images), f"{part.source}: the image")
+            require_names(part.files, f"{part.source}: the image")
         recipe = detection_recipe(train, choice, settings.epochs)
         scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
         files["data/own_det_train.json"] = json.dumps(train.to_coco())
@@ -118,12 +118,12 @@ def init_study(settings: Settings) -> str:
         files["data/own_cls_test.txt"] = _lines(classes.test)
         files["configs/own_cls.py"] = classification_config(choice, classes, epochs)
         found.append(describe_classes(classes_title, classes, epochs))
-    files |= {f"configs/start_{start.key}.py": start.detector for start in starts if start.detector}
+    files |= {f"configs/init_{init.key}.py": init.detector for init in inits if init.detector}
     content = study_settings(
         name=out.name,
         out=Path(os.path.abspath(out), "results"),
         seeds=settings.seeds,
-        starts=starts,
+        inits=inits,
         boxes=boxes_title,
         classes=classes_title,
         choice=choice,
@@ -139,12 +139,12 @@ def init_study(settings: Settings) -> str:
                 file.write(study / name)
             else:
                 write_text(study / name, file)
-        for start in starts:
-            if start.part is not None:
-                prefix, entry = start.part
-                export_backbone(start.checkpoint, study / start.weights, prefix=prefix, entry=entry)
+        for init in inits:
+            if init.part is not None:
+                prefix, entry = init.part
+                export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
         os.rename(study, out)
-    found.append(describe_starts(starts, probed=settings.cls is not None))
+    found.append(describe_inits(inits, probed=settings.cls is not None))
     return "\n\n".join([*found, _next_steps(settings, files)])
 
 
@@ -154,8 +154,8 @@ def _lines(names: Iterable[str]) -> str:
 
 def _check(settings: Settings) -> None:
     paths = [settings.out.absolute(), settings.det, settings.det_images, settings.det_test, settings.det_test_images]
-    starts = [split_source(start.partition("=")[2])[0] for start in settings.starts]
-    for path in [*paths, settings.cls, CONFIG_ROOT.resolve(), *starts]:
+    inits = [split_source(init.partition("=")[2])[0] for init in settings.inits]
+    for path in [*paths, settings.cls, CONFIG_ROOT.resolve(), *inits]:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if settings.det is None and settings.cls is None:
@@ -186,21 +186,18 @@ def _detection_parts(settings: Settings) -> tuple[OwnBoxes, OwnBoxes]:
         test = read_own_boxes(settings.det_test, images, leave_out_bad=bad, classes=train.classes)
         _require_other_images(train, test)
         return train, test
-    row = {image["id"]: i for i, image in enumerate(train.images)}
-    shown: list[set[int]] = [set() for _ in train.images]
-    for annotation in train.annotations:
-        if not annotation["iscrowd"]:
-            shown[row[annotation["image_id"]]].add(annotation["category_id"])
-    names = [image["file_name"] for image in train.images]
+    shown: list[set[int]] = [set() for _ in train.files]
+    for box in train.boxes[~train.boxes["crowd"]]:
+        shown[box["image"]].add(int(box["label"]))
     try:
-        rows = split_images_by_class(names, same_files(train.paths()), shown, seed=settings.split_seed)
+        rows = split_images_by_class(train.files, same_files(train.paths()), shown, seed=settings.split_seed)
     except ValueError as error:
         raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
     return train.part(rows[0]), train.part(rows[1])
 
 
 def _require_other_images(train: OwnBoxes, test: OwnBoxes) -> None:
-    paths, first = [*train.paths(), *test.paths()], len(train.images)
+    paths, first = [*train.paths(), *test.paths()], len(train.files)
     both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
     if both:
         pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])

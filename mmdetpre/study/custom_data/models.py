@@ -41,12 +41,12 @@ class ModelChoice:
 
     Attributes:
         name: As the command line has it.
-        title: One human-readable line.
-        reference: Config whose backbone the starts have to fit.
+        title: One line.
+        reference: Config whose backbone the initializations have to fit.
         detection, classification: Files of ``configs/_base_``.
         chip_size: Side of a chip in pixels.
         detection_amount, classification_amount: How much is trained.
-        frozen: Whether the detector freezes its first stages, which a start from scratch must not.
+        frozen: Whether the detector freezes its first stages, which an initialization from scratch must not.
         probe_crop: Side in pixels of the images of a probe; None: the usual 224.
     """
 

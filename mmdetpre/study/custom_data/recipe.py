@@ -79,14 +79,9 @@ def widened(valid_ranges: Sequence[tuple[float, float]]) -> tuple[tuple[float, f
 
 def _columns(boxes: OwnBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Sizes, offsets, corners (clipped to the image) and crowds of the boxes, sorted by image."""
-    row = {image["id"]: i for i, image in enumerate(boxes.images)}
-    sizes = np.array([(image["width"], image["height"]) for image in boxes.images], np.int64)
-    owner = np.array([row[a["image_id"]] for a in boxes.annotations], np.int64)
-    order = np.argsort(owner, kind="stable")
-    corners = np.array([a["bbox"] for a in boxes.annotations], np.float64).reshape(-1, 4)[order]
+    rows = boxes.boxes[np.argsort(boxes.boxes["image"], kind="stable")]
+    corners = rows["box"].copy()
     corners[:, 2:] += corners[:, :2]
-    limits = np.tile(sizes[owner[order]], 2)
-    corners = np.clip(corners, 0, limits)
-    crowds = np.array([bool(a["iscrowd"]) for a in boxes.annotations], bool)[order]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(sizes)))])
-    return sizes, offsets, corners.astype(np.float32), crowds
+    corners = np.clip(corners, 0, np.tile(boxes.sizes[rows["image"]], 2))
+    counts = np.bincount(rows["image"], minlength=len(boxes.sizes))
+    return boxes.sizes, np.concatenate([[0], np.cumsum(counts)]), corners.astype(np.float32), rows["crowd"]

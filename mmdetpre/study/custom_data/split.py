@@ -52,8 +52,8 @@ def split_images_by_class(
 
     A group's rank is that of the SHA-256 of ``seed/name`` of its first image: the split depends on names and seed, on
     no random generator. Starting with the rarest class, a class that the test part lacks gives its first group; then
-    groups are taken by rank until the share is reached. No group is taken that is the last one to train on for one of
-    its classes.
+    groups are taken by rank until the share is reached. No group is taken that is the last training group of one
+    of its classes.
 
     Args:
         names: N names of the images.
@@ -73,7 +73,7 @@ def split_images_by_class(
         ([0, 3], [1, 2])
     """
     if len(groups) < 2:
-        raise ValueError(f"{len(names)} images, {len(groups)} of them different: no part to test on can be split off.")
+        raise ValueError(f"{len(names)} images, {len(groups)} of them different: no test part can be split off.")
     order = sorted(range(len(groups)), key=lambda g: hashlib.sha256(f"{seed}/{names[groups[g][0]]}".encode()).digest())
     shown = [frozenset().union(*(classes[i] for i in group)) for group in groups]
     left = Counter(c for group in shown for c in group)
@@ -98,7 +98,7 @@ def split_images_by_class(
             break
         count += len(groups[group]) if take(group) else 0
     if not tested:
-        raise ValueError("Every image is the last one of a class: none can be spared to test on.")
+        raise ValueError("Every image is the last one of a class: none can be spared for the test.")
     test = sorted(i for g in tested for i in groups[g])
     held = set(test)
     return [i for i in range(len(names)) if i not in held], test

@@ -9,9 +9,9 @@ import numpy as np
 
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
+from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.study.custom_data.split import same_files
-from mmdetpre.study.custom_data.starts import OwnStart
 from mmdetpre.utils.tables import text_table
 
 _SHOWN = 20
@@ -26,18 +26,17 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
         recipe: What the config takes from the first.
         split: Whether the second was split off.
     """
-    chips, images = recipe.chips, [*train.images, *test.images]
-    sides = np.array([a["bbox"][2:] for a in (*train.annotations, *test.annotations)], float)
+    chips, names = recipe.chips, [*train.files, *test.files]
+    sides = np.concatenate([train.boxes, test.boxes])["box"][:, 2:]
     left_out = Counter(train.left_out) + (Counter() if split else Counter(test.left_out))
-    names = [image["file_name"] for image in images]
     copies = [[names[i] for i in group] for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
     lines = [
-        f"Detection, {title}: {len(train.images)} images to train on and {len(test.images)} to test on,"
+        f"Detection, {title}: {len(train.files)} training and {len(test.files)} test images,"
         f" {_count(len(train.classes), 'class', 'classes')}.",
         _boxes_by_class(train, test),
         f"Median size of a box: {np.median(np.sqrt(sides.prod(axis=1))):.0f} pixels (root of its area).",
-        *_notes("to train on", train),
-        *_notes("to test on", test),
+        *_notes("training", train),
+        *_notes("test", test),
         *(f"Note: {text}." for text in dict.fromkeys([*train.remarks, *test.remarks])),
     ]
     if copies:
@@ -71,43 +70,44 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
         else ""
     )
     return (
-        f"Classification, {title}: {len(classes.counts)} classes of {images} images; {len(classes.train)} to train on,"
-        f" {classes.per_class} of each class, and {len(classes.test)} to test on.\n"
+        f"Classification, {title}: {len(classes.counts)} classes of {images} images; {len(classes.train)} training"
+        f" images, {classes.per_class} of each class, and {len(classes.test)} test images.\n"
         f"The class folders: {classes.root}\n{deeper}{_left_out(classes.left_out)}\n"
         f"{_count(epochs, 'epoch', 'epochs')}."
     )
 
 
-def describe_starts(starts: Sequence[OwnStart], *, probed: bool) -> str:
-    """Each start, and what the check of its file said; ``probed``: there are images by class to probe features with."""
+def describe_inits(inits: Sequence[OwnInit], *, probed: bool) -> str:
+    """Each initialization, and what the check of its file said; ``probed``: there are images by class for probes."""
     lines = ["  scratch: without weights"]
-    for start in starts:
-        layers = ", its layers are probed too" if probed and start.detector else ""
-        lines.append(f"  {start.key}: {start.found}{layers}")
-    return "\n".join(["Starts:", *lines])
+    for init in inits:
+        layers = ", its layers are probed too" if probed and init.detector else ""
+        lines.append(f"  {init.key}: {init.found}{layers}")
+    return "\n".join(["Initializations:", *lines])
 
 
 def _boxes_by_class(train: OwnBoxes, test: OwnBoxes) -> str:
     counts = [_counts(part) for part in (train, test)]
-    rows = [[name, *(str(part[label]) for part in counts)] for label, name in enumerate(train.classes, start=1)]
+    rows = [[name, *(str(part[label]) for part in counts)] for label, name in enumerate(train.classes)]
     foot = ["all", *(str(sum(part.values())) for part in counts)]
-    table = text_table(["boxes of", "to train on", "to test on"], rows[:_SHOWN], foot)
+    table = text_table(["boxes of", "training", "test"], rows[:_SHOWN], foot)
     return table + (f"\n({len(rows) - _SHOWN} more classes)" if len(rows) > _SHOWN else "")
 
 
 def _counts(part: OwnBoxes) -> Counter[int]:
-    return Counter(a["category_id"] for a in part.annotations if not a["iscrowd"])
+    return Counter(part.boxes["label"][~part.boxes["crowd"]].tolist())
 
 
 def _notes(where: str, part: OwnBoxes) -> list[str]:
     counts, lines = _counts(part), []
-    if missing := [name for label, name in enumerate(part.classes, start=1) if not counts[label]]:
+    if missing := [name for label, name in enumerate(part.classes) if not counts[label]]:
         listed = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        lines.append(f"No box {where} of {listed}: the mean of the test leaves such classes out.")
-    if without := len(part.images) - len({a["image_id"] for a in part.annotations}):
-        lines.append(f"{_count(without, 'image', 'images')} {where} without a box.")
-    if crowds := sum(a["iscrowd"] for a in part.annotations):
-        lines.append(f"{_count(crowds, 'box', 'boxes')} {where} crowd or difficult: neither learned nor counted.")
+        lines.append(f"No {where} box of {listed}: the mean of the test leaves such classes out.")
+    if without := len(part.files) - len(np.unique(part.boxes["image"])):
+        lines.append(f"{_count(without, f'{where} image', f'{where} images')} without a box.")
+    if crowds := int(part.boxes["crowd"].sum()):
+        are = _count(crowds, f"{where} box is", f"{where} boxes are")
+        lines.append(f"{are} crowd or difficult: neither learned nor counted.")
     return lines
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mmdetpre.study.kinds import COCO_TABLE, PRETRAINING, task_kinds
 from mmdetpre.study.records import DONE, Cell, Outcome, Run
 
-PRETRAINING, LAYERS_TABLE, MISSED_TABLE, COCO_TABLE = "pretraining", "7", "3", "coco_finetuning"
-WHOLE_TASK_TABLES = ("2", "3", "4", COCO_TABLE)
-"""Tables of one data set: another task of the same form gets a table of its own. The others have a column per task."""
+LAYERS_TABLE, MISSED_TABLE = "7", "3"
 PAPER_DETECTOR = "openimages"
-"""Start whose layers Table 7 of the paper is of."""
+"""Initialization whose layers Table 7 of the paper is of."""
 FLAGS, COVERED = "flags", "covered"
 """Groups of Table 3 whose levels nobody annotated: by the flag `occluded`, or by the boxes that overlap."""
-_OF_PAPER = ("voc_detection", "voc_segmentation", "coco_detection")
 _OF_BOXES = ("visible", "occluded")
 
 Place = tuple[str, str, str]
-"""Number of a table; its group (the start of a table of layers, the source of the levels of Table 3, else empty); the
-user's own task, or empty."""
+"""Number of a table; its group (the initialization of a table of layers, the source of the levels of Table 3, else
+empty); the user's own task, or empty."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,24 @@ def standard_column(task: str, facts: Mapping[str, object]) -> str:
         >>> standard_column("caltech256_linear", {"kind": "linear"})
         'caltech256'
     """
-    return str(facts.get("column") or task.removesuffix("_linear").removesuffix("_layers"))
+    probes = [f"_{name}" for name, kind in task_kinds().items() if not kind.toolbox]
+    data = next((task.removesuffix(probe) for probe in probes if task.endswith(probe)), task)
+    return str(facts.get("column") or data)
+
+
+def of_one_task(number: str) -> bool:
+    """Whether a table is of one data set, so that another task of its form gets one of its own, not a column.
+
+    Example:
+        >>> of_one_task("2"), of_one_task("5")
+        (True, False)
+    """
+    return number in (MISSED_TABLE, COCO_TABLE, *(kind.table for kind in task_kinds().values() if kind.paper_task))
+
+
+def _fills_paper(task: str) -> bool:
+    """Whether the table of a task is the paper's."""
+    return any(task == kind.paper_task or task in (kind.other_metrics or ()) for kind in task_kinds().values())
 
 
 def _where(cell: Cell, run: Run, outcome: Outcome, owners: dict[tuple[str, str, str], str]) -> tuple[Place, str]:
@@ -107,7 +122,7 @@ def _where(cell: Cell, run: Run, outcome: Outcome, owners: dict[tuple[str, str, 
     if cell.table == MISSED_TABLE and column in _OF_BOXES and not group:  # records from before there were groups
         group = FLAGS if any("flag" in str(note) for note in run.content.get("notes") or ()) else COVERED
     if cell.table != PRETRAINING and owners.setdefault((cell.table, own, column), run.task) != run.task:
-        if cell.table in WHOLE_TASK_TABLES:
+        if of_one_task(cell.table):
             own = run.task
         else:
             column = run.task
@@ -121,17 +136,17 @@ def _make_room(
     if not number:
         return
     if number == LAYERS_TABLE:
-        starts = dict.fromkeys(run.start for run in outcome.runs.values() if run.task == task and run.start)
-        wanted: list[Place] = [(number, start, "") for start in starts]
+        inits = dict.fromkeys(run.init for run in outcome.runs.values() if run.task == task and run.init)
+        wanted: list[Place] = [(number, init, "") for init in inits]
     elif any(place[0] == number for place in filled):
         return
     else:
-        wanted = [(number, "", task if number in WHOLE_TASK_TABLES and task not in _OF_PAPER else "")]
+        wanted = [(number, "", task if of_one_task(number) and not _fills_paper(task) else "")]
     for place in wanted:
         if place in filled:
             continue
         table = tables.setdefault(place, TableValues())
-        if number not in WHOLE_TASK_TABLES:
+        if not of_one_task(number):
             _append(table.tasks.setdefault(standard_column(task, facts), []), task)
         elif not table.tasks:
             table.tasks[""] = [task]

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mmdetpre.study.kinds import KINDS, PRETRAINING
 from mmdetpre.study.records import DONE, Outcome
-from mmdetpre.study.report.cell_values import COVERED, FLAGS, LAYERS_TABLE, PRETRAINING
+from mmdetpre.study.report.cell_values import COVERED, FLAGS, LAYERS_TABLE
 from mmdetpre.study.report.result_tables import NOT_PLANNED, QUOTED, Column, Entry, ResultTable
 from mmdetpre.study.report.seed_statistics import Difference
 from mmdetpre.study.report.text_format import counted, listed, plain, points, seeds
 
-HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "cannot be told", "no interval", "reference"
+HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "no clear difference", "no interval", "reference"
 ALONE = "only result"
-KINDS = {
-    "detection": "detection",
-    "segmentation": "segmentation",
-    "classification": "classification, fine-tuned",
-    "linear": "linear classifier on frozen features",
-    "layers": "layers of the detector",
+_UNFINISHED, _NO_NUMBER, _LEVEL, _BEST_LAYER = "unfinished", "no number", "level", "best layer"
+_MORE = "On {title}, {init} {verb} {difference} {noun} than {reference} ({why})"
+SENTENCES = {
+    _UNFINISHED: "On {title} ({kind}), no run has finished: {states}.",
+    _NO_NUMBER: "On {title}, the runs that finished gave no number.",
+    ALONE: "On {title}, only {reference} has a result for {noun}: there is nothing to compare.",
+    _LEVEL: "On {title}, {init} and {reference} are level in {subject} ({why}).",
+    NO_INTERVAL: f"{_MORE}.",
+    OPEN: "On {title}, there is no clear difference between {init} and {reference} in {subject} ({difference}, {why}).",
+    HELPS: f"{_MORE}: it helps.",
+    HURTS: f"{_MORE}: it hurts.",
+    _BEST_LAYER: "On {title}, {layer} has the highest accuracy of {layers} of {init} ({mean} %{interval}).",
 }
-_VERBS = {
-    ("3", "low"): ("misses", "fewer", "of the objects of low occlusion"),
-    ("3", "medium"): ("misses", "fewer", "of the objects of medium occlusion"),
-    (FLAGS, "visible"): ("misses", "fewer", "of the visible objects"),
-    (FLAGS, "occluded"): ("misses", "fewer", "of the occluded objects"),
-    (COVERED, "visible"): ("misses", "fewer", "of the objects that no box overlaps"),
-    (COVERED, "occluded"): ("misses", "fewer", "of the objects that other boxes overlap"),
-    ("5", ""): ("gives", "less", "accuracy after fine-tuning"),
-    ("6", ""): ("gives", "less", "accuracy of a linear classifier"),
+"""What is the case -> what is said."""
+_MISSED = {
+    ("3", "low"): "of the objects of low occlusion",
+    ("3", "medium"): "of the objects of medium occlusion",
+    (FLAGS, "visible"): "of the visible objects",
+    (FLAGS, "occluded"): "of the occluded objects",
+    (COVERED, "visible"): "of the objects that no box overlaps",
+    (COVERED, "occluded"): "of the objects that other boxes overlap",
 }
-"""Table (or source of the levels of Table 3) and column -> verb, what less of it is called, and what is counted."""
+"""Table 3 (or source of its levels) and column -> what is missed."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One start beside the reference.
+    """One initialization beside the reference.
 
     Attributes:
-        start: Its key.
+        init: Its key.
         entry: Its cell.
-        verdict: ``helps``, ``hurts``, ``cannot be told``, ``no interval``, ``reference``, ``only result``, or why there
-            is no value.
+        verdict: ``helps``, ``hurts``, ``no clear difference``, ``no interval``, ``reference``, ``only result``, or why
+            there is no value.
     """
 
-    start: str
+    init: str
     entry: Entry
     verdict: str
 
@@ -58,8 +65,8 @@ class Answer:
         title, kind: Of the task.
         sentences: The answer, then maybe one more.
         quantity: What is compared.
-        reference: Key of the start that the effects are to; empty if there is no comparison.
-        effects: One per start, in the order of the plan.
+        reference: Key of the initialization that the effects are to; empty if there is no comparison.
+        effects: One per initialization, in the order of the plan.
         table: Number of the table, and its group and own task, that the answer is from; None if there is none.
     """
 
@@ -76,8 +83,8 @@ class Answer:
 def answers(outcome: Outcome, tables: Sequence[ResultTable]) -> list[Answer]:
     """One answer per task, in the order of the plan.
 
-    The start with the greatest gain over the reference is named, of those whose interval is clear of zero if there are
-    any. Every start stands in ``effects``.
+    The initialization with the highest gain over the reference is named, of those whose interval is clear of zero if
+    there are any. Every initialization is in ``effects``.
     """
     return [_answer(outcome, tables, task) for task in outcome.tasks]
 
@@ -85,34 +92,36 @@ def answers(outcome: Outcome, tables: Sequence[ResultTable]) -> list[Answer]:
 def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answer:
     facts = outcome.tasks[task]
     title, kind = str(facts.get("title") or task), str(facts.get("kind") or "")
-    kind = KINDS.get(kind, kind)
-    mine = [table for table in tables if any(task in column.tasks for column in table.columns)]
-    mine = [table for table in mine if table.number != PRETRAINING]
-    runs = [run for run in outcome.runs.values() if run.task == task]
-    if not mine or not any(run.state == DONE for run in runs):
-        states = {state: sum(run.state == state for run in runs) for state in dict.fromkeys(run.state for run in runs)}
-        what = listed([f"{count} {state}" for state, count in states.items()]) or "none planned"
-        return Answer(task, title, kind, (f"On {title} ({kind}), no run has finished: {what}.",))
-    if mine[0].number == LAYERS_TABLE:
-        return Answer(task, title, kind, tuple(_best_layers(outcome, mine, task, title)) or (_nothing(title),))
-    sentences: list[str] = []
-    first: tuple[ResultTable, Column] | None = None
-    for table in mine:
-        columns = sorted((c for c in table.columns if task in c.tasks), key=lambda c: not c.in_paper)
-        column = next((c for c in columns if any(table.entries[row, c.key].values for row in table.rows)), None)
-        if column is not None:
-            sentences.append(_sentence(outcome, table, column, title))
-            first = first or (table, column)
-    if first is None:
-        return Answer(task, title, kind, (_nothing(title),))
-    table, column = first
-    rows = [row for row in table.rows if table.entries[row, column.key].state not in (NOT_PLANNED, QUOTED)]
-    effects = [Effect(row, e, verdict(e, table, row == column.reference)) for row, e in _of(table, column, rows)]
+    kind = KINDS[kind].title if kind in KINDS else kind
+    states = Counter(run.state for run in outcome.runs.values() if run.task == task)
+    of_task = [(table, [column for column in table.columns if task in column.tasks]) for table in tables]
+    filled = [(table, columns) for table, columns in of_task if columns and table.number != PRETRAINING]
+    if not filled or not states[DONE]:
+        counts = listed([f"{count} {state}" for state, count in states.items()]) or "none planned"
+        return Answer(task, title, kind, (SENTENCES[_UNFINISHED].format(title=title, kind=kind, states=counts),))
+    of_layers = filled[0][0].number == LAYERS_TABLE
+    found = [] if of_layers else [found for pair in filled if (found := _measured(*pair))]
+    sentences = _best_layers(outcome, filled, title) if of_layers else [_sentence(outcome, *p, title) for p in found]
+    if not sentences:
+        return Answer(task, title, kind, (SENTENCES[_NO_NUMBER].format(title=title),))
+    if of_layers:
+        return Answer(task, title, kind, tuple(sentences))
+    table, column = found[0]
+    entries = {row: table.entries[row, column.key] for row in table.rows}
+    planned = {row: entry for row, entry in entries.items() if entry.state not in (NOT_PLANNED, QUOTED)}
+    effects = [Effect(row, e, verdict(e, table, row == column.reference)) for row, e in planned.items()]
     if not any(effect.entry.difference for effect in effects):
         effects = [replace(e, verdict=ALONE) if e.verdict == REFERENCE else e for e in effects]
-    return Answer(
-        task, title, kind, tuple(sentences), _quantity(table, column), column.reference, tuple(effects), table
-    )
+    quantity = column.title if table.lower_is_better else _noun(table, column)
+    return Answer(task, title, kind, tuple(sentences), quantity, column.reference, tuple(effects), table)
+
+
+def _measured(table: ResultTable, columns: Sequence[Column]) -> tuple[ResultTable, Column] | None:
+    """The first column with a number, those of the paper before others."""
+    for column in sorted(columns, key=lambda column: not column.in_paper):
+        if any(table.entries[row, column.key].values for row in table.rows):
+            return table, column
+    return None
 
 
 def verdict(entry: Entry, table: ResultTable, is_reference: bool) -> str:
@@ -125,94 +134,76 @@ def verdict(entry: Entry, table: ResultTable, is_reference: bool) -> str:
     """
     if not entry.values:
         return entry.state
-    if is_reference:
-        return REFERENCE
-    direction = entry.difference.direction if entry.difference else None
+    return REFERENCE if is_reference else _judged(entry.difference, table)
+
+
+def _judged(difference: Difference | None, table: ResultTable) -> str:
+    direction = difference.direction if difference else None
     if direction is None:
         return NO_INTERVAL
-    if table.lower_is_better:
-        direction = -direction
-    return {1: HELPS, -1: HURTS, 0: OPEN}[direction]
+    return {1: HELPS, -1: HURTS, 0: OPEN}[-direction if table.lower_is_better else direction]
 
 
-def _of(table: ResultTable, column: Column, rows: Sequence[str]) -> list[tuple[str, Entry]]:
-    return [(row, table.entries[row, column.key]) for row in rows]
-
-
-def _words(table: ResultTable, column: Column) -> tuple[str, str, str]:
-    places = ((table.group, column.key), (table.number, column.key), (table.number, ""))
-    known = next((_VERBS[place] for place in places if place in _VERBS), None)
-    return known or ("gives", "less", column.title)
-
-
-def _quantity(table: ResultTable, column: Column) -> str:
-    verb, _, noun = _words(table, column)
-    return column.title if verb == "misses" else noun
-
-
-def _nothing(title: str) -> str:
-    return f"On {title}, the runs that finished gave no number."
+def _noun(table: ResultTable, column: Column) -> str:
+    """What there is more or less of."""
+    missed = (_MISSED.get((place, column.key)) for place in (table.group, table.number))
+    quantities = {kind.table: kind.quantity for kind in KINDS.values()}
+    return next(filter(None, missed), None) or quantities.get(table.number) or column.title
 
 
 def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str) -> str:
-    compared = [(row, entry.difference) for row, entry in _of(table, column, list(table.rows)) if entry.difference]
-    verb, less, noun = _words(table, column)
-    reference = outcome.title_of_start(column.reference)
+    noun, reference = _noun(table, column), outcome.title_of_init(column.reference)
+    entries = {row: table.entries[row, column.key] for row in table.rows}
+    compared = {row: entry.difference for row, entry in entries.items() if entry.difference}
     if not compared:
-        return f"On {title}, only {reference} has a result for {noun.removeprefix('of ')}: there is nothing to compare."
+        return SENTENCES[ALONE].format(title=title, reference=reference, noun=noun.removeprefix("of "))
     sign = -1 if table.lower_is_better else 1
-    row, best = max(compared, key=lambda pair: (pair[1].direction == sign, sign * pair[1].value))
-    start = outcome.title_of_start(row)
-    how = f"{points(best.value)} {less if best.value < 0 else 'more'}"
-    if best.direction is None:
-        if best.counts == (1, 1):
-            why = "one run each: no interval" if _has_no_seed(table, column, row) else "one seed: no interval"
-        else:
-            why = f"{seeds(best.counts)}, {best.why_no_interval}: no interval"
-        if plain(best.value) == "0.0":
-            return f"On {title}, {start} and {reference} are level in {_subject(noun, verb)} ({why})."
-        return f"On {title}, {start} {verb} {how} {noun} than {reference} ({why})."
-    interval = f"95 % interval {_bounds(best)}, {seeds(best.counts)}"
-    if best.direction == 0:
-        return (
-            f"On {title}, no difference can be told between {start} and {reference} in {_subject(noun, verb)}"
-            f" ({points(best.value)} {less if best.value < 0 else 'more'}, {interval})."
-        )
-    word = "helps" if best.direction == sign else "hurts"
-    return f"On {title}, {start} {verb} {how} {noun} than {reference} ({interval}): it {word}."
+    row, best = max(compared.items(), key=lambda pair: (pair[1].direction == sign, sign * pair[1].value))
+    case, less = _judged(best, table), "fewer" if table.lower_is_better else "less"
+    if case == NO_INTERVAL and plain(best.value) == "0.0":
+        case = _LEVEL
+    return SENTENCES[case].format(
+        title=title,
+        init=outcome.title_of_init(row),
+        reference=reference,
+        verb="misses" if table.lower_is_better else "gives",
+        difference=f"{points(best.value)} {less if best.value < 0 else 'more'}",
+        noun=noun,
+        subject=f"the missed share {noun}" if table.lower_is_better else noun,
+        why=_why(best, entries[row]),
+    )
 
 
-def _subject(noun: str, verb: str) -> str:
-    return f"the missed share {noun}" if verb == "misses" else noun
+def _why(best: Difference, entry: Entry) -> str:
+    """The interval of the size that the sentence names, turned round where that is of a loss; or why there is none."""
+    if best.low is None or best.high is None:
+        if best.counts != (1, 1):
+            return f"{seeds(best.counts)}, {best.why_no_interval}: no interval"
+        without_seed = all(value.seed is None for value in entry.values)
+        return "one run each: no interval" if without_seed else "one seed: no interval"
+    low, high = (-best.high, -best.low) if best.value < 0 else (best.low, best.high)
+    return f"95 % interval {plain(low)} to {plain(high)}, {seeds(best.counts)}"
 
 
-def _bounds(found: Difference) -> str:
-    """The interval of the size that the sentence names: turned round where that is of a loss."""
-    low, high = found.low or 0.0, found.high or 0.0
-    if found.value < 0:
-        low, high = -high, -low
-    return f"{plain(low)} to {plain(high)}"
-
-
-def _has_no_seed(table: ResultTable, column: Column, row: str) -> bool:
-    return all(value.seed is None for value in table.entries[row, column.key].values)
-
-
-def _best_layers(outcome: Outcome, tables: Sequence[ResultTable], task: str, title: str) -> list[str]:
+def _best_layers(outcome: Outcome, tables: Sequence[tuple[ResultTable, Sequence[Column]]], title: str) -> list[str]:
     sentences = []
-    for table in tables:
-        for column in table.columns:
-            having = [(row, e) for row, e in _of(table, column, list(table.rows)) if e.spread and task in column.tasks]
-            if not having:
+    for table, columns in tables:
+        for column in columns:
+            means = {row: spread.mean for row in table.rows if (spread := table.entries[row, column.key].spread)}
+            if not means:
                 continue
-            row, best = max(having, key=lambda pair: pair[1].spread.mean if pair[1].spread else 0.0)
-            sure = ""
-            if len(best.values) == 1 and best.values[0].low is not None and best.values[0].high is not None:
-                low, high = plain(best.values[0].low), plain(best.values[0].high)
-                sure = f", 95 % interval over the test images {low} to {high}"
-            mean = plain(best.spread.mean) if best.spread else ""
+            row = max(means, key=means.__getitem__)
+            values, interval = table.entries[row, column.key].values, ""
+            if len(values) == 1 and values[0].low is not None and values[0].high is not None:
+                interval = f", 95 % interval over the test images {plain(values[0].low)} to {plain(values[0].high)}"
             sentences.append(
-                f"On {title}, {table.rows[row]} has the highest accuracy of {counted(len(having), 'layer')} of"
-                f" {outcome.title_of_start(table.group)} ({mean} %{sure})."
+                SENTENCES[_BEST_LAYER].format(
+                    title=title,
+                    layer=table.rows[row],
+                    layers=counted(len(means), "layer"),
+                    init=outcome.title_of_init(table.group),
+                    mean=plain(means[row]),
+                    interval=interval,
+                )
             )
     return sentences

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.paper.tables import TABLES, with_figures
+from mmdetpre.paper.tables import INITS, TABLES, PaperTable, with_figures
+from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.records import Outcome, read_outcome
 from mmdetpre.study.report.conclusions import Answer, answers
 from mmdetpre.study.report.data_sizes import DataSize, data_sizes
@@ -23,7 +24,7 @@ class Report:
         answers: One per task.
         sizes: Table 1.
         tables: Tables 2 to 7, the fine-tuning on COCO, then the pre-training runs' own scores.
-        figures: Figures 1 to 9.
+        figures: All figures.
         size: What the size of the pre-training data does.
     """
 
@@ -46,7 +47,9 @@ def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
         FileNotFoundError: If there is no study in the folder, or no such file.
         ValueError: If the plan of the study or the file of figures is damaged.
     """
-    papers = with_figures(paper) if paper else TABLES
+    papers = dict(with_figures(paper) if paper else TABLES)
+    for kind in task_kinds().values():  # in no table of the paper
+        papers.setdefault(kind.table, PaperTable(kind.form or f"{kind.title}, in %", INITS, {}))
     outcome = read_outcome(out)
     tables = result_tables(outcome, papers)
     sizes, size = data_sizes(outcome), size_sentences(outcome, tables)

@@ -13,10 +13,10 @@ from mmdetpre.study.report.cell_values import standard_column
 
 COLUMNS = {
     "classes": "classes",
-    "train_images": "images to learn from",
-    "train_objects": "boxes to learn from",
-    "test_images": "images to test on",
-    "test_objects": "boxes to test on",
+    "train_images": "training images",
+    "train_objects": "training boxes",
+    "test_images": "test images",
+    "test_objects": "test boxes",
 }
 
 

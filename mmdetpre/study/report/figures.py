@@ -1,4 +1,4 @@
-"""Figures 1 to 9 of a study: the pictures that its runs left, and a place for each that is not there."""
+"""The figures of a study: the pictures that its runs left, and a place for each that is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.paper.tables import PICTURES
+from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.kinds import FIGURE_RUNS
 from mmdetpre.study.records import DONE, Outcome
 from mmdetpre.study.report.result_tables import NOT_PLANNED
 from mmdetpre.utils.bounded_files import read_bounded
@@ -50,20 +51,21 @@ class Figure:
 def figures(outcome: Outcome) -> list[Figure]:
     """In the order of their numbers; what is wrong with a picture is added to the ``problems`` of the outcome."""
     found: dict[str, list[Figure]] = {}
+    titles = {str(number): figure.title for number, figure in FIGURES.items()}
     for run in outcome.runs.values():
         told = run.content.get("figure") if run.state == DONE else None
         if told:
             picture, state = _picture(outcome, run.id, str(told.get("image") or ""))
-            title = str(told.get("title") or PICTURES.get(told["number"], ""))
+            title = str(told.get("title") or titles.get(told["number"], ""))
             caption, data = (str(told.get(key) or "") for key in ("caption", "data"))
             found.setdefault(told["number"], []).append(
                 Figure(told["number"], title, caption, run.id, picture, data, state)
             )
-        elif run.task == "figures":
+        elif run.task == FIGURE_RUNS:
             number = run.id.rsplit("/", 1)[-1]
             state = "not measured" if run.state == DONE else run.state
-            found.setdefault(number, []).append(Figure(number, PICTURES.get(number, ""), "", run.id, None, "", state))
-    for number, title in PICTURES.items():
+            found.setdefault(number, []).append(Figure(number, titles.get(number, ""), "", run.id, None, "", state))
+    for number, title in titles.items():
         found.setdefault(number, [Figure(number, title, "", "", None, "", NOT_PLANNED)])
     return [figure for number in sorted(found, key=_order) for figure in found[number]]
 
@@ -93,7 +95,7 @@ def _picture(outcome: Outcome, run: str, name: str) -> tuple[Path | None, str]:
         return None, "a picture too large for a page"
     if path.suffix.lower() not in _TYPES:
         outcome.problems.append(f"{run} names the picture '{name}': a page shows {', '.join(_TYPES)}.")
-        return None, "no picture that a page can show"
+        return None, "not a picture that a page can show"
     return path, ""
 
 

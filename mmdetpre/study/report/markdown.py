@@ -59,7 +59,7 @@ def _table(report: Report, table: ResultTable) -> str:
     head = [""]
     for column in table.columns:
         head += [markdown_text(column.title), *(["paper"] if column.in_paper else [])]
-        head += [f"to {markdown_text(report.outcome.title_of_start(column.reference))}"] if column.reference else []
+        head += [f"to {markdown_text(report.outcome.title_of_init(column.reference))}"] if column.reference else []
     lines = []
     for row, title in table.rows.items():
         line = [markdown_text(title)]
@@ -75,7 +75,7 @@ def _cells(entry: Entry, column: Column) -> list[str]:
         cells.append(DASH if entry.paper is None else plain(entry.paper))
     if column.reference:
         found = entry.difference
-        if entry.values and entry.start == column.reference:
+        if entry.values and entry.init == column.reference:
             cells.append("reference")
         elif found is None:
             cells.append(DASH)

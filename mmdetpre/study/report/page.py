@@ -7,21 +7,22 @@ import shlex
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from mmdetpre.console.progress_line import duration
 from mmdetpre.paper.values import TEXT_VALUES
+from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PROPOSALS
 from mmdetpre.study.records import DAMAGED, DONE, FAILED, NOT_RUN, Outcome, Run
-from mmdetpre.study.report.cell_values import PRETRAINING
 from mmdetpre.study.report.conclusions import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
 from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS
 from mmdetpre.study.report.figures import data_uri
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.result_tables import NOT_PLANNED, ResultTable
-from mmdetpre.study.report.text_format import counted, duration, listed, plain, signed
+from mmdetpre.study.report.text_format import counted, listed, plain, signed
 
 VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", ALONE: "open", REFERENCE: "reference"}
 """Verdict -> class of the style sheet; causes of a missing value are ``empty``."""
@@ -56,21 +57,36 @@ def page(report: Report) -> str:
         missing={state: outcome.in_state(state) for state in (FAILED, DAMAGED, NOT_RUN)},
         done=outcome.in_state(DONE),
         causes=_causes(outcome),
-        go_on=go_on(outcome),
+        continue_command=continue_command(outcome),
         groups=_groups(outcome),
     )
 
 
-def chart(answer: Answer) -> dict[str, Any]:
-    """Where the dots and lines of an answer lie, in percent of the width, on one scale that holds zero.
+class Mark(NamedTuple):
+    """A dot, and the line of its interval where it has one, in percent of the width."""
 
-    Returns:
-        ``zero``; ``rows`` by start, each with ``dot`` and, where there is an interval, ``left`` and ``width``; and
-        whether there are ``intervals``. Empty if nothing is compared.
-    """
-    found = {effect.start: effect.entry.difference for effect in answer.effects if effect.entry.difference}
+    dot: float
+    left: float | None = None
+    width: float | None = None
+
+
+class Chart(NamedTuple):
+    """Where zero lies in percent of the width, and the mark of each initialization."""
+
+    zero: float
+    rows: Mapping[str, Mark]
+
+    @property
+    def intervals(self) -> bool:
+        """Whether there are any."""
+        return any(mark.left is not None for mark in self.rows.values())
+
+
+def chart(answer: Answer) -> Chart | None:
+    """The chart of an answer, on one scale that holds zero; None if nothing is compared."""
+    found = {effect.init: effect.entry.difference for effect in answer.effects if effect.entry.difference}
     if not found:
-        return {}
+        return None
     ends = [0.0]
     for d in found.values():
         ends += [d.value if d.low is None else d.low, d.value if d.high is None else d.high]
@@ -82,19 +98,19 @@ def chart(answer: Answer) -> dict[str, Any]:
         return round(100 * (value - low) / (high - low), 2)
 
     rows = {}
-    for start, d in found.items():
-        rows[start] = {"dot": place(d.value)}
+    for init, d in found.items():
+        rows[init] = Mark(place(d.value))
         if d.low is not None and d.high is not None:
-            rows[start] |= {"left": place(d.low), "width": round(place(d.high) - place(d.low), 2)}
-    return {"zero": place(0.0), "rows": rows, "intervals": any("width" in row for row in rows.values())}
+            rows[init] = Mark(place(d.value), place(d.low), round(place(d.high) - place(d.low), 2))
+    return Chart(place(0.0), rows)
 
 
-def go_on(outcome: Outcome) -> str:
+def continue_command(outcome: Outcome) -> str:
     """Command that runs what is missing."""
     return shlex.join(["mmdetpre", "study", "run", str(outcome.plan.get("file") or "STUDY.yaml")])
 
 
-def again(outcome: Outcome, run: Run) -> str:
+def rerun_command(outcome: Outcome, run: Run) -> str:
     """Command that runs one run."""
     return shlex.join(["mim", "run", "mmdetpre", "run_job", str(outcome.folder), run.id])
 
@@ -103,8 +119,8 @@ def anchor(run: str) -> str:
     """Id of a run in the page.
 
     Example:
-        >>> anchor("voc_detection/my start/seed0")
-        'run-voc_detection/my%20start/seed0'
+        >>> anchor("voc_detection/my init/seed0")
+        'run-voc_detection/my%20init/seed0'
     """
     return f"run-{quote(run)}"
 
@@ -148,9 +164,9 @@ def _scored(table: ResultTable, row: str) -> list[str]:
     ]
 
 
-def _pretraining_of(outcome: Outcome, start: str) -> tuple[str, list[str]]:
-    """State and ids of the pre-training runs of a start that left no score."""
-    runs = [run for run in outcome.runs.values() if run.task == PRETRAINING and run.start == start]
+def _pretraining_of(outcome: Outcome, init: str) -> tuple[str, list[str]]:
+    """State and ids of the pre-training runs of an initialization that left no score."""
+    runs = [run for run in outcome.runs.values() if run.task == PRETRAINING and run.init == init]
     if not runs:
         return NOT_PLANNED, []
     return ("not measured" if runs[0].state == DONE else runs[0].state), [run.id for run in runs]
@@ -169,7 +185,7 @@ def _facts(outcome: Outcome) -> dict[str, str]:
     facts = {
         "Runs": f"{states[DONE]} of {len(runs)} finished" + (f"; {others}" if others else ""),
         "Seeds": listed([str(seed) for seed in outcome.plan.get("seeds") or ()]),
-        "Compared with": outcome.title_of_start(outcome.reference),
+        "Compared with": outcome.title_of_init(outcome.reference),
         "Time of the runs": duration(sum(seconds)) if seconds else "",
         "Last run ended": ended[-1].replace("T", " ") if ended else "",
         "Device": _all_of(done, "device"),
@@ -198,8 +214,8 @@ def _pairs(values: Any, link: str = " ") -> str:
 def _groups(outcome: Outcome) -> list[tuple[str, list[Run]]]:
     """Runs by task, in the order of the plan; pre-trainings first, figures last."""
     order = dict.fromkeys([PRETRAINING, *outcome.tasks, *(run.task for run in outcome.runs.values())])
-    order = dict.fromkeys([*(task for task in order if task != "figures"), "figures"])
-    titles = {PRETRAINING: "Pre-training", "proposals": "Region proposals for negative chips", "figures": "Figures"}
+    order = dict.fromkeys([*(task for task in order if task != FIGURE_RUNS), FIGURE_RUNS])
+    titles = {PRETRAINING: "Pre-training", PROPOSALS: "Region proposals for negative chips", FIGURE_RUNS: "Figures"}
     titles |= {
         task: f"{facts.get('title') or task}: {facts.get('kind') or task}" for task, facts in outcome.tasks.items()
     }
@@ -208,12 +224,12 @@ def _groups(outcome: Outcome) -> list[tuple[str, list[Run]]]:
 
 
 def _provenance(outcome: Outcome, run: Run) -> dict[str, Any]:
-    """What is known of a run, label -> text; texts in ``code`` are to be read by a machine."""
+    """What is known of a run, label -> text; texts in ``code`` are machine-readable."""
     content = run.content
     checkpoint, load = content.get("checkpoint") or {}, content.get("load") or {}
     return {
         "facts": {
-            "start": outcome.title_of_start(run.start) if run.start else "",
+            "initialization": outcome.title_of_init(run.init) if run.init else "",
             "seed": "" if run.seed is None else str(run.seed),
             "finished": str(content.get("finished") or "").replace("T", " "),
             "took": duration(float(content["seconds"])) if isinstance(content.get("seconds"), int | float) else "",
@@ -260,5 +276,5 @@ def _template() -> Template:
     }
     environment.filters |= {"unfinished": _unfinished, "scored": _scored, "pretraining_of": _pretraining_of}
     environment.tests["filled"] = _filled
-    environment.globals |= {"again": again, "why_not_run": why_not_run, "provenance": _provenance}
+    environment.globals |= {"rerun_command": rerun_command, "why_not_run": why_not_run, "provenance": _provenance}
     return environment.get_template("report.html.jinja")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmdetpre.paper.tables import AVERAGE_PRECISION, BASELINES, DETECTION, LAYERS, PaperTable
+from mmdetpre.study.kinds import COCO_TABLE, PRETRAINING, task_kinds
 from mmdetpre.study.records import DAMAGED, DONE, FAILED, NOT_RUN, Outcome
 from mmdetpre.study.report.cell_values import (
     COVERED,
@@ -14,7 +15,6 @@ from mmdetpre.study.report.cell_values import (
     LAYERS_TABLE,
     MISSED_TABLE,
     PAPER_DETECTOR,
-    PRETRAINING,
     Place,
     TableValues,
     Value,
@@ -24,13 +24,11 @@ from mmdetpre.study.report.seed_statistics import Difference, Spread, difference
 
 NOT_MEASURED, NOT_PLANNED, QUOTED = "not measured", "not in this study", "quoted by the paper"
 NOT_IN_PAPER = "not in the paper's table"
-OWN_TITLES = {
-    "2": "detection, mAP in %",
-    "3": "objects that the detectors miss, by annotated level of occlusion, share in %",
-    "4": "segmentation, mIoU in %",
-    "coco_finetuning": "detection, AP in %",
+FORMS = {
+    MISSED_TABLE: "objects that the detectors miss, by annotated level of occlusion, share in %",
+    COCO_TABLE: "detection, AP in %",
 }
-"""Table of the paper -> what a table of the same form on other data shows."""
+"""Table of the paper -> what a table of the same form on other data shows; else it is the ``form`` of its kind."""
 BOX_TITLES = {
     FLAGS: "objects that the detectors miss, by the flag of occlusion in the annotations, share in %",
     COVERED: "objects that the detectors miss, by how much other boxes overlap them, share in %",
@@ -48,7 +46,7 @@ class Entry:
     """All that belongs in one cell.
 
     Attributes:
-        start: Key of the start.
+        init: Key of the initialization.
         values: One per seed that finished, in the order of the plan.
         state: Why there is no value; empty where there is one.
         missing: Ids of planned runs that gave no value.
@@ -58,7 +56,7 @@ class Entry:
         difference: To the reference of the column; None for the reference itself and where one of both is missing.
     """
 
-    start: str
+    init: str
     values: tuple[Value, ...]
     state: str
     missing: tuple[str, ...]
@@ -70,7 +68,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: key, title, whether the paper has it, key of the reference start ('' for none), tasks that fill it."""
+    """A column: key, title, whether the paper has it, key of the reference ('' for none), tasks that fill it."""
 
     key: str
     title: str
@@ -113,7 +111,7 @@ class ResultTable:
 
     @property
     def label(self) -> str:
-        """What stands before the title."""
+        """What comes before the title."""
         if self.number == PRETRAINING:
             return "Pre-training"
         name = f"table {self.number}" if self.number.isdigit() else "in the text"
@@ -148,16 +146,18 @@ def result_tables(outcome: Outcome, papers: Mapping[str, PaperTable]) -> list[Re
 def _table(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, paper: PaperTable) -> ResultTable:
     number, group, own = place
     here = found.get(place, TableValues())
-    title, starts = paper.title, {row: name for row, name in paper.rows.items() if row not in BASELINES}
+    title, inits = paper.title, {row: name for row, name in paper.rows.items() if row not in BASELINES}
     if number == MISSED_TABLE and group:
         task = own or next((key for tasks in here.tasks.values() for key in tasks), "")
         title = f"{outcome.tasks.get(task, {}).get('title') or 'PASCAL VOC'}: {BOX_TITLES.get(group, group)}"
-        paper = PaperTable(title, starts, BOX_COLUMNS.get(group, {}), {}, paper.lower_is_better)
+        paper = PaperTable(title, inits, BOX_COLUMNS.get(group, {}), {}, paper.lower_is_better)
     elif own:
-        title = f"{outcome.tasks[own].get('title') or own}: {OWN_TITLES.get(number, paper.title)}"
-        paper = PaperTable(title, starts, paper.columns, {}, paper.lower_is_better)
+        of_kinds = {kind.table: kind.form for kind in task_kinds().values()}
+        form = FORMS.get(number) or of_kinds.get(number)
+        title = f"{outcome.tasks[own].get('title') or own}: {form or paper.title}"
+        paper = PaperTable(title, inits, paper.columns, {}, paper.lower_is_better)
     elif group:
-        title = f"{paper.title}: {outcome.title_of_start(group)}"
+        title = f"{paper.title}: {outcome.title_of_init(group)}"
         if group != PAPER_DETECTOR:
             paper = PaperTable(title, paper.rows, paper.columns)
     tasks = here.tasks
@@ -193,20 +193,20 @@ def _entry(
     outcome: Outcome, found: Mapping[Place, TableValues], place: Place, row: str, column: Column, paper: PaperTable
 ) -> Entry:
     number, group, own = place
-    start, reference = (group if number == LAYERS_TABLE else row), column.reference
+    init, reference = (group if number == LAYERS_TABLE else row), column.reference
     values = tuple(found.get(place, TableValues()).of(row, column.key))
     if number == LAYERS_TABLE:
         base = found.get((number, reference, own), TableValues()).of(row, column.key)
     else:
         base = found.get(place, TableValues()).of(reference, column.key)
-    compared = bool(values and base) and reference not in ("", start)
-    state, missing = _state(outcome, column.tasks, start, values)
+    compared = bool(values and base) and reference not in ("", init)
+    state, missing = _state(outcome, column.tasks, init, values)
     figure = paper.figures.get(row, {}).get(column.key)
     why = "" if figure is not None else NOT_IN_PAPER
     if row in BASELINES:
         state = QUOTED
     return Entry(
-        start,
+        init,
         values,
         state,
         missing,
@@ -228,7 +228,7 @@ def _of_paper(place: Place) -> bool:
 
 
 def _note(note: str, number: str) -> str:
-    """A note of a run as a table shows it: one that begins with the number of another table stands only there."""
+    """A note of a run as a table shows it: one that begins with the number of another table is shown only there."""
     match = re.fullmatch(r"(?s)Table (\w+): (.*)", note)
     if match is None:
         return note
@@ -247,7 +247,7 @@ def _title_of_column(key: str, paper: PaperTable, outcome: Outcome) -> str:
 
 
 def _reference(outcome: Outcome, found: Mapping[Place, TableValues], place: Place, column: str) -> str:
-    """The study's reference if it has a value here, else the first start that has one."""
+    """The study's reference if it has a value here, else the first initialization that has one."""
     number, _, own = place
     of_layers = number == LAYERS_TABLE
     having = {
@@ -259,7 +259,7 @@ def _reference(outcome: Outcome, found: Mapping[Place, TableValues], place: Plac
     }
     if of_layers and len(having) < 2:  # the layers of one detector have nothing to be compared with
         return ""
-    return next((start for start in (outcome.reference, *outcome.starts) if start in having), "")
+    return next((init for init in (outcome.reference, *outcome.inits) if init in having), "")
 
 
 def _rows(
@@ -271,18 +271,18 @@ def _rows(
         titles: Mapping[str, str] = LAYERS
     else:
         tasks = {PRETRAINING} if number == PRETRAINING else {task for column in columns for task in column.tasks}
-        planned = {run.start for run in outcome.runs.values() if run.task in tasks}
-        known = [start for start in outcome.starts if start in planned | having]
+        planned = {run.init for run in outcome.runs.values() if run.task in tasks}
+        known = [init for init in outcome.inits if init in planned | having]
         known += [row for row in paper.rows if paper.figures.get(row) and row not in known]
-        titles = {**paper.rows, **outcome.starts}
+        titles = {**paper.rows, **outcome.inits}
     return {row: titles.get(row, row) for row in [*known, *sorted(having - set(known))]}
 
 
-def _state(outcome: Outcome, tasks: Sequence[str], start: str, values: Sequence[Value]) -> tuple[str, tuple[str, ...]]:
+def _state(outcome: Outcome, tasks: Sequence[str], init: str, values: Sequence[Value]) -> tuple[str, tuple[str, ...]]:
     if values and PRETRAINING in tasks:  # a training and its test: a column is of one of them, no seed is missing
         return "", ()
     having = {value.run for value in values}
-    planned = [run for run in outcome.runs.values() if run.task in tasks and run.start == start]
+    planned = [run for run in outcome.runs.values() if run.task in tasks and run.init == init]
     missing = [run for run in planned if run.id not in having]
     states = {run.state for run in missing}
     state = next((state for state in (FAILED, DAMAGED, NOT_RUN) if state in states), "")
@@ -292,9 +292,9 @@ def _state(outcome: Outcome, tasks: Sequence[str], start: str, values: Sequence[
 
 
 def _order(place: Place, outcome: Outcome) -> int:
-    """Layers by their start; annotated levels before others."""
+    """Layers by their initialization; annotated levels before others."""
     number, group, _ = place
-    return _rank(group, outcome.starts) if number == LAYERS_TABLE else len(group)
+    return _rank(group, outcome.inits) if number == LAYERS_TABLE else len(group)
 
 
 def _rank(key: str, order: Mapping[str, object]) -> int:

@@ -61,22 +61,6 @@ def points(value: float) -> str:
     return f"{plain(abs(value))} point{'' if plain(abs(value)) == '1.0' else 's'}"
 
 
-def duration(seconds: float) -> str:
-    """Time in the units that one thinks in.
-
-    Example:
-        >>> duration(71.2), duration(4210), duration(200000)
-        ('71 s', '1 h 10 min', '2 d 7 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
 def listed(names: Sequence[str], last: str = "and") -> str:
     """Names as a sentence lists them.
 

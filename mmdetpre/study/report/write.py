@@ -1,25 +1,28 @@
 """The report of a study: one page to look at, its tables in Markdown, and all numbers as JSON.
 
 The page is written for somebody who wants to know what helped: the answer first, then Tables 1 to 7 and Figures 1 to 9
-of the paper with the study's own numbers, what is missing and what to type to go on, and where each number comes from.
+of the paper with the study's own numbers, what is missing and how to continue, and where each number comes from.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmdetpre.paper.values import TEXT_VALUES
 from mmdetpre.study.records import DONE, Run
+from mmdetpre.study.report.conclusions import Answer
 from mmdetpre.study.report.contents import Report, read_report
-from mmdetpre.study.report.data_sizes import DataSize
 from mmdetpre.study.report.result_tables import Entry, ResultTable
 from mmdetpre.utils.own_files import require_own, write_own
+from mmdetpre.utils.results import Json
 
 FORMAT = "mmdetpre.study.report/1"
+_OF_ANSWER = ("task", "title", "kind", "sentences", "quantity", "reference")
+_OF_TABLE = ("group", "own", "title", "lower_is_better", "columns", "rows", "notes")
 
 
 def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
@@ -69,80 +72,69 @@ def report_folder(out: str | Path) -> Path:
     return folder
 
 
-def as_dict(report: Report) -> dict[str, Any]:
-    """The report as plain values, ready for JSON. Percent and points as they were measured, not rounded."""
+def as_dict(report: Report) -> dict[str, Json]:
+    """The report as plain values, ready for JSON. Percent and points as they were measured, not rounded.
+
+    Its keys are those of the files of a study: ``start`` is an initialization.
+    """
     outcome = report.outcome
-    return {
+    content = {
         "format": FORMAT,
         "study": outcome.plan.get("name"),
         "title": outcome.plan.get("title"),
         "seeds": outcome.plan.get("seeds"),
         "reference": outcome.reference,
-        "starts": outcome.starts,
-        "answers": [
-            {
-                "task": answer.task,
-                "title": answer.title,
-                "kind": answer.kind,
-                "sentences": list(answer.sentences),
-                "quantity": answer.quantity,
-                "reference": answer.reference,
-                "verdicts": {effect.start: effect.verdict for effect in answer.effects},
-            }
-            for answer in report.answers
-        ],
-        "data": [_size(row) for row in report.sizes],
+        "starts": outcome.inits,
+        "answers": [_answer(answer) for answer in report.answers],
+        "data": report.sizes,
         "tables": [_table(table) for table in report.tables],
         "pretraining_size": report.size,
-        "paper_text": {key: asdict(number) for key, number in TEXT_VALUES.items()},
-        "figures": [dict(asdict(figure), image=_relative(figure.image, outcome.folder)) for figure in report.figures],
+        "paper_text": TEXT_VALUES,
+        "figures": [replace(f, image=f.image and f.image.relative_to(outcome.folder)) for f in report.figures],
         "runs": {run.id: _run(run) for run in outcome.runs.values()},
         "problems": outcome.problems,
     }
+    return {key: _plain(value) for key, value in content.items()}
 
 
-def _size(row: DataSize) -> dict[str, Any]:
-    return dict(asdict(row), roles=list(row.roles), sizes=dict(row.sizes))
+def _plain(value: Any) -> Json:
+    """Dataclasses, mappings and sequences as JSON has them."""
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.as_posix() if isinstance(value, Path) else value
 
 
-def _table(table: ResultTable) -> dict[str, Any]:
+def _answer(answer: Answer) -> dict[str, object]:
+    verdicts = {effect.init: effect.verdict for effect in answer.effects}
+    return {key: getattr(answer, key) for key in _OF_ANSWER} | {"verdicts": verdicts}
+
+
+def _table(table: ResultTable) -> dict[str, object]:
+    cells = [{"row": row, "column": column, **_entry(entry)} for (row, column), entry in table.entries.items()]
+    return {"table": table.number, **{key: getattr(table, key) for key in _OF_TABLE}, "cells": cells}
+
+
+def _entry(entry: Entry) -> dict[str, object]:
     return {
-        "table": table.number,
-        "group": table.group,
-        "own": table.own,
-        "title": table.title,
-        "lower_is_better": table.lower_is_better,
-        "columns": [dict(asdict(column), tasks=list(column.tasks)) for column in table.columns],
-        "rows": dict(table.rows),
-        "cells": [{"row": row, "column": column, **_entry(entry)} for (row, column), entry in table.entries.items()],
-        "notes": list(table.notes),
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "start": entry.start,
+        "start": entry.init,
         "mean": entry.spread.mean if entry.spread else None,
         "deviation": entry.spread.deviation if entry.spread else None,
         "count": entry.spread.count if entry.spread else 0,
-        "values": [asdict(value) for value in entry.values],
+        "values": entry.values,
         "state": entry.state,
-        "missing_runs": list(entry.missing),
+        "missing_runs": entry.missing,
         "paper": entry.paper,
         "why_no_paper": entry.why_no_paper,
-        "difference": dict(asdict(entry.difference), counts=list(entry.difference.counts))
-        if entry.difference
-        else None,
+        "difference": entry.difference,
     }
 
 
-def _run(run: Run) -> Mapping[str, Any]:
+def _run(run: Run) -> dict[str, object]:
     kept = {} if run.state != DONE else {k: v for k, v in run.content.items() if k not in ("cells", "format", "run")}
     told = kept or {key: run.content[key] for key in ("error", "exit", "log", "seconds") if key in run.content}
-    return {"task": run.task, "start": run.start, "seed": run.seed, "needs": list(run.needs), "state": run.state} | {
-        key: value for key, value in told.items() if key not in ("task", "start", "seed")
-    }
-
-
-def _relative(path: Path | None, folder: Path) -> str | None:
-    return None if path is None else path.relative_to(folder).as_posix()
+    known = {"task": run.task, "start": run.init, "seed": run.seed, "needs": run.needs, "state": run.state}
+    return {**told, **known}

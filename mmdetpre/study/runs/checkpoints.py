@@ -1,4 +1,4 @@
-"""The checkpoint a run left, and what tells weights apart."""
+"""The checkpoint a run left, and what identifies weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def last_checkpoint(folder: Path) -> Path:
 
 
 def weights_id(name: str | None, root: Path) -> str | None:
-    """What tells weights apart: the digest of a backbone in its metadata, else of the file; an address as it is."""
+    """What identifies weights: the digest of a backbone in its metadata, else of the file; an address as it is."""
     from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 
     if not name or not (path := root / name).is_file():

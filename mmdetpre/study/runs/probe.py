@@ -1,20 +1,18 @@
-"""Runs that probe frozen features: conv5 of each start (Table 6), every layer of a detector (Table 7)."""
+"""Runs that probe frozen features: conv5 of each initialization (Table 6), every layer of a detector (Table 7)."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.results.transfer_tables import read_cells
+from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.layout import work_dir
+from mmdetpre.study.records import Cell
 from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id
+from mmdetpre.study.runs.result import BackboneLoad, RunResult
 from mmdetpre.study.runs.run_folder import Job
 
-TABLE_OF_PROBE = {"linear": ("6", "stored features, linear"), "layers": ("7", ", linear")}
 
-
-def probe(job: Job) -> dict[str, Any]:
+def probe(job: Job) -> RunResult:
     """Extract, store and probe features.
 
     Returns:
@@ -23,50 +21,28 @@ def probe(job: Job) -> dict[str, Any]:
     Raises:
         RunFailed: If a command fails.
     """
-    settings, start = job.settings, str(job.run["start"])
-    images = ["--data-config", settings["data_config"], "--name", start, "--data-name", settings["column"]]
+    settings, kind = job.settings, KINDS[job.kind]
+    images = ["--data-config", settings["data_config"], "--name", job.init, "--data-name", settings["column"]]
     for key in ("crop", "resize_edge"):
         images += [f"--{key.replace('_', '-')}", str(settings[key])] if settings[key] else []
     if settings["options"]:
         images += ["--data-options", *(f"{key}={value}" for key, value in settings["options"].items())]
-    if job.run["kind"] == "linear":
-        model, weights, layers = settings["data_config"], settings["backbone"], ["conv5_pooled"]
-    else:
-        model, weights, layers = settings["model_config"], _detector(job), settings["layers"] or []
-    job.claim({"settings": settings, "weights": weights_id(str(weights), job.root)})
+    model, weights, layers = settings["data_config"], settings["backbone"], ["conv5_pooled"]
+    if kind.of_detector:
+        model, layers = settings["model_config"], settings["layers"] or []
+        if settings["pretraining"]:
+            weights = str(last_checkpoint(work_dir(job.out, settings["pretraining"])))
+    job.claim({"settings": settings, "weights": weights_id(weights, job.root)})
     chosen = ["--layers", *layers] if layers else []
     job.tool("analysis_tools/layer_probes.py", model, weights, *images, *chosen, "--out", job.folder)
-    table, group = TABLE_OF_PROBE[job.run["kind"]]
-    found = read_cells([job.folder / "results"]).cells
-    cells = [
-        {
-            "table": table,
-            "group": start if table == "7" else "",
-            "row": cell.row,
-            "column": cell.column,
-            "value": cell.value,
-            "low": cell.low,
-            "high": cell.high,
-        }
+    found = [cell for cell in read_cells([job.folder / "results"]).cells if cell.table == kind.table]
+    group = job.init if kind.of_detector else ""
+    cells = tuple(
+        Cell(cell.table, group, cell.row, cell.column, cell.value, cell.low, cell.high)
         for cell in found
-        if cell.table == table and cell.group.endswith(group)
-    ]
-    others = [
-        f"k-NN {cell.row}: {cell.value:.1f}" for cell in found if cell.table == table and cell.group.endswith("k-NN")
-    ]
+        if cell.group.endswith(", linear")
+    )
+    knn = "; ".join(f"k-NN {cell.row}: {cell.value:.1f}" for cell in found if cell.group.endswith("k-NN"))
     metadata = read_features(job.folder / "train").metadata
-    load = {key: metadata[f"backbone_{key}"] for key in ("verdict", "digest")} | {"source": metadata["checkpoint"]}
-    return {
-        "checkpoint": None,
-        "load": load,
-        "cells": cells,
-        "figure": None,
-        "notes": ["; ".join(others)] if others else [],
-    }
-
-
-def _detector(job: Job) -> str | Path:
-    """Checkpoint of the whole detector."""
-    if job.settings["pretraining"]:
-        return last_checkpoint(work_dir(job.out, job.settings["pretraining"]))
-    return str(job.settings["checkpoint"])
+    load = BackboneLoad(metadata["backbone_verdict"], metadata["backbone_digest"], metadata["checkpoint"])
+    return RunResult(load=load, cells=cells, notes=(knn,) if knn else ())

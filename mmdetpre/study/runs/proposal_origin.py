@@ -11,15 +11,15 @@ from mmdetpre.study.runs.run_folder import Job
 
 
 def proposals_id(job: Job, run: str, backbone: str | None) -> dict[str, str]:
-    """What tells the proposals of a training apart: the network's weights and the images.
+    """What identifies the proposals of a training: the network's weights and the images.
 
     Args:
         job: A run that trains with them.
         run: Run that made them.
-        backbone: What tells the weights apart that this training starts from.
+        backbone: What identifies the weights that this training starts from.
 
     Raises:
-        ValueError: If they are not there, or are of another run or start; names the run that makes the right ones.
+        ValueError: If they are not there, or are of another run or backbone; names the run that makes the right ones.
     """
     folder = work_dir(job.out, run) / FOLDER
     advice = f"Make them: mim run mmdetpre run_job {job.out} {run}"
@@ -30,7 +30,7 @@ def proposals_id(job: Job, run: str, backbone: str | None) -> dict[str, str]:
     origin = proposals.origin
     if (origin.get("run"), origin.get("backbone")) != (run, backbone):
         raise ValueError(
-            f"The proposals in {folder} are of the run {origin.get('run')} (start {origin.get('start')}, seed"
+            f"The proposals in {folder} are of the run {origin.get('run')} (init {origin.get('start')}, seed"
             f" {origin.get('seed')}), from the weights {_short(origin.get('backbone'))}. {job.id} needs those of {run},"
             f" from its own weights {_short(backbone)}. {advice}"
         )

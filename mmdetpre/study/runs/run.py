@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from mmdetpre.study.kinds import KINDS, function
 from mmdetpre.study.layout import job_path
+from mmdetpre.study.lock import locked
 from mmdetpre.study.progress import progress_line
 from mmdetpre.study.records import FAILURE_FORMAT, RUN_FORMAT, read_outcome
+from mmdetpre.study.runs.result import RunResult
 from mmdetpre.study.runs.run_folder import Job, RunFailed
 from mmdetpre.utils.bounded_files import read_json
 from mmdetpre.utils.own_files import require_inside
@@ -25,8 +26,8 @@ from mmdetpre.utils.whole_file import write_json
 def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, errors: TextIO | None = None) -> int:
     """Do one run of a study and write its record, or its failure.
 
-    A run whose folder holds the beginning of the same training goes on from there; a folder of another config is moved
-    aside. A run that is still alive in another process is waited for.
+    A run whose folder holds the same training, unfinished, resumes it; a folder of another config is moved aside. A run
+    that is still alive in another process is waited for.
 
     Args:
         out: Folder of the study.
@@ -47,23 +48,28 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, er
     path = job_path(out, run)
     if not path.is_file():
         raise FileNotFoundError(f"There is no run {run} in {out}: `mmdetpre study plan` lists those that there are.")
-    content, plan = _planned(path), _planned(out / "study.json")
+    content = _planned(path, ("id", "kind", "task", "start", "seed", "settings"))
+    plan = _planned(out / "study.json", ("threads", "launch"))
     failure, record = out / "failed" / f"{run}.json", out / "records" / f"{run}.json"
-    log, locked = out / "logs" / f"{run}.log", out / "locks" / f"{run}.lock"
-    for file in (failure, record, log, locked):
+    log, lock_file = out / "logs" / f"{run}.log", out / "locks" / f"{run}.lock"
+    for file in (failure, record, log, lock_file):
         require_inside(file, out)
-    began = time.monotonic()
-    with _locked(locked, run, errors or sys.stderr) as lock:
+    began, errors = time.monotonic(), errors or sys.stderr
+
+    def wait() -> None:
+        print(f"study: {run} is still running in another process: waiting for it.", file=errors, flush=True)
+
+    with locked(lock_file, wait) as lock:
         job = Job(root, out, content, log, lock, int(plan["threads"]), tuple(plan["launch"]))
         base = {"run": run, "task": content["task"], "start": content["start"], "seed": content["seed"]}
         try:
-            result = _work(job)
+            result: RunResult = function(KINDS[job.kind].work)(job)
         except (RunFailed, OSError, ValueError, KeyError) as error:
             text = printable(error if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}")
-            _write(failure, {"format": FAILURE_FORMAT, **base, **_made(job, began), "exit": 1, "error": text})
-            print(f"study: {run} failed: {text}\nIts log: {job.log}", file=errors or sys.stderr, flush=True)
+            write_json(failure, {"format": FAILURE_FORMAT, **base, **_made(job, began), "exit": 1, "error": text})
+            print(f"study: {run} failed: {text}\nIts log: {job.log}", file=errors, flush=True)
             return 1
-        _write(record, {"format": RUN_FORMAT, **base, **_made(job, began), **result})
+        write_json(record, {"format": RUN_FORMAT, **base, **_made(job, began), **result.to_dict()}, default=str)
         failure.unlink(missing_ok=True)
     print(_progress(out, run, parallel), flush=True)
     return 0
@@ -72,24 +78,8 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, er
 def _progress(out: Path, run: str, parallel: int) -> str:
     try:
         return progress_line(read_outcome(out), run, parallel)
-    except (OSError, ValueError) as error:  # of the plan, while another process writes it; the record stands
-        return f"study: {run} is done. How far the study is cannot be told: {error}"
-
-
-def _work(job: Job) -> dict[str, Any]:
-    from mmdetpre.study.runs.figure import draw_figure
-    from mmdetpre.study.runs.probe import probe
-    from mmdetpre.study.runs.proposals import make_proposals
-    from mmdetpre.study.runs.train import score_pretraining, train_and_test
-
-    others: dict[str, Callable[[Job], dict[str, Any]]] = {
-        "figure": draw_figure,
-        "linear": probe,
-        "layers": probe,
-        "proposals": make_proposals,
-        "pretraining_test": score_pretraining,
-    }
-    return others.get(job.run["kind"], train_and_test)(job)
+    except (OSError, ValueError) as error:  # of the plan, while another process writes it; the record is there
+        return f"study: {run} is done. Its progress is not known: {error}"
 
 
 def _made(job: Job, began: float) -> dict[str, Any]:
@@ -116,31 +106,9 @@ def _made(job: Job, began: float) -> dict[str, Any]:
     }
 
 
-def _planned(path: Path) -> dict[str, Any]:
+def _planned(path: Path, needed: Sequence[str]) -> dict[str, Any]:
     content = read_json(path)
-    known = {"jobs": ("id", "kind", "task", "start", "seed", "settings"), "study.json": ("threads", "launch")}
-    needed = known["study.json" if path.name == "study.json" else "jobs"]
     if not isinstance(content, dict) or (missing := [key for key in needed if key not in content]):
         lacks = f" (it lacks {missing[0]})" if isinstance(content, dict) else ""
-        raise ValueError(f"{path} is no part of a study's plan{lacks}: start the study again.")
+        raise ValueError(f"{path} is not part of a study's plan{lacks}: start the study again.")
     return content
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    write_json(path, content, default=str)
-
-
-@contextmanager
-def _locked(path: Path, run: str, errors: TextIO) -> Iterator[int]:
-    """Hold a run's lock, which its commands hold too: one that outlived a killed study is waited for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"study: {run} is still running in another process: waiting for it.", file=errors, flush=True)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -19,13 +19,9 @@ from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line
 from mmdetpre.utils.whole_file import write_json
 
-_STATE = "study_run.json"
-
-
 TOOLS = CONFIG_ROOT.parent / "tools"
-
-
-_SEARCHED, _QUOTED = 300, 25  # lines of a log that are looked through for an error, and that go into a failure
+_STATE = "study_run.json"
+_SEARCHED, _QUOTED = 300, 25  # lines of a log that are searched for an error, and that go into a failure
 
 
 class RunFailed(Exception):
@@ -64,6 +60,16 @@ class Job:
         return str(self.run["id"])
 
     @property
+    def kind(self) -> str:
+        """Its kind, of `mmdetpre.study.kinds.KINDS`."""
+        return str(self.run["kind"])
+
+    @property
+    def init(self) -> str:
+        """Key of its initialization."""
+        return str(self.run["start"])
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """What the plan says of it."""
         return dict(self.run["settings"])
@@ -73,14 +79,14 @@ class Job:
         """Folder that it works in."""
         return work_dir(self.out, self.id)
 
-    def claim(self, made_of: Mapping[str, Any]) -> dict[str, Any]:
+    def claim(self, made_of: Mapping[str, Any]) -> bool:
         """Make the run's folder; one that was made from other inputs is moved aside.
 
         Args:
             made_of: What the content of the folder follows from.
 
         Returns:
-            What :meth:`note` has noted in this folder.
+            Whether :meth:`note_trained` was called in this folder.
         """
         self.made_of = dict(made_of)
         file = self.folder / _STATE
@@ -92,15 +98,13 @@ class Job:
             self.folder.rename(aside)
             print(f"study: {self.id} has other settings or weights than before; the earlier run is kept in {aside}")
             state = {}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state["made_of"] = dict(made_of)
-        write_json(file, state)
-        return dict(state)
+        write_json(file, state | {"made_of": self.made_of})
+        return bool(state.get("trained"))
 
-    def note(self, **values: Any) -> None:
-        """Note something in the run's folder."""
+    def note_trained(self) -> None:
+        """Note in the run's folder that its training has ended."""
         file = self.folder / _STATE
-        write_json(file, _state(file) | values)
+        write_json(file, _state(file) | {"trained": True})
 
     def command(self, *arguments: str | Path) -> None:
         """Run a command with its output in the log.
@@ -115,7 +119,7 @@ class Job:
             log.write(f"$ {one_line(shlex.join(words))}\n")
             log.flush()
             done = subprocess.run(
-                words, cwd=self.root, stdout=log, stderr=subprocess.STDOUT, env=_environment(self.threads),
+                words, cwd=self.root, stdout=log, stderr=subprocess.STDOUT, env=environment(self.threads),
                 pass_fds=[self.lock],
             )  # fmt: skip
         if done.returncode:
@@ -128,7 +132,7 @@ class Job:
 
 
 def _state(file: Path) -> dict[str, Any]:
-    """What a run noted in its folder; nothing if that is damaged, then the folder is moved aside."""
+    """What was noted in a run's folder; nothing if that is damaged, then the folder is moved aside."""
     try:
         state = read_json(file) if file.is_file() else {}
     except ValueError:
@@ -144,8 +148,13 @@ def _why(lines: Sequence[str]) -> list[str]:
     return tail[-_QUOTED:] if first is None else tail[first : first + _QUOTED]
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """Threads that wait must not spin: data loading shares the cores with the training."""
-    own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+def environment(threads: int | None = None) -> dict[str, str]:
+    """Environment of a command. Threads that wait must not spin: data loading shares the cores with the training.
+
+    Args:
+        threads: Processor threads; None: as many as are set already.
+    """
+    own = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    own |= {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, **own, "PATH": path}

@@ -102,8 +102,8 @@ ALL_READ = {
 def test_all_boxes_are_read(root: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     file = coco(root, change)
     own = read_own_boxes(file)
-    assert (len(own.images), len(own.annotations), own.classes) == (12, 20, ["kangaroo", "joey"])
-    assert {a["area"] for a in own.annotations} == {5600} and not any(a["iscrowd"] for a in own.annotations)
+    assert (len(own.files), len(own.boxes), own.classes) == (12, 20, ["kangaroo", "joey"])
+    assert set(own.boxes["area"]) == {5600} and not own.boxes["crowd"].any()
     assert own.left_out == {} and all(path.is_file() for path in own.paths())
     packed = dataset(file)
     assert packed.packed.boxes.tolist() == [CORNERS] * 20 and not packed.packed.ignore.any() and not packed.packed.notes
@@ -221,7 +221,7 @@ def test_one_box_of_99999_pixels_does_not_pass(root: Path) -> None:
     file = coco(root, change_one("annotations", bbox=[-5000, -5000, 99999, 99999]))
     with pytest.raises(ValueError, match=r"1 boxes reach beyond their image by more than three .*: \[-5000"):
         read_own_boxes(file)
-    assert len(read_own_boxes(file, leave_out_bad=True).annotations) == 19
+    assert len(read_own_boxes(file, leave_out_bad=True).boxes) == 19
     packed = dataset(file).packed
     assert len(packed.boxes) == 19 and packed.notes == {"boxes beyond their image by more than three times its size": 1}
 
@@ -240,7 +240,7 @@ def test_names_that_differ_by_blanks_are_one_class(root: Path) -> None:
         content["annotations"][1]["category_id"] = 3
 
     own = read_own_boxes(coco(root, change))
-    assert own.classes == ["kangaroo", "joey"] and len(own.annotations) == 20
+    assert own.classes == ["kangaroo", "joey"] and len(own.boxes) == 20
     assert own.remarks == ["the category 'joey ' is the class 'joey' in another spelling"]
     assert np.bincount(dataset(root / "a.json").packed.labels).tolist() == [10, 10]
 
@@ -249,10 +249,10 @@ def test_cocos_folders(root: Path, photos: Path) -> None:
     (root / "annotations").mkdir()
     file = coco(root).rename(root / "annotations" / "instances_train2017.json")
     (root / "photos").rename(root / "train2017")
-    assert len(read_own_boxes(file).images) == 12
+    assert len(read_own_boxes(file).files) == 12
     change = change_all("images", file_name=lambda row: f"../train2017/{row['file_name']}")
     file = coco(root, change).rename(root / "annotations" / "instances_val2017.json")
-    assert len(read_own_boxes(file).images) == 12
+    assert len(read_own_boxes(file).files) == 12
     with pytest.raises(FileNotFoundError, match=r"12 of 12 images are missing .*x0\.jpg.*nearest name there is 0\.jpg"):
         read_own_boxes(coco(root, change_all("images", file_name=lambda r: f"x{r['file_name']}")), root / "train2017")
 
@@ -271,8 +271,8 @@ def voc(folder: Path, head: str = "", encoding: str = "utf-8", name: str = "kang
 
 def both_read(folder: Path, images: int = COUNT, name: str = "kangaroo") -> OwnBoxes:
     own = read_own_boxes(folder)
-    assert len(own.images) == len(own.annotations) == images and own.classes == [name] and own.left_out == {}
-    assert {tuple(a["bbox"]) for a in own.annotations} == {(10, 10, 50, 50)}
+    assert len(own.files) == len(own.boxes) == images and own.classes == [name] and own.left_out == {}
+    assert set(map(tuple, own.boxes["box"].tolist())) == {(10, 10, 50, 50)}
     config = dict(type="mmdetpre.PackedVOCDataset", data_root=str(folder.parent), ann_subdir=folder.name)
     data = DATASETS.build(config | dict(img_subdir="photos", classes=[name]))
     assert data.packed.boxes.tolist() == [[10, 10, 60, 60]] * images and len(data) == images
@@ -351,7 +351,7 @@ def test_a_root_of_voc_and_its_lists(root: Path, photos: Path) -> None:
     (root / "photos").rename(root / "VOC2012" / "JPEGImages")
     voc(root / "VOC2012" / "Annotations")
     (root / "VOC2012" / "ImageSets" / "Main" / "val.txt").write_text("3\n5\n")
-    assert len(read_own_boxes(root / "VOC2012").images) == 12
+    assert len(read_own_boxes(root / "VOC2012").files) == 12
     own = read_own_boxes(root / "VOC2012" / "ImageSets" / "Main" / "val.txt")
     assert [path.name for path in own.paths()] == ["3.jpg", "5.jpg"]
 

@@ -79,8 +79,8 @@ def test_the_study_of_both_kinds_of_data_can_be_planned(tmp_path: Path) -> None:
         f"{task}/scratch/seed{seed}" for task in ("own_det", "own_cls") for seed in (0, 1)
     ] + ["figures/1"]
     assert study.title == "bolts and pets" and study.out == out / "results"
-    assert "8 images to train on and 2 to test on, 2 classes" in text
-    assert "2 classes of 6 to 9 images; 8 to train on, 4 of each class, and 7 to test on" in text
+    assert "8 training and 2 test images, 2 classes" in text
+    assert "2 classes of 6 to 9 images; 8 training images, 4 of each class, and 7 test images" in text
     assert f"mmdetpre study run {out}/study.yaml" in text
 
 
@@ -135,7 +135,7 @@ def test_a_test_file_of_other_category_numbers(tmp_path: Path) -> None:
     (annotation,) = split(out, "test")["annotations"]
     assert annotation["category_id"] == 2 and annotation["image_id"] == 1 and annotation["area"] == 3000
     assert split(out, "test")["images"] == [{"id": 1, "file_name": "a.jpg", "width": 160, "height": 120}]
-    assert "No box to test on of cat" in text
+    assert "No test box of cat" in text
 
 
 def test_voc_xml_becomes_coco_json_with_its_flags(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_attributes_of_cvat_are_flags(tmp_path: Path) -> None:
     out, _ = init(tmp_path, det=coco(tmp_path, annotations=boxes))
     found = {a["image_id"]: a["occluded"] for part in ("train", "test") for a in split(out, part)["annotations"]}
     assert found == {7 + i: int(i == 4) for i in range(10)}
-    assert "What is hidden: the flag `occluded` tells." in (out / "configs" / "own_det.py").read_text()
+    assert "What counts as hidden: the flag `occluded`." in (out / "configs" / "own_det.py").read_text()
 
 
 def test_the_detector_trains_and_leaves_what_the_analyses_read(short_path: Path) -> None:
@@ -407,7 +407,7 @@ def test_images_in_folders_inside_of_class_folders_are_used(tmp_path: Path) -> N
     (folder / "cat" / "._0.jpg").write_bytes(b"resource fork")
     (folder / "cat" / "notes.txt").touch()
     out, text = init(tmp_path, cls=tmp_path / "pets")
-    assert "2 classes of 8 images; 10 to train on, 5 of each class, and 6 to test on" in text
+    assert "2 classes of 8 images; 10 training images, 5 of each class, and 6 test images" in text
     assert "8 images lie in folders inside of the class folders and are used, such as  dog/day2/0.jpg" in text
     assert "Left out: 1 hidden files, such as cat/._0.jpg; 1 files that are no images by their names" in text
     lines = [(out / "data" / f"own_cls_{part}.txt").read_text().splitlines() for part in ("train", "test")]

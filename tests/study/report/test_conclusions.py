@@ -20,15 +20,15 @@ def answers_of(out: Path) -> dict[str, Answer]:
 
 @pytest.fixture
 def detection(empty_study):
-    """Function that gives the sentences of a study with one task and these values by start."""
+    """Function that gives the sentences of a study with one task and these values by init."""
 
     def make(values: dict[str, list[float]], column: str = "ap50", table: str = "2", **plan: Any) -> tuple[str, ...]:
         empty_study.plan |= plan
-        for start, numbers in values.items():
+        for init, numbers in values.items():
             for seed, value in enumerate(numbers):
-                run = f"voc_detection/{start}/seed{seed}"
-                empty_study.planned(run, "voc_detection", start, seed)
-                empty_study.record(run, {(table, start, column): value})
+                run = f"voc_detection/{init}/seed{seed}"
+                empty_study.planned(run, "voc_detection", init, seed)
+                empty_study.record(run, {(table, init, column): value})
         return answers_of(empty_study.out)["voc_detection"].sentences
 
     return make
@@ -47,8 +47,8 @@ def test_sentences_of_a_whole_study(shared_study) -> None:
         "On Kangaroos, COCO gives 12.0 points more mAP at IoU 0.5 than ImageNet-CLS (one seed: no interval).",
     )
     assert found["voc_segmentation"].sentences == (
-        "On PASCAL VOC, no difference can be told between COCO and ImageNet-CLS in mIoU (1.0 point more, 95 % interval"
-        " −4.5 to 6.5, 3 seeds).",
+        "On PASCAL VOC, there is no clear difference between COCO and ImageNet-CLS in mIoU (1.0 point more, 95 %"
+        " interval −4.5 to 6.5, 3 seeds).",
     )
     assert found["caltech256"].sentences == (
         "On Caltech-256, COCO gives 7.0 points less accuracy after fine-tuning than ImageNet-CLS (95 % interval 4.7 to"
@@ -64,17 +64,17 @@ def test_sentences_of_a_whole_study(shared_study) -> None:
     )
 
 
-def test_a_word_for_every_start(shared_study) -> None:
+def test_a_word_for_every_init(shared_study) -> None:
     answer = answers_of(shared_study.out)["voc_detection"]
-    assert {effect.start: effect.verdict for effect in answer.effects} == {
+    assert {effect.init: effect.verdict for effect in answer.effects} == {
         "scratch": "hurts",
         "imagenet_cls": "reference",
         "coco": "helps",
         "openimages": "not run",
     }
     assert (answer.reference, answer.quantity, answer.kind) == ("imagenet_cls", "mAP at IoU 0.5", "detection")
-    words = {effect.start: effect.verdict for effect in answers_of(shared_study.out)["voc_segmentation"].effects}
-    assert words["coco"] == "cannot be told"
+    words = {effect.init: effect.verdict for effect in answers_of(shared_study.out)["voc_segmentation"].effects}
+    assert words["coco"] == "no clear difference"
 
 
 def test_less_can_be_better_and_worse(detection, empty_study) -> None:
@@ -84,7 +84,7 @@ def test_less_can_be_better_and_worse(detection, empty_study) -> None:
         " 7.7 to 12.3, 3 seeds): it hurts."
     )
     answer = answers_of(empty_study.out)["voc_detection"]
-    assert [(effect.start, effect.verdict) for effect in answer.effects] == [
+    assert [(effect.init, effect.verdict) for effect in answer.effects] == [
         ("imagenet_cls", "reference"),
         ("coco", "hurts"),
     ]
@@ -115,7 +115,7 @@ def test_level_without_an_interval(detection) -> None:
 def test_no_difference_in_what_is_missed(detection) -> None:
     (sentence,) = detection({"imagenet_cls": [30, 35, 40], "coco": [29, 34, 39]}, "visible", "3")
     assert sentence.startswith(
-        "On PASCAL VOC, no difference can be told between COCO and ImageNet-CLS in the missed share of the objects"
+        "On PASCAL VOC, there is no clear difference between COCO and ImageNet-CLS in the missed share of the objects"
         " that no box overlaps (1.0 point fewer, 95 % interval"
     )
 

@@ -11,7 +11,7 @@ import pytest
 from mmdetpre.paper.tables import TABLES
 from mmdetpre.study.records import read_outcome
 from mmdetpre.study.report.conclusions import answers
-from mmdetpre.study.report.page import anchor, chart, why_not_run
+from mmdetpre.study.report.page import Chart, anchor, chart, why_not_run
 from mmdetpre.study.report.result_tables import result_tables
 from mmdetpre.study.report.write import write_report
 
@@ -212,20 +212,27 @@ def test_all_runs_finished(empty_study) -> None:
     assert "None: every run of the plan has finished (1)." in page and "mmdetpre study run" not in page
 
 
-def chart_of(out: Path, task: str) -> dict:
+def chart_of(out: Path, task: str) -> Chart:
     outcome = read_outcome(out)
     found = answers(outcome, result_tables(outcome, TABLES))
-    return chart(next(answer for answer in found if answer.task == task))
+    found_chart = chart(next(answer for answer in found if answer.task == task))
+    assert found_chart is not None
+    return found_chart
 
 
 def test_places_in_the_chart(shared_study) -> None:
     found = chart_of(shared_study.out, "voc_detection")  # from -25.8 (scratch) to 16.5 (COCO), zero between
-    rows = found["rows"]
-    assert list(rows) == ["scratch", "coco"] and found["intervals"]
-    assert rows["scratch"]["left"] == pytest.approx(100 * 0.04 / 1.08, abs=0.01)
-    assert rows["coco"]["left"] + rows["coco"]["width"] == pytest.approx(100 - 100 * 0.04 / 1.08, abs=0.02)
-    per_point = rows["coco"]["dot"] - found["zero"]
-    assert per_point / 12 == pytest.approx((found["zero"] - rows["scratch"]["dot"]) / 21.5, rel=1e-2)
+    rows = found.rows
+    assert list(rows) == ["scratch", "coco"] and found.intervals
+    assert rows["scratch"].left == pytest.approx(100 * 0.04 / 1.08, abs=0.01)
+    assert rows["coco"].left + rows["coco"].width == pytest.approx(100 - 100 * 0.04 / 1.08, abs=0.02)
+    per_point = rows["coco"].dot - found.zero
+    assert per_point / 12 == pytest.approx((found.zero - rows["scratch"].dot) / 21.5, rel=1e-2)
     alone = chart_of(shared_study.out, "own_det")
-    assert not alone["intervals"] and all("width" not in row for row in alone["rows"].values())
-    assert chart_of(shared_study.out, "caltech256_layers") == {}
+    assert not alone.intervals and all(mark.width is None for mark in alone.rows.values())
+
+
+def test_what_is_not_compared_has_no_chart(shared_study) -> None:
+    outcome = read_outcome(shared_study.out)
+    found = {answer.task: answer for answer in answers(outcome, result_tables(outcome, TABLES))}
+    assert chart(found["caltech256_layers"]) is None

@@ -15,12 +15,12 @@ from mmdetpre.study.report.write import write_report
 def data(study: Any, **boxes: int | None) -> None:
     entries = [
         {
-            "key": f"pretraining_{start}",
-            "title": start,
+            "key": f"pretraining_{init}",
+            "title": init,
             "roles": ["pretraining"],
             "train": {"images": 10, "objects": count},
         }
-        for start, count in boxes.items()
+        for init, count in boxes.items()
     ]
     entries.append({"key": "voc_detection", "train": {"images": 10, "objects": 99_000_000}})
     study.put("data.json", {"format": "mmdetpre.study.data/1", "data": entries})
@@ -34,13 +34,13 @@ def sentences(out: Path) -> list[str]:
 def test_two_pretrainings_above_a_million_are_compared(empty_study) -> None:
     data(empty_study, openimages=14_610_229, coco=1_060_000, imagenet_cls=None)
     assert sentences(empty_study.out)[1].endswith("COCO and OpenImagesV4 have no results to compare yet.")
-    for start, ap, accuracy in (("coco", 64.0, 80.0), ("openimages", 64.5, 77.5)):
+    for init, ap, accuracy in (("coco", 64.0, 80.0), ("openimages", 64.5, 77.5)):
         for task, cells in (
-            ("voc_detection", {("2", start, "ap50"): ap, ("2", start, "ap70"): ap - 20}),
-            ("caltech256", {("5", start, "caltech256"): accuracy}),
+            ("voc_detection", {("2", init, "ap50"): ap, ("2", init, "ap70"): ap - 20}),
+            ("caltech256", {("5", init, "caltech256"): accuracy}),
         ):
-            empty_study.planned(f"{task}/{start}/seed0", task, start, 0)
-            empty_study.record(f"{task}/{start}/seed0", cells)
+            empty_study.planned(f"{task}/{init}/seed0", task, init, 0)
+            empty_study.record(f"{task}/{init}/seed0", cells)
     assert sentences(empty_study.out) == [
         "Boxes of the pre-trainings: COCO 1,060,000 and OpenImagesV4 14,610,229.",
         "The paper finds pre-trainings on more than a million boxes within 1 % of each other. Here COCO and"

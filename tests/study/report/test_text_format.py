@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.study.report.text_format import MINUS, counted, duration, listed, plain, points, seeds, signed
+from mmdetpre.study.report.text_format import MINUS, counted, listed, plain, points, seeds, signed
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,6 @@ def test_numbers(value: float, text: str) -> None:
 def test_a_number_is_never_far_from_what_is_written(value: float) -> None:
     assert "-" not in plain(value)
     assert abs(float(plain(value).replace(MINUS, "-")) - value) <= 0.0500001
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (71.2, "71 s"), (120, "2 min"), (3599, "1 h 0 min"), (4210, "1 h 10 min"), (200000, "2 d 7 h")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_words() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mmdetpre.evaluation.detections.detections import Detections, GroundTruth
 from mmdetpre.study.layout import work_dir
-from mmdetpre.study.runs.figure import DRAWINGS
+from mmdetpre.study.runs.figure import boxes
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_figure_2_shows_boxes_of_detectors_that_are_not_sure(tmp_path: Path, sco
         folder.mkdir(parents=True)
         run.save(folder / "results.npz")
     job = SimpleNamespace(out=tmp_path, settings={"runs": {"one": "a", "two": "b"}})
-    arguments = DRAWINGS[2].arguments(job)
+    arguments = boxes(job)
     assert arguments[-2:] == ["--score-thr", expected]

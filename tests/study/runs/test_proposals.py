@@ -109,7 +109,7 @@ def failure(out: Path, run: str = TRAINS) -> str:
 def test_proposals_say_what_made_them(out: Path, mim: Mim) -> None:
     assert run_job(out, MAKES) == 0 and mim.calls[-1][-1] == "--tta"
     record = json.loads((out / "records" / f"{MAKES}.json").read_text())
-    assert record["cells"] == [] and record["notes"] == ["1 images, 2 proposals each; objects found: 75 % by 300."]
+    assert record["cells"] == [] and record["notes"] == ["1 images, 2 proposals each; recalled objects: 75 % by 300."]
     origin = dict(Proposals.open(work_dir(out, MAKES) / "proposals").origin)
     assert record["checkpoint"]["file"].endswith("epoch_1.pth")
     assert len(origin.pop("checkpoint")) == len(origin.pop("backbone")) == 64
@@ -158,7 +158,7 @@ def test_proposals_of_another_start_are_refused(out: Path, mim: Mim) -> None:
     own = dict(Proposals.open(folder).origin)
     write_origin(folder, own | {"run": "proposals/det/openimages/seed0", "start": "openimages"})
     assert run_job(out, TRAINS) == 1
-    assert "are of the run proposals/det/openimages/seed0 (start openimages, seed 0)" in failure(out)
+    assert "are of the run proposals/det/openimages/seed0 (init openimages, seed 0)" in failure(out)
     assert f"{TRAINS} needs those of {MAKES}, from its own weights" in failure(out)
     write_origin(folder, own)
     assert run_job(out, TRAINS) == 0

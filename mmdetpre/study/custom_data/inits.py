@@ -1,4 +1,4 @@
-"""What a user's study starts from: files of weights, checked to fit the model before anything is written."""
+"""The initializations of a user's study: files of weights, checked to fit the model before anything is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmdetpre.analysis.features.extract import open_feature_source
 from mmdetpre.inference.stored_model import build_stored_model
-from mmdetpre.paper.tables import LAYERS
+from mmdetpre.paper.tables import INITS, LAYERS
 from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -20,19 +20,12 @@ from mmdetpre.transfer.key_map import KeyMapError
 from mmdetpre.utils.bounded_files import GIB
 from mmdetpre.utils.config_writer import ConfigFile
 
-TITLES = {
-    "imagenet_cls": "ImageNet-CLS",
-    "imagenet_loc": "ImageNet-LOC",
-    "coco": "COCO",
-    "openimages": "OpenImagesV4",
-}
-"""What the tables call the starts of the paper; another one is called by its key."""
 _PUBLISHED = re.compile(r"^(torchvision|open-mmlab|mmcls|jhu|bcls)://")
 
 
 @dataclass(frozen=True)
-class OwnStart:
-    """Weights that a backbone starts from.
+class OwnInit:
+    """Weights that a backbone is initialized with.
 
     Attributes:
         key: Name in the study.
@@ -52,61 +45,61 @@ class OwnStart:
 
     @property
     def weights(self) -> str:
-        """What the study starts from: the file or address, or in the study's folder what is taken out of the file."""
-        return f"weights/start_{self.key}.pth" if self.part else self.checkpoint
+        """The file or address that the study loads; in its own folder, where it holds what is taken out of a file."""
+        return f"weights/init_{self.key}.pth" if self.part else self.checkpoint
 
 
-def read_own_starts(arguments: Sequence[str], config: Path, *, published: bool = True) -> list[OwnStart]:
-    """Starts of ``KEY=FILE`` arguments, each checked against the backbone of a config.
+def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = True) -> list[OwnInit]:
+    """Initializations of ``KEY=FILE`` arguments, each checked against the backbone of a config.
 
     An address (``torchvision://resnet101``) is not fetched, so that it is checked only when the study loads it.
 
     Args:
-        arguments: One per start.
+        arguments: One per initialization.
         config: The config.
         published: Whether published weights can fit its backbone.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If an argument has another form, a key is taken or no key, or a file does not fit.
+        ValueError: If an argument has another form, a key is taken or invalid, or a file does not fit.
 
     Example:
-        >>> read_own_starts(["coco=backbone.pth"], find_config("det/sniper_voc.py"))  # doctest: +SKIP
+        >>> read_own_inits(["coco=backbone.pth"], find_config("det/sniper_voc.py"))  # doctest: +SKIP
     """
-    starts: list[OwnStart] = []
+    inits: list[OwnInit] = []
     for argument in arguments:
         key, _, rest = argument.partition("=")
         source, prefix, entry = split_source(rest)
         if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or not source:
             raise ValueError(
-                f"--start {argument} has another form than KEY=FILE, such as coco=backbone.pth; a key is of small"
+                f"--init {argument} is not of the form KEY=FILE, such as coco=backbone.pth; a key is of small"
                 " letters, digits and underscores."
             )
         if key == SCRATCH:
-            raise ValueError("--start scratch=...: scratch is the start without weights, which every study has.")
-        if key in [other.key for other in starts]:
+            raise ValueError("--init scratch=...: scratch is the one without weights, which every study has.")
+        if key in [other.key for other in inits]:
             raise ValueError(
-                f"--start {argument}: another start is called '{key}' already: give each a key of its own."
+                f"--init {argument}: another initialization is called '{key}' already: give each a key of its own."
             )
         if "," in source:
             raise ValueError(
-                f"--start {argument}: a comma in a path makes a list of it on mim's command line; rename it."
+                f"--init {argument}: a comma in a path makes a list of it on mim's command line; rename it."
             )
         if "://" in source and (prefix is not None or entry is not None):
             raise ValueError(
-                f"--start {argument}: an address takes no prefix and no entry. Take the backbone out of it first:\n"
-                f"  {_export(source, prefix, entry)}\n  and give --start {key}=backbone.pth"
+                f"--init {argument}: an address takes no prefix and no entry. Take the backbone out of it first:\n"
+                f"  {_export(source, prefix, entry)}\n  and give --init {key}=backbone.pth"
             )
         if "://" in source:
             if not published and _PUBLISHED.match(source):
                 raise ValueError(
-                    f"--start {argument} does not fit --model sample: its backbone is a ResNet-18 of quarter width, of"
+                    f"--init {argument} does not fit --model sample: its backbone is a ResNet-18 of quarter width, of"
                     " which nobody has published weights. Use --model paper, or weights of a *_sample config."
                 )
-            starts.append(OwnStart(key, TITLES.get(key, key), source, "an address; fetched and checked by the study"))
+            inits.append(OwnInit(key, INITS.get(key, key), source, "an address; fetched and checked by the study"))
         else:
-            starts.append(_from_file(argument, key, source, config, prefix, entry))
-    return starts
+            inits.append(_from_file(argument, key, source, config, prefix, entry))
+    return inits
 
 
 def split_source(text: str) -> tuple[str, str | None, str | None]:
@@ -138,24 +131,24 @@ def _advice(key: str, source: str, entry: str | None, reasons: str) -> str:
     if found is None:
         return ""
     kept = f":entry={entry}" if entry and found[1] == "prefix" else ""
-    return f"\n  Here that is, for example: --start {shlex.quote(f'{key}={source}{kept}:{found[1]}={found[2]}')}"
+    return f"\n  Here that is, for example: --init {shlex.quote(f'{key}={source}{kept}:{found[1]}={found[2]}')}"
 
 
 def _from_file(
     argument: str, key: str, source: str, config: Path, prefix: str | None = None, entry: str | None = None
-) -> OwnStart:
+) -> OwnInit:
     if not Path(source).is_file():
-        raise FileNotFoundError(f"--start {argument}: there is no file {source}.")
+        raise FileNotFoundError(f"--init {argument}: there is no file {source}.")
     try:
         checkpoint = read_checkpoint(source, entry)
         report, _ = inspect_into(checkpoint, config, prefix)
     except (CheckpointError, KeyMapError, OSError) as error:
         advice = _advice(key, source, entry, str(error))
-        raise ValueError(f"--start {argument} does not fit: {error}{advice}") from error
+        raise ValueError(f"--init {argument} does not fit: {error}{advice}") from error
     if not report.good:
         reasons = "\n".join(f"    {reason}" for reason in report.reasons)
         raise ValueError(
-            f"--start {argument} does not fit the backbone of this --model, {report.target}"
+            f"--init {argument} does not fit the backbone of this --model, {report.target}"
             f"{f'; the file holds {report.source_description}' if report.source_description else ''}:\n{reasons}\n"
             "  Full report: mmdetpre inspect FILE --into CONFIG"
             f"{_advice(key, source, entry, reasons)}"
@@ -163,11 +156,11 @@ def _from_file(
     part = None if prefix is None and entry is None else (prefix, entry)
     detector, said = (None, "") if part else _detector(checkpoint, Path(source))
     found = f"{report.verdict}, {len(report.matched)} tensors{said}"
-    return OwnStart(key, TITLES.get(key, key), os.path.abspath(source), found, detector, part)
+    return OwnInit(key, INITS.get(key, key), os.path.abspath(source), found, detector, part)
 
 
 def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, str]:
-    """A config of the detector in a checkpoint, if it has the layers of Table 7, and what is to be said of it.
+    """A config of the detector in a checkpoint, if it has the layers of Table 7, and what to say of it.
 
     Of the config that the checkpoint carries, literal values are read and nothing is executed; what is built of them
     goes through `mmdetpre.inference.stored_model`.
@@ -183,6 +176,6 @@ def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, 
         return None, f"; a detector, but its layers cannot be probed: {(str(error) or repr(error)).splitlines()[0]}"
     config = ConfigFile(
         {"custom_imports": {"imports": ["mmdetpre"]}, **built.cfg.to_dict()},
-        comments={"": "The detector in a start, as its checkpoint tells it: for the probes of its layers (Table 7)."},
+        comments={"": "The detector of a checkpoint, by its own config: for the probes of its layers (Table 7)."},
     )
     return config, "; a whole detector"

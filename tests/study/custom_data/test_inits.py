@@ -14,8 +14,8 @@ from PIL import Image
 from mmdetpre.config_files import find_config
 from mmdetpre.inference.build_model import ConfigModel, build_model
 from mmdetpre.study.custom_data.init_study import Settings, init_study
-from mmdetpre.study.custom_data.starts import OwnStart, read_own_starts
-from mmdetpre.study.custom_data.summary import describe_starts
+from mmdetpre.study.custom_data.inits import OwnInit, read_own_inits
+from mmdetpre.study.custom_data.summary import describe_inits
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -53,34 +53,34 @@ def pets(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
-def start(argument: str, config: Path = SAMPLE, **options: Any) -> OwnStart:
-    (found,) = read_own_starts([argument], config, **options)
+def init(argument: str, config: Path = SAMPLE, **options: Any) -> OwnInit:
+    (found,) = read_own_inits([argument], config, **options)
     return found
 
 
 def refused(*arguments: str, kind: type[Exception] = ValueError, **options: Any) -> str:
     with pytest.raises(kind) as error:
-        read_own_starts(arguments, SAMPLE, **options)
+        read_own_inits(arguments, SAMPLE, **options)
     return str(error.value)
 
 
 def test_a_backbone_that_fits(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(backbone.parent)
-    found = start("coco=backbone.pth")
+    found = init("coco=backbone.pth")
     assert (found.title, found.checkpoint, found.detector) == ("COCO", str(backbone), None)
-    assert start(f"mine={backbone}").title == "mine"
+    assert init(f"mine={backbone}").title == "mine"
 
 
 def test_a_whole_detector_gives_table_7(whole: Path, pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
-    text = init_study(Settings(out, cls=pets, starts=[f"coco={whole}"], model="sample"))
+    text = init_study(Settings(out, cls=pets, inits=[f"coco={whole}"], model="sample"))
     assert "a whole detector, its layers are probed too" in text
-    alone = describe_starts(read_own_starts([f"coco={whole}"], SAMPLE), probed=False)
+    alone = describe_inits(read_own_inits([f"coco={whole}"], SAMPLE), probed=False)
     assert alone.endswith("a whole detector"), "without images by class nothing is probed"
     plan = make_plan(read_study(out / "study.yaml"))
-    assert plan["own_cls_layers/coco"].settings["model_config"] == str(out / "configs" / "start_coco.py")
+    assert plan["own_cls_layers/coco"].settings["model_config"] == str(out / "configs" / "init_coco.py")
     assert plan["own_cls_linear/coco"].settings["crop"] == 96
-    model = build_model(out / "configs" / "start_coco.py").model
+    model = build_model(out / "configs" / "init_coco.py").model
     model.load_state_dict(torch.load(whole, weights_only=True)["state_dict"])
 
 
@@ -88,28 +88,28 @@ def test_nothing_of_the_config_in_a_checkpoint_is_executed(detector: ConfigModel
     trap = tmp_path / "executed"
     text = detector.cfg.pretty_text + f"\nmodel['x'] = open({str(trap)!r}, 'w')\n"
     torch.save({"state_dict": detector.model.state_dict(), "meta": {"cfg": text}}, tmp_path / "a.pth")
-    assert start(f"coco={tmp_path / 'a.pth'}").detector is not None and not trap.exists()
+    assert init(f"coco={tmp_path / 'a.pth'}").detector is not None and not trap.exists()
 
 
 def test_a_detector_without_the_layers_of_table_7_is_a_backbone_only(detector: ConfigModel, tmp_path: Path) -> None:
     text = detector.cfg.pretty_text.replace("mmdetpre.ChipRoIHead", "StandardRoIHead")
     torch.save({"state_dict": detector.model.state_dict(), "meta": {"cfg": text}}, tmp_path / "a.pth")
-    found = start(f"coco={tmp_path / 'a.pth'}")
+    found = init(f"coco={tmp_path / 'a.pth'}")
     assert found.detector is None and "a detector, but its layers cannot be probed: " in found.found
 
 
 def test_files_that_do_not_fit_are_refused_before_anything_is_written(backbone: Path, pets: Path) -> None:
     out = backbone.parent / "study"
     with pytest.raises(ValueError, match="does not fit the backbone of this --model, mmdet.ResNet") as error:
-        init_study(Settings(out, cls=pets, starts=[f"coco={backbone}"], model="paper"))
+        init_study(Settings(out, cls=pets, inits=[f"coco={backbone}"], model="paper"))
     assert "wrong depth" in str(error.value) and not out.exists()
 
 
 def test_bad_starts_are_named(backbone: Path, tmp_path: Path) -> None:
-    assert "another form than KEY=FILE" in refused("backbone.pth")
-    assert "another form than KEY=FILE" in refused(f"Big Net={backbone}")
+    assert "not of the form KEY=FILE" in refused("backbone.pth")
+    assert "not of the form KEY=FILE" in refused(f"Big Net={backbone}")
     assert "every study has" in refused(f"scratch={backbone}")
-    assert "another start is called 'a'" in refused(f"a={backbone}", f"a={backbone}")
+    assert "another initialization is called 'a'" in refused(f"a={backbone}", f"a={backbone}")
     assert "a comma in a path" in refused("a=x,y.pth")
     assert "there is no file" in refused(f"a={tmp_path / 'none.pth'}", kind=FileNotFoundError)
     (tmp_path / "text.pth").write_text("no weights")
@@ -129,7 +129,7 @@ def test_bad_starts_are_named(backbone: Path, tmp_path: Path) -> None:
 )
 def test_two_different_starts_are_compared(backbone: Path, pets: Path, keys: list[str], expected: tuple) -> None:
     out = backbone.parent / "study"
-    init_study(Settings(out, cls=pets, starts=[f"{key}={backbone}" for key in keys], model="sample"))
+    init_study(Settings(out, cls=pets, inits=[f"{key}={backbone}" for key in keys], model="sample"))
     study = read_study(out / "study.yaml")
     assert (study.reference, study.contrast) == expected
 
@@ -137,9 +137,9 @@ def test_two_different_starts_are_compared(backbone: Path, pets: Path, keys: lis
 def test_addresses_are_left_to_the_study(pets: Path, tmp_path: Path) -> None:
     assert "does not fit --model sample" in refused("imagenet_cls=torchvision://resnet101", published=False)
     out = tmp_path / "study"
-    init_study(Settings(out, cls=pets, starts=["imagenet_cls=torchvision://resnet101"], model="paper"))
+    init_study(Settings(out, cls=pets, inits=["imagenet_cls=torchvision://resnet101"], model="paper"))
     content = yaml.safe_load((out / "study.yaml").read_text())
-    assert content["starts"]["imagenet_cls"] == {"title": "ImageNet-CLS", "checkpoint": "torchvision://resnet101"}
+    assert content["inits"]["imagenet_cls"] == {"title": "ImageNet-CLS", "checkpoint": "torchvision://resnet101"}
     assert content["reference"] == "scratch"
 
 
@@ -153,23 +153,23 @@ def test_prefix_and_entry_choose_among_several_backbones(detector: ConfigModel, 
     torch.save({"raw": both, "averaged": both}, odd)
 
     advised = refused(f"coco={odd}")
-    assert "entry='raw', of raw, averaged" in advised and f"--start {shlex.quote(f'coco={odd}:entry=raw')}" in advised
+    assert "entry='raw', of raw, averaged" in advised and f"--init {shlex.quote(f'coco={odd}:entry=raw')}" in advised
     assert f"coco={odd}:entry=raw:prefix=student.backbone." in refused(f"coco={odd}:entry=raw")
     out = tmp_path / "study"
-    text = init_study(Settings(out, cls=pets, starts=[f"coco={odd}:prefix=teacher.backbone:entry=raw"], model="sample"))
+    text = init_study(Settings(out, cls=pets, inits=[f"coco={odd}:prefix=teacher.backbone:entry=raw"], model="sample"))
     assert "120 tensors" in text
     content = yaml.safe_load((out / "study.yaml").read_text())
-    assert content["starts"]["coco"] == {"title": "COCO", "checkpoint": "weights/start_coco.pth"}
-    written = torch.load(out / "weights" / "start_coco.pth", weights_only=True)["state_dict"]
+    assert content["inits"]["coco"] == {"title": "COCO", "checkpoint": "weights/init_coco.pth"}
+    written = torch.load(out / "weights" / "init_coco.pth", weights_only=True)["state_dict"]
     assert all(torch.equal(written[name], tensor) for name, tensor in teacher.items())
     settings = make_plan(read_study(out / "study.yaml"))["own_cls_linear/coco"].settings
-    assert settings["backbone"] == str(out / "weights" / "start_coco.pth")
+    assert settings["backbone"] == str(out / "weights" / "init_coco.pth")
 
 
 def test_a_file_of_such_a_name_is_never_taken_apart(backbone: Path) -> None:
     odd = backbone.parent / "a.pth:prefix=x"
     backbone.rename(odd)
-    found = start(f"coco={odd}")
+    found = init(f"coco={odd}")
     assert found.checkpoint == str(odd) and found.part is None
 
 
@@ -177,5 +177,5 @@ def test_an_address_with_a_prefix_advises_the_export(tmp_path: Path) -> None:
     said = refused("a=https://example.org/a.pth:prefix=teacher.backbone")
     assert (
         "mmdetpre export https://example.org/a.pth backbone.pth --prefix teacher.backbone" in said
-        and "--start a=backbone.pth" in said
+        and "--init a=backbone.pth" in said
     )

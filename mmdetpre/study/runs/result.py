@@ -1,0 +1,80 @@
+"""What a run leaves for its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdetpre.results.run_table import TrainingRun
+from mmdetpre.study.records import Cell
+from mmdetpre.utils.bounded_files import file_sha256
+from mmdetpre.utils.results import Json, Result
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A checkpoint and the SHA-256 of its file."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BackboneLoad:
+    """How a backbone was loaded: the verdict, the digest of what was loaded, and where from."""
+
+    verdict: str
+    digest: str | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class FigureFiles:
+    """A figure: its files below the study's folder, and what the report says of it."""
+
+    number: str
+    title: str
+    caption: str
+    image: str
+    data: str | None
+
+
+@dataclass(frozen=True)
+class RunResult(Result):
+    """What a run gave.
+
+    Attributes:
+        checkpoint: What was trained or tested.
+        load: Of the backbone.
+        cells: Numbers for the tables.
+        figure: What was drawn.
+        notes: What a reader of the report should know.
+    """
+
+    checkpoint: CheckpointFile | None = None
+    load: BackboneLoad | None = None
+    cells: tuple[Cell, ...] = ()
+    figure: FigureFiles | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_training(
+        cls, checkpoint: Path, run: TrainingRun, cells: Sequence[Cell] = (), notes: Sequence[str] = ()
+    ) -> RunResult:
+        """The result of a run that trained or tested.
+
+        Args:
+            checkpoint: The checkpoint that was trained or tested.
+            run: What was read from the run.
+            cells: Values for the tables of the report.
+            notes: What the reader of the report should know.
+        """
+        load = BackboneLoad(run.verdict, run.digest, run.backbone) if run.verdict else None
+        file = CheckpointFile(str(checkpoint), file_sha256(checkpoint))
+        return cls(file, load, tuple(cells), None, tuple(notes))
+
+    def to_dict(self) -> dict[str, Json]:
+        """Plain values; a cell has a ``group`` only in tables that have groups."""
+        cells: list[Json] = [{k: v for k, v in vars(cell).items() if k != "group" or v} for cell in self.cells]
+        return {**super().to_dict(), "cells": cells}
