@@ -245,7 +245,7 @@ def read_study(path: str | Path) -> Study:
     for number, pair in pairs.items():
         if unknown := [key for key in pair if key not in inits]:
             raise ValueError(f"{path}: contrast: figure {number} names '{unknown[0]}', {among}.")
-    if wrong := [number for number in study.figures if number not in FIGURES]:
+    if wrong := [number for number in study.figures if number not in list(FIGURES)]:
         raise ValueError(f"{path}: there is no figure {wrong[0]}, choose from {numbers(FIGURES)}.")
     if taken := [key for key in tasks if key in (PRETRAINING, PRETRAINING_TEST, PROPOSALS, FIGURE_RUNS)]:
         raise ValueError(f"{path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
