@@ -133,7 +133,7 @@ def form_of(names: KeyMap, tensors: Mapping[str, Tensor]) -> ResNetForm | Form |
 
 
 def described(names: KeyMap, tensors: Mapping[str, Tensor]) -> str:
-    """The form in words, for people and metadata.
+    """The form in words, human-readable, for reports and metadata.
 
     Args:
         names: Names of the file or model.

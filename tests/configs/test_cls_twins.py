@@ -11,13 +11,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmdetpre.sample import make_sample
-from mmdetpre.transfer import BackboneInit, read_checkpoint, write_backbone
-from mmdetpre.transfer.backbone_init import chosen_init
-from mmdetpre.transfer.preprocessing import from_config
+from mmdetpre.transfer import read_checkpoint
 
 TWINS = sorted((Path(__file__).resolve().parents[2] / "configs" / "cls").glob("*_sample.py"))
 
@@ -69,15 +67,9 @@ def config(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unforma
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
-def test_twin_trains_and_is_evaluated(path: Path, config, tmp_path: Path) -> None:
-    cfg, digests = config(path), []
-    start = BackboneInit().changed_by(chosen_init(cfg))
-    if start.checkpoint is not None:
-        weights = MODELS.build(cfg.model.backbone).state_dict()
-        for name in weights:
-            if name.endswith("running_mean"):
-                weights[name].normal_(std=0.1)  # as after some training
-        digests.append(write_backbone(start.checkpoint, weights, preprocessing=from_config(cfg)))
+def test_twin_trains_and_is_evaluated(path: Path, config, tmp_path: Path, write_initial_weights) -> None:
+    cfg = config(path)
+    digests = write_initial_weights(cfg)
     runner, record = Runner.from_cfg(cfg), Record()
     runner.register_hook(record)
     head = {key: value.clone() for key, value in runner.model.head.state_dict().items()}

@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 import pytest
-from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
@@ -15,9 +14,7 @@ from mmengine.runner import Runner
 from mmdetpre.datasets import ChipMiningSampler
 from mmdetpre.sample import make_sample
 from mmdetpre.sample.folder import LAYOUTS
-from mmdetpre.transfer import BackboneInit, read_checkpoint, write_backbone
-from mmdetpre.transfer.backbone_init import chosen_init
-from mmdetpre.transfer.preprocessing import from_config
+from mmdetpre.transfer import read_checkpoint
 
 TWINS = sorted((Path(__file__).resolve().parents[2] / "configs" / "det").glob("*_sample.py"))
 CHIPS = 4  # per epoch: one step
@@ -60,21 +57,8 @@ def config(path, work_dir):
     return cfg
 
 
-def save_initial_weights(cfg):
-    """What the run before this one would have left: a backbone as this detector's. Returns its digests."""
-    init = BackboneInit().changed_by(chosen_init(cfg))
-    if init.checkpoint is None:
-        return []
-    assert init.checkpoint.startswith("work_dirs/"), f"{init.checkpoint} is not trained from synthetic data"
-    weights = MODELS.build(cfg.model.backbone).state_dict()
-    for name in weights:
-        if name.endswith("running_mean"):
-            weights[name].normal_(std=0.1)  # as after some training
-    return [write_backbone(init.checkpoint, weights, preprocessing=from_config(cfg))]
-
-
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
-def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, unformatted):
+def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, unformatted, write_initial_weights):
     records = ChipMiningSampler.__iter__
     monkeypatch.setattr(ChipMiningSampler, "__iter__", lambda self: itertools.islice(records(self), CHIPS))
     monkeypatch.setattr(ChipMiningSampler, "__len__", lambda self: CHIPS)
@@ -82,7 +66,7 @@ def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, 
     (tmp_path / "data").symlink_to(drawn)
     init_default_scope("mmdet")
     cfg = config(path, tmp_path / "run")
-    digests = save_initial_weights(cfg)
+    digests = write_initial_weights(cfg)
     runner, record = Runner.from_cfg(cfg), Record()
     runner.register_hook(record)
     runner.train()

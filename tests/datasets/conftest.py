@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,12 +88,6 @@ def folder(tmp_path: Path) -> OpenImagesFolder:
 
 
 @pytest.fixture
-def helpers():
-    """Functions that write rows and pictures."""
-
-    class Helpers:
-        pass
-
-    Helpers.row, Helpers.picture, Helpers.encoded = staticmethod(row), staticmethod(picture), staticmethod(encoded)
-    Helpers.OpenImagesFolder, Helpers.HEADER = OpenImagesFolder, HEADER
-    return Helpers
+def openimages_files() -> SimpleNamespace:
+    """What writes files of OpenImages: rows of the CSV and their header, pictures and their bytes, a folder."""
+    return SimpleNamespace(row=row, picture=picture, encoded=encoded, OpenImagesFolder=OpenImagesFolder, HEADER=HEADER)

@@ -204,7 +204,7 @@ NAMINGS = (
 
 
 def blocks_of(shapes: Shapes) -> list[tuple[int, int]] | None:
-    """Kernel size and channels of the output of each block; None if they are no inverted residuals throughout."""
+    """Kernel size and channels of the output of each block; None if they are not inverted residuals throughout."""
     found: list[tuple[int, int]] = []
     while (kernel := shapes.get(f"blocks.{len(found)}.depthwise.conv.weight")) is not None:
         output = shapes.get(f"blocks.{len(found)}.project.conv.weight")

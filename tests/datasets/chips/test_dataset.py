@@ -107,14 +107,14 @@ def test_an_unknown_setting_lists_those_that_exist(folder):
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "text", "other size"])
-def test_a_broken_image_is_named_and_replaced(folder, helpers, damage):
+def test_a_broken_image_is_named_and_replaced(folder, openimages_files, damage):
     dataset = build(folder)
     broken, record = folder.images / "b.jpg", next(r for r in records(dataset) if r.image == 1)
     data = broken.read_bytes()
     if damage == "missing":
         broken.unlink()
     else:
-        other = helpers.encoded(helpers.picture(50, 50))
+        other = openimages_files.encoded(openimages_files.picture(50, 50))
         broken.write_bytes({"truncated": data[: len(data) // 2], "text": b"no image", "other size": other}[damage])
     sample = dataset[record]
     assert sample["data_samples"].img_id == "c" and dataset.broken_images.examples() == [str(broken)]
@@ -122,9 +122,9 @@ def test_a_broken_image_is_named_and_replaced(folder, helpers, damage):
 
 
 @pytest.mark.parametrize(("mode", "options"), [("L", {}), ("CMYK", {})])
-def test_grayscale_and_cmyk_photos_are_loaded(folder, helpers, mode, options):
-    image = helpers.picture(200, 100).convert(mode)
-    (folder.images / "a.jpg").write_bytes(helpers.encoded(image))
+def test_grayscale_and_cmyk_photos_are_loaded(folder, openimages_files, mode, options):
+    image = openimages_files.picture(200, 100).convert(mode)
+    (folder.images / "a.jpg").write_bytes(openimages_files.encoded(image))
     dataset = build(folder)
     assert dataset[records(dataset)[0]]["inputs"].shape[0] == 3 and dataset.broken_images.count() == 0
 

@@ -127,17 +127,17 @@ def content(**changes):
     } | changes
 
 
-def made(folder, helpers, classes=("cat", "dog"), text=None, **changes):
+def made(folder, openimages_files, classes=("cat", "dog"), text=None, **changes):
     (folder / "images").mkdir(exist_ok=True)
     for name, size in (("a", (100, 80)), ("b", (64, 48))):
-        (folder / "images" / f"{name}.jpg").write_bytes(helpers.encoded(helpers.picture(*size)))
+        (folder / "images" / f"{name}.jpg").write_bytes(openimages_files.encoded(openimages_files.picture(*size)))
     (folder / "a.json").write_text(json.dumps(content(**changes)) if text is None else text)
     return {"type": "mmdetpre.PackedCocoDataset", "data_root": str(folder), "ann_file": "a.json",
             "data_prefix": {"img": "images/"}, "classes": classes}  # fmt: skip
 
 
-def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, helpers):
-    dataset = DATASETS.build(made(tmp_path, helpers))
+def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, openimages_files):
+    dataset = DATASETS.build(made(tmp_path, openimages_files))
     assert dataset.packed.sizes.tolist() == [[100, 80], [64, 48]]
     assert dataset.packed.boxes.tolist() == [[10, 10, 30, 30], [10, 10, 30, 30], [30, 30, 64, 48]]
     assert dataset.packed.ignore.tolist() == [False, True, False]
@@ -146,7 +146,7 @@ def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, helpe
     assert dataset.packed.extra["remarks"] == [
         "1 box reaches beyond the image, by up to 72 pixels: cut at its edge (x1 y1 x2 y2 [30, 30, 120, 120] in b.jpg)"
     ]
-    dogs = DATASETS.build(made(tmp_path, helpers, classes=["dog"]))
+    dogs = DATASETS.build(made(tmp_path, openimages_files, classes=["dog"]))
     assert len(dogs.packed.boxes) == 2 and dogs.packed.notes["boxes of classes not chosen"] == 4
 
 
@@ -167,13 +167,13 @@ def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, helpe
         ({"annotations": []}, "nothing to learn and nothing to measure.*require_boxes=False"),
     ],
 )
-def test_bad_files(tmp_path, helpers, changes, message):
+def test_bad_files(tmp_path, openimages_files, changes, message):
     with pytest.raises(ValueError, match="(?s)" + message):
-        DATASETS.build(made(tmp_path, helpers, **changes))
+        DATASETS.build(made(tmp_path, openimages_files, **changes))
 
 
-def test_a_test_set_with_secret_boxes(tmp_path, helpers):
-    config = made(tmp_path, helpers, annotations=[]) | {"test_mode": True, "require_boxes": False}
+def test_a_test_set_with_secret_boxes(tmp_path, openimages_files):
+    config = made(tmp_path, openimages_files, annotations=[]) | {"test_mode": True, "require_boxes": False}
     dataset = DATASETS.build(config)
     assert [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))] == [7, 9]
 
@@ -204,8 +204,8 @@ def test_files_that_are_no_parts_of_one_set(shared_data, tmp_path):
         DATASETS.build(config | {"further": [("a.json", "b/")]})
 
 
-def test_missing_files_are_named_at_once(tmp_path, helpers):
-    config = made(tmp_path, helpers)
+def test_missing_files_are_named_at_once(tmp_path, openimages_files):
+    config = made(tmp_path, openimages_files)
     with pytest.raises(FileNotFoundError) as error:
         DATASETS.build(config | {"ann_file": "b.json", "data_prefix": {"img": "photos/"}})
     for text in ("b.json", "photos/", "data_prefix['img']", "Expected layout", "instances_train2017.json"):
@@ -216,6 +216,6 @@ def test_missing_files_are_named_at_once(tmp_path, helpers):
     assert len(DATASETS.build(config | {"max_unreadable": 0.5})) == 1
 
 
-def test_unknown_filters_are_refused(tmp_path, helpers):
+def test_unknown_filters_are_refused(tmp_path, openimages_files):
     with pytest.raises(ValueError, match="has bbox_min_size: it knows filter_empty_gt, min_size"):
-        DATASETS.build(made(tmp_path, helpers) | {"filter_cfg": {"bbox_min_size": 32}})
+        DATASETS.build(made(tmp_path, openimages_files) | {"filter_cfg": {"bbox_min_size": 32}})

@@ -35,13 +35,15 @@ def annotation(*objects, size=(100, 80)):
 
 
 @pytest.fixture
-def tree(tmp_path, helpers):
+def tree(tmp_path, openimages_files):
     """Two classes with one image each; a third folder is empty."""
     for wnid, box in ((CAT, (0, 0, 100, 80)), (DOG, (10, 20, 30, 40))):
         (tmp_path / "Annotation" / wnid).mkdir(parents=True)
         (tmp_path / "images" / wnid).mkdir(parents=True)
         (tmp_path / "Annotation" / wnid / f"{wnid}_1.xml").write_text(annotation((wnid, box)))
-        (tmp_path / "images" / wnid / f"{wnid}_1.JPEG").write_bytes(helpers.encoded(helpers.picture(100, 80)))
+        (tmp_path / "images" / wnid / f"{wnid}_1.JPEG").write_bytes(
+            openimages_files.encoded(openimages_files.picture(100, 80))
+        )
     (tmp_path / "Annotation" / "n00000001").mkdir()
     (tmp_path / "words.txt").write_text(f"{CAT}\tdomestic cat, house cat\n{DOG}\tdog, domestic dog\n")
     return tmp_path

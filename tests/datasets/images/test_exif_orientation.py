@@ -19,10 +19,10 @@ BASES = [f"{name}{twin}" for name in ("coco_chips", "voc_chips") for twin in (""
 
 
 @pytest.fixture
-def sideways(tmp_path, helpers):
+def sideways(tmp_path, openimages_files):
     exif = Image.Exif()
     exif[0x0112] = 6
-    (tmp_path / "a.jpg").write_bytes(helpers.encoded(helpers.picture(90, 40), exif=exif))
+    (tmp_path / "a.jpg").write_bytes(openimages_files.encoded(openimages_files.picture(90, 40), exif=exif))
     return tmp_path / "a.jpg"
 
 

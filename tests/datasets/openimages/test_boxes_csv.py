@@ -19,8 +19,8 @@ def test_rows_become_columns(folder):
     assert rows.dropped == {"class not chosen": 1}
 
 
-def test_bad_rows_are_counted_and_left_out(tmp_path, helpers):
-    row = helpers.row
+def test_bad_rows_are_counted_and_left_out(tmp_path, openimages_files):
+    row = openimages_files.row
     rows = [
         row("a", box=(-0.2, 0.5, 0.1, 0.5)),
         row("a", box=(0.2, 1.5, 0.1, 0.5)),
@@ -31,7 +31,7 @@ def test_bad_rows_are_counted_and_left_out(tmp_path, helpers):
         row("a", "/m/0veh"),
         row("b", box=(-0.001, 1.002, 0, 1)),
     ]
-    read = read_box_csv(helpers.OpenImagesFolder(tmp_path).write(rows).csv, LABELS, DESCRIBED)
+    read = read_box_csv(openimages_files.OpenImagesFolder(tmp_path).write(rows).csv, LABELS, DESCRIBED)
     assert read.dropped == {
         "unknown class": 1,
         "class not chosen": 1,
@@ -43,19 +43,21 @@ def test_bad_rows_are_counted_and_left_out(tmp_path, helpers):
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 100])
 @pytest.mark.parametrize("max_images", [None, 2])
-def test_empty_ids_and_classes_are_counted_and_left_out(tmp_path, helpers, monkeypatch, rows_per_chunk, max_images):
+def test_empty_ids_and_classes_are_counted_and_left_out(
+    tmp_path, openimages_files, monkeypatch, rows_per_chunk, max_images
+):
     monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
-    row = helpers.row
+    row = openimages_files.row
     rows = [row("a"), row(""), row("b", ""), row("", ""), row("b", "/m/0cat")]
-    path = helpers.OpenImagesFolder(tmp_path).write(rows).csv
+    path = openimages_files.OpenImagesFolder(tmp_path).write(rows).csv
     read = read_box_csv(path, LABELS, DESCRIBED, max_images)
     assert read.dropped == {"no image id": 2, "no class": 1}
     assert read.images == ["a", "b"] and read.image.tolist() == [0, 1] and read.labels.tolist() == [0, 1]
 
 
-def test_a_missing_column_is_named_with_those_found(tmp_path, helpers):
-    header = helpers.HEADER.replace(",IsGroupOf", "").replace(",XMin", "")
-    path = helpers.OpenImagesFolder(tmp_path).write([], header).csv
+def test_a_missing_column_is_named_with_those_found(tmp_path, openimages_files):
+    header = openimages_files.HEADER.replace(",IsGroupOf", "").replace(",XMin", "")
+    path = openimages_files.OpenImagesFolder(tmp_path).write([], header).csv
     with pytest.raises(ValueError, match="lacks the columns XMin, IsGroupOf; it has ImageID, Source, LabelName"):
         read_box_csv(path, LABELS)
     path.write_text("")
@@ -63,14 +65,18 @@ def test_a_missing_column_is_named_with_those_found(tmp_path, helpers):
         read_box_csv(path, LABELS)
 
 
-def test_a_value_that_is_no_number_is_named(tmp_path, helpers):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=("left", 1, 0, 1))]).csv
+def test_a_value_that_is_no_number_is_named(tmp_path, openimages_files):
+    path = openimages_files.OpenImagesFolder(tmp_path).write([openimages_files.row("a", box=("left", 1, 0, 1))]).csv
     with pytest.raises(ValueError, match=r"line 2: XMin is 'left', expected a number from 0 to 1"):
         read_box_csv(path, LABELS)
 
 
-def test_only_unknown_classes_is_an_error(tmp_path, helpers):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", "/m/x"), helpers.row("b", "/m/y")]).csv
+def test_only_unknown_classes_is_an_error(tmp_path, openimages_files):
+    path = (
+        openimages_files.OpenImagesFolder(tmp_path)
+        .write([openimages_files.row("a", "/m/x"), openimages_files.row("b", "/m/y")])
+        .csv
+    )
     with pytest.raises(ValueError, match="none of its 2 rows has a class of the label_file .found '/m/x'"):
         read_box_csv(path, LABELS)
 
@@ -91,8 +97,12 @@ def test_chunks_do_not_matter_and_images_may_be_limited(folder, monkeypatch, row
     assert rows.images == ["a", "b"] and rows.image.tolist() == [0, 1, 0]
 
 
-def test_ids_that_look_like_numbers_stay_text(tmp_path, helpers):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("000012"), helpers.row("1e10")]).csv
+def test_ids_that_look_like_numbers_stay_text(tmp_path, openimages_files):
+    path = (
+        openimages_files.OpenImagesFolder(tmp_path)
+        .write([openimages_files.row("000012"), openimages_files.row("1e10")])
+        .csv
+    )
     assert read_box_csv(path, LABELS).images == ["000012", "1e10"]
 
 
@@ -129,10 +139,10 @@ def variants(rows: list[str], header: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", variants([], ""))
-def test_rows_of_other_programs_are_read_alike(folder, helpers, kind):
+def test_rows_of_other_programs_are_read_alike(folder, openimages_files, kind):
     expected = read_box_csv(folder.csv, LABELS, DESCRIBED)
     rows = folder.csv.read_text().splitlines()[1:]
-    folder.csv.write_bytes(variants(rows, helpers.HEADER)[kind])
+    folder.csv.write_bytes(variants(rows, openimages_files.HEADER)[kind])
     read = read_box_csv(folder.csv, LABELS, DESCRIBED)
     blank = {"blank rows": 5} if kind == "blank rows" else {}
     assert read.dropped == expected.dropped | blank and read.images == expected.images
@@ -163,22 +173,30 @@ def test_rows_of_other_programs_are_read_alike(folder, helpers, kind):
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_line(tmp_path, helpers, change, message):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a"), "", *[change(helpers.row)] * 3]).csv
+def test_what_is_wrong_is_named_with_its_line(tmp_path, openimages_files, change, message):
+    path = (
+        openimages_files.OpenImagesFolder(tmp_path)
+        .write([openimages_files.row("a"), "", *[change(openimages_files.row)] * 3])
+        .csv
+    )
     path.write_bytes(path.read_text().encode("latin-1"))
     with pytest.raises(ValueError, match=f"train.csv, {message}"):
         read_box_csv(path, LABELS)
 
 
-def test_a_decimal_comma_beside_commas_is_refused(tmp_path, helpers):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=("0,1", "0,5", "0,2", "0,8"))]).csv
+def test_a_decimal_comma_beside_commas_is_refused(tmp_path, openimages_files):
+    path = (
+        openimages_files.OpenImagesFolder(tmp_path)
+        .write([openimages_files.row("a", box=("0,1", "0,5", "0,2", "0,8"))])
+        .csv
+    )
     with pytest.raises(ValueError, match="line 2 has 17 cells, the header 13: is the decimal sign a comma"):
         read_box_csv(path, LABELS)
 
 
 @pytest.mark.parametrize("more", [",", ",,,"])
-def test_rows_that_end_with_separators_keep_their_columns(tmp_path, helpers, more):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a"), helpers.row("b")]).csv
+def test_rows_that_end_with_separators_keep_their_columns(tmp_path, openimages_files, more):
+    path = openimages_files.OpenImagesFolder(tmp_path).write([openimages_files.row("a"), openimages_files.row("b")]).csv
     sound = read_box_csv(path, LABELS, DESCRIBED)
     head, *rows = path.read_text().splitlines()
     path.write_text("\n".join([head, *(row + more for row in rows)]) + "\n")
@@ -187,8 +205,10 @@ def test_rows_that_end_with_separators_keep_their_columns(tmp_path, helpers, mor
     np.testing.assert_array_equal(read.boxes, sound.boxes)
 
 
-def test_points_beside_decimal_commas_are_named_with_their_line(tmp_path, helpers):
-    path = helpers.OpenImagesFolder(tmp_path).write([helpers.row("a", box=('"0,1"', 0.5, 0.1, 0.5))]).csv
+def test_points_beside_decimal_commas_are_named_with_their_line(tmp_path, openimages_files):
+    path = (
+        openimages_files.OpenImagesFolder(tmp_path).write([openimages_files.row("a", box=('"0,1"', 0.5, 0.1, 0.5))]).csv
+    )
     path.write_text(path.read_text().replace('"""0,1"""', '"0,1"'))
     with pytest.raises(ValueError, match=r"line 2: .* is '0\.\d+', expected a number"):
         read_box_csv(path, LABELS, DESCRIBED)

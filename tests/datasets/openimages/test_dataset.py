@@ -87,9 +87,9 @@ def test_the_table_is_built_once_per_choice(folder, caplog):
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
 
 
-def test_an_outdated_table_is_built_again(folder, helpers):
+def test_an_outdated_table_is_built_again(folder, openimages_files):
     assert len(build(folder).packed.boxes) == 4
-    folder.write([helpers.row("a")])
+    folder.write([openimages_files.row("a")])
     assert len(build(folder).packed.boxes) == 1
 
 
@@ -125,8 +125,8 @@ def test_parts_of_the_data(folder):
     assert len(dataset.get_subset(-2)) == 2
 
 
-def test_every_missing_file_is_named_at_once(tmp_path, helpers):
-    empty = helpers.OpenImagesFolder(tmp_path / "nothing")
+def test_every_missing_file_is_named_at_once(tmp_path, openimages_files):
+    empty = openimages_files.OpenImagesFolder(tmp_path / "nothing")
     with pytest.raises(FileNotFoundError, match="make demo") as error:
         build(empty)
     for what in ("ann_file", "label_file", "hierarchy_file", "data_prefix", "annotations/train.csv", "Expected layout"):
@@ -145,11 +145,11 @@ def test_missing_and_unreadable_photos_are_counted_up_to_a_limit(folder):
     assert len(build(folder)) == 3
 
 
-def test_no_box_at_all_is_an_error(folder, helpers):
-    folder.write([helpers.row("a", box=(0.5, 0.5, 0.1, 0.2))])
+def test_no_box_at_all_is_an_error(folder, openimages_files):
+    folder.write([openimages_files.row("a", box=(0.5, 0.5, 0.1, 0.2))])
     with pytest.raises(ValueError, match="line 2 is the first of 1 of 1 rows with a box without area"):
         build(folder)
-    folder.write([helpers.row("a", box=(0.5, 0.501, 0.1, 0.2))])
+    folder.write([openimages_files.row("a", box=(0.5, 0.501, 0.1, 0.2))])
     with pytest.raises(ValueError, match="No image of.*boxes below 1 pixel"):
         build(folder)
 
@@ -163,9 +163,9 @@ def test_exif_rotated_photos_have_the_size_they_are_decoded_with(folder):
     np.testing.assert_allclose(info["instances"][0]["bbox"], [10, 40, 50, 160], atol=1e-3)
 
 
-def test_the_official_files_load(shared_data, tmp_path, helpers):
+def test_the_official_files_load(shared_data, tmp_path, openimages_files):
     source = shared_data / "openimages"
-    folder = helpers.OpenImagesFolder(tmp_path)
+    folder = openimages_files.OpenImagesFolder(tmp_path)
     folder.images.mkdir(parents=True)
     lines = (source / "validation-annotations-bbox.csv").read_text().splitlines()[1:]
     for name in {line.split(",")[0] for line in lines[:40]}:

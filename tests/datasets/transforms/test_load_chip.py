@@ -9,9 +9,9 @@ from mmdetpre.datasets.transforms import LoadChip
 
 
 @pytest.fixture
-def results(tmp_path, helpers):
+def results(tmp_path, openimages_files):
     path = tmp_path / "a.jpg"
-    path.write_bytes(helpers.encoded(helpers.picture(200, 100), quality=95))
+    path.write_bytes(openimages_files.encoded(openimages_files.picture(200, 100), quality=95))
     return {
         "img_path": str(path),
         "width": 200,

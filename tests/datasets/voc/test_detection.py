@@ -116,14 +116,14 @@ def test_half_open_boxes_are_evaluated_by_vocs_rule_as_in_mmdet(request, tmp_pat
         ap_by_our_metric(ours, own_samples, tmp_path, plus_one=True)
 
 
-def test_a_flipped_image_and_a_flipped_chip_have_the_boxes_of_a_flipped_annotation(tmp_path, helpers):
+def test_a_flipped_image_and_a_flipped_chip_have_the_boxes_of_a_flipped_annotation(tmp_path, openimages_files):
     """VOC's XML of the mirrored photo, written by hand: pixel 1 becomes pixel 100."""
     boxes = [(1, 1, 100, 80), (11, 12, 40, 41), (33, 5, 33, 9)]
     mirrored = [(101 - xmax, ymin, 101 - xmin, ymax) for xmin, ymin, xmax, ymax in boxes]
     tables = []
     for name, written in (("plain", boxes), ("mirrored", mirrored)):
         (tmp_path / name).mkdir()
-        arguments = folder(tmp_path / name, helpers, *(item(box=box) for box in written))
+        arguments = folder(tmp_path / name, openimages_files, *(item(box=box) for box in written))
         tables.append(packed(tmp_path / name, tmp_path / "cache" / name, **arguments))
     plain, other = tables
     flip = MMDET_TRANSFORMS.build({"type": "RandomFlip", "prob": 1.0})
@@ -185,26 +185,30 @@ def item(name="cat", box=(11, 11, 30, 30), tags="<difficult>0</difficult>"):
 SIZE = "<size><width>100</width><height>80</height><depth>3</depth></size>"
 
 
-def folder(root, helpers, *objects, size=SIZE, text=None):
+def folder(root, openimages_files, *objects, size=SIZE, text=None):
     for name in ("xml", "img"):
         (root / name).mkdir(exist_ok=True)
     body = f"<annotation>{size}{''.join(objects)}</annotation>" if text is None else text
     (root / "xml" / "a.xml").write_text(body)
-    (root / "img" / "a.jpg").write_bytes(helpers.encoded(helpers.picture(100, 80)))
+    (root / "img" / "a.jpg").write_bytes(openimages_files.encoded(openimages_files.picture(100, 80)))
     return {"ann_subdir": "xml", "img_subdir": "img", "classes": ["cat", "dog"]}
 
 
-def test_boxes_count_from_1_and_parts_are_no_objects(tmp_path, helpers):
+def test_boxes_count_from_1_and_parts_are_no_objects(tmp_path, openimages_files):
     part = "<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></part>"
     tags = "<occluded>1</occluded><truncated>1</truncated><pose>Unspecified</pose>"
-    arguments = folder(tmp_path, helpers, item(box=(1, 1, 100, 80)), item("dog", (11.9, 12, 40.2, 41), tags + part))
+    arguments = folder(
+        tmp_path, openimages_files, item(box=(1, 1, 100, 80)), item("dog", (11.9, 12, 40.2, 41), tags + part)
+    )
     dataset = packed(tmp_path, tmp_path / "cache", **arguments)
     assert dataset.packed.boxes.tolist() == [[0, 0, 100, 80], [10, 11, 40, 41]]
     assert dataset.packed.flags.tolist() == [0, OCCLUDED | TRUNCATED]
 
 
-def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
-    arguments = folder(tmp_path, helpers, item(), item(box=(20, 5, 19, 9)), item("horse"), item(box=(300, 5, 320, 9)))
+def test_what_is_left_out_is_counted_and_named(tmp_path, openimages_files):
+    arguments = folder(
+        tmp_path, openimages_files, item(), item(box=(20, 5, 19, 9)), item("horse"), item(box=(300, 5, 320, 9))
+    )
     dataset = packed(tmp_path, tmp_path / "cache", empty_boxes="drop", **arguments)
     assert dataset.packed.notes == {
         "objects of other classes": 1,
@@ -214,10 +218,13 @@ def test_what_is_left_out_is_counted_and_named(tmp_path, helpers):
 
 
 @pytest.mark.parametrize("box", [(20, 5, 19, 9), (20, 9, 30, 5), (20.1, 5, 19.9, 9)])
-def test_an_empty_box_is_an_error_unless_dropped(tmp_path, helpers, monkeypatch, box):
+def test_an_empty_box_is_an_error_unless_dropped(tmp_path, openimages_files, monkeypatch, box):
     logged = []
     monkeypatch.setattr(packed_dataset, "print_log", lambda text, _, level: logged.append((text, level)))
-    arguments = folder(tmp_path, helpers, item(), item("dog", box)) | {"root": tmp_path, "cache": tmp_path / "cache"}
+    arguments = folder(tmp_path, openimages_files, item(), item("dog", box)) | {
+        "root": tmp_path,
+        "cache": tmp_path / "cache",
+    }
     dropping = packed(**arguments, empty_boxes="drop")
     [(text, level)] = logged
     assert dropping.packed.boxes.tolist() == [[10, 10, 30, 30]] and "1 boxes without area (e.g. in " in text
@@ -227,15 +234,15 @@ def test_an_empty_box_is_an_error_unless_dropped(tmp_path, helpers, monkeypatch,
         packed(**arguments)  # the table without the box is not taken for this one
     with pytest.raises(ValueError, match="empty_boxes is 'keep': choose 'error' or 'drop'"):
         packed(**arguments, empty_boxes="keep")
-    folder(tmp_path, helpers, item(), item("horse", box), item("dog", box, "<difficult>1</difficult>"))
+    folder(tmp_path, openimages_files, item(), item("horse", box), item("dog", box, "<difficult>1</difficult>"))
     assert len(packed(**arguments).packed.boxes) == 1  # not among the objects to learn
 
 
 @pytest.mark.parametrize(
     "size", ["", "<size><width>0</width><height>0</height></size>", "<size><width>?</width></size>"]
 )
-def test_an_unknown_size_is_read_from_the_image(tmp_path, helpers, size):
-    dataset = packed(tmp_path, tmp_path / "cache", **folder(tmp_path, helpers, item(), size=size))
+def test_an_unknown_size_is_read_from_the_image(tmp_path, openimages_files, size):
+    dataset = packed(tmp_path, tmp_path / "cache", **folder(tmp_path, openimages_files, item(), size=size))
     assert dataset.packed.sizes.tolist() == [[100, 80]]
 
 
@@ -250,21 +257,21 @@ def test_an_unknown_size_is_read_from_the_image(tmp_path, helpers, size):
         ([], None, "nothing to learn"),
     ],
 )
-def test_bad_files(tmp_path, helpers, objects, text, message):
+def test_bad_files(tmp_path, openimages_files, objects, text, message):
     with pytest.raises(ValueError, match="(?s)" + message):
-        packed(tmp_path, tmp_path / "cache", **folder(tmp_path, helpers, *objects, text=text))
+        packed(tmp_path, tmp_path / "cache", **folder(tmp_path, openimages_files, *objects, text=text))
 
 
-def test_a_class_spelled_in_another_way_is_pointed_out(tmp_path, helpers, monkeypatch):
+def test_a_class_spelled_in_another_way_is_pointed_out(tmp_path, openimages_files, monkeypatch):
     logged = []
     monkeypatch.setattr(voc, "print_log", lambda text, _, level: logged.append((text, level)))
-    packed(tmp_path, tmp_path / "cache", **folder(tmp_path, helpers, item(), item("dogs")))
+    packed(tmp_path, tmp_path / "cache", **folder(tmp_path, openimages_files, item(), item("dogs")))
     [(text, level)] = logged
     assert level == logging.WARNING and "no object of dog, but of classes not chosen" in text and "cat, dogs" in text
 
 
-def test_missing_files_are_named_at_once(tmp_path, helpers):
-    arguments = folder(tmp_path, helpers, item())
+def test_missing_files_are_named_at_once(tmp_path, openimages_files):
+    arguments = folder(tmp_path, openimages_files, item())
     with pytest.raises(FileNotFoundError) as error:
         packed(tmp_path, tmp_path / "cache", sets=[("VOC2007", "trainval"), ("VOC2012", "trainval")])
     for year in ("VOC2007", "VOC2012"):
@@ -277,14 +284,14 @@ def test_missing_files_are_named_at_once(tmp_path, helpers):
         packed(tmp_path, tmp_path / "cache", **arguments | {"ann_subdir": "img"})
 
 
-def test_a_changed_xml_and_an_image_that_came_back_are_noticed(tmp_path, helpers):
-    arguments = folder(tmp_path, helpers, item())
+def test_a_changed_xml_and_an_image_that_came_back_are_noticed(tmp_path, openimages_files):
+    arguments = folder(tmp_path, openimages_files, item())
     assert len(packed(tmp_path, tmp_path / "cache", **arguments).packed.boxes) == 1
-    folder(tmp_path, helpers, item(), item("dog"))
+    folder(tmp_path, openimages_files, item(), item("dog"))
     assert len(packed(tmp_path, tmp_path / "cache", **arguments).packed.boxes) == 2
     (tmp_path / "img" / "a.jpg").rename(tmp_path / "a.jpg")
     (tmp_path / "xml" / "b.xml").write_text((tmp_path / "xml" / "a.xml").read_text())
-    (tmp_path / "img" / "b.jpg").write_bytes(helpers.encoded(helpers.picture(100, 80)))
+    (tmp_path / "img" / "b.jpg").write_bytes(openimages_files.encoded(openimages_files.picture(100, 80)))
     assert len(packed(tmp_path, tmp_path / "cache", max_unreadable=0.5, **arguments)) == 1
     (tmp_path / "a.jpg").rename(tmp_path / "img" / "a.jpg")
     assert len(packed(tmp_path, tmp_path / "cache", **arguments)) == 2
