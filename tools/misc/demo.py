@@ -173,7 +173,7 @@ def main() -> int:
     print(
         f"\nmAP@0.5 on the {Path('data/sample')} validation images: {after:.3f} (before training {before:.3f})"
         f"\nmined chips: {chips}/\ndetections:  {detections}\ncheckpoint:  {checkpoint}"
-        f"\n{time.monotonic() - began:.0f} s. To begin anew: rm -r {out}"
+        f"\n{time.monotonic() - began:.0f} s. To start from scratch: rm -r {out}"
     )
     return 0
 
