@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.openimages import boxes_csv as openimages_csv
+from mmdetpre.datasets.openimages import csv_form
 from mmdetpre.datasets.openimages.boxes_csv import read_box_csv
 from mmdetpre.datasets.packed.annotations import IGNORE, OCCLUDED, TRUNCATED
 
@@ -44,7 +44,7 @@ def test_bad_rows_are_counted_and_left_out(tmp_path, helpers):
 @pytest.mark.parametrize("rows_per_chunk", [1, 100])
 @pytest.mark.parametrize("max_images", [None, 2])
 def test_empty_ids_and_classes_are_counted_and_left_out(tmp_path, helpers, monkeypatch, rows_per_chunk, max_images):
-    monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     row = helpers.row
     rows = [row("a"), row(""), row("b", ""), row("", ""), row("b", "/m/0cat")]
     path = helpers.OpenImagesFolder(tmp_path).write(rows).csv
@@ -86,7 +86,7 @@ def test_columns_are_found_by_name(folder):
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 2, 100])
 def test_chunks_do_not_matter_and_images_may_be_limited(folder, monkeypatch, rows_per_chunk):
-    monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     rows = read_box_csv(folder.csv, LABELS | {"/m/0veh": 2}, max_images=2)
     assert rows.images == ["a", "b"] and rows.image.tolist() == [0, 1, 0]
 
