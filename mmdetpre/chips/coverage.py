@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -85,7 +84,7 @@ class CoverageReport:
     per_band: tuple[BandCoverage, ...]
     warnings: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return asdict(self)
 
@@ -218,7 +217,7 @@ def _warnings(
     ]
     if nowhere > _NOTABLE_SHARE * usable:
         texts.append(
-            f"{_percent(nowhere, usable)} of the boxes are learned at no scale: let the valid ranges of neighbouring"
+            f"{_percent(nowhere, usable)} of the boxes are learned at no scale: let the valid ranges of neighboring"
             " scales overlap, and leave the lower end of the finest and the upper end of the coarsest open (-1)."
         )
     if orphans > _NOTABLE_SHARE * usable:

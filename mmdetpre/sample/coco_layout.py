@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -99,7 +100,14 @@ def category_id(label: int) -> int:
     return 1 + _CATEGORY_STEP * label
 
 
-def run_lengths(mask: np.ndarray) -> dict:
+class RunLengths(TypedDict):
+    """A mask in a COCO file: lengths of the runs, and (height, width)."""
+
+    counts: list[int]
+    size: list[int]
+
+
+def run_lengths(mask: np.ndarray) -> RunLengths:
     """COCO's uncompressed run lengths of an (h, w) bool mask: columns first, beginning with zeros.
 
     Example:
@@ -120,7 +128,7 @@ def polygons(mask: np.ndarray) -> list[list[float]]:
         >>> polygons(np.array([[False, False], [False, True]]))
         [[1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 1.0]]
     """
-    # Every pixel drawn as 2 x 2: outlines of OpenCV run through pixel centres, and half of them on are its edges.
+    # Every pixel drawn as 2 x 2: outlines of OpenCV run through pixel centers, and half of them on are its edges.
     padded = np.kron(np.pad(mask, 1).astype(np.uint8), np.ones((2, 2), np.uint8))
     found, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outlines = []

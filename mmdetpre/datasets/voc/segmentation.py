@@ -18,7 +18,7 @@ _LAYOUT = """\
     <data_root>/ImageSets/Segmentation/<list>.txt    sets=[("train", "SegmentationClass"), ...]
     <data_root>/SegmentationClass/<id>.png           class index per pixel, 255 void; or another folder of `sets`
     <data_root>/JPEGImages/<id>.jpg
-  The drawn sample: mim run mmdetpre make_sample --layout voc. VOC 2012 with SBD: docs/segmentation.md."""
+  The synthetic sample: mim run mmdetpre make_sample --layout voc. VOC 2012 with SBD: docs/segmentation.md."""
 
 
 @DATASETS.register_module()
@@ -65,7 +65,7 @@ class VOCSegmentationDataset(BaseSegDataset):
         voc = PascalVOCDataset.METAINFO
         metainfo = dict(classes=tuple(classes), palette=[]) if classes else dict(voc)
         if classes and len(classes) <= len(voc["palette"]):
-            metainfo["palette"] = voc["palette"][: len(classes)]  # VOC's colours follow from the label alone
+            metainfo["palette"] = voc["palette"][: len(classes)]  # VOC's colors follow from the label alone
         super().__init__(
             data_root=data_root,
             data_prefix=dict(img_path="JPEGImages"),
