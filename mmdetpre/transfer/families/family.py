@@ -171,7 +171,7 @@ def form_differences(file: Form, model: Form, library: str = "") -> list[str]:
     Args:
         file: Form of the file.
         model: Form of the model.
-        library: Whose names the model has: in timm and torchvision the name of a network stands for depth and width.
+        library: Whose names the model has: in timm the name of a network stands for depth and width.
 
     Example:
         >>> tiny = Form("ViT", "tiny", (Option("patch", 16, "patch_size=16"),))
@@ -188,8 +188,8 @@ def form_differences(file: Form, model: Form, library: str = "") -> list[str]:
         words = " and ".join(option.word for option in options)
         theirs = " and ".join(_value(option.value) for option in options)
         ours = " and ".join(_value(own[option.word]) for option in options)
-        if library in ("timm", "torchvision") and setting.startswith("arch"):
-            setting = f"the name to one of {library}'s networks of that {options[0].word}"
+        if library == "timm" and setting.startswith("arch"):
+            setting = f"model_name to one of timm's networks of that {options[0].word}"
         which = f" ({file} into {model})" if file.variant and model.variant else ""
         found.append(f"wrong {words}: the file has {theirs}, the model {ours}{which}: set {setting} in the model")
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from mmdetpre.transfer.families.family import Naming, Option, Rules, Shapes, renamed
 
@@ -221,9 +222,6 @@ def squeezed(shapes: Shapes) -> bool:
 
 
 def options_of(shapes: Shapes, blocks: list[tuple[int, int]], setting: str) -> tuple[Option, ...]:
-    """Depth, width and kernels, all of which one setting decides."""
-    return (
-        Option("depth", len(blocks), setting),
-        Option("width", (shapes["stem.conv.weight"][0], *(output for _, output in blocks)), setting),
-        Option("kernels", tuple(kernel for kernel, _ in blocks), setting),
-    )
+    """Number of blocks, and width of the stem and of each stage, all of which one setting decides."""
+    widths = (shapes["stem.conv.weight"][0], *(width for width, _ in groupby(output for _, output in blocks)))
+    return Option("depth", len(blocks), setting), Option("width", widths, setting)

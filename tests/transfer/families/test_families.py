@@ -15,6 +15,7 @@ from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.families import FAMILIES
 from mmdetpre.transfer.families.family import form_differences
 from mmdetpre.transfer.families.swin import _channels_first, _positions_first
+from mmdetpre.utils.tables import markdown_table
 
 TOLERANCE = 1e-4
 """Greatest difference of an output, as a part of its greatest value: libraries sum in another order."""
@@ -123,6 +124,29 @@ HUGGING_FACE = {
         ("norm3.", "layernorm."),
         (".attn.w_msa.qkv.", ".attention.self.QKV."),
     ],
+    "DINOv2": [
+        ("pos_embed", "embeddings.position_embeddings"),
+        ("cls_token", "embeddings.cls_token"),
+        ("patch_embed.projection.", "embeddings.patch_embeddings.projection."),
+        *((f"layers.{i}.ln{j}.", f"encoder.layer.{i}.norm{j}.") for i in range(3) for j in (1, 2)),
+        ("ln1.", "layernorm."),
+        *((f"layers.{i}.", f"encoder.layer.{i}.") for i in range(3)),
+        (".attn.proj.", ".attention.output.dense."),
+        (".ffn.layers.0.0.", ".mlp.fc1."),
+        (".ffn.layers.1.", ".mlp.fc2."),
+        (".attn.gamma1.weight", ".layer_scale1.lambda1"),
+        (".ffn.gamma2.weight", ".layer_scale2.lambda1"),
+        (".attn.qkv.", ".attention.attention.QKV."),
+    ],
+    "ResNet": [
+        ("conv1.weight", "embedder.embedder.convolution.weight"),
+        ("bn1.", "embedder.embedder.normalization."),
+        *((f"layer{i}.", f"encoder.stages.{i - 1}.layers.") for i in (1, 2, 3, 4)),
+        *((f".conv{i}.", f".layer.{i - 1}.convolution.") for i in (1, 2)),
+        *((f".bn{i}.", f".layer.{i - 1}.normalization.") for i in (1, 2)),
+        (".downsample.0.", ".shortcut.convolution."),
+        (".downsample.1.", ".shortcut.normalization."),
+    ],
     "RegNetX": [
         ("conv1.weight", "embedder.embedder.convolution.weight"),
         *((f"layer{i}.", f"encoder.stages.{i - 1}.layers.") for i in (1, 2, 3, 4)),
@@ -183,7 +207,7 @@ def test_files_of_hugging_face(name: str, cases: dict, filled: Callable, tmp_pat
         key: tensor for key, tensor in module.state_dict().items() if not key.startswith(("norm0", "norm1", "norm2"))
     }
     canonical = map_names(state, prefix="").read(state)
-    theirs = as_hugging_face(name, state if name == "RegNetX" else canonical, "model.")
+    theirs = as_hugging_face(name, state if name in ("ResNet", "RegNetX") else canonical, "model.")
     assert not set(theirs) & set(canonical)
     report = load_backbone(target, saved(theirs | {"classifier.weight": torch.ones(2)}, tmp_path / "hf.safetensors"))
     assert report.verdict == "expected" and "Hugging Face" in report.source_description, str(report)
@@ -307,3 +331,16 @@ def test_how_efficientnets_pad_is_told(cases: dict, tmp_path: Path) -> None:
     assert other.stages == {"file": "pads both sides alike", "model": "pads as TensorFlow does"}
     same = load_backbone(cases["EfficientNet, padded on both sides"].targets["mmpretrain"](), path)
     assert same.stages == {}
+
+
+def test_the_page_says_what_was_compared(cases: dict, repository: Path) -> None:
+    """The table of families, libraries and toolboxes is that of the cases above."""
+    rows = []
+    for name, case in cases.items():
+        libraries = [library.partition(",")[0] for library in case.sources]
+        more = ["Hugging Face"] if name in HUGGING_FACE else []
+        toolboxes = ["mmpretrain.TIMMBackbone" if toolbox == "timm" else toolbox for toolbox in case.targets]
+        rows.append([name, ", ".join(dict.fromkeys(libraries + more)), ", ".join(toolboxes)])
+    table = markdown_table(["family", "from networks of", "into backbones of"], rows, escape=False)
+    text = (repository / "docs" / "moving_a_backbone.md").read_text(encoding="utf-8")
+    assert table in text, f"docs/moving_a_backbone.md should have\n{table}"
