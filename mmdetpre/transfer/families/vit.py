@@ -114,36 +114,20 @@ def read_form(shapes: Shapes) -> Form | None:
 
 
 def configs(form: Form) -> dict[str, dict[str, Any]]:
-    """mmpretrain's ViT, and mmsegmentation's where there is no layer scale, which it lacks; none with registers."""
+    """``mmpretrain.VisionTransformer`` in every toolbox; none with registers or without a class token."""
     if form["registers"] or not form["class token"]:
         return {}
-    heads = max(1, form["width"] // HEAD_WIDTH)
-    layers = tuple(range(form["depth"]))
-    ours = dict(
+    size = dict(embed_dims=form["width"], num_layers=form["depth"], num_heads=max(1, form["width"] // HEAD_WIDTH))
+    config = dict(
         type="mmpretrain.VisionTransformer",
-        arch=dict(embed_dims=form["width"], num_layers=form["depth"], num_heads=heads,
-                  feedforward_channels=form["hidden width"]),
+        arch=dict(**size, feedforward_channels=form["hidden width"]),
         img_size=form["image size"],
         patch_size=form["patch"],
-        out_indices=layers,
+        out_indices=tuple(range(form["depth"])),
         out_type="featmap",
         layer_scale_init_value=1e-5 if form["layer scale"] else 0.0,
-    )  # fmt: skip
-    theirs = dict(
-        type="mmseg.VisionTransformer",
-        embed_dims=form["width"],
-        num_layers=form["depth"],
-        num_heads=heads,
-        mlp_ratio=form["hidden width"] // form["width"],
-        img_size=form["image size"],
-        patch_size=form["patch"],
-        out_indices=layers,
-        final_norm=True,
-        norm_cfg=dict(type="LN", eps=1e-6),
-        patch_bias=True,
-        interpolate_mode="bicubic",
     )
-    return {"mmdet": ours, "mmsegmentation": ours if form["layer scale"] else theirs, "mmpretrain": ours}
+    return dict.fromkeys(("mmdet", "mmsegmentation", "mmpretrain"), config)
 
 
 VIT = Family(

@@ -159,8 +159,8 @@ HUGGING_FACE = {
     "EfficientNet": [
         ("stem.conv.", "embeddings.convolution."),
         ("stem.bn.", "embeddings.batchnorm."),
-        ("head.conv.", "encoder.top_conv."),
-        ("head.bn.", "encoder.top_bn."),
+        ("last.conv.", "encoder.top_conv."),
+        ("last.bn.", "encoder.top_bn."),
         *((f".expand.{part}.", f".expansion.expand_{part}.") for part in ("conv", "bn")),
         (".depthwise.conv.", ".depthwise_conv.depthwise_conv."),
         (".depthwise.bn.", ".depthwise_conv.depthwise_norm."),
@@ -171,7 +171,7 @@ HUGGING_FACE = {
     "MobileNetV2": [
         ("stem.", "conv_stem.first_conv."),
         *((f"blocks.{i}.", f"layer.{i - 1}." if i else "conv_stem.") for i in range(17)),
-        ("head.", "conv_1x1."),
+        ("last.", "conv_1x1."),
         (".expand.", ".expand_1x1."),
         (".depthwise.", ".conv_3x3."),
         (".project.", ".reduce_1x1."),
