@@ -15,6 +15,7 @@ from mmdetpre.transfer import BackboneNotLoaded, LoadReport, load_backbone
 from mmdetpre.transfer.toolboxes import build_in_toolbox
 from mmdetpre.utils.tables import markdown_table
 
+pytest.importorskip("timm")
 State = dict[str, Tensor]
 CONVNEXT = dict(type="ConvNeXt", arch=dict(depths=[1, 2, 1, 1], channels=[4, 8, 12, 16]))
 SWIN = dict(type="SwinTransformer", arch=dict(embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2]), window_size=4)

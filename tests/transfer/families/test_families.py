@@ -17,6 +17,7 @@ from mmdetpre.transfer.families.family import form_differences
 from mmdetpre.transfer.families.swin import _channels_first, _positions_first
 from mmdetpre.utils.tables import markdown_table
 
+pytest.importorskip("timm")
 TOLERANCE = 1e-4
 """Greatest difference of an output, as a part of its greatest value: libraries sum in another order."""
 
