@@ -190,9 +190,16 @@ def form_differences(file: Form, model: Form, library: str = "") -> list[str]:
         ours = " and ".join(_value(own[option.word]) for option in options)
         if library == "timm" and setting.startswith("arch"):
             setting = f"model_name to one of timm's networks of that {options[0].word}"
+        if all(_begins_with(option.value, own[option.word]) for option in options):
+            setting = "out_indices that reach the last stage, or policy='warn' if the rest is not used,"
         which = f" ({file} into {model})" if file.variant and model.variant else ""
         found.append(f"wrong {words}: the file has {theirs}, the model {ours}{which}: set {setting} in the model")
     return found
+
+
+def _begins_with(file: Any, model: Any) -> bool:
+    """Whether a model has the first of the stages that the file has."""
+    return isinstance(file, tuple) and isinstance(model, tuple) and file[: len(model)] == model != file
 
 
 def _shown(option: Option) -> str:

@@ -15,6 +15,7 @@ from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.families import FAMILIES
 from mmdetpre.transfer.families.family import form_differences
 from mmdetpre.transfer.families.swin import _channels_first, _positions_first
+from mmdetpre.transfer.toolboxes import build_in_toolbox
 from mmdetpre.utils.tables import markdown_table
 
 pytest.importorskip("timm")
@@ -253,8 +254,6 @@ def test_any_network_of_timm_by_equal_names(tmp_path: Path) -> None:
     """Of no known family: the wrapper of OpenMMLab takes timm's file, and the report says how it was compared."""
     import timm
 
-    from mmdetpre.transfer.toolboxes import build_in_toolbox
-
     options = dict(embed_dim=64, depth=1, num_heads=1)
     network = timm.create_model("vit_small_patch16_dinov3", **options)
     path = saved(network.state_dict(), tmp_path / "model.safetensors")
@@ -323,6 +322,16 @@ def test_one_setting_is_named_once() -> None:
         "wrong depth and width: the file has 3 and 8, the model 2 and 4: set arch=dict(depths=[3], channels=[8]) in the"
         " model"
     )
+
+
+def test_stages_that_a_model_leaves_out_are_named(cases: dict, tmp_path: Path) -> None:
+    source = cases["ConvNeXt in timm"].sources["timm"]()
+    saved(source.network.state_dict(), tmp_path / "model.safetensors")
+    size = dict(depths=(1, 2, 1, 1), dims=(4, 8, 12, 16), features_only=True, out_indices=(1,))
+    target = build_in_toolbox("mmdet", dict(type="mmpretrain.TIMMBackbone", model_name="convnext_tiny", **size))
+    report = load_backbone(target, tmp_path / "model.safetensors", policy="warn")
+    assert report.verdict == "incomplete" and not report.missing
+    assert "the file has 1 2 1 1 and 4 8 12 16, the model 1 2 and 4 8: set out_indices that reach" in report.reasons[0]
 
 
 def test_how_efficientnets_pad_is_told(cases: dict, tmp_path: Path) -> None:
