@@ -165,6 +165,22 @@ def depths(shapes: Shapes, pattern: str) -> tuple[int, ...]:
     return tuple(stages[stage] for stage in sorted(stages))
 
 
+def only(shapes: Shapes, within: str, known: str) -> bool:
+    """Whether all names within the blocks are those of the family: others share some with it, and are not of it.
+
+    Args:
+        shapes: By canonical name.
+        within: Pattern of the beginning of a block's names.
+        known: Pattern of what may follow.
+
+    Example:
+        >>> only({"layers.0.attn.qkv.weight": (3, 1), "ln1.weight": (1,)}, r"layers\\.\\d+\\.", r"attn\\.")
+        True
+    """
+    block, rest = re.compile(within), re.compile(known)
+    return all(rest.match(name, match.end()) for name in shapes if (match := block.match(name)))
+
+
 def form_differences(file: Form, model: Form, library: str = "") -> list[str]:
     """Why the weights of one form cannot fill another of the same family, one text per setting to change.
 

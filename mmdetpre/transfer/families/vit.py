@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isqrt
 from typing import Any
 
-from mmdetpre.transfer.families.family import UNUSED_NORM, Family, Form, Naming, Option, Shapes, depths
+from mmdetpre.transfer.families.family import UNUSED_NORM, Family, Form, Naming, Option, Shapes, depths, only
 
 VARIANTS = {(12, 192): "tiny", (12, 384): "small", (12, 768): "base", (24, 1024): "large", (32, 1280): "huge"}
 VARIANTS |= {(40, 1408): "giant", (40, 1536): "giant"}
@@ -13,6 +13,7 @@ ARCHS = {"tiny": "deit-tiny", "small": "deit-small", "giant": "eva-g"}
 """What mmpretrain calls a variant, where that is another name."""
 HEAD_WIDTH = 64
 """Channels of a head in all usual variants; no tensor tells it."""
+INSIDE = r"ln[12]\.|attn\.(qkv|proj|[qk]_norm|gamma1)\.|ffn\.(layers|gamma2)\."
 MASK = "stands for masked patches in pre-training"
 DECODER = "decoder of the pre-training"
 FFN = [(r"\.mlp\.(fc1|0|linear_1)\.", ".ffn.layers.0.0."), (r"\.mlp\.(fc2|3|linear_2)\.", ".ffn.layers.1.")]
@@ -81,6 +82,8 @@ def read_form(shapes: Shapes) -> Form | None:
     """Depth, width, patch, size of the images that its positions are for, layer scale, registers."""
     positions, patches = shapes.get("pos_embed"), shapes.get("patch_embed.projection.weight")
     if positions is None or patches is None or "layers.0.attn.qkv.weight" not in shapes:
+        return None
+    if not only(shapes, r"layers\.\d+\.", INSIDE):
         return None
     (depth,) = depths({f"layers.0.{name[7:]}": () for name in shapes if name.startswith("layers.")},
                       r"^layers\.(0)\.(\d+)\.ln1\.weight$") or (0,)  # fmt: skip
