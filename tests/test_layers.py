@@ -28,7 +28,10 @@ FLOORS = [
     {"cli"},
 ]
 """From the ground up. Parts of one floor do not import each other; ``mmdetpre/__init__.py`` stands outside."""
-PLAIN = ["chips", "chips.mining", "chips.kernel", "paper.tables", "plotting.palette", "utils.whole_file", "version"]
+PLAIN = [
+    *("chips", "chips.mining", "chips.kernel", "paper.tables", "plotting.palette", "utils.whole_file", "version"),
+    *("transfer", "transfer.inspect_backbone", "transfer.verify_transfer", "transfer.families"),
+]
 """What is imported without OpenMMLab."""
 
 

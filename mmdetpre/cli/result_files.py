@@ -61,7 +61,9 @@ def add_outputs(parser: argparse.ArgumentParser, numbers: str = "numbers to writ
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
-def check_outputs(args: argparse.Namespace, *more: str, required: bool = False) -> None:
+def check_outputs(
+    args: argparse.Namespace, *more: str, required: bool = False, pictures: Sequence[str] = PICTURES
+) -> None:
     """Check the files of :func:`add_outputs` before any work.
 
     A picture given as ``--out``, as some tools took it before, is that of ``--plot``; one line on stderr says so.
@@ -70,15 +72,16 @@ def check_outputs(args: argparse.Namespace, *more: str, required: bool = False) 
         args: Parsed arguments.
         more: Further suffixes that the numbers may have.
         required: Refuse to work for nothing.
+        pictures: Suffixes that the picture may have.
 
     Raises:
         FileExistsError: If one exists and ``--force`` is not given.
         ValueError: If one has another suffix, or none is given though one is required.
     """
-    if args.out is not None and args.plot is None and args.out.suffix in PICTURES:
+    if args.out is not None and args.plot is None and args.out.suffix in pictures:
         print(f"--out {printable(args.out)} is a picture: use --plot, --out will be for numbers only.", file=sys.stderr)
         args.plot, args.out = args.out, None
-    require_new_files([(args.plot, PICTURES), (args.out, (*NUMBERS, *more))], force=args.force)
+    require_new_files([(args.plot, pictures), (args.out, (*NUMBERS, *more))], force=args.force)
     if required and not (args.plot or args.out):
         raise ValueError("Nothing is to be written: give --plot, --out or both.")
 

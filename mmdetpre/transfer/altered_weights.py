@@ -21,8 +21,8 @@ def why_altered(names: Iterable[str]) -> str | None:
         names: Names of the tensors.
 
     Example:
-        >>> why_altered(["base_model.model.blocks.0.attn.qkv.lora_A.weight"])[:37]
-        'The file holds LoRA adapters (1 tensor'
+        >>> why_altered(["base_model.model.blocks.0.attn.qkv.lora_A.weight"])[:28]
+        'The file holds LoRA adapters'
     """
     names = list(names)
     if adapters := [name for name in names if _ADAPTER.search(name)]:

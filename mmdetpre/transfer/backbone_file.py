@@ -36,7 +36,8 @@ def write_backbone(
     """Write the weights of a backbone, whole or not at all.
 
     The ``.pth`` file is a checkpoint of mmengine: ``state_dict`` holds the weights without a prefix, so that
-    ``init_cfg=dict(type="Pretrained", ...)`` loads it too, and ``meta["mmdetpre_backbone"]`` the metadata.
+    ``init_cfg=dict(type="Pretrained", ...)`` loads it too, and ``meta["mmdetpre_backbone"]`` the metadata. Weights of a
+    ``TIMMBackbone`` get timm's own names, so that timm loads them.
 
     Args:
         path: File to write; its ending says the format, one of `FORMATS`.
@@ -56,7 +57,9 @@ def write_backbone(
     path = Path(path).expanduser()
     check_writable(path, overwrite)
     names = map_names(tensors, prefix="")
-    own = {name[len(names.prefix) :]: tensor for name, tensor in tensors.items()}  # as the wrapped network has them
+    own = {
+        name.removeprefix(names.prefix): tensor for name, tensor in tensors.items()
+    }  # as the wrapped network has them
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in own.items()}
     digest = weights_digest(names.read(tensors))
     metadata = {

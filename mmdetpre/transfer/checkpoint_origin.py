@@ -14,7 +14,9 @@ from mmdetpre.transfer.preprocessing import IMAGENET, Preprocessing, of_detectro
 
 SNIPER = Preprocessing((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), "rgb", "pytorch")
 """Of the original SNIPER release: mean colour subtracted, channels put in order RGB, stride in the 3x3 convolution."""
-SOURCES = ("torchvision", "timm", "detectron2", "mxnet")
+SOURCES = ("torchvision", "timm", "huggingface", "detectron2", "mxnet")
+NAMINGS = {"detectron2": "detectron2", "timm V1d": "timm", "timm": "timm", "Hugging Face": "huggingface"}
+"""Ways of naming that one library alone has."""
 _OPENMMLAB = {"cfg", "mmengine_version", "config", "mmdet_version", "mmseg_version", "mmcls_version", "mmcv_version"}
 """What its checkpoints note of themselves, since the first versions."""
 ADDRESSES = {
@@ -37,10 +39,8 @@ def find_source(checkpoint: Checkpoint, names: KeyMap) -> str:
             f"{checkpoint.source} is a checkpoint of OpenMMLab, which needs no import: use export_backbone.py, or load"
             " it as it is."
         )
-    if names.naming == "detectron2":
-        return "detectron2"
-    if names.naming == "timm V1d":
-        return "timm"
+    if names.naming in NAMINGS:
+        return NAMINGS[names.naming]
     for source, address in ADDRESSES.items():
         if re.match(address, checkpoint.source):
             return source
@@ -67,7 +67,7 @@ def check_source(source: str, checkpoint: Checkpoint, names: KeyMap) -> None:
     if checkpoint.kind == "mxnet":
         possible = ["mxnet"]
     else:
-        possible = {"detectron2": ["detectron2"], "timm V1d": ["timm"]}.get(names.naming, ["torchvision", "timm"])
+        possible = [NAMINGS[names.naming]] if names.naming in NAMINGS else ["torchvision", "timm"]
     if source not in possible:
         raise KeyMapError(
             f"{checkpoint.source} is not from {source}: it is a {checkpoint.kind} file with names as in {names.naming}."
@@ -78,7 +78,8 @@ def check_source(source: str, checkpoint: Checkpoint, names: KeyMap) -> None:
 def source_preprocessing(source: str, tensors: Mapping[str, Tensor]) -> Preprocessing:
     """How a library prepares images.
 
-    torchvision's and timm's ResNets share ImageNet's mean and deviation; timm has a few models that do not. For
+    torchvision's and timm's networks share ImageNet's mean and deviation; timm has some that do not. Repositories of
+    Hugging Face say theirs in a file beside the weights, ``preprocessor_config.json``, which is not read. For
     detectron2 see `mmdetpre.transfer.preprocessing.of_detectron2`.
 
     Args:
@@ -93,4 +94,6 @@ def source_preprocessing(source: str, tensors: Mapping[str, Tensor]) -> Preproce
         return replace(SNIPER, origin="the SNIPER release")
     if source == "detectron2":
         return of_detectron2(tensors)
+    if source == "huggingface":
+        return Preprocessing(origin="its preprocessor_config.json says it")
     return replace(IMAGENET, origin=f"{source}'s usual")

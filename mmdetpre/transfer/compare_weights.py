@@ -68,7 +68,7 @@ def compare_weights(
             report.conversions.append((own, _format(theirs), _format(ours)))
         if theirs.is_floating_point() and not _finite(theirs.to(ours.dtype)):
             report.not_finite.append(file.names[canonical])
-        if canonical.endswith(".running_var") and bool((theirs < 0).any()):
+        if canonical.endswith(".running_var") and bool((theirs.float() < 0).any()):
             negative.append(file.names[canonical])
         if theirs.dim() == 4 and not is_offset(canonical):
             some_weight = some_weight or bool((theirs.float() != 0).any())

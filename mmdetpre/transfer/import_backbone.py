@@ -13,7 +13,8 @@ from mmdetpre.transfer.backbone_file import check_writable, export_backbone
 from mmdetpre.transfer.checkpoint_origin import check_source, find_source, source_preprocessing
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import compare_weights, described, form_of
-from mmdetpre.transfer.families import UNKNOWN
+from mmdetpre.transfer.families import UNKNOWN, family_of_form
+from mmdetpre.transfer.families.family import Form
 from mmdetpre.transfer.key_map import KeyMap, map_names
 from mmdetpre.transfer.load_backbone import POLICIES, load_backbone
 from mmdetpre.transfer.load_report import BackboneNotLoaded, LoadReport
@@ -39,13 +40,13 @@ def import_backbone(
     """Convert a file and prove the result: it is read back into a backbone before this returns.
 
     The weights are written in float32 under the names of the backbone that takes them: ``mmdet.ResNet``,
-    ``mmdetpre.PreActResNet`` for the SNIPER release, or that of ``into``. Nothing is written unless the verdict is
-    good.
+    ``mmdetpre.PreActResNet`` for the SNIPER release, that of the family for others, or that of ``into``. Nothing is
+    written unless the verdict is good.
 
     Args:
         source: Path or address.
         out: File to write, ending in ``.pth`` or ``.safetensors``.
-        library: ``auto``, ``torchvision``, ``timm``, ``detectron2`` or ``mxnet``.
+        library: ``auto``, ``torchvision``, ``timm``, ``huggingface``, ``detectron2`` or ``mxnet``.
         into: Config whose backbone takes the weights, and whose preprocessing must be the same.
         prefix, entry: As for `mmdetpre.transfer.load_backbone`; not for MXNet.
         policy: ``error``, or ``warn`` to write what fits of an ``incomplete`` file.
@@ -114,10 +115,12 @@ def _target(
         module = build_in_toolbox(config.get("default_scope", "mmdet"), backbone)
         return module, from_config(config, origin=Path(into).name)
     form = form_of(names, checkpoint.tensors)
+    if isinstance(form, Form) and (configs := family_of_form(form).configs(form)):
+        return build_in_toolbox("mmdet", dict(configs["mmdet"])), None
     if not isinstance(form, ResNetForm) or form.depth is None:
         raise ValueError(
-            f"{checkpoint.source} holds {form or UNKNOWN}: only ResNet-18, 34, 50, 101 and 152 are imported"
-            " without --into CONFIG, which names the backbone."
+            f"{checkpoint.source} holds {form or UNKNOWN}, which no toolbox builds by its form alone: name a config"
+            " with such a backbone, --into CONFIG."
         )
     kind = "mmdetpre.PreActResNet" if form.pre_activation else "mmdet.ResNet"
     return build_in_toolbox("mmdet", {**backbone_config(form, known.style or "pytorch"), "type": kind}), None
@@ -139,6 +142,7 @@ def _account(
     report = LoadReport(checkpoint.source, f"{kind} ({form})" if form else kind)
     report.source_description = f"{described(names, checkpoint.tensors)}, names as in {names.naming}"
     report.expected = list(expected)
+    report.stages = family_of_form(form).behavior(names.naming, module) if form else {}
     report.preprocessing = {"file": str(known)} | ({"model": str(wanted)} if wanted else {})
     for difference in differences(known, wanted, bottleneck="layer1.0.conv3.weight" in names.names):
         report.reasons.append(f"other preprocessing: {difference}. Change data_preprocessor (for style: the backbone)")

@@ -211,11 +211,10 @@ def _no_single_prefix(found: list[str], names: list[str], family: Family | None)
             " are 4 to 7: save the ResNet itself, torch.save(resnet.state_dict(), path), or rename them."
         )
     some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    namings = [naming for one in ([family] if family else FAMILIES) for naming in one.namings] or []
-    known = ", ".join(sorted({one.name for one in FAMILIES}))
-    what = (
-        f"a {family.name} has a tensor {' or '.join(repr(naming.anchors[-1]) for naming in namings[:6])}"
-        if family and namings
-        else f"the families known by name are {known}; of another one say where it stands, prefix=''"
-    )
-    return f"No backbone found in the file: {what} behind some prefix. The file has {some or 'no tensors'}.{hint}"
+    if family and family.namings:
+        anchors = dict.fromkeys(repr(naming.anchors[-1]) for naming in family.namings)
+        what = f"a {family.name} has a tensor {' or '.join(list(anchors)[:6])} behind some prefix"
+    else:
+        known = ", ".join(sorted(one.name for one in FAMILIES))
+        what = f"it is none of {known}, which are found by their names. Say where another one stands, prefix=''"
+    return f"No backbone found in the file: {what}. The file has {some or 'no tensors'}.{hint}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -131,10 +130,6 @@ def compare_checkpoint(
             f" {str(told)[:12]}.... Export the file again"
         )
     compare_weights(report, file, checkpoint.tensors, model, state, reset_offsets)
-    if report.missing and (shard := re.search(r"-\d{5}-of-(\d{5})\.", checkpoint.source)):
-        report.reasons.insert(
-            0, f"this is one of {int(shard[1])} files that hold the weights together: give their .index.json instead"
-        )
     return found if told == found else ""
 
 

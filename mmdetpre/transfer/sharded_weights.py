@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from mmdetpre.utils.bounded_files import read_json
 
+INDEX_ENDING = ".index.json"
 INDEX_ENDING = ".index.json"
 FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 """What a repository calls its weights, the first that is there."""
@@ -20,9 +22,12 @@ def weights_of_folder(path: Path) -> Path:
     """The file of weights in the folder of a repository; any other path as it is.
 
     Raises:
-        ShardError: If it is a folder with configs or the like, but no weights.
+        ShardError: If it is a folder with configs or the like, but no weights; or one of several files, by its name.
     """
     if not path.is_dir():
+        together = re.search(r"-\d{5}-of-(\d{5})\.\w+$", path.name)
+        if together and int(together[1]) > 1:
+            raise ShardError(f"{path} is one of {int(together[1])} files with the weights: give their {INDEX_ENDING}.")
         return path
     for name in FILES:
         if (path / name).is_file():

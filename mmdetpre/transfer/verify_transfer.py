@@ -34,7 +34,7 @@ class Arrival:
         type: Type of the backbone that was built there.
         verdict: Of its load report.
         digest: Of the weights that it holds after the image, of those that all toolboxes have taken.
-        differences: Greatest absolute difference of each output from that of the first toolbox.
+        differences: Largest absolute difference of each output from that of the first toolbox.
         shapes: Of the outputs; which function was compared.
         taken: Number of tensors that came from the file.
     """
@@ -173,7 +173,7 @@ def arrivals_table(arrivals: list[Arrival]) -> str:
         (a.toolbox, a.type, a.verdict, a.taken, a.digest[:12], "  ".join(f"{value:g}" for value in a.differences))
         for a in arrivals
     ]
-    head = ["toolbox", "backbone", "verdict", "tensors", "digest", "greatest difference of each output"]
+    head = ["toolbox", "backbone", "verdict", "tensors", "digest", "largest difference of each output"]
     return f"{text_table(head, rows, left=range(6))}\noutputs of forward(): {shapes}"
 
 

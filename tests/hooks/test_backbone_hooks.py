@@ -568,3 +568,28 @@ def test_registered_in_every_toolbox(toolbox: str, backbone_file: Path) -> None:
         assert hooks.get(f"mmdetpre.{kind}").__name__ == kind
     with pytest.raises(ValueError, match="'error', 'warn'"):
         hooks.build(load(backbone_file, policy="strict"))
+
+
+def test_a_network_of_timm_goes_through_the_three_toolboxes(run: Callable, tmp_path: Path) -> None:
+    """timm's own file in; what each toolbox leaves goes into the next, and the last is timm's own file again."""
+    timm = pytest.importorskip("timm")
+    size = dict(depths=(1, 1, 1, 1), dims=(4, 8, 8, 32))
+    torch.save(timm.create_model("convnext_atto", num_classes=3, **size).state_dict(), tmp_path / "timm.pth")
+    path, digests = tmp_path / "timm.pth", []
+    for toolbox, outputs in (("mmdet", (3,)), ("mmseg", (0, 1, 2, 3)), ("mmpretrain", (0, 1, 2, 3))):
+        whole = dict(type="mmpretrain.TIMMBackbone", model_name="convnext_atto", features_only=True, **size)
+
+        def change(cfg: dict, backbone: dict = whole | dict(out_indices=outputs)) -> None:
+            cfg["model"]["backbone"] = backbone
+            if "bbox_head" in cfg["model"]:
+                cfg["model"]["neck"]["in_channels"] = [32]
+                cfg["model"]["bbox_head"]["strides"] = [32]
+
+        run(toolbox, [load(path), dict(type="mmdetpre.ExportBackboneHook")], toolbox, change)
+        (report,) = reports(tmp_path / toolbox)
+        assert report["verdict"] == "expected" if path.name == "timm.pth" else "complete", report
+        path = tmp_path / toolbox / "backbone_final.pth"
+        digests.append((report["digest"], read_checkpoint(path).backbone_metadata["digest"]))
+    assert digests[1][0] == digests[0][1] and digests[2][0] == digests[1][1]
+    weights = read_checkpoint(path).tensors
+    assert set(weights) <= set(timm.create_model("convnext_atto", features_only=True, **size).state_dict())

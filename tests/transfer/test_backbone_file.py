@@ -7,7 +7,15 @@ import pytest
 import torch
 from mmdet.models.backbones import ResNet
 
-from mmdetpre.transfer import CheckpointError, export_backbone, read_checkpoint, write_backbone
+from mmdetpre.transfer import (
+    BackboneNotLoaded,
+    CheckpointError,
+    export_backbone,
+    load_backbone,
+    read_checkpoint,
+    weights_digest,
+    write_backbone,
+)
 from mmdetpre.transfer.preprocessing import IMAGENET
 
 CONFIG = """
@@ -85,3 +93,19 @@ def test_nothing_is_written_for_a_bad_source(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         export_backbone(tmp_path / "bad.pth", tmp_path / "out.pth")
     assert not (tmp_path / "out.pth").exists()
+
+
+def test_files_exported_before_there_were_families_are_unchanged(tmp_path: Path) -> None:
+    """Their digest is of names as they were: of a MobileNetV2, whose canonical names are others now."""
+    from mmpretrain.models.backbones import MobileNetV2
+
+    module = MobileNetV2(widen_factor=0.25)
+    state = {name: tensor + 0.5 if name.endswith("mean") else tensor for name, tensor in module.state_dict().items()}
+    earlier = weights_digest(state)
+    torch.save({"meta": {"mmdetpre_backbone": {"digest": earlier}}, "state_dict": state}, tmp_path / "x.pth")
+    report = load_backbone(module, tmp_path / "x.pth")
+    assert report.verdict == "complete" and report.digest != earlier
+    state["conv1.conv.weight"] = state["conv1.conv.weight"] + 1
+    torch.save({"meta": {"mmdetpre_backbone": {"digest": earlier}}, "state_dict": state}, tmp_path / "x.pth")
+    with pytest.raises(BackboneNotLoaded, match="changed since the file was exported"):
+        load_backbone(module, tmp_path / "x.pth")

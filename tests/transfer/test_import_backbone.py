@@ -289,7 +289,7 @@ def test_a_user_can_say_how_images_were_prepared(resnet: Callable, save: Callabl
         ("auto", KeyMapError, "--from torchvision or --from timm"),
         ("detectron2", KeyMapError, "is not from detectron2: it is a torch file with names as in torchvision"),
         ("mxnet", KeyMapError, "is not from mxnet.*Use --from torchvision or timm"),
-        ("keras", ValueError, "imported from auto, torchvision, timm, detectron2, mxnet"),
+        ("keras", ValueError, "imported from auto, torchvision, timm, huggingface, detectron2, mxnet"),
     ],
 )
 def test_what_the_names_do_not_tell(
@@ -321,3 +321,25 @@ def test_an_existing_file_stays(release: tuple, tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "out.pth").backbone_metadata["library"] == "mxnet"
     with pytest.raises(ValueError, match="policy='hope'"):
         import_backbone(release[1], tmp_path / "out.pth", policy="hope")
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "kind"),
+    [
+        ("convnext_atto", "ConvNeXt-atto", "mmpretrain.ConvNeXt"),
+        ("mobilenetv2_050", "MobileNetV2-0.5", "mmdet.MobileNetV2"),
+    ],
+)
+def test_families_are_imported_without_a_config(tmp_path: Path, name: str, architecture: str, kind: str) -> None:
+    timm = pytest.importorskip("timm")
+    network = timm.create_model(name)
+    for key, tensor in network.state_dict().items():
+        if key.endswith("running_mean"):
+            tensor.normal_()
+    torch.save(network.state_dict(), tmp_path / "in.pth")
+    report, told = import_backbone(tmp_path / "in.pth", tmp_path / "out.pth")
+    assert report.verdict == "expected" and report.target == f"{kind} ({architecture})" and told["library"] == "timm"
+    written = torch.load(tmp_path / "out.pth")["meta"]["mmdetpre_backbone"]
+    assert written["architecture"] == architecture and written["digest"] == told["digest"] == report.digest
+    assert written["preprocessing"]["channel_order"] == "rgb"
+    assert all_identical(verify_transfer(tmp_path / "out.pth"))

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 from mmengine.config import DictAction
 
+from mmdetpre.cli.result_files import check_outputs
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.inference.detector import MultiScaleDetector
-from mmdetpre.utils.file_arguments import picture_and_numbers
 from mmdetpre.utils.whole_file import write_json, write_picture, write_rows
 from mmdetpre.visualization.detections import draw_detections
 
@@ -58,7 +58,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    plot, out = picture_and_numbers(args.plot, args.out, pictures=(".png", ".jpg", ".jpeg"), force=args.force)
+    check_outputs(args, required=True, pictures=(".png", ".jpg", ".jpeg"))
+    plot, out = args.plot, args.out
     detector = MultiScaleDetector(
         args.config,
         args.checkpoint,

@@ -15,6 +15,7 @@ from mmdetpre.transfer.families.family import (
     Option,
     Shapes,
     depths,
+    only,
 )
 
 VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
@@ -29,6 +30,7 @@ VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
     ((3, 3, 27, 3), 256): "xlarge",
     ((3, 3, 27, 3), 352): "huge",
 }
+INSIDE = r"(gamma$|depthwise_conv\.|norm\.|pointwise_conv[12]\.|grn\.|shortcut\.)"
 BLOCK = [
     (r"\.(conv_dw|dwconv)\.", ".depthwise_conv."),
     (r"\.(mlp\.fc|pwconv)([12])\.", r".pointwise_conv\2."),
@@ -94,7 +96,7 @@ NAMINGS = (
 def read_form(shapes: Shapes) -> Form | None:
     """Depths and widths; version 2 is known by its response normalization."""
     first = shapes.get("stages.0.0.depthwise_conv.weight")
-    if first is None:
+    if first is None or not only(shapes, r"stages\.\d+\.\d+\.", INSIDE):
         return None
     counts = depths(shapes, r"^stages\.(\d+)\.(\d+)\.depthwise_conv\.weight$")
     widths = tuple(shapes.get(f"stages.{stage}.0.depthwise_conv.weight", first)[0] for stage in range(len(counts)))

@@ -55,7 +55,7 @@ def _variant(blocks: list[tuple[int, int]], scales: dict[str, tuple[float, float
 
 
 def read_form(shapes: Shapes) -> Form | None:
-    """Depth, width and kernels of the blocks."""
+    """Depth and width; the variant also by the kernels of the blocks."""
     blocks = blocks_of(shapes)
     if blocks is None or not squeezed(shapes):
         return None

@@ -165,13 +165,29 @@ def depths(shapes: Shapes, pattern: str) -> tuple[int, ...]:
     return tuple(stages[stage] for stage in sorted(stages))
 
 
+def only(shapes: Shapes, within: str, known: str) -> bool:
+    """Whether all names within the blocks are those of the family: others share some with it, and are not of it.
+
+    Args:
+        shapes: By canonical name.
+        within: Pattern of the beginning of a block's names.
+        known: Pattern of what may follow.
+
+    Example:
+        >>> only({"layers.0.attn.qkv.weight": (3, 1), "ln1.weight": (1,)}, r"layers\\.\\d+\\.", r"attn\\.")
+        True
+    """
+    block, rest = re.compile(within), re.compile(known)
+    return all(rest.match(name, match.end()) for name in shapes if (match := block.match(name)))
+
+
 def form_differences(file: Form, model: Form, library: str = "") -> list[str]:
     """Why the weights of one form cannot fill another of the same family, one text per setting to change.
 
     Args:
         file: Form of the file.
         model: Form of the model.
-        library: Whose names the model has: in timm and torchvision the name of a network stands for depth and width.
+        library: Whose names the model has: in timm the name of a network stands for depth and width.
 
     Example:
         >>> tiny = Form("ViT", "tiny", (Option("patch", 16, "patch_size=16"),))
@@ -188,11 +204,18 @@ def form_differences(file: Form, model: Form, library: str = "") -> list[str]:
         words = " and ".join(option.word for option in options)
         theirs = " and ".join(_value(option.value) for option in options)
         ours = " and ".join(_value(own[option.word]) for option in options)
-        if library in ("timm", "torchvision") and setting.startswith("arch"):
-            setting = f"the name to one of {library}'s networks of that {options[0].word}"
+        if library == "timm" and setting.startswith("arch"):
+            setting = f"model_name to one of timm's networks of that {options[0].word}"
+        if all(_begins_with(option.value, own[option.word]) for option in options):
+            setting = "out_indices that reach the last stage, or policy='warn' if the rest is not used,"
         which = f" ({file} into {model})" if file.variant and model.variant else ""
         found.append(f"wrong {words}: the file has {theirs}, the model {ours}{which}: set {setting} in the model")
     return found
+
+
+def _begins_with(file: Any, model: Any) -> bool:
+    """Whether a model has the first of the stages that the file has."""
+    return isinstance(file, tuple) and isinstance(model, tuple) and file[: len(model)] == model != file
 
 
 def _shown(option: Option) -> str:

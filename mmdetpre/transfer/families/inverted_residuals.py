@@ -3,19 +3,20 @@ through.
 
 Libraries group the blocks into stages of their own, and number the layers of a block by what it has. Canonical are
 ``stem.conv``, ``blocks.3.expand.bn``, ``blocks.3.depthwise.conv``, ``blocks.3.se.reduce``, ``blocks.3.project.conv``
-and ``head.conv``, which stands before the classifier.
+and ``last.conv``, which stands before the classifier.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from mmdetpre.transfer.families.family import Naming, Option, Rules, Shapes, renamed
 
 ANCHOR = "blocks.0.depthwise.conv.weight"
-HEAD = "the convolution in front of the classifier, which the model does not use"
-UNEXPECTED = [(r"^head\.(conv|bn)\.", HEAD)]
+LAST = "the convolution in front of the classifier, which the model does not use"
+UNEXPECTED = [(r"^last\.(conv|bn)\.", LAST)]
 TIMM_PLAIN = {"conv_dw": "depthwise.conv", "bn1": "depthwise.bn", "conv_pw": "project.conv", "bn2": "project.bn"}
 TIMM_EXPANDING = {
     "conv_pw": "expand.conv",
@@ -106,25 +107,25 @@ def _counted(names: Sequence[str], layer: str, *, last_open: bool = False) -> li
 
 
 STEM = [(r"^features\.0\.0\.", "stem.conv."), (r"^features\.0\.1\.", "stem.bn.")]
-TAIL = [(r"^features\.\d+\.0\.", "head.conv."), (r"^features\.\d+\.1\.", "head.bn.")]
+TAIL = [(r"^features\.\d+\.0\.", "last.conv."), (r"^features\.\d+\.1\.", "last.bn.")]
 NAMINGS = (
     _naming(
         "mmpretrain",  # and mmdet
         ("layers.0.conv.weight", "layers.1.0.depthwise_conv.conv.weight"),
         r"^layers\.(?P<stage>\d+)\.(?P<block>\d+)\.(?P<rest>.*)$",
-        [(r"^layers\.0\.", "stem."), (r"^layers\.\d+\.", "head."), *OPENMMLAB],
+        [(r"^layers\.0\.", "stem."), (r"^layers\.\d+\.", "last."), *OPENMMLAB],
     ),
     _naming(
         "mmdet",
         ("conv1.conv.weight", "layer1.0.depthwise_conv.conv.weight"),
         r"^layer(?P<stage>\d+)\.(?P<block>\d+)\.(?P<rest>.*)$",
-        [(r"^conv1\.", "stem."), (r"^conv2\.", "head."), *OPENMMLAB],
+        [(r"^conv1\.", "stem."), (r"^conv2\.", "last."), *OPENMMLAB],
     ),
     _naming(
         "mmpretrain",  # and mmseg
         ("conv1.conv.weight", "layer1.0.conv.0.conv.weight"),
         r"^layer(?P<stage>\d+)\.(?P<block>\d+)\.(?P<rest>.*)$",
-        [(r"^conv1\.", "stem."), (r"^conv2\.", "head.")],
+        [(r"^conv1\.", "stem."), (r"^conv2\.", "last.")],
         lambda names: _counted(names, r"^conv\.(\d)\."),
     ),
     _naming(
@@ -134,8 +135,8 @@ NAMINGS = (
         [
             (r"^conv_stem\.", "stem.conv."),
             (r"^bn1\.", "stem.bn."),
-            (r"^conv_head\.", "head.conv."),
-            (r"^bn2\.", "head.bn."),
+            (r"^conv_head\.", "last.conv."),
+            (r"^bn2\.", "last.bn."),
         ],
         _timm,
     ),
@@ -160,8 +161,8 @@ NAMINGS = (
         [
             (r"^_conv_stem\.", "stem.conv."),
             (r"^_bn0\.", "stem.bn."),
-            (r"^_conv_head\.", "head.conv."),
-            (r"^_bn1\.", "head.bn."),
+            (r"^_conv_head\.", "last.conv."),
+            (r"^_bn1\.", "last.bn."),
             (r"\._(expand|depthwise|project)_conv\.", r".\1.conv."),
             (r"\._bn0\.", ".expand.bn."),
             (r"\._bn1\.", ".depthwise.bn."),
@@ -176,8 +177,8 @@ NAMINGS = (
         [
             (r"^embeddings\.convolution\.", "stem.conv."),
             (r"^embeddings\.batchnorm\.", "stem.bn."),
-            (r"^encoder\.top_conv\.", "head.conv."),
-            (r"^encoder\.top_bn\.", "head.bn."),
+            (r"^encoder\.top_conv\.", "last.conv."),
+            (r"^encoder\.top_bn\.", "last.bn."),
             (r"\.expansion\.expand_", ".expand."),
             (r"\.depthwise_conv\.depthwise_conv\.", ".depthwise.conv."),
             (r"\.depthwise_conv\.depthwise_norm\.", ".depthwise.bn."),
@@ -192,7 +193,7 @@ NAMINGS = (
             (r"^layer\.(\d+)\.", lambda match: f"blocks.{int(match[1]) + 1}."),
             (r"^conv_stem\.first_conv\.", "stem."),
             (r"^conv_stem\.", "blocks.0."),
-            (r"^conv_1x1\.", "head."),
+            (r"^conv_1x1\.", "last."),
             (r"\.expand_1x1\.", ".expand."),
             (r"\.conv_3x3\.", ".depthwise."),
             (r"\.reduce_1x1\.", ".project."),
@@ -221,9 +222,12 @@ def squeezed(shapes: Shapes) -> bool:
 
 
 def options_of(shapes: Shapes, blocks: list[tuple[int, int]], setting: str) -> tuple[Option, ...]:
-    """Depth, width and kernels, all of which one setting decides."""
-    return (
-        Option("depth", len(blocks), setting),
-        Option("width", (shapes["stem.conv.weight"][0], *(output for _, output in blocks)), setting),
-        Option("kernels", tuple(kernel for kernel, _ in blocks), setting),
-    )
+    """Number of blocks, and width of the stem and of each stage, both of which one setting decides.
+
+    Args:
+        shapes: By canonical name.
+        blocks: Of `blocks_of`.
+        setting: What to write in a config.
+    """
+    widths = (shapes["stem.conv.weight"][0], *(width for width, _ in groupby(output for _, output in blocks)))
+    return Option("depth", len(blocks), setting), Option("width", widths, setting)

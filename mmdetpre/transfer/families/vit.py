@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isqrt
 from typing import Any
 
-from mmdetpre.transfer.families.family import UNUSED_NORM, Family, Form, Naming, Option, Shapes, depths
+from mmdetpre.transfer.families.family import UNUSED_NORM, Family, Form, Naming, Option, Shapes, depths, only
 
 VARIANTS = {(12, 192): "tiny", (12, 384): "small", (12, 768): "base", (24, 1024): "large", (32, 1280): "huge"}
 VARIANTS |= {(40, 1408): "giant", (40, 1536): "giant"}
@@ -13,6 +13,7 @@ ARCHS = {"tiny": "deit-tiny", "small": "deit-small", "giant": "eva-g"}
 """What mmpretrain calls a variant, where that is another name."""
 HEAD_WIDTH = 64
 """Channels of a head in all usual variants; no tensor tells it."""
+INSIDE = r"ln[12]\.|attn\.(qkv|proj|[qk]_norm|gamma1)\.|ffn\.(layers|gamma2)\."
 MASK = "stands for masked patches in pre-training"
 DECODER = "decoder of the pre-training"
 FFN = [(r"\.mlp\.(fc1|0|linear_1)\.", ".ffn.layers.0.0."), (r"\.mlp\.(fc2|3|linear_2)\.", ".ffn.layers.1.")]
@@ -82,6 +83,8 @@ def read_form(shapes: Shapes) -> Form | None:
     positions, patches = shapes.get("pos_embed"), shapes.get("patch_embed.projection.weight")
     if positions is None or patches is None or "layers.0.attn.qkv.weight" not in shapes:
         return None
+    if not only(shapes, r"layers\.\d+\.", INSIDE):
+        return None
     (depth,) = depths({f"layers.0.{name[7:]}": () for name in shapes if name.startswith("layers.")},
                       r"^layers\.(0)\.(\d+)\.ln1\.weight$") or (0,)  # fmt: skip
     width, patch = patches[0], patches[-1]
@@ -114,36 +117,20 @@ def read_form(shapes: Shapes) -> Form | None:
 
 
 def configs(form: Form) -> dict[str, dict[str, Any]]:
-    """mmpretrain's ViT, and mmsegmentation's where there is no layer scale, which it lacks; none with registers."""
+    """``mmpretrain.VisionTransformer`` in every toolbox; none with registers or without a class token."""
     if form["registers"] or not form["class token"]:
         return {}
-    heads = max(1, form["width"] // HEAD_WIDTH)
-    layers = tuple(range(form["depth"]))
-    ours = dict(
+    size = dict(embed_dims=form["width"], num_layers=form["depth"], num_heads=max(1, form["width"] // HEAD_WIDTH))
+    config = dict(
         type="mmpretrain.VisionTransformer",
-        arch=dict(embed_dims=form["width"], num_layers=form["depth"], num_heads=heads,
-                  feedforward_channels=form["hidden width"]),
+        arch=dict(**size, feedforward_channels=form["hidden width"]),
         img_size=form["image size"],
         patch_size=form["patch"],
-        out_indices=layers,
+        out_indices=tuple(range(form["depth"])),
         out_type="featmap",
         layer_scale_init_value=1e-5 if form["layer scale"] else 0.0,
-    )  # fmt: skip
-    theirs = dict(
-        type="mmseg.VisionTransformer",
-        embed_dims=form["width"],
-        num_layers=form["depth"],
-        num_heads=heads,
-        mlp_ratio=form["hidden width"] // form["width"],
-        img_size=form["image size"],
-        patch_size=form["patch"],
-        out_indices=layers,
-        final_norm=True,
-        norm_cfg=dict(type="LN", eps=1e-6),
-        patch_bias=True,
-        interpolate_mode="bicubic",
     )
-    return {"mmdet": ours, "mmsegmentation": ours if form["layer scale"] else theirs, "mmpretrain": ours}
+    return dict.fromkeys(("mmdet", "mmsegmentation", "mmpretrain"), config)
 
 
 VIT = Family(

@@ -15,7 +15,11 @@ from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.families import FAMILIES
 from mmdetpre.transfer.families.family import form_differences
 from mmdetpre.transfer.families.swin import _channels_first, _positions_first
+from mmdetpre.transfer.key_map import find_prefixes
+from mmdetpre.transfer.toolboxes import build_in_toolbox
+from mmdetpre.utils.tables import markdown_table
 
+pytest.importorskip("timm")
 TOLERANCE = 1e-4
 """Greatest difference of an output, as a part of its greatest value: libraries sum in another order."""
 
@@ -123,6 +127,29 @@ HUGGING_FACE = {
         ("norm3.", "layernorm."),
         (".attn.w_msa.qkv.", ".attention.self.QKV."),
     ],
+    "DINOv2": [
+        ("pos_embed", "embeddings.position_embeddings"),
+        ("cls_token", "embeddings.cls_token"),
+        ("patch_embed.projection.", "embeddings.patch_embeddings.projection."),
+        *((f"layers.{i}.ln{j}.", f"encoder.layer.{i}.norm{j}.") for i in range(3) for j in (1, 2)),
+        ("ln1.", "layernorm."),
+        *((f"layers.{i}.", f"encoder.layer.{i}.") for i in range(3)),
+        (".attn.proj.", ".attention.output.dense."),
+        (".ffn.layers.0.0.", ".mlp.fc1."),
+        (".ffn.layers.1.", ".mlp.fc2."),
+        (".attn.gamma1.weight", ".layer_scale1.lambda1"),
+        (".ffn.gamma2.weight", ".layer_scale2.lambda1"),
+        (".attn.qkv.", ".attention.attention.QKV."),
+    ],
+    "ResNet": [
+        ("conv1.weight", "embedder.embedder.convolution.weight"),
+        ("bn1.", "embedder.embedder.normalization."),
+        *((f"layer{i}.", f"encoder.stages.{i - 1}.layers.") for i in (1, 2, 3, 4)),
+        *((f".conv{i}.", f".layer.{i - 1}.convolution.") for i in (1, 2)),
+        *((f".bn{i}.", f".layer.{i - 1}.normalization.") for i in (1, 2)),
+        (".downsample.0.", ".shortcut.convolution."),
+        (".downsample.1.", ".shortcut.normalization."),
+    ],
     "RegNetX": [
         ("conv1.weight", "embedder.embedder.convolution.weight"),
         *((f"layer{i}.", f"encoder.stages.{i - 1}.layers.") for i in (1, 2, 3, 4)),
@@ -135,8 +162,8 @@ HUGGING_FACE = {
     "EfficientNet": [
         ("stem.conv.", "embeddings.convolution."),
         ("stem.bn.", "embeddings.batchnorm."),
-        ("head.conv.", "encoder.top_conv."),
-        ("head.bn.", "encoder.top_bn."),
+        ("last.conv.", "encoder.top_conv."),
+        ("last.bn.", "encoder.top_bn."),
         *((f".expand.{part}.", f".expansion.expand_{part}.") for part in ("conv", "bn")),
         (".depthwise.conv.", ".depthwise_conv.depthwise_conv."),
         (".depthwise.bn.", ".depthwise_conv.depthwise_norm."),
@@ -147,7 +174,7 @@ HUGGING_FACE = {
     "MobileNetV2": [
         ("stem.", "conv_stem.first_conv."),
         *((f"blocks.{i}.", f"layer.{i - 1}." if i else "conv_stem.") for i in range(17)),
-        ("head.", "conv_1x1."),
+        ("last.", "conv_1x1."),
         (".expand.", ".expand_1x1."),
         (".depthwise.", ".conv_3x3."),
         (".project.", ".reduce_1x1."),
@@ -183,7 +210,7 @@ def test_files_of_hugging_face(name: str, cases: dict, filled: Callable, tmp_pat
         key: tensor for key, tensor in module.state_dict().items() if not key.startswith(("norm0", "norm1", "norm2"))
     }
     canonical = map_names(state, prefix="").read(state)
-    theirs = as_hugging_face(name, state if name == "RegNetX" else canonical, "model.")
+    theirs = as_hugging_face(name, state if name in ("ResNet", "RegNetX") else canonical, "model.")
     assert not set(theirs) & set(canonical)
     report = load_backbone(target, saved(theirs | {"classifier.weight": torch.ones(2)}, tmp_path / "hf.safetensors"))
     assert report.verdict == "expected" and "Hugging Face" in report.source_description, str(report)
@@ -227,8 +254,6 @@ def test_the_order_of_merged_patches_turns_back() -> None:
 def test_any_network_of_timm_by_equal_names(tmp_path: Path) -> None:
     """Of no known family: the wrapper of OpenMMLab takes timm's file, and the report says how it was compared."""
     import timm
-
-    from mmdetpre.transfer.toolboxes import build_in_toolbox
 
     options = dict(embed_dim=64, depth=1, num_heads=1)
     network = timm.create_model("vit_small_patch16_dinov3", **options)
@@ -281,9 +306,13 @@ def test_full_sizes_have_their_usual_names() -> None:
             "resnet50": "ResNet-50",
             "resnext101_64x4d": "ResNet-101, width 256",
             "mobilenetv3_small_050": "unknown family",
+            "cait_xxs24_224": "unknown family",
+            "edgenext_xx_small": "unknown family",
+            "swinv2_tiny_window8_256": "unknown family",
         }.items():
             state = timm.create_model(name).state_dict()
-            assert described(map_names(state), state) == wanted
+            names = map_names(state) if find_prefixes(state) else map_names(state, prefix="")
+            assert described(names, state) == wanted, name
 
 
 def test_one_setting_is_named_once() -> None:
@@ -300,6 +329,16 @@ def test_one_setting_is_named_once() -> None:
     )
 
 
+def test_stages_that_a_model_leaves_out_are_named(cases: dict, tmp_path: Path) -> None:
+    source = cases["ConvNeXt in timm"].sources["timm"]()
+    saved(source.network.state_dict(), tmp_path / "model.safetensors")
+    size = dict(depths=(1, 2, 1, 1), dims=(4, 8, 12, 16), features_only=True, out_indices=(1,))
+    target = build_in_toolbox("mmdet", dict(type="mmpretrain.TIMMBackbone", model_name="convnext_tiny", **size))
+    report = load_backbone(target, tmp_path / "model.safetensors", policy="warn")
+    assert report.verdict == "incomplete" and not report.missing
+    assert "the file has 1 2 1 1 and 4 8 12 16, the model 1 2 and 4 8: set out_indices that reach" in report.reasons[0]
+
+
 def test_how_efficientnets_pad_is_told(cases: dict, tmp_path: Path) -> None:
     source = cases["EfficientNet, padded on both sides"].sources["torchvision"]()
     path = saved(source.network.state_dict(), tmp_path / "model.safetensors")
@@ -307,3 +346,16 @@ def test_how_efficientnets_pad_is_told(cases: dict, tmp_path: Path) -> None:
     assert other.stages == {"file": "pads both sides alike", "model": "pads as TensorFlow does"}
     same = load_backbone(cases["EfficientNet, padded on both sides"].targets["mmpretrain"](), path)
     assert same.stages == {}
+
+
+def test_the_page_says_what_was_compared(cases: dict, repository: Path) -> None:
+    """The table of families, libraries and toolboxes is that of the cases above."""
+    rows = []
+    for name, case in cases.items():
+        libraries = [library.partition(",")[0] for library in case.sources]
+        more = ["Hugging Face"] if name in HUGGING_FACE else []
+        toolboxes = ["mmpretrain.TIMMBackbone" if toolbox == "timm" else toolbox for toolbox in case.targets]
+        rows.append([name, ", ".join(dict.fromkeys(libraries + more)), ", ".join(toolboxes)])
+    table = markdown_table(["family", "from networks of", "into backbones of"], rows, escape=False)
+    text = (repository / "docs" / "moving_a_backbone.md").read_text(encoding="utf-8")
+    assert table in text, f"docs/moving_a_backbone.md should have\n{table}"
