@@ -65,6 +65,10 @@ def _default_scope() -> Iterator[None]:
     for kind in visualizers:
         kind._instance_dict.clear()
         visualizers += kind.__subclasses__()
+    # So are loggers, which write to the output of the test that made them, and what runs tell each other.
+    if module := sys.modules.get("mmengine.logging"):
+        for kind in (module.MMLogger, module.MessageHub):
+            kind._instance_dict.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
