@@ -3,7 +3,7 @@
 #   mim test mmdet configs/det/faster_rcnn_r50_fpn_chips_coco.py --checkpoint CHECKPOINT --tta
 # 8 GPUs x 16 chips (the learning rate follows the batch). Time, memory and result: not run here. No row of the paper.
 # All that chips need of a stock detector: padding to the chip's size, and assigners that leave out-of-range objects
-# unlabelled. What SNIPER's own heads add, dropping proposals out of the valid range, a stock RPN does not do.
+# unlabeled. What SNIPER's own heads add, dropping proposals out of the valid range, a stock RPN does not do.
 _base_ = [
     "mmdet::_base_/models/faster-rcnn_r50_fpn.py",
     "../_base_/datasets/coco_chips.py",

@@ -3,7 +3,7 @@
 #   mim test mmdet configs/det/retinanet_chips_coco.py --checkpoint work_dirs/retinanet_chips_coco/epoch_12.pth --tta
 # 8 GPUs x 16 chips (the learning rate follows the batch). Time, memory and result: not run here. No row of the paper.
 # All that chips need of a stock detector: padding to the chip's size, and an assigner that leaves out-of-range objects
-# unlabelled. What SNIPER's own heads add, dropping proposals out of the valid range, a stock head does not do.
+# unlabeled. What SNIPER's own heads add, dropping proposals out of the valid range, a stock head does not do.
 _base_ = [
     "mmdet::_base_/models/retinanet_r50_fpn.py",
     "../_base_/datasets/coco_chips.py",

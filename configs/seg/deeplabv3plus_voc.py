@@ -1,7 +1,7 @@
 # DeepLabV3+ on PASCAL VOC 2012 with SBD, fine-tuned from SNIPER on OpenImages (sniper_openimages.py).
 # Another initialization: --cfg-options backbone_init=coco, or backbone_init.checkpoint=FILE.
 #   mim train mmsegmentation configs/seg/deeplabv3plus_voc.py --gpus 8 --launcher pytorch
-# Hardware: 8 GPUs x 2 images, for the branch that pools whole images normalises one value per image and channel.
+# Hardware: 8 GPUs x 2 images, for the branch that pools whole images normalizes one value per image and channel.
 # Time, memory and result: not run here (no full data set).
 # Paper: no row. Does what detection pre-training gives remain with a decoder that sees stage 1?
 _base_ = [

@@ -1,4 +1,4 @@
-"""What a checkpoint says of the data it was trained on: names of classes and their colours, which others show."""
+"""What a checkpoint says of the data it was trained on: names of classes and their colors, which others show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST = 1000
 
 
 def plain_dataset_meta(meta: Any, source: str) -> dict[str, Any] | None:
-    """The entry ``dataset_meta`` of a checkpoint, with names that can be shown and colours that are colours.
+    """The entry ``dataset_meta`` of a checkpoint, with names that can be shown and colors that are colors.
 
     Names on several lines, or with control characters, get the escapes of `one_line`. A ``palette`` that is no word and
     no list of three whole numbers from 0 to 255 each is left out; everything else stays as it is.
@@ -74,6 +74,6 @@ def _is_palette(value: Any) -> bool:
     if value is None or (isinstance(value, str) and value.isidentifier() and len(value) < 40):
         return True
     return isinstance(value, list | tuple) and all(
-        isinstance(colour, list | tuple) and len(colour) == 3 and all(type(c) is int and 0 <= c <= 255 for c in colour)
-        for colour in value
+        isinstance(color, list | tuple) and len(color) == 3 and all(type(c) is int and 0 <= c <= 255 for c in color)
+        for color in value
     )

@@ -78,7 +78,7 @@ def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
     Example:
         >>> require_classes(nn.Linear(2, 3), ["cat"])
     """
-    found = _class_head(model)
+    found = class_head(model)
     if found is None or found[1] == len(classes):
         return
     name, count = found
@@ -89,7 +89,7 @@ def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
     )
 
 
-def _class_head(model: nn.Module) -> tuple[str, int] | None:
+def class_head(model: nn.Module) -> tuple[str, int] | None:
     """Name of the head whose ``num_classes`` are those of the data, and that number."""
     for name in ("roi_head", "roi_head.bbox_head", "bbox_head", "decode_head", "head"):
         try:

@@ -45,7 +45,7 @@ def as_data(checkpoint: Any, source: str) -> Any:
       ``Runner.resume`` and ``BaseInferencer`` execute it where they find it.
     * ``best_ckpt`` and ``keep_ckpt_ids`` of the message hub, whose files ``CheckpointHook`` removes when a better
       checkpoint is there, stay if they are a ``best_*.pth`` next to the checkpoint, and numbers.
-    * ``dataset_meta``, whose names and colours inferencers show, is made plain: `plain_dataset_meta`.
+    * ``dataset_meta``, whose names and colors inferencers show, is made plain: `plain_dataset_meta`.
 
     Args:
         checkpoint: What was read; anything but a dictionary is left as it is.

@@ -218,7 +218,7 @@ def _warnings(
     ]
     if nowhere > _NOTABLE_SHARE * usable:
         texts.append(
-            f"{_percent(nowhere, usable)} of the boxes are learned at no scale: let the valid ranges of neighbouring"
+            f"{_percent(nowhere, usable)} of the boxes are learned at no scale: let the valid ranges of neighboring"
             " scales overlap, and leave the lower end of the finest and the upper end of the coarsest open (-1)."
         )
     if orphans > _NOTABLE_SHARE * usable:

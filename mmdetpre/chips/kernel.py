@@ -185,7 +185,7 @@ def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stri
         factors: (M, S) float64 scale factors.
         ranges: (M, S, 2) float64 valid ranges, pixels.
         chip_size: Side of a chip, pixels.
-        stride: Distance of neighbouring chips, pixels.
+        stride: Distance of neighboring chips, pixels.
     """
     selected = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
     candidate = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
@@ -249,7 +249,7 @@ def mine_range(
         factors: (n, S) float64 scale factors.
         ranges: (n, S, 2) float64 valid ranges, pixels.
         chip_size: Side of a chip, pixels.
-        stride: Distance of neighbouring chips, pixels.
+        stride: Distance of neighboring chips, pixels.
         rescue: Let the coarsest scale take boxes that are in no valid range (orphans).
         seed: Seed, uint64.
         epoch: Epoch, uint64.
@@ -356,7 +356,7 @@ def mine_negatives_range(
         factors: (n, S) float64 scale factors.
         ranges: (n, S, 2) float64 valid ranges, pixels.
         chip_size: Side of a chip, pixels.
-        stride: Distance of neighbouring chips, pixels.
+        stride: Distance of neighboring chips, pixels.
         rescue: As in :func:`mine_range`.
         thresholds: (S,) int64 per scale; a chip needs more boxes than that.
         most_chips: Maximum number of negative chips of an image.

@@ -33,7 +33,7 @@ def propose_settings(
     All scales fix the longer image side, so that an object's size in a chip follows from its share of the image.
     The coarsest scale shows the whole image in one chip. The finest makes the small objects (the 10 % quantile of
     ``sqrt(area)``) a twelfth of a chip, without enlarging typical images more than 3 times; the scales between grow
-    geometrically. A scale's upper end is the object that takes about half a chip's side; its coarser neighbour starts
+    geometrically. A scale's upper end is the object that takes about half a chip's side; its coarser neighbor starts
     below it, so that the ranges overlap and every box is learned somewhere.
 
     Args:

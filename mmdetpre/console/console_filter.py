@@ -65,11 +65,11 @@ class ConsoleFilter(logging.Filter):
 
 
 class BriefFormatter(logging.Formatter):
-    """Time and message; a level only where it is worth a look, in colour only on a terminal."""
+    """Time and message; a level only where it is worth a look, in color only on a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
-        self._coloured = bool(getattr(stream, "isatty", lambda: False)())
+        self._colored = bool(getattr(stream, "isatty", lambda: False)())
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -78,7 +78,7 @@ class BriefFormatter(logging.Formatter):
             return text
         time, _, rest = text.partition(" ")
         level = record.levelname.lower()
-        return f"{time} \033[33m{level}\033[0m: {rest}" if self._coloured else f"{time} {level}: {rest}"
+        return f"{time} \033[33m{level}\033[0m: {rest}" if self._colored else f"{time} {level}: {rest}"
 
 
 def quiet_next_logger() -> ConsoleFilter:

@@ -12,9 +12,11 @@ from mmengine.runner import Runner
 
 from mmdetpre.operators.stand_in import operators_in_use
 
+FROM_SCRATCH = "from scratch"
+
 
 def training_lines(runner: Runner) -> list[str]:
-    """Model, data, chips, initialisation, length and log file of a training, when its first epoch begins.
+    """Model, data, chips, initialization, length and log file of a training, when its first epoch begins.
 
     Args:
         runner: Its data loaders and model are built, and weights are loaded.
@@ -58,9 +60,7 @@ def log_lines(runner: Runner) -> list[str]:
 
 def model_text(runner: Runner) -> str:
     """Class, backbone, size and device of the model."""
-    model = runner.model
-    while hasattr(model, "module") and isinstance(model.module, torch.nn.Module):
-        model = model.module
+    model = _unwrapped(runner.model)
     backbone = getattr(model, "backbone", None)
     depth = getattr(backbone, "depth", None)
     inner = f" on {type(backbone).__name__}{f'-{depth}' if depth else ''}" if backbone is not None else ""
@@ -108,22 +108,28 @@ def chips_text(loader: Any) -> str:
     return f"{len(table)} of {settings.chip_size} pixels in this epoch, {by_scale}{proposals}"
 
 
-def initialization_text(runner: Runner) -> str:
-    """What the weights of the model come from."""
+def initialization_text(runner: Runner, backbone: torch.nn.Module | None = None) -> str:
+    """What the weights of the model come from; `FROM_SCRATCH` where from no file.
+
+    Args:
+        runner: The runner, its weights loaded.
+        backbone: The backbone of its model; None: the part of that name.
+    """
     if runner._resume and runner._load_from:
-        return f"goes on from {_shown(runner._load_from)}"
+        return f"resumes from {_shown(runner._load_from)}"
     if runner._resume and runner.iter:
-        return f"goes on after step {runner.iter}"
+        return f"resumes after step {runner.iter}"
     for hook in runner.hooks:
         report = getattr(hook, "report", None)
         if report is not None and hasattr(report, "verdict"):
             return f"backbone from {_shown(report.source)}, {report.verdict}: {len(report.matched)} tensors"
     if runner._load_from:
         return f"model from {_shown(runner._load_from)}"
-    for part, name in ((getattr(runner.model, "backbone", None), "the backbone's"), (runner.model, "the model's")):
+    model = _unwrapped(runner.model)
+    for part, name in ((backbone or getattr(model, "backbone", None), "the backbone's"), (model, "the model's")):
         if "Pretrained" in str(getattr(part, "init_cfg", None)):
             return f"{name} init_cfg"
-    return "from scratch"
+    return FROM_SCRATCH
 
 
 def written_files(folder: str | Path, since: float) -> list[Path]:
@@ -142,6 +148,12 @@ def written_files(folder: str | Path, since: float) -> list[Path]:
 
 
 _RESULTS = {".pth", ".safetensors", ".json", ".npz", ".npy", ".pkl", ".md", ".csv", ".png", ".svg"}
+
+
+def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    while isinstance(module := getattr(model, "module", None), torch.nn.Module):
+        model = module
+    return model
 
 
 def _validated(runner: Runner) -> str:

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from mmdetpre.console.run_summary import FROM_SCRATCH, initialization_text
 from mmdetpre.registry import HOOKS
 from mmdetpre.transfer.backbone_init import OLD_KEY, BackboneInit, chosen_init
 from mmdetpre.transfer.find_backbone import find_backbone
@@ -169,16 +170,10 @@ class LoadBackboneHook(Hook):
             )
 
     def _log_other_init(self, runner: Runner, module: nn.Module) -> None:
-        if self._loaded_by_runner:
-            runner.logger.info(
-                f"The backbone is initialized from {runner._load_from or 'the checkpoint that is resumed'}."
-            )
+        text = initialization_text(runner, module)
+        runner.logger.info(f"LoadBackboneHook: backbone_init has no checkpoint; initialization: {text}.")
+        if text != FROM_SCRATCH:
             return
-        for part, name in ((module, "its"), (find_backbone(runner.model, ""), "the model's")):
-            if "Pretrained" in str(getattr(part, "init_cfg", None)):
-                runner.logger.info(f"The backbone is initialized from {name} init_cfg.")
-                return
-        runner.logger.info("The backbone is initialized at random: backbone_init has no checkpoint.")
         frozen = [state.stage for state in stage_states(module) if state.parameters and not state.trained]
         if frozen:
             runner.logger.warning(

@@ -40,7 +40,7 @@ def build_model(config: ConfigSource, device: str = "cpu", options: Mapping[str,
 
     Args:
         config: Path of the config, or the config.
-        device: Where the model is to run; on a CPU, normalisation over several GPUs becomes that of one.
+        device: Where the model is to run; on a CPU, normalization over several GPUs becomes that of one.
         options: Values of the config to override, by dotted key.
 
     Raises:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from mmdetpre.checkpoints.fit import require_fit
+from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.inference.build_model import build_model
-from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
+from mmdetpre.inference.load_weights import class_names, load_weights
+from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.preprocessing import Preprocessing
 
 
@@ -36,13 +35,13 @@ class Classifier:
     device: torch.device
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Probabilities (B, classes) of normalised images (B, 3, H, W), after the head's softmax or sigmoid."""
+        """Probabilities (B, classes) of normalized images (B, 3, H, W), after the head's softmax or sigmoid."""
         return torch.stack([sample.pred_score for sample in self.model(images, mode="predict")])
 
-    def normalised(self, colour: Sequence[float]) -> Tensor:
-        """A colour, red, green and blue in grey levels, as this network sees it: (3,)."""
+    def normalized(self, color: Sequence[float]) -> Tensor:
+        """A color, red, green and blue in gray levels, as this network sees it: (3,)."""
         ready = self.preprocessing
-        values = torch.tensor(list(colour), dtype=torch.float32)
+        values = torch.tensor(list(color), dtype=torch.float32)
         values = values if ready.channel_order == "rgb" else values.flip(0)
         return (values - torch.tensor(ready.mean)) / torch.tensor(ready.std)
 
@@ -74,7 +73,6 @@ def open_classifier(
     """
     built = build_model(config, device, options)
     model = built.model
-    init_default_scope(built.scope)
     head = getattr(model, "head", None)
     if head is None or not hasattr(head, "predict") or not hasattr(model, "extract_feat"):
         raise ValueError(
@@ -82,20 +80,6 @@ def open_classifier(
             " give one of an ImageClassifier of mmpretrain."
         )
     read = read_checkpoint(checkpoint)
-    require_fit(model, read.tensors, os.fspath(checkpoint))
-    model.load_state_dict({key.removeprefix("module."): value for key, value in read.tensors.items()}, strict=False)
-    model.to(device)
-    return Classifier(model, _class_names(built.cfg, read, head), built.preprocessing, torch.device(device))
-
-
-def _class_names(cfg: Config, checkpoint: Checkpoint, head: nn.Module) -> tuple[str, ...]:
-    """From the checkpoint, else from the config, else numbers; as many as the head has outputs."""
-    count = getattr(head, "num_classes", None)
-    told: list[Any] = [(checkpoint.meta.get("dataset_meta") or {}).get("classes")]
-    for part in ("test", "val", "train"):
-        dataset = (cfg.get(f"{part}_dataloader") or {}).get("dataset") or {}
-        told += [(dataset.get("metainfo") or {}).get("classes"), dataset.get("classes")]
-    for names in told:
-        if isinstance(names, list | tuple) and count in (None, len(names)):
-            return tuple(map(str, names))
-    return tuple(f"class {i}" for i in range(count or 0))
+    load_weights(model, read.tensors, os.fspath(checkpoint))
+    classes = class_names(built.cfg, model, learned_classes({"meta": read.meta}, read.source), read.source)
+    return Classifier(model.to(device), classes, built.preprocessing, torch.device(device))

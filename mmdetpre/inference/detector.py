@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from mmdet.registry import MODELS, TRANSFORMS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdetpre.checkpoints.dataset_meta import learned_classes
-from mmdetpre.checkpoints.fit import require_fit
+from mmdetpre.inference.load_weights import class_names, load_weights
 from mmdetpre.inference.tta_config import Pairs, multi_scale_config
 from mmdetpre.utils.read_config import ConfigSource, read_config
 
@@ -64,18 +63,19 @@ class MultiScaleDetector:
         cfg_options: dict[str, Any] | None = None,
     ) -> None:
         cfg = read_config(config, cfg_options)
-        init_default_scope(cfg.get("default_scope", "mmdet"))
         model_cfg, pipeline = multi_scale_config(cfg, scales, test_ranges)
         if pipeline[0].type.split(".")[-1] != "LoadImageFromFile":
             raise ValueError(f"The pipeline begins with {pipeline[0].type}: expected LoadImageFromFile.")
         color = pipeline[0].get("color_type", "color").removesuffix("_ignore_orientation")
         # Photos are turned upright, whatever the sizes in the annotations of a test set ask for.
-        self._load = TRANSFORMS.build(dict(pipeline[0], color_type=color))
-        self._transform = Compose(pipeline[1:])
-        self.model = MODELS.build(model_cfg)
+        with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmdet")):
+            self._load = TRANSFORMS.build(dict(pipeline[0], color_type=color))
+            self._transform = Compose(pipeline[1:])
+            self.model = MODELS.build(model_cfg)
         content = CheckpointLoader.load_checkpoint(str(_file(checkpoint, "checkpoint")), map_location="cpu")
-        _load_weights(self.model.module, content, str(checkpoint))
-        self.classes = _class_names(cfg, content, str(checkpoint))
+        load_weights(self.model.module, content, str(checkpoint))
+        learned = learned_classes(content, str(checkpoint))
+        self.classes = list(class_names(cfg, self.model.module, learned, str(checkpoint)))
         self.model.to(device or get_device()).eval()
 
     @torch.no_grad()
@@ -129,27 +129,3 @@ def _file(path: str | Path, kind: str) -> Path:
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no {kind} {path}.")
     return Path(path)
-
-
-def _load_weights(model: torch.nn.Module, content: dict, name: str) -> None:
-    require_fit(model, content, name)
-    weights = content.get("state_dict", content)
-    model.load_state_dict({key.removeprefix("module."): value for key, value in weights.items()}, strict=False)
-
-
-def _class_names(cfg: Config, content: dict, name: str) -> list[str]:
-    head = cfg.model.get("bbox_head") or cfg.model.get("roi_head", {}).get("bbox_head") or {}
-    head = head[0] if isinstance(head, (list, tuple)) else head  # a cascade
-    count = int(head.get("num_classes", 1))
-    classes: Any = learned_classes(content, name)
-    if classes and len(classes) < count:
-        raise ValueError(
-            f"{name} names {len(classes)} classes, but its model tells {count} apart: correct `dataset_meta` in its"
-            " `meta`, or take that entry out."
-        )
-    if not classes:
-        dataset = cfg.get("test_dataloader", {}).get("dataset", {})
-        classes = dataset.get("metainfo", {}).get("classes") or dataset.get("classes")
-    if isinstance(classes, (list, tuple)):
-        return [str(name) for name in classes]
-    return [f"class {i}" for i in range(count)]

@@ -1,26 +1,63 @@
-"""Weights of a whole model, checked to fit it."""
+"""The weights of a whole model, and the names of the classes it tells apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmengine.config import Config
 from torch import nn
 
-from mmdetpre.checkpoints.fit import require_fit
+from mmdetpre.checkpoints.fit import class_head, require_fit
 
 
 def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> None:
-    """Load weights into a model that they fit completely; what wraps a model for several GPUs is taken off.
+    """Load a checkpoint into the model it was trained as.
 
     Args:
         model: The model itself, not a wrapper.
         checkpoint: What was read from the file, with or without the key ``state_dict``.
-        name: What messages call the checkpoint, usually its path.
+        name: What messages call it.
 
     Raises:
-        ValueError: As :func:`mmdetpre.checkpoints.fit.require_fit` does.
+        ValueError: See :func:`mmdetpre.checkpoints.fit.require_fit`.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Linear(2, 1)
+        >>> load_weights(model, {"module.weight": torch.ones(1, 2), "module.bias": torch.zeros(1)}, "a.pth")
+        >>> model.weight.tolist()
+        [[1.0, 1.0]]
     """
     require_fit(model, checkpoint, name)
     weights = checkpoint.get("state_dict", checkpoint)
     model.load_state_dict({key.removeprefix("module."): value for key, value in weights.items()}, strict=False)
+
+
+def class_names(cfg: Config, model: nn.Module, learned: Sequence[str], name: str) -> tuple[str, ...]:
+    """Names of the classes of a model: of its checkpoint, else of the data of its config, else ``class 0`` and so on.
+
+    Args:
+        cfg: The config.
+        model: The model.
+        learned: Names in the checkpoint; empty if it has none.
+        name: What messages call the checkpoint.
+
+    Raises:
+        ValueError: If the checkpoint names fewer classes than the model has.
+    """
+    head = class_head(model)
+    count = head[1] if head else None
+    if learned and len(learned) < (count or 0):
+        raise ValueError(
+            f"{name} names {len(learned)} classes, but its model tells {count} apart: correct `dataset_meta` in its"
+            " `meta`, or take that entry out."
+        )
+    if learned:
+        return tuple(learned)
+    for part in ("test", "val", "train"):
+        dataset = (cfg.get(f"{part}_dataloader") or {}).get("dataset") or {}
+        for names in ((dataset.get("metainfo") or {}).get("classes"), dataset.get("classes")):
+            if isinstance(names, list | tuple) and count in (None, len(names)):
+                return tuple(map(str, names))
+    return tuple(f"class {i}" for i in range(count or 1))

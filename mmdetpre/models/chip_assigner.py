@@ -15,13 +15,13 @@ from mmdetpre.registry import TASK_UTILS
 
 @TASK_UTILS.register_module()
 class ChipAssigner(MaxIoUAssigner):
-    """``MaxIoUAssigner`` for chips: priors on objects that are out of the chip's range are not labelled.
+    """``MaxIoUAssigner`` for chips: priors on objects that are out of the chip's range are not labeled.
 
     The parent's ``ignore_iof_thr`` is made for crowds and goes wrong on chips, where every large object is ignored at
     the finest scale: it takes all priors inside an ignored box, so that a small object in front of a large one is never
     learned; and it is skipped where no valid object is left, so that the ignored ones become background.
 
-    Here valid objects are assigned first. Then a prior that is not positive is left unlabelled if its IoU with an
+    Here valid objects are assigned first. Then a prior that is not positive is left unlabeled if its IoU with an
     out-of-range object, or the part of it that lies in a crowd (``group_of`` of the ignored instances), is too large.
 
     Args:
@@ -49,7 +49,7 @@ class ChipAssigner(MaxIoUAssigner):
         gt_instances_ignore: InstanceData | None = None,
         **kwargs: Any,
     ) -> AssignResult:
-        """As the parent's: ``gt_inds`` is the index of the object plus 1, 0 for background, -1 for not labelled.
+        """As the parent's: ``gt_inds`` is the index of the object plus 1, 0 for background, -1 for not labeled.
 
         Args:
             pred_instances: ``priors`` (n, 4), xyxy in chip pixels.
@@ -59,8 +59,8 @@ class ChipAssigner(MaxIoUAssigner):
         """
         result = super().assign(pred_instances, gt_instances, None, **kwargs)
         if gt_instances_ignore is not None and len(gt_instances_ignore):
-            unlabelled = self.on_ignored(pred_instances.priors, gt_instances_ignore) & (result.gt_inds <= 0)
-            result.gt_inds = result.gt_inds.masked_fill(unlabelled, -1)
+            unlabeled = self.on_ignored(pred_instances.priors, gt_instances_ignore) & (result.gt_inds <= 0)
+            result.gt_inds = result.gt_inds.masked_fill(unlabeled, -1)
         return result
 
     def on_ignored(self, priors: Tensor, ignored: InstanceData) -> Tensor:

@@ -23,7 +23,7 @@ from mmdetpre.registry import MODELS
 class ChipRPNHead(RPNHead):
     """RPN that learns from chips: one level, out-of-range objects neither positive nor negative.
 
-    ``ignored_instances`` hold the objects that are out of the chip's valid range; anchors on them are not labelled.
+    ``ignored_instances`` hold the objects that are out of the chip's valid range; anchors on them are not labeled.
     While training, proposals out of the valid range (``valid_range`` of the image's meta information, in chip pixels)
     are dropped before NMS, so that the second stage sees the sizes it is to learn at this scale.
 

@@ -28,7 +28,7 @@ def deform_roi_pool(
 
     With ``x1, y1, w, h`` of a region in pixels of the map (``rois * spatial_scale``) and P x Q bins, sample (i, j) of
     bin (p, q) lies at ``x = x1 - 0.5 + (q + (j + 0.5) / sampling_ratio) * w / Q + gamma * w * offsets[0, p, q]``, and
-    ``y`` likewise with p, i, h and ``offsets[1]``. The centre of the first pixel of the map is (0, 0). Samples up to
+    ``y`` likewise with p, i, h and ``offsets[1]``. The center of the first pixel of the map is (0, 0). Samples up to
     one pixel outside read the nearest pixel, those farther out count as 0. Zero offsets give RoIAlign (aligned).
 
     A GPU runs mmcv's operator. mmcv has none for the CPU: there the map is read by ``grid_sample``, in portions of
@@ -123,7 +123,7 @@ def _mean_of_samples(features: Tensor, x: Tensor, y: Tensor) -> Tensor:
     height, width = features.shape[2:]
     inside_x, inside_y = (x >= -1) & (x <= width), (y >= -1) & (y <= height)
     inside = (inside_y[..., :, None] & inside_x[..., None, :]).to(features)
-    # grid_sample has the map's outer edges, not its pixel centres, at -1 and 1.
+    # grid_sample has the map's outer edges, not its pixel centers, at -1 and 1.
     grid_x, grid_y = (2 * x + 1) / width - 1, (2 * y + 1) / height - 1
     grid = torch.stack(torch.broadcast_tensors(grid_x[..., None, :], grid_y[..., :, None]), dim=-1)
     grid = grid.view(1, count * rows * columns, samples**2, 2)

@@ -69,7 +69,7 @@ class LayerReader:
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """The layers (B, ...) float32 of images (B, 3, H, W), normalised as the model needs them.
+        """The layers (B, ...) float32 of images (B, 3, H, W), normalized as the model needs them.
 
         Raises:
             ValueError: If a module is not run by whole images, or gives no single value per image.

@@ -23,7 +23,7 @@ class MXNetDeformConv(DeformConv):
 
     Use it as ``dcn=dict(type="mmdetpre.MXNetDCN", deform_groups=4)``.
 
-    Source: behaviour of MXNet's ``contrib.DeformableConvolution``, compared with version 1.9.1.
+    Source: behavior of MXNet's ``contrib.DeformableConvolution``, compared with version 1.9.1.
 
     Example:
         >>> layer = MXNetDeformConv(2, 3, 3, padding=1)

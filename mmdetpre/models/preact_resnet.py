@@ -19,7 +19,7 @@ EXPANSION = 4
 
 
 class InputNorm(nn.Module):
-    """Batch normalisation of the image with scale 1 and fixed statistics; only its shift can be trained.
+    """Batch normalization of the image with scale 1 and fixed statistics; only its shift can be trained.
 
     It is no ``BatchNorm2d``, so that nothing gives it a scale, updates its statistics or turns it into ``SyncBN``.
 
@@ -39,12 +39,12 @@ class InputNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises an image batch (N, C, H, W)."""
+        """Normalizes an image batch (N, C, H, W)."""
         return F.batch_norm(x, self.running_mean, self.running_var, None, self.bias, training=False, eps=self.eps)
 
 
 class PreActBottleneck(BaseModule):
-    """Unit of 1x1, 3x3 and 1x1 convolution, each behind normalisation and ReLU, plus the input or its projection.
+    """Unit of 1x1, 3x3 and 1x1 convolution, each behind normalization and ReLU, plus the input or its projection.
 
     The projection reads the activated input, the identity the raw one; nothing follows the sum.
 
@@ -87,7 +87,7 @@ class PreActBottleneck(BaseModule):
             self.shortcut = build_conv_layer(conv_cfg, in_channels, width * EXPANSION, 1, stride=stride, bias=False)
 
     def init_weights(self) -> None:
-        """Sets the offsets to zero, which the backbone's initialiser of convolutions has just filled."""
+        """Sets the offsets to zero, which the backbone's initializer of convolutions has just filled."""
         if self.deformable and not self.is_init:
             self.conv2.init_offset()
         super().init_weights()
@@ -112,9 +112,9 @@ class PreActResNet(BaseModule):
     """ResNet of pre-activation units, with the interface of ``mmdet.ResNet``; for all three toolboxes.
 
     An `InputNorm` stands before the 7x7 stem. Outputs are the raw sums of residuals: unlike a pre-activation
-    classifier, no normalisation and ReLU closes a stage, so that they may be negative.
+    classifier, no normalization and ReLU closes a stage, so that they may be negative.
 
-    The release trained the shift of its input normalisation though the stem behind it was frozen, which takes a
+    The release trained the shift of its input normalization though the stem behind it was frozen, which takes a
     backward pass through the frozen stages for three numbers; here ``frozen_stages >= 0`` freezes it, too.
 
     Args:
@@ -128,14 +128,14 @@ class PreActResNet(BaseModule):
         out_indices: Stages, counted from 0, whose outputs are returned.
         frozen_stages: Stages to freeze, parameters and statistics; 0 is the stem alone, -1 nothing.
         conv_cfg: Config of plain convolutions; None is ``Conv2d``.
-        norm_cfg: Config of the normalisation. By default that of the release: eps 2e-5, and 0.5 % of each batch go into
+        norm_cfg: Config of the normalization. By default that of the release: eps 2e-5, and 0.5 % of each batch go into
             the statistics.
         norm_eval: Keep all statistics as they are in training.
         dcn: Config of deformable convolutions, such as ``dict(type="DCN", deform_groups=4)``; for weights of the
             release, ``type="mmdetpre.MXNetDCN"`` computes at the border what they were trained with.
         stage_with_dcn: Per stage, whether its 3x3 convolutions are deformable.
         with_cp: Trade time for memory with activation checkpointing.
-        init_cfg: Initialiser; by default Kaiming, with offsets of zero.
+        init_cfg: Initializer; by default Kaiming, with offsets of zero.
 
     Raises:
         ValueError: If the depth or the number of per-stage values does not fit.

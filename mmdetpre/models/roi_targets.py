@@ -81,7 +81,7 @@ def assign_rois(
         ignore_invalid_gt: Give weight 0 to regions whose best box is out of the valid range (as SNIP's text says)
             instead of learning it.
         soft_sampling: Weight background by its overlap ``o`` with the nearest object:
-            ``0.25 + 0.75 * exp(-50 * exp(-20 * o))`` (Soft Sampling, for incompletely labelled data).
+            ``0.25 + 0.75 * exp(-50 * exp(-20 * o))`` (Soft Sampling, for incompletely labeled data).
 
     Example:
         >>> box = torch.tensor([[0.0, 0.0, 10.0, 10.0]])

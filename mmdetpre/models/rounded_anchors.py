@@ -16,7 +16,7 @@ class RoundedAnchorGenerator(AnchorGenerator):
     """mmdet's anchors, but the sides of each aspect ratio are rounded to whole pixels before they are scaled.
 
     For stride 16 the base sides (width, height) are (23, 12), (16, 16) and (11, 22) for height/width ratios 0.5, 1, 2.
-    Anchors are centred in their cell; index = ``len(scales) * ratio index + scale index``.
+    Anchors are centered in their cell; index = ``len(scales) * ratio index + scale index``.
 
     Example:
         >>> RoundedAnchorGenerator(strides=[16], ratios=[0.5, 1, 2], scales=[2, 4]).base_anchors[0][0]
@@ -35,14 +35,14 @@ class RoundedAnchorGenerator(AnchorGenerator):
             base_size: Side of a cell, pixels.
             scales: (n,) factors of the side.
             ratios: (m,) height / width.
-            center: Centre of the anchors, x and y in pixels; None: as ``center_offset`` says.
+            center: Center of the anchors, x and y in pixels; None: as ``center_offset`` says.
         """
         widths = (base_size * ratios.double().rsqrt()).round()
         heights = (widths * ratios).round()
         sides = torch.stack([widths, heights], dim=1)[:, None] * scales[None, :, None]
-        centre = torch.tensor(center or (self.center_offset * base_size,) * 2, dtype=torch.float64)
+        center = torch.tensor(center or (self.center_offset * base_size,) * 2, dtype=torch.float64)
         half = sides.reshape(-1, 2) / 2
-        return torch.cat([centre - half, centre + half], dim=1).float()
+        return torch.cat([center - half, center + half], dim=1).float()
 
     def single_level_grid_priors(self, featmap_size: tuple[int, int], level_idx: int, **kwargs: Any) -> Tensor:
         """Anchors (A, 4) of a map; those of one cell stay on the device that first asked for them."""

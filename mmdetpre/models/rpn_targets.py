@@ -23,20 +23,20 @@ def label_anchors(
     """Labels the anchors of a batch of chips against valid and ignored boxes.
 
     An anchor is positive if its IoU with a valid box reaches ``pos_iou_thr`` or is the highest of that box, negative if
-    all its IoUs are below ``neg_iou_thr``, else unlabelled. Whatever overlaps an ignored box (out of the valid range,
-    or a group) by more than ``ignore_iou_thr`` is unlabelled in any case. Chips without valid boxes are all negative.
+    all its IoUs are below ``neg_iou_thr``, else unlabeled. Whatever overlaps an ignored box (out of the valid range,
+    or a group) by more than ``ignore_iou_thr`` is unlabeled in any case. Chips without valid boxes are all negative.
 
     Args:
         anchors: (A, 4) xyxy in chip pixels, half-open.
-        considered: (A,) bool; others are unlabelled.
+        considered: (A,) bool; others are unlabeled.
         gt: (B, G, 4) valid boxes, padded with zeros (:func:`mmdetpre.models.instances.pad`).
         ignored: (B, K, 4) boxes to ignore, padded likewise.
         pos_iou_thr: Minimum IoU of a positive anchor.
         neg_iou_thr: Negative anchors have only smaller IoUs.
-        ignore_iou_thr: Anchors with a greater IoU with an ignored box are unlabelled.
+        ignore_iou_thr: Anchors with a greater IoU with an ignored box are unlabeled.
 
     Returns:
-        Labels (B, A) int8: 1 positive, 0 negative, -1 unlabelled; and the index (B, A) of the best valid box.
+        Labels (B, A) int8: 1 positive, 0 negative, -1 unlabeled; and the index (B, A) of the best valid box.
 
     Source: SNIP/SNIPER's label rule, used in section 3.1 of the paper.
     """
@@ -56,12 +56,12 @@ def label_anchors(
     for start in range(0, ignored.shape[1], _BOXES_AT_ONCE):
         on_ignored |= (iou(ignored[:, start : start + _BOXES_AT_ONCE], anchors) > ignore_iou_thr).any(dim=1)
     positive = best_of_a_box | (best >= pos_iou_thr)
-    unlabelled = on_ignored | ~considered | ~(positive | (best < neg_iou_thr))
-    return positive.to(torch.int8).masked_fill_(unlabelled, -1), matched
+    unlabeled = on_ignored | ~considered | ~(positive | (best < neg_iou_thr))
+    return positive.to(torch.int8).masked_fill_(unlabeled, -1), matched
 
 
 def sample_anchors(labels: Tensor, num: int = 256, pos_fraction: float = 0.5) -> tuple[Tensor, Tensor, int]:
-    """Draws up to ``num`` labelled anchors per chip, positives first but at most ``pos_fraction`` of them.
+    """Draws up to ``num`` labeled anchors per chip, positives first but at most ``pos_fraction`` of them.
 
     Args:
         labels: (B, A) int8 of :func:`label_anchors`.

@@ -36,7 +36,7 @@ class Caltech256Layout(LayoutWriter):
     def scene(self, split: str, index: int) -> Scene:
         """A scene of class ``index`` modulo the number of folders."""
         label = index % len(self.folders)
-        return self.world.centred(split, index, label if label < len(self.world.classes) else None)
+        return self.world.centered(split, index, label if label < len(self.world.classes) else None)
 
     def add(self, scene: Scene, drawn: Rendering) -> None:
         """Write the image."""

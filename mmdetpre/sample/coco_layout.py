@@ -120,7 +120,7 @@ def polygons(mask: np.ndarray) -> list[list[float]]:
         >>> polygons(np.array([[False, False], [False, True]]))
         [[1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 1.0]]
     """
-    # Every pixel drawn as 2 x 2: outlines of OpenCV run through pixel centres, and half of them on are its edges.
+    # Every pixel drawn as 2 x 2: outlines of OpenCV run through pixel centers, and half of them on are its edges.
     padded = np.kron(np.pad(mask, 1).astype(np.uint8), np.ones((2, 2), np.uint8))
     found, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outlines = []

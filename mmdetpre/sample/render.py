@@ -56,7 +56,7 @@ def render(scene: Scene) -> Rendering:
 def _surface(item: SceneObject, part: Footprint, rng: np.random.Generator) -> np.ndarray:
     """(h, w, 3) float32: fill and accent mixed by the texture, a darker rim on bigger objects, soft light."""
     shape = part.alpha.shape
-    fill, accent = (np.asarray(colour, dtype=np.float32) for colour in (item.fill, item.accent))
+    fill, accent = (np.asarray(color, dtype=np.float32) for color in (item.fill, item.accent))
     period = max(5.0, 0.22 * item.size)
     weight = texture(item.texture, shape, period, item.texture_angle, rng)
     surface = fill + (accent - fill) * weight[..., None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmdetpre.sample.palette import Colour
+from mmdetpre.sample.palette import Color
 from mmdetpre.sample.shapes import Contours, posed_contours
 
 
@@ -21,19 +21,19 @@ class SceneObject:
 
     label: int
     shape: str
-    centre: tuple[float, float]
+    center: tuple[float, float]
     size: float
     aspect: float
     angle: float
-    fill: Colour
-    accent: Colour
+    fill: Color
+    accent: Color
     texture: str
     texture_angle: float
     group: int | None = None
 
     def contours(self) -> Contours:
         """The outline in image pixels."""
-        return posed_contours(self.shape, self.centre, self.size, self.aspect, self.angle)
+        return posed_contours(self.shape, self.center, self.size, self.aspect, self.angle)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Scene:
 
     Attributes:
         size: Image (width, height), pixels.
-        background: Two colours the background is mixed from.
+        background: Two colors the background is mixed from.
         objects: In painter's order: a later object hides an earlier one.
         noise_seed: Seed of everything that is drawn but carries no label: clutter, grain, speckles.
     """
@@ -50,6 +50,6 @@ class Scene:
     split: str
     index: int
     size: tuple[int, int]
-    background: tuple[Colour, Colour]
+    background: tuple[Color, Color]
     objects: tuple[SceneObject, ...]
     noise_seed: tuple[int, ...]

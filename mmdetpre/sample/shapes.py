@@ -16,9 +16,9 @@ Contours = list[np.ndarray]
 """Closed polygons (n, 2) float64; a point is inside where an odd number of them encloses it."""
 
 
-def _arc(radius: float, start: float, stop: float, n: int = 48, centre: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+def _arc(radius: float, start: float, stop: float, n: int = 48, center: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
     t = np.radians(np.linspace(start, stop, n))
-    return np.stack([centre[0] + radius * np.cos(t), centre[1] + radius * np.sin(t)], axis=1)
+    return np.stack([center[0] + radius * np.cos(t), center[1] + radius * np.sin(t)], axis=1)
 
 
 def _polygon(*points: tuple[float, float]) -> Contours:
@@ -40,7 +40,7 @@ def _crescent() -> Contours:
     outer_angle = math.degrees(math.acos(x / 0.5))
     inner_angle = math.degrees(math.acos((x - inner_x) / inner_r))
     outer = _arc(0.5, outer_angle, 360 - outer_angle)
-    inner = _arc(inner_r, 360 - inner_angle, inner_angle, centre=(inner_x, 0))
+    inner = _arc(inner_r, 360 - inner_angle, inner_angle, center=(inner_x, 0))
     return [np.concatenate([outer, inner])]
 
 
@@ -116,12 +116,12 @@ SHAPES: dict[str, Contours] = {name: _fit_unit_box(draw()) for name, draw in _DR
 """Shape name -> contours whose bounding box is [-0.5, 0.5] x [-0.5, 0.5], y down."""
 
 
-def posed_contours(shape: str, centre: tuple[float, float], size: float, aspect: float, angle: float) -> Contours:
+def posed_contours(shape: str, center: tuple[float, float], size: float, aspect: float, angle: float) -> Contours:
     """Contours in image pixels.
 
     Args:
         shape: Key of :data:`SHAPES`.
-        centre: (x, y) of the box centre, pixels; (0, 0) is the top-left corner of the top-left pixel.
+        center: (x, y) of the box center, pixels; (0, 0) is the top-left corner of the top-left pixel.
         size: ``sqrt(width * height)`` of the box before rotation, pixels.
         aspect: ``width / height`` before rotation.
         angle: Clockwise rotation, degrees.
@@ -129,7 +129,7 @@ def posed_contours(shape: str, centre: tuple[float, float], size: float, aspect:
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     scale = np.array([size * math.sqrt(aspect), size / math.sqrt(aspect)])
     rotation = np.array([[c, s], [-s, c]])
-    return [(contour * scale) @ rotation + centre for contour in SHAPES[shape]]
+    return [(contour * scale) @ rotation + center for contour in SHAPES[shape]]
 
 
 def coverage(contours: Contours) -> tuple[np.ndarray, int, int]:
@@ -149,7 +149,7 @@ def coverage(contours: Contours) -> tuple[np.ndarray, int, int]:
     right, bottom = np.ceil(points.max(axis=0)).astype(int) + 1
     k = _SUPERSAMPLING
     fine = np.zeros(((bottom - y) * k, (right - x) * k), dtype=np.uint8)
-    # OpenCV's integer coordinates are pixel centres, ours are pixel corners: hence the half.
+    # OpenCV's integer coordinates are pixel centers, ours are pixel corners: hence the half.
     fixed = [np.round(((c - (x, y)) * k - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32) for c in contours]
     cv2.fillPoly(fine, fixed, 255, lineType=cv2.LINE_8, shift=_SUBPIXEL_BITS)
     return cv2.resize(fine, None, fx=1 / k, fy=1 / k, interpolation=cv2.INTER_AREA), int(x), int(y)

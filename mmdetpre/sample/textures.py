@@ -7,14 +7,14 @@ import math
 import cv2
 import numpy as np
 
-from mmdetpre.sample.palette import Colour
+from mmdetpre.sample.palette import Color
 
 TEXTURES = ("plain", "stripes", "dots", "checker", "speckle")
 """Names that :func:`texture` takes."""
 
 
 def texture(name: str, shape: tuple[int, int], period: float, angle: float, rng: np.random.Generator) -> np.ndarray:
-    """Weight of the accent colour over a surface.
+    """Weight of the accent color over a surface.
 
     Args:
         name: One of :data:`TEXTURES`.
@@ -49,19 +49,19 @@ def texture(name: str, shape: tuple[int, int], period: float, angle: float, rng:
     return np.clip(0.5 + wave * np.float32(period / 6), 0, 1)
 
 
-def background(size: tuple[int, int], colours: tuple[Colour, Colour], rng: np.random.Generator) -> np.ndarray:
+def background(size: tuple[int, int], colors: tuple[Color, Color], rng: np.random.Generator) -> np.ndarray:
     """A cluttered ground: a gradient, cloudy noise, soft blobs, thin lines and grain.
 
     Args:
         size: (width, height), pixels.
-        colours: The two colours it is mixed from.
+        colors: The two colors it is mixed from.
         rng: Source of randomness.
 
     Returns:
         (height, width, 3) float32 RGB, about 0 to 255.
     """
     width, height = size
-    a, b = (np.asarray(colour, dtype=np.float32) for colour in colours)
+    a, b = (np.asarray(color, dtype=np.float32) for color in colors)
     weight = _gradient(size, rng) + _clouds(size, rng) - 0.5
     ground = a + (b - a) * np.clip(weight, 0, 1)[..., None]
     _add_blobs(ground, rng)
@@ -91,9 +91,9 @@ def _add_blobs(ground: np.ndarray, rng: np.random.Generator) -> None:
     height, width = ground.shape[:2]
     layer = np.zeros((height // 4, width // 4), dtype=np.float32)
     for _ in range(int(rng.integers(3, 9))):
-        centre = (int(rng.integers(width // 4)), int(rng.integers(height // 4)))
+        center = (int(rng.integers(width // 4)), int(rng.integers(height // 4)))
         axes = (int(rng.integers(2, 12)), int(rng.integers(2, 12)))
-        cv2.ellipse(layer, centre, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(-45, 45)), -1)
+        cv2.ellipse(layer, center, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(-45, 45)), -1)
     layer = cv2.GaussianBlur(layer, (0, 0), 1.6)
     ground += cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
 

@@ -119,7 +119,7 @@ def label_map(owner: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def write_label_map(path: Path, labels: np.ndarray) -> None:
-    """Write a palette PNG in VOC's colours."""
+    """Write a palette PNG in VOC's colors."""
     image = Image.fromarray(labels, mode="L").copy()
     image.putpalette(voc_palette().ravel().tolist())
     image.save(path)

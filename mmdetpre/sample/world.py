@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmdetpre.sample.classes import ClassSet, ObjectClass, object_classes
-from mmdetpre.sample.palette import Colour, accent_colour, muted_colour, vivid_colour
+from mmdetpre.sample.palette import Color, accent_color, muted_color, vivid_color
 from mmdetpre.sample.placement import Canvas
 from mmdetpre.sample.scene import Scene, SceneObject
 from mmdetpre.sample.textures import TEXTURES
@@ -63,7 +63,7 @@ class World:
         """
         key, rng = self._start(split, index)
         width, height = self._image_size(rng)
-        background = (muted_colour(rng), muted_colour(rng))
+        background = (muted_color(rng), muted_color(rng))
         canvas = Canvas(width, height)
         objects: list[SceneObject] = []
         largest = 0.9 * min(width, height)
@@ -85,7 +85,7 @@ class World:
         """
         key, rng = self._start(split, index, _PORTRAIT)
         width, height = self._image_size(rng)
-        background = (muted_colour(rng), muted_colour(rng))
+        background = (muted_color(rng), muted_color(rng))
         canvas = Canvas(width, height)
         objects: list[SceneObject] = []
         label, short = index % len(self.classes), min(width, height)
@@ -94,7 +94,7 @@ class World:
             self._place(rng, canvas, objects, background, float(rng.uniform(0.1, 0.3)) * short, label)
         return Scene(split, index, (width, height), background, tuple(objects), (*key, 1))
 
-    def centred(self, split: str, index: int, label: int | None) -> Scene:
+    def centered(self, split: str, index: int, label: int | None) -> Scene:
         """A scene to be classified: a main object among up to three smaller ones of other classes.
 
         Args:
@@ -107,7 +107,7 @@ class World:
         """
         key, rng = self._start(split, index, _CENTRED)
         width, height = self._image_size(rng)
-        background = (muted_colour(rng), muted_colour(rng))
+        background = (muted_color(rng), muted_color(rng))
         objects: list[SceneObject] = []
         if label is not None:
             canvas = Canvas(width, height)
@@ -142,7 +142,7 @@ class World:
         rng: np.random.Generator,
         canvas: Canvas,
         objects: list[SceneObject],
-        background: tuple[Colour, Colour],
+        background: tuple[Color, Color],
         size: float,
         label: int | None = None,
     ) -> None:
@@ -151,25 +151,25 @@ class World:
         aspect = math.exp(rng.uniform(-0.25, 0.25))
         angle = rng.uniform(-25, 25)
         margin = 0.0 if rng.random() < 0.2 else 0.5 * size
-        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)), self.classes[label].hue)
-        accent, texture = accent_colour(rng, fill), _texture(rng, size)
+        fill = vivid_color(rng, (*background, *(o.fill for o in objects)), self.classes[label].hue)
+        accent, texture = accent_color(rng, fill), _texture(rng, size)
         texture_angle = rng.uniform(0, 180)
         for _ in range(_PLACEMENT_TRIES):
-            centre = (_coordinate(rng, canvas.width, margin), _coordinate(rng, canvas.height, margin))
+            center = (_coordinate(rng, canvas.width, margin), _coordinate(rng, canvas.height, margin))
             shape = self.classes[label].shape
-            candidate = SceneObject(label, shape, centre, size, aspect, angle, fill, accent, texture, texture_angle)
+            candidate = SceneObject(label, shape, center, size, aspect, angle, fill, accent, texture, texture_angle)
             if canvas.add(candidate.contours()):
                 objects.append(candidate)
                 return
             size = max(0.93 * size, self.min_object)
 
     def _place_group(
-        self, rng: np.random.Generator, canvas: Canvas, objects: list[SceneObject], background: tuple[Colour, Colour]
+        self, rng: np.random.Generator, canvas: Canvas, objects: list[SceneObject], background: tuple[Color, Color]
     ) -> None:
         """Add a tight cluster of at least six small objects of one class, or nothing if it finds no room."""
         label = int(rng.integers(len(self.classes)))
-        fill = vivid_colour(rng, (*background, *(o.fill for o in objects)), self.classes[label].hue)
-        accent = accent_colour(rng, fill)
+        fill = vivid_color(rng, (*background, *(o.fill for o in objects)), self.classes[label].hue)
+        accent = accent_color(rng, fill)
         columns, rows = int(rng.integers(3, 5)), int(rng.integers(2, 4))
         size = float(rng.uniform(1.1, 1.8)) * self.min_object
         pitch = 0.95 * size

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mmdetpre.utils.plain_text import name_problem
-from mmdetpre.utils.text_files import Line, read_lines, text_lines
+from mmdetpre.utils.text_files import Line, decode_text, read_lines, text_lines
 
 _HEADERS = frozenset(
     {
@@ -86,13 +86,18 @@ def read_class_list(classes: str | os.PathLike | Sequence[str]) -> list[str]:
 
 
 def read_class_names(path: str | os.PathLike) -> list[str]:
-    """Class names in label order, one per line; blanks around a name do not belong to it.
+    """Class names in label order, one per line, of a file or an address; blanks around a name do not belong to it.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If there is none, one comes twice, or the first line reads like a header.
     """
-    return _names(read_lines(path, _NAMES), os.fspath(path))
+    name = os.fspath(path)
+    if "://" not in name:
+        return _names(read_lines(path, _NAMES), name)
+    from mmengine import fileio  # only who has data elsewhere waits for it
+
+    return class_names_of(decode_text(fileio.get(name), name), name)
 
 
 def class_names_of(text: str, source: str) -> list[str]:
@@ -204,7 +209,7 @@ def class_rows(
             cells = tuple(cell.strip() for cell in cells_of(line.text))
         except csv.Error as error:
             raise ValueError(
-                f"{source}, line {line.number}: {line.text[:80]!r} is no row of a CSV ({error})."
+                f"{source}, line {line.number}: {line.text[:80]!r} is not a row of a CSV ({error})."
             ) from None
         rows.append(ClassRow(line.number, cells, line.text))
     if not rows or is_class(rows[0]):
@@ -237,7 +242,7 @@ def _require_plain(rows: Sequence[ClassRow], source: str) -> None:
             raise ValueError(f"{source}, line {row.line}: the class name {text[:80]!r} {problem}.")
     if texts and _OTHER_KIND.match(texts[0]):
         raise ValueError(
-            f"{source}, line {rows[0].line}: {texts[0][:80]!r} is no class name but of another kind of file (JSON,"
+            f"{source}, line {rows[0].line}: {texts[0][:80]!r} is not a class name but of another kind of file (JSON,"
             " HTML, a pointer of Git LFS ...). Expected one name per line."
         )
     numbers = [found and int(found[0]) for found in (re.match(r"\d+(?=[\s:.,;)]+\S)", text) for text in texts)]

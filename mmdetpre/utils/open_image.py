@@ -11,9 +11,9 @@ MOST_PIXELS = int(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", 2**30))
 """OpenCV reads images up to this size."""
 _ALWAYS = 1 << 26
 _MOST_UNPACKED = 2048
-"""Deflate gives 1,032 bytes for one, JPEG at most 1,536 (a bit for 8 x 8 pixels in three colours)."""
+"""Deflate gives 1,032 bytes for one, JPEG at most 1,536 (a bit for 8 x 8 pixels in three colors)."""
 _PACKED_BETTER = ("WEBP", "AVIF", "JPEG2000", "GIF", "HEIF", "JXL")
-"""One colour takes next to nothing there."""
+"""One color takes next to nothing there."""
 
 
 _ONE_CHANNEL = ("1", "L", "P")

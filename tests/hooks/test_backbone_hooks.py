@@ -340,12 +340,12 @@ def test_without_a_start_the_hook_only_tells(run: Callable, backbone_file: Path,
     assert reports(tmp_path / "run") == []
     text = listen.messages.text
     tells = {
-        "init_cfg": "initialized from its init_cfg",
-        "whole model's init_cfg": "initialized from the model's init_cfg",
+        "init_cfg": "initialization: the backbone's init_cfg.",
+        "whole model's init_cfg": "initialization: the model's init_cfg.",
         "no backbone": "has no part 'student'",
         "load_from": "epoch_1.pth.",
     }
-    assert tells.get(how, "initialized at random: backbone_init has no checkpoint") in text
+    assert tells.get(how, "backbone_init has no checkpoint; initialization: from scratch.") in text
     # The stem and first stage of this detector are frozen.
     assert ("stem, layer1 will stay as initialized: frozen random weights" in text) is (
         how in ("no start", "no checkpoint")

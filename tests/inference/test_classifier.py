@@ -58,16 +58,16 @@ def test_other_backbones_and_heads_serve_too(repository: Path, tmp_path: Path) -
     with torch.inference_mode():
         torch.testing.assert_close(classifier(images), model(images, mode="tensor").sigmoid())
     assert classifier.classes == tuple(CLASSES)
-    assert classifier.normalised((30, 20, 10)).tolist() == [4.5, 9, 13.5]  # blue first
+    assert classifier.normalized((30, 20, 10)).tolist() == [4.5, 9, 13.5]  # blue first
 
 
 def test_colours_are_normalised_in_the_order_of_the_network(repository: Path, tmp_path: Path) -> None:
     *files, _ = saved(config(repository), tmp_path)
     classifier = open_classifier(*files)
     assert classifier.classes == ("class 0", "class 1", "class 2", "class 3")
-    torch.testing.assert_close(classifier.normalised((123.675, 116.28, 103.53)), torch.zeros(3))
+    torch.testing.assert_close(classifier.normalized((123.675, 116.28, 103.53)), torch.zeros(3))
     expected = [(128 - 123.675) / 58.395, (128 - 116.28) / 57.12, (128 - 103.53) / 57.375]
-    torch.testing.assert_close(classifier.normalised((128, 128, 128)), torch.tensor(expected))
+    torch.testing.assert_close(classifier.normalized((128, 128, 128)), torch.tensor(expected))
 
 
 def test_refuses_what_is_no_classifier_or_does_not_fit(repository: Path, tmp_path: Path) -> None:

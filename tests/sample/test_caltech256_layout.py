@@ -27,7 +27,7 @@ def test_names_are_those_of_caltech256(sample: Path) -> None:
         assert files == [f"{folder.name[:3]}_{i:04d}.jpg" for i in range(1, len(files) + 1)]
     assert [len(list(folder.iterdir())) for folder in folders] == [7, 7, 6, 5, 5]
     with Image.open(folders[0] / "001_0001.jpg") as image:
-        assert image.mode == "RGB" and image.size == World("target", size=(128, 96)).centred("train", 0, 0).size
+        assert image.mode == "RGB" and image.size == World("target", size=(128, 96)).centered("train", 0, 0).size
 
 
 def test_our_data_set_reads_it(sample: Path) -> None:
@@ -41,19 +41,19 @@ def test_the_main_object_is_of_the_class_and_the_largest() -> None:
     world = World("target")
     shares = []
     for i in range(40):
-        scene = world.centred("train", i, i % 4)
-        assert scene == world.centred("train", i, i % 4)
+        scene = world.centered("train", i, i % 4)
+        assert scene == world.centered("train", i, i % 4)
         main, *others = scene.objects
         assert main.label == i % 4 and all(other.label != i % 4 and other.size < main.size for other in others)
         x1, y1, x2, y2 = annotate(scene, render(scene))[0].box
         shares.append((x2 - x1) * (y2 - y1) / (scene.size[0] * scene.size[1]))
     assert 0.05 < np.median(shares) < 0.4 and min(shares) < 0.06 < 0.25 < max(shares)
-    counts = {len(world.centred("train", i, 0).objects) for i in range(40)}
+    counts = {len(world.centered("train", i, 0).objects) for i in range(40)}
     assert counts == {1, 2, 3, 4}
 
 
 def test_clutter_shows_nothing() -> None:
-    scene = World("target").centred("validation", 3, None)
+    scene = World("target").centered("validation", 3, None)
     assert not scene.objects and (render(scene).owner == -1).all()
     with pytest.raises(ValueError, match="'train', 'validation'"):
-        World("target").centred("test", 0, None)
+        World("target").centered("test", 0, None)

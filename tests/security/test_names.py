@@ -68,7 +68,7 @@ def detect(weights, repository: Path, tiny_sample: Path, tmp_path: Path, run_too
     def run(meta: Any) -> Any:
         torch.save({"state_dict": weights, "meta": meta}, tmp_path / "a.pth")
         image = min((tiny_sample / "OpenImages/validation").glob("*"))
-        arguments = [repository / CONFIG, tmp_path / "a.pth", image, "--out", tmp_path / "found.png"]
+        arguments = [repository / CONFIG, tmp_path / "a.pth", image, "--plot", tmp_path / "found.png"]
         return run_tool_here(
             repository / "tools/visualization/detect_image.py", *arguments, "--score-thr", "0", "--device", "cpu"
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,14 +28,18 @@ def arguments(repository: Path, tiny_sample: Path, tmp_path_factory: pytest.Temp
 def test_draws_and_refuses_to_overwrite(
     arguments: list, tmp_path: Path, run_tool: Callable, run_tool_here: Callable
 ) -> None:
-    out = tmp_path / "new" / "found.png"
-    first = run_tool(TOOL, *arguments, "--out", out, "--score-thr", "0.05", "--device", "cpu")
+    out, numbers = tmp_path / "new" / "found.png", tmp_path / "new" / "found.json"
+    first = run_tool(TOOL, *arguments, "--plot", out, "--out", numbers, "--score-thr", "0.05", "--device", "cpu")
     assert first.returncode == 0, first.stderr
     picture, photo = np.asarray(Image.open(out)), Image.open(arguments[2])
     assert picture.shape[1] >= photo.width and picture.std() > 0
     assert f"detections drawn in {out}" in first.stdout
+    found = json.loads(numbers.read_text())
+    assert found["classes"] == list("abcdefgh") and f"{len(found['scores'])} detections written to" in first.stdout
+    assert len(found["scores"]) == len(found["labels"]) == len(found["bboxes"])
+    assert found["scores"] == sorted(found["scores"], reverse=True) and all(len(box) == 4 for box in found["bboxes"])
     before = out.read_bytes()
-    second = run_tool_here(TOOL, *arguments, "--out", out)
+    second = run_tool_here(TOOL, *arguments, "--plot", out)
     assert second.returncode == 1 and "--force" in second.stderr and out.read_bytes() == before
 
 
@@ -51,11 +56,21 @@ def test_bad_input_is_one_line(
     arguments: list, tmp_path: Path, run_tool_here: Callable, changed: dict, options: list, message: str
 ) -> None:
     given = [changed.get(i, argument) for i, argument in enumerate(arguments)]
-    result = run_tool_here(TOOL, *given, "--out", tmp_path / "found.png", *options)
+    result = run_tool_here(TOOL, *given, "--plot", tmp_path / "found.png", *options)
     assert result.returncode == 1 and message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
 
 
 def test_unknown_picture_format(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:
-    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.txt")
+    result = run_tool_here(TOOL, *arguments, "--plot", tmp_path / "found.txt")
     assert result.returncode == 1 and "end it in .png or .jpg" in result.stderr
+    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.txt")
+    assert result.returncode == 1 and "end it in .json" in result.stderr
+    result = run_tool_here(TOOL, *arguments)
+    assert result.returncode == 1 and "nothing to write: give --plot" in result.stderr
+
+
+def test_out_with_a_picture_is_read_for_one_release(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:
+    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.png")
+    assert "--out with a picture is called --plot now" in result.stderr
+    assert result.returncode == 0 and Image.open(tmp_path / "found.png").width > 0

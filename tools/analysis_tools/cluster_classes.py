@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     parser.add_argument("--seed", type=int, default=0, help="seed of K-means (%(default)s)")
-    parser.add_argument("--max-chips", type=int, help="use about so many chips instead of all")
+    parser.add_argument("--max-chips", type=int, help="use about N chips instead of all")
     parser.add_argument("--device", default="cpu", help="where the backbone runs (%(default)s)")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values, as key=value")
     return parser.parse_args()

@@ -12,10 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError
 from mmdetpre.transfer.checkpoint_origin import SOURCES
 from mmdetpre.transfer.import_backbone import import_backbone
-from mmdetpre.utils.plain_text import printable
 from mmdetpre.utils.whole_file import write_text
 
 
@@ -27,11 +27,9 @@ def parse_args() -> argparse.Namespace:
         "--from", dest="library", choices=("auto", *SOURCES), default="auto", help="where it comes from"
     )
     parser.add_argument("--into", metavar="CONFIG", help="config whose backbone and preprocessing the weights must fit")
-    parser.add_argument(
-        "--prefix", help="what stands before the backbone's names; found by itself if there is one only"
-    )
+    parser.add_argument("--prefix", help="what stands before the backbone's names; auto-detected if there is only one")
     parser.add_argument("--entry", help="entry of the file with the weights, such as state_dict_ema")
-    parser.add_argument("--source-dataset", help="what the weights learned from")
+    parser.add_argument("--source-dataset", help="what the weights were trained on")
     parser.add_argument("--mean", nargs=3, type=float, help="subtracted per channel, if not as the library does")
     parser.add_argument("--std", nargs=3, type=float, help="divided by per channel, if not as the library does")
     parser.add_argument("--channel-order", choices=("rgb", "bgr"), help="as the network sees it, if not as the library")
@@ -47,8 +45,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     if args.json and args.json.exists() and not args.overwrite:
-        print(f"{args.json} exists: choose another name, or add --overwrite.", file=sys.stderr)
-        return 1
+        raise FileExistsError(f"{args.json} exists: choose another name, or add --overwrite.")
     given = {name: getattr(args, name) for name in ("mean", "std", "channel_order", "style")}
     try:
         report, told = import_backbone(
@@ -69,11 +66,7 @@ def main() -> int:
             write_text(args.json, error.report.to_json())
         return 1
     except FileExistsError:
-        print(f"{args.out} exists: choose another name, or add --overwrite.", file=sys.stderr)
-        return 1
-    except (CheckpointError, KeyMapError, OSError, ValueError) as error:
-        print(f"import_checkpoint: {printable(error)}", file=sys.stderr)
-        return 1
+        raise FileExistsError(f"{args.out} exists: choose another name, or add --overwrite.") from None
     print(f"{report}\n\n{args.out}\n" + "\n".join(f"  {name}: {value}" for name, value in told.items()))
     if args.json:
         write_text(args.json, report.to_json())
@@ -81,4 +74,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_tool(main, CheckpointError, KeyMapError)

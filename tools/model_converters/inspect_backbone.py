@@ -11,7 +11,6 @@ Example: python tools/model_converters/inspect_backbone.py model.safetensors --t
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmdetpre.cli.run_tool import run_tool
@@ -34,9 +33,7 @@ def parse_args() -> argparse.Namespace:
     target.add_argument("--timm", metavar="NAME", help="network of timm, such as convnext_tiny")
     target.add_argument("--torchvision", metavar="NAME", help="network of torchvision, such as swin_t")
     target.add_argument("--like", metavar="FILE", help="file whose backbone should have the same tensors")
-    parser.add_argument(
-        "--prefix", help="what stands before the backbone's names; found by itself if there is one only"
-    )
+    parser.add_argument("--prefix", help="what stands before the backbone's names; auto-detected if there is only one")
     parser.add_argument("--entry", help="entry of the file with the weights, such as ema_state_dict")
     parser.add_argument("--ignore-preprocessing", action="store_true", help="accept another preprocessing")
     parser.add_argument("--json", type=Path, help="where it is compared: file to write the report to")
@@ -46,8 +43,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     if args.json and args.json.exists():
-        print(f"{args.json} exists: choose another name.", file=sys.stderr)
-        return 1
+        raise FileExistsError(f"{args.json} exists: choose another name.")
     report, table = compare(args)
     if report is None:
         print(describe_checkpoint(args.checkpoint, args.prefix, args.entry))

@@ -22,9 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="path or address of the file")
     parser.add_argument("--into", metavar="CONFIG", help="config whose backbone is built, for one of unknown family")
     parser.add_argument("--image", help="image to run; by default noise")
-    parser.add_argument(
-        "--prefix", help="what stands before the backbone's names; found by itself if there is one only"
-    )
+    parser.add_argument("--prefix", help="what stands before the backbone's names; auto-detected if there is only one")
     parser.add_argument("--entry", help="entry of the file with the weights, such as ema_state_dict")
     return parser.parse_args()
 

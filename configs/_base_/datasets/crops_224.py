@@ -1,4 +1,4 @@
-# What all classification data share: random crops of 224 pixels to train on; to test on, the centre of the image whose
+# What all classification data share: random crops of 224 pixels to train on; to test on, the center of the image whose
 # short side is 256. Pillow decodes, for some .jpg files of SUN-397 are GIF or PNG files.
 load = dict(type="LoadImageFromFile", imdecode_backend="pillow")
 train_pipeline = [

@@ -1,5 +1,5 @@
 # DeepLab small enough to learn the synthetic sample on two cores: the backbone of sniper_r18_sample.py, total stride 8.
-# Batch normalisation is trained: batches are large enough, and a run from scratch needs it.
+# Batch normalization is trained: batches are large enough, and a run from scratch needs it.
 _base_ = "deeplab_r101_dcn.py"
 model = dict(
     backbone=dict(

@@ -1,4 +1,4 @@
-# DeepLabV3: atrous spatial pyramid pooling on the same backbone. Its batch normalisation is joined over all GPUs
+# DeepLabV3: atrous spatial pyramid pooling on the same backbone. Its batch normalization is joined over all GPUs
 # (`sync_bn`), as there are few images on each.
 _base_ = "deeplab_r101_dcn.py"
 model = dict(

@@ -2,7 +2,7 @@
 # file in place of sniper_r101_dcn.py, and start from the converted weights (LoadBackboneHook of runtime.py reads them):
 #   python tools/model_converters/import_checkpoint.py SNIPER-0007.params openimages_r101.pth
 #   backbone_init = dict(checkpoint="openimages_r101.pth")
-# C4 and C5 are raw sums of residuals. Images: mean colour subtracted, no deviation. Stem and stage 1 are frozen.
+# C4 and C5 are raw sums of residuals. Images: mean color subtracted, no deviation. Stem and stage 1 are frozen.
 # MXNetDCN has the parameters of DCN and MXNet's rule at the border of the map.
 _base_ = ["./sniper_r101_dcn.py"]
 model = dict(

@@ -1,5 +1,5 @@
 # SNIPER on ResNet-101: conv5 dilated with deformable 3x3 convolutions of 4 groups, total stride 16.
-# Stem and stage 1 are frozen, batch normalisation is trained everywhere else. The weights of the backbone come from a
+# Stem and stage 1 are frozen, batch normalization is trained everywhere else. The weights of the backbone come from a
 # file of ../starts.
 chip_size = 512
 model = dict(

@@ -130,7 +130,7 @@ def mask_out_images(
                         indices[model],
                         mask=mask,
                         stride=stride,
-                        blank=0.0 if gray is None else classifier.normalised((gray, gray, gray)),
+                        blank=0.0 if gray is None else classifier.normalized((gray, gray, gray)),
                         batch_size=batch_size,
                         bar=bar,
                     )

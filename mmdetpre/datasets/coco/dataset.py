@@ -89,7 +89,7 @@ class PackedCocoDataset(PackedDataset):
         return self.data_prefix.get("img", self.data_root or "")
 
     def _open(self) -> PackedAnnotations:
-        classes = self._settle_classes()
+        classes = self._resolve_classes()
         if self.further:
             files = list(self._files().values())
             return self._cached(

@@ -118,7 +118,7 @@ def _require_bounded(data: bytes) -> None:
     except Exception as error:  # damaged headers make Pillow raise OSError, SyntaxError, ValueError ...
         raise BrokenImageError(str(error)) from error
     if mode == "LAB":  # OpenCV takes its values for red, green and blue
-        raise BrokenImageError("its colours are CIE L*a*b*: convert it to RGB")
+        raise BrokenImageError("its colors are CIE L*a*b*: convert it to RGB")
 
 
 def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:

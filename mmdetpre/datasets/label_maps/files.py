@@ -24,7 +24,7 @@ def check_shapes(truth: np.ndarray, prediction: np.ndarray) -> None:
     """
     if truth.ndim != 2:
         raise ValueError(
-            f"the label map has shape {tuple(truth.shape)}, expected (height, width): colour files must be converted to"
+            f"the label map has shape {tuple(truth.shape)}, expected (height, width): color files must be converted to"
             " one class index per pixel, and palette files read without their palette (imdecode_backend='pillow')."
         )
     if truth.shape != prediction.shape:
@@ -62,7 +62,7 @@ def read_label_map(path: str | Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: If it is not a picture, in colour, or holds fractions.
+        ValueError: If it is not a picture, in color, or holds fractions.
     """
     try:
         return decode_label_map(read_bounded(path, 4 * GIB))
@@ -78,13 +78,13 @@ def decode_label_map(data: bytes) -> np.ndarray:
     """The values of a picture with one value per pixel, as they stand in the file.
 
     Args:
-        data: The file: grey or with a palette, of 1 to 32 bits.
+        data: The file: gray or with a palette, of 1 to 32 bits.
 
     Returns:
         ``(h, w)``, uint8 if all values fit, else uint16 or int32.
 
     Raises:
-        ValueError: If it is not a picture, damaged, in colour, or holds fractions.
+        ValueError: If it is not a picture, damaged, in color, or holds fractions.
 
     Example:
         >>> import io
@@ -100,11 +100,11 @@ def decode_label_map(data: bytes) -> np.ndarray:
         reason = "it is cut off" if "truncated" in str(error) else "it is damaged, cut off, or no picture"
         raise ValueError(f"the file cannot be read: {reason}.") from error
     if labels.ndim != 2:
-        colours = np.unique(labels.reshape(-1, labels.shape[-1]), axis=0)
-        listed = ", ".join(str(tuple(colour)) for colour in colours[:4].tolist())
+        colors = np.unique(labels.reshape(-1, labels.shape[-1]), axis=0)
+        listed = ", ".join(str(tuple(color)) for color in colors[:4].tolist())
         raise ValueError(
-            f"it is in colour (mode {mode}), {len(colours)} colours such as {listed}: a label map holds one class index"
-            " per pixel, in grey or with a palette. Convert colours to class indices."
+            f"it is in color (mode {mode}), {len(colors)} colors such as {listed}: a label map holds one class index"
+            " per pixel, in gray or with a palette. Convert colors to class indices."
         )
     if labels.dtype.kind == "f":
         raise ValueError(
@@ -186,7 +186,7 @@ def described_labels(pixels: Mapping[int, int]) -> str:
 
 
 def write_prediction(path: str | Path, labels: np.ndarray) -> None:
-    """Write ``(h, w)`` class indices up to 255 as grey PNG, as ``mmseg.IoUMetric(output_dir=...)`` does.
+    """Write ``(h, w)`` class indices up to 255 as gray PNG, as ``mmseg.IoUMetric(output_dir=...)`` does.
 
     Raises:
         ValueError: If a label does not fit into one byte.

@@ -54,7 +54,7 @@ def choose_classes(classes: str | Sequence[str] | None, descriptions: dict[str, 
     if isinstance(classes, str):
         classes = _read_class_list(classes, descriptions)
     by_name = _by_name(descriptions)
-    mids = [entry if entry in descriptions else by_name.get(_normalised(entry)) for entry in classes]
+    mids = [entry if entry in descriptions else by_name.get(_normalized(entry)) for entry in classes]
     if unknown := [entry for entry, mid in zip(classes, mids, strict=True) if mid is None]:
         near = difflib.get_close_matches(unknown[0], descriptions.values(), n=3, cutoff=0.5)
         raise ValueError(
@@ -109,14 +109,14 @@ def _require_tree(tree: Any) -> None:
         pending.extend(children)
 
 
-def _normalised(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _by_name(descriptions: dict[str, str]) -> dict[str, str]:
-    """MIDs by normalised name; 'Bat (Animal)' also answers to 'bat' where no other class does."""
-    by_name = {_normalised(name.split("(")[0]): mid for mid, name in reversed(descriptions.items())}
-    by_name.update({_normalised(name): mid for mid, name in reversed(descriptions.items())})
+    """MIDs by normalized name; 'Bat (Animal)' also answers to 'bat' where no other class does."""
+    by_name = {_normalized(name.split("(")[0]): mid for mid, name in reversed(descriptions.items())}
+    by_name.update({_normalized(name): mid for mid, name in reversed(descriptions.items())})
     return by_name
 
 
@@ -128,14 +128,14 @@ def _challenge_classes(descriptions: dict[str, str]) -> list[str]:
     """
     from mmdet.evaluation import get_classes
 
-    names = [_normalised(name) for name in get_classes("oid_challenge")]
+    names = [_normalized(name) for name in get_classes("oid_challenge")]
     by_name = _by_name(descriptions)
     mids: list[str | None] = []
     for name in names:
         mid = by_name.get(name) or by_name.get(_RENAMED.get(name, ""))
         mids.append(None if mid in mids else mid)
     for i in [i for i, mid in enumerate(mids) if mid is None]:
-        free = [m for m, full in descriptions.items() if m not in mids and _normalised(full).endswith(names[i])]
+        free = [m for m, full in descriptions.items() if m not in mids and _normalized(full).endswith(names[i])]
         if len(free) == 1:
             mids[i] = free[0]
     if missing := [name for name, mid in zip(names, mids, strict=True) if mid is None]:
@@ -157,7 +157,7 @@ def _read_class_list(path: str, descriptions: dict[str, str]) -> list[str]:
         read_lines(path),
         path,
         lambda text: re.split(r"[,;\t]", text),
-        is_class=lambda row: row.cells[0] in descriptions or _normalised(row.text) in by_name,
+        is_class=lambda row: row.cells[0] in descriptions or _normalized(row.text) in by_name,
     )
     entries = [row.cells[0] if row.cells[0] in descriptions else row.text.strip() for row in rows]
     if not entries:

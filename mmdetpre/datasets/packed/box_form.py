@@ -15,7 +15,7 @@ _FAR = 3.0  # longer sides of the image
 WAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "x y width height": lambda b: np.concatenate([b[:, :2], b[:, :2] + b[:, 2:]], axis=1),
     "x1 y1 x2 y2": lambda b: b,
-    "centre form (centre x, centre y, width, height)": lambda b: np.concatenate(
+    "center form (center x, center y, width, height)": lambda b: np.concatenate(
         [b[:, :2] - b[:, 2:] / 2, b[:, :2] + b[:, 2:] / 2], axis=1
     ),
     "y1 x1 y2 x2": lambda b: b[:, [1, 0, 3, 2]],

@@ -18,8 +18,7 @@ from mmengine.logging import print_log
 from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
 from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed.cache import cache_name, fingerprint_files, open_or_build
-from mmdetpre.utils.class_list import class_names_of, read_class_names
-from mmdetpre.utils.text_files import decode_text
+from mmdetpre.utils.class_list import read_class_names
 
 _FILTERS = ("filter_empty_gt", "min_size")
 # Mistakes of the annotations.
@@ -99,19 +98,14 @@ class PackedDataset(BaseDetDataset):
         raise NotImplementedError
 
     def _open(self) -> PackedAnnotations:
-        """Settle the classes (``self._metainfo``) and open the table, see :meth:`_cached`."""
+        """Resolve the classes (``self._metainfo``) and open the table, see :meth:`_cached`."""
         raise NotImplementedError
 
-    def _settle_classes(self) -> list[str]:
+    def _resolve_classes(self) -> list[str]:
         """Class names in label order: the argument, a file with one per line, or those of the data set."""
         classes = self._metainfo["classes"] if self.classes is None else self.classes
         if isinstance(classes, str):
-            remote = "://" in classes
-            classes = (
-                class_names_of(decode_text(fileio.get(classes), classes), classes)
-                if remote
-                else read_class_names(classes)
-            )
+            classes = read_class_names(classes)
         self._metainfo["classes"] = tuple(classes)
         return list(classes)
 

@@ -13,7 +13,7 @@ from mmdetpre.utils.numba_jit import compiled
 def cut_chip(image: np.ndarray, chip: tuple[int, int, int, int], scale_factor: float, reduction: int = 1) -> np.ndarray:
     """One chip of an image as if the whole image had been resized first.
 
-    Only the source rectangle is touched. Bilinear with exact sub-pixel positions: pixel centres lie at +0.5, a point
+    Only the source rectangle is touched. Bilinear with exact sub-pixel positions: pixel centers lie at +0.5, a point
     ``p`` of the original lies at ``p * scale_factor``; beyond the border the edge repeats.
 
     Args:
@@ -50,8 +50,8 @@ def _interpolate(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray
     """Fill ``out`` row by row: the two rows of ``image`` between which it lies are stretched once and kept."""
     height, width = out.shape[:2]
     rows_in, columns_in = image.shape[:2]
-    top, down = _neighbours(y, height, step, rows_in)
-    left, across = _neighbours(x, width, step, columns_in)
+    top, down = _neighbors(y, height, step, rows_in)
+    left, across = _neighbors(x, width, step, columns_in)
     next_row, next_column = min(1, rows_in - 1), np.uintp(min(1, columns_in - 1))
     stretched = np.empty((2, width, 3), np.float32)
     stretched_row = np.full(2, -1, np.int64)
@@ -76,7 +76,7 @@ def _interpolate(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray
 
 
 @compiled
-def _neighbours(first: int, count: int, step: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _neighbors(first: int, count: int, step: float, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Index of the source pixel before each chip pixel, and how far on the way to the next one it lies."""
     index, weight = np.empty(count, np.uintp), np.empty(count, np.float32)
     for i in range(count):

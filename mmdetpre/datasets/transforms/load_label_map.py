@@ -14,7 +14,7 @@ from mmdetpre.registry import TRANSFORMS
 class LoadLabelMap(BaseTransform):
     """``mmseg.LoadAnnotations`` that names the file of a label map that is damaged or is not a map of class indices.
 
-    Class indices are read from palette and grey pictures alike, with the values of the file: mmseg takes those of files
+    Class indices are read from palette and gray pictures alike, with the values of the file: mmseg takes those of files
     with 16 bits modulo 256. In a test pipeline it stands behind ``Resize``, which would otherwise resize the truth as
     well.
 

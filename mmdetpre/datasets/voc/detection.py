@@ -137,7 +137,7 @@ class PackedVOCDataset(PackedDataset):
         return " + ".join(names) or osp.basename(self.ann_file) or osp.join(self._base, self.ann_subdir)
 
     def _open(self) -> PackedAnnotations:
-        classes = self._settle_classes()
+        classes = self._resolve_classes()
         self._metainfo["dataset_type"] = self._dataset_type(classes)
         parts = self._parts()
         names, files = [], []

@@ -65,7 +65,7 @@ class VOCSegmentationDataset(BaseSegDataset):
         voc = PascalVOCDataset.METAINFO
         metainfo = dict(classes=tuple(classes), palette=[]) if classes else dict(voc)
         if classes and len(classes) <= len(voc["palette"]):
-            metainfo["palette"] = voc["palette"][: len(classes)]  # VOC's colours follow from the label alone
+            metainfo["palette"] = voc["palette"][: len(classes)]  # VOC's colors follow from the label alone
         super().__init__(
             data_root=data_root,
             data_prefix=dict(img_path="JPEGImages"),

@@ -60,7 +60,7 @@ def test_values_of_few_bits_in_16_are_refused_with_words(suffix: str, bits: int)
 
 def test_colours_that_opencv_takes_for_others_are_refused(tmp_path: Path) -> None:
     Image.fromarray(noise()).convert("LAB").save(tmp_path / "lab.tiff")
-    assert broken_images([tmp_path / "lab.tiff"])[str(tmp_path / "lab.tiff")].startswith("its colours are CIE L*a*b*")
+    assert broken_images([tmp_path / "lab.tiff"])[str(tmp_path / "lab.tiff")].startswith("its colors are CIE L*a*b*")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_labels_that_are_no_class_are_counted(labels, classes):
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
 def test_colours_are_refused_with_what_was_found(tmp_path, mode):
     Image.fromarray(LABELS).convert(mode).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=rf"a.png: it is in colour \(mode {mode}\), 6 colours such as \(0, "):
+    with pytest.raises(ValueError, match=rf"a.png: it is in color \(mode {mode}\), 6 colors such as \(0, "):
         read_label_map(tmp_path / "a.png")
 
 

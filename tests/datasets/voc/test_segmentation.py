@@ -113,7 +113,7 @@ def test_label_maps_are_read_from_palette_and_grey_files(load):
     [
         (
             lambda size: np.zeros((*size, 3), np.uint8),
-            r"it is in colour \(mode RGB\), 1 colours such as \(0, 0, 0\): a label map holds one class index",
+            r"it is in color \(mode RGB\), 1 colors such as \(0, 0, 0\): a label map holds one class index",
         ),
         (lambda size: np.zeros((100, 90), np.uint8), r"it has 90x100 pixels, its image \d+x\d+: one of the two"),
         (

@@ -155,10 +155,10 @@ REFUSED = {
         "20 of 20 boxes reach beyond their image, such as 100, 60, 180, 130 in 0.jpg of 200 x 150 pixels. The file"
         " looks like x1 y1 x2 y2: read so, 20 of 20 boxes lie in their image. Expected x y width height in pixels",
     ),
-    "centre form": (
+    "center form": (
         change_all("annotations", bbox=lambda row: [150, 100, 80, 70]),
         "20 of 20 boxes reach beyond their image, such as 150, 100, 80, 70 in 0.jpg of 200 x 150 pixels. The file looks"
-        " like centre form",
+        " like center form",
     ),
     "0..1": (
         change_all("annotations", bbox=lambda row: [0.5, 0.4, 0.4, 0.4]),
