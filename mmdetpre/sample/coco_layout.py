@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -99,7 +100,14 @@ def category_id(label: int) -> int:
     return 1 + _CATEGORY_STEP * label
 
 
-def run_lengths(mask: np.ndarray) -> dict:
+class RunLengths(TypedDict):
+    """A mask in a COCO file: lengths of the runs, and (height, width)."""
+
+    counts: list[int]
+    size: list[int]
+
+
+def run_lengths(mask: np.ndarray) -> RunLengths:
     """COCO's uncompressed run lengths of an (h, w) bool mask: columns first, beginning with zeros.
 
     Example:

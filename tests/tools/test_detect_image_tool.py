@@ -61,16 +61,20 @@ def test_bad_input_is_one_line(
     assert len(result.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
 
 
-def test_unknown_picture_format(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:
-    result = run_tool_here(TOOL, *arguments, "--plot", tmp_path / "found.txt")
-    assert result.returncode == 1 and "end it in .png or .jpg" in result.stderr
-    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.txt")
-    assert result.returncode == 1 and "end it in .json" in result.stderr
+def test_what_is_written_is_known_before_anything_is_loaded(
+    arguments: list, tmp_path: Path, run_tool_here: Callable
+) -> None:
+    for option, message in (("--plot", "expected one of .png, .jpg"), ("--out", "expected one of .csv, .json")):
+        result = run_tool_here(TOOL, *arguments, option, tmp_path / "found.txt")
+        assert result.returncode == 1 and message in result.stderr
     result = run_tool_here(TOOL, *arguments)
-    assert result.returncode == 1 and "nothing to write: give --plot" in result.stderr
+    assert result.returncode == 1 and "Nothing is to be written: give --plot PICTURE" in result.stderr
 
 
-def test_out_with_a_picture_is_read_for_one_release(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:
-    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.png")
-    assert "--out with a picture is called --plot now" in result.stderr
-    assert result.returncode == 0 and Image.open(tmp_path / "found.png").width > 0
+def test_rows_and_the_option_of_before(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:
+    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.png", "--device", "cpu")
+    assert result.returncode == 0 and "use --plot" in result.stderr and Image.open(tmp_path / "found.png").width > 0
+    result = run_tool_here(TOOL, *arguments, "--out", tmp_path / "found.csv", "--device", "cpu")
+    head, *rows = (tmp_path / "found.csv").read_text().splitlines()
+    assert result.returncode == 0 and head == "class,score,x1,y1,x2,y2"
+    assert f"{len(rows)} detections written to" in result.stdout and all(row[0] in "abcdefgh" for row in rows)

@@ -10,7 +10,6 @@ Scales and test ranges are those of the config's tta_model; any other mmdet conf
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,8 @@ from mmengine.config import DictAction
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.inference.detector import MultiScaleDetector
-from mmdetpre.utils.whole_file import write_json, write_picture
+from mmdetpre.utils.file_arguments import picture_and_numbers
+from mmdetpre.utils.whole_file import write_json, write_picture, write_rows
 from mmdetpre.visualization.detections import draw_detections
 
 
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="its checkpoint")
     parser.add_argument("image", help="image file")
     parser.add_argument("--plot", type=Path, help="picture to write, such as found.png")
-    parser.add_argument("--out", type=Path, help="JSON file of all detections to write, such as found.json")
+    parser.add_argument("--out", type=Path, help="all detections, as .json or .csv")
     parser.add_argument("--score-thr", type=float, default=0.3, help="minimum score to draw and print (%(default)s)")
     parser.add_argument(
         "--scales",
@@ -58,18 +58,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    if args.out and args.out.suffix.lower() in (".png", ".jpg", ".jpeg") and not args.plot:
-        print("--out with a picture is called --plot now; the next release refuses it.", file=sys.stderr)
-        args.plot, args.out = args.out, None
-    if not args.plot and not args.out:
-        raise ValueError("nothing to write: give --plot found.png, --out found.json, or both.")
-    for name, path in (("--plot", args.plot), ("--out", args.out)):
-        if path and path.exists() and not args.force:
-            raise FileExistsError(f"{path} exists: choose another {name}, or overwrite it with --force.")
-    if args.plot and not cv2.haveImageWriter(str(args.plot)):
-        raise ValueError(f"--plot {args.plot} is not a picture format: end it in .png or .jpg.")
-    if args.out and args.out.suffix.lower() != ".json":
-        raise ValueError(f"--out {args.out} is for the numbers: end it in .json. --plot writes a picture.")
+    plot, out = picture_and_numbers(args.plot, args.out, pictures=(".png", ".jpg", ".jpeg"), force=args.force)
     detector = MultiScaleDetector(
         args.config,
         args.checkpoint,
@@ -80,21 +69,31 @@ def main() -> int:
     )
     [sample] = detector.detect([args.image])
     found = sample.pred_instances
-    if args.plot:
+    if plot:
         image = cv2.cvtColor(cv2.imread(args.image), cv2.COLOR_BGR2RGB)
-        write_picture(args.plot, draw_detections(image, None, found, detector.classes, args.score_thr))
-    if args.out:
-        content = {name: found[name].tolist() for name in ("labels", "scores", "bboxes")}  # as mmdet's image_demo.py
-        write_json(args.out, {"image": args.image, "classes": detector.classes, **content}, overwrite=args.force)
+        write_picture(plot, draw_detections(image, None, found, detector.classes, args.score_thr))
+    boxes, scores, labels = found.bboxes.tolist(), found.scores.tolist(), found.labels.tolist()
+    if out and out.suffix == ".csv":
+        rows = ([detector.classes[i], score, *box] for i, score, box in zip(labels, scores, boxes, strict=True))
+        write_rows(out, [["class", "score", "x1", "y1", "x2", "y2"], *rows], overwrite=args.force)
+    elif out:  # the names of mmdet's image_demo.py
+        content = {
+            "image": args.image,
+            "classes": detector.classes,
+            "labels": labels,
+            "scores": scores,
+            "bboxes": boxes,
+        }
+        write_json(out, content, overwrite=args.force)
     shown = found[found.scores >= args.score_thr]
     for label, score, box in zip(
         shown.labels.tolist(), shown.scores.tolist(), shown.bboxes.round().int().tolist(), strict=True
     ):
         print(f"{score:.3f}  {detector.classes[label]:<24} {box}")
-    if args.plot:
-        print(f"{len(shown)} of {len(found)} detections drawn in {args.plot}")
-    if args.out:
-        print(f"{len(found)} detections written to {args.out}")
+    if plot:
+        print(f"{len(shown)} of {len(found)} detections drawn in {plot}")
+    if out:
+        print(f"{len(found)} detections written to {out}")
     return 0
 
 
