@@ -62,7 +62,7 @@ def require_fit(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> N
 
 
 def require_classes(model: nn.Module, classes: Sequence[str]) -> None:
-    """Refuses training data with another number of classes than the model's head tells apart.
+    """Refuses training data with another number of classes than the model's head distinguishes.
 
     mmdet's ``NumClassCheckHook`` does not fit here: it compares every module that has ``num_classes``, so also
     R-FCN-3000's objectness head, and also with the validation data, where ILSVRC-DET has 200 classes for a model of

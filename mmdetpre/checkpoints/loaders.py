@@ -52,7 +52,7 @@ def as_data(checkpoint: Any, source: str) -> Any:
         source: Where it was read from.
 
     Raises:
-        ValueError: If what it says of classes is no list of names.
+        ValueError: If what it says of classes is not a list of names.
 
     Example:
         >>> as_data({"meta": {"epoch": 3, "config": "import os"}}, "epoch_3.pth")
@@ -71,7 +71,7 @@ def as_data(checkpoint: Any, source: str) -> Any:
         for key in [key for key, value in said.items() if not _harmless(key, value, source)]:
             if key not in CODE:
                 found = f"{source} names {reprlib.repr(said[key])} as its {key}"
-                _warn(f"{found}, which is no best_*.pth next to it: it is not believed.")
+                _warn(f"{found}, which is not a best_*.pth next to it: it is not believed.")
             del said[key]
             if isinstance(hub.get("resumed_keys"), dict):
                 hub["resumed_keys"].pop(key, None)

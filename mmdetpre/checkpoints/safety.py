@@ -79,7 +79,7 @@ class StoredDtype:
 
     def __init__(self, spec: Any, align: Any = False, copy: Any = False) -> None:
         known = isinstance(spec, str) and re.fullmatch(r"[biufc][0-9]{1,2}", spec) is not None
-        _require(known, f"a NumPy array of type {_short(spec)}, which is no plain number")
+        _require(known, f"a NumPy array of type {_short(spec)}, which is not a plain number")
         self.dtype = np.dtype(spec)
 
     def __setstate__(self, state: Any) -> None:

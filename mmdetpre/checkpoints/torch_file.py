@@ -95,7 +95,7 @@ def check_pickle(file: IO[bytes]) -> None:
             if opcode.name == "GLOBAL":
                 name = str(argument).replace("__builtin__ ", "builtins ", 1).replace(" ", ".", 1)
                 if name not in known and not _number_type(name):
-                    raise NotPlainData(f"a reference to {name[:200]}, which is no data")
+                    raise NotPlainData(f"a reference to {name[:200]}, which is not data")
             if opcode.name in ("INST", "OBJ", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX", "PERSID"):
                 raise NotPlainData(f"an instruction {opcode.name}, which torch.save does not write")
             parts.add(opcode, argument)

@@ -40,8 +40,8 @@ def resume_advice(runner: Any) -> str:
     folder = getattr(runner, "_work_dir", None)
     found = newest_whole(folder).path if folder else None
     if found is None:
-        return "No whole checkpoint was written yet: begin anew."
-    return f"Then run again with --resume: it goes on from {found}."
+        return "No whole checkpoint was written yet: start from scratch."
+    return f"Then run again with --resume: it resumes from {found}."
 
 
 def explain(error: BaseException) -> str | None:

@@ -75,7 +75,7 @@ def scores_text(scores: Mapping[str, object], most: int = 8) -> str:
     """The first scores of a test; how many more there are.
 
     Args:
-        scores: Values by name; what is no single number is left out.
+        scores: Values by name; what is not a single number is left out.
         most: How many are shown.
 
     Example:

@@ -51,7 +51,7 @@ class CheckpointFitHook(Hook):
             k = next(k for k, pair in enumerate(zip(learned, tested, strict=True)) if pair[0] != pair[1])
             runner.logger.warning(
                 f"{name} learned other class names than those that are tested: class {k} is {_short(learned[k])} there"
-                f" and {_short(tested[k])} here. If that is no other spelling, every score below is of the wrong class."
+                f" and {_short(tested[k])} here. Unless only the spelling differs, every score is of the wrong class."
             )
 
 

@@ -66,7 +66,7 @@ class ExactResumeHook(Hook):
         if self.KEY not in checkpoint:
             print_log(
                 "The checkpoint holds no chip position (it was saved without mmdetpre.ExactResumeHook): its epoch"
-                " begins anew.",
+                " starts from scratch.",
                 logger="current",
                 level=30,
             )

@@ -166,4 +166,4 @@ def _require_exported(path: Path) -> None:
     except (CheckpointError, OSError, ValueError):
         exported = False
     if not exported:
-        raise FileExistsError(f"{path} is no backbone that a run exported: move it away, or set another work_dir.")
+        raise FileExistsError(f"{path} is not a backbone that a run exported: move it away, or set another work_dir.")

@@ -67,7 +67,7 @@ class WholeCheckpointHook(CheckpointHook):
     * A checkpoint is written beside its place, brought to the disk, and only then gets its name; only then
       ``last_checkpoint`` names it; only then older ones, and the former best one, are removed. mmengine removes first,
       so that with ``max_keep_ckpts=1`` a process killed while it saves leaves none.
-    * When training resumes, the newest whole checkpoint is what it goes on from: damaged ones are skipped with a
+    * When training resumes, the newest whole checkpoint is what it resumes from: damaged ones are skipped with a
       warning. A damaged ``load_from`` is refused, by name.
     * Two hooks in one run (epochs, iterations) each keep count of their own files, also after a resume.
 
@@ -125,7 +125,7 @@ class WholeCheckpointHook(CheckpointHook):
     def _find_last(self, runner: Runner) -> None:
         found = point_to_newest(runner.work_dir)
         for path, reason in found.damaged:
-            runner.logger.warning(f"{path} is passed over: {reason}.")
+            runner.logger.warning(f"{path} is skipped: {reason}.")
         if found.damaged and found.path is None:
             raise TrainingError(
                 f"{runner.work_dir} holds no whole checkpoint to resume from. To train from the beginning, run again"

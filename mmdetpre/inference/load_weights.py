@@ -1,4 +1,4 @@
-"""The weights of a whole model, and the names of the classes it tells apart."""
+"""The weights of a whole model, and the names of the classes it distinguishes."""
 
 from __future__ import annotations
 

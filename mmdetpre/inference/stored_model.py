@@ -124,7 +124,7 @@ class _Check:
             return value
         if type(value) is str and (_WORD.fullmatch(value) or ("." in value and registered(value, scope))):
             return value
-        return self.refuse(where, f"is {reprlib.repr(value)}, which is no number and no plain word")
+        return self.refuse(where, f"is {reprlib.repr(value)}, which is neither a number nor a plain word")
 
     def _dictionary(self, value: Mapping[Any, Any], where: str, scope: str, depth: int) -> dict[str, Any]:
         if keys := [key for key in value if type(key) is not str or not key.isidentifier() or len(key) > 100]:

@@ -67,7 +67,7 @@ def read_end(path: str | os.PathLike[str], most_bytes: int = MIB) -> bytes:
 
     Raises:
         OSError: If it is not there or cannot be read.
-        ValueError: If it is no regular file.
+        ValueError: If it is not a regular file.
     """
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
@@ -82,7 +82,7 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 
     Raises:
         OSError: If it is not there or cannot be read.
-        ValueError: If it is no regular file.
+        ValueError: If it is not a regular file.
     """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -146,19 +146,19 @@ def parse_json(text: str | bytes, name: str, most_depth: int = MOST_DEPTH) -> An
         >>> parse_json('{"a": [1, 2]}', "an example")
         {'a': [1, 2]}
     """
-    too_deep = f"{name} has lists or objects more than {most_depth} deep: it is no file of this kind."
+    too_deep = f"{name} has lists or objects more than {most_depth} deep: it is not a file of this kind."
     try:
         value = json.loads(text, object_pairs_hook=_different_keys)
     except RecursionError:
         raise ValueError(too_deep) from None
     except UnicodeDecodeError as error:
         if isinstance(text, bytes) and text.startswith(b"\x1f\x8b"):
-            raise ValueError(f"{name} is no JSON but a gzip archive: unpack it (gunzip).") from error
+            raise ValueError(f"{name} is not JSON but a gzip archive: unpack it (gunzip).") from error
         raise ValueError(f"{name} is in no encoding of JSON ({error}): save it as UTF-8.") from error
     except _RepeatedKey as error:
         raise ValueError(f"{name}: {error}") from error
     except ValueError as error:
-        raise ValueError(f"{name} is no JSON ({error}): it is cut off or another kind of file.") from error
+        raise ValueError(f"{name} is not valid JSON ({error}): it is cut off or another kind of file.") from error
     level = _containers([value])
     for _ in range(most_depth):
         if not level:
@@ -220,7 +220,7 @@ def read_xml(path: str | os.PathLike[str], most_bytes: int = 16 * MIB, most_dept
         parser.feed(text)
         root = parser.close()
     except (ParseError, UnicodeError) as error:  # a lone surrogate is not text
-        raise ValueError(f"{name} is no XML ({error}): it is cut off or damaged.") from error
+        raise ValueError(f"{name} is not valid XML ({error}): it is cut off or damaged.") from error
     if "xmlns" in text:
         for item in root.iter():
             item.tag = item.tag.rpartition("}")[2]
@@ -229,7 +229,7 @@ def read_xml(path: str | os.PathLike[str], most_bytes: int = 16 * MIB, most_dept
         level = [item for items in level for item in items]
         if not level:
             return root
-    raise ValueError(f"{name} has elements more than {most_depth} deep: it is no file of this kind.")
+    raise ValueError(f"{name} has elements more than {most_depth} deep: it is not a file of this kind.")
 
 
 def load_npy(path: str | os.PathLike[str]) -> np.ndarray:
@@ -243,7 +243,7 @@ def load_npy(path: str | os.PathLike[str]) -> np.ndarray:
         # A plain view: slicing np.memmap objects is ten times slower, the memory stays mapped.
         return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except _DAMAGED as error:
-        raise ValueError(f"{os.fspath(path)} is no whole file of an array ({error}).") from error
+        raise ValueError(f"{os.fspath(path)} is not a whole file of an array ({error}).") from error
 
 
 def load_npz(path: str | os.PathLike[str], most_bytes: int = 16 * GIB) -> dict[str, np.ndarray]:
@@ -271,9 +271,9 @@ def load_npz(path: str | os.PathLike[str], most_bytes: int = 16 * GIB) -> dict[s
         with np.load(path, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
     except (zipfile.BadZipFile, KeyError, *_DAMAGED) as error:
-        raise ValueError(f"{name} is no archive of arrays, or damaged ({error}).") from error
+        raise ValueError(f"{name} is not an archive of arrays, or damaged ({error}).") from error
     except (NotImplementedError, RuntimeError) as error:  # of zipfile: another compression, or a password
-        raise ValueError(f"{name} is no archive of arrays ({error}).") from error
+        raise ValueError(f"{name} is not an archive of arrays ({error}).") from error
 
 
 def _announced_bytes(file: Any) -> int:

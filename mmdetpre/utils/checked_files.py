@@ -53,13 +53,13 @@ def damaged_files(folder: Path, sums: Mapping[str, int]) -> list[str]:
         sums: Checksum of each file; of a stranger's folder they may be anything.
 
     Raises:
-        ValueError: If a name leads out of the folder, or this is no table of checksums.
+        ValueError: If a name leads out of the folder, or this is not a table of checksums.
     """
     if not isinstance(sums, Mapping):
         raise ValueError(f"{folder} has no table of checksums, but {reprlib.repr(sums)}")
     for name in sums:
         if name in ("", os.curdir, os.pardir) or set(name) & set("/\\\0"):
-            raise ValueError(f"{folder} has a checksum of {reprlib.repr(name)}, which is no file of that folder")
+            raise ValueError(f"{folder} has a checksum of {reprlib.repr(name)}, which is not a file of that folder")
     before = _known(folder)
     bad, read = [], False
     for name, expected in sums.items():

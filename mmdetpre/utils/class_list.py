@@ -67,8 +67,7 @@ def read_class_list(classes: str | os.PathLike | Sequence[str]) -> list[str]:
     """Class ids (WordNet ids, for example) in label order.
 
     Args:
-        classes: The ids themselves, or a text file with one at the start of each line; what follows a blank is passed
-            over.
+        classes: The ids themselves, or a text file with one at the start of each line; what follows a blank is skipped.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -20,5 +20,5 @@ def file_lock(path: str | os.PathLike[str]) -> FileLock:
         True
     """
     if os.path.islink(path) or (os.path.isfile(path) and os.path.getsize(path)):
-        raise FileExistsError(f"{os.fspath(path)} is a link or holds something, so it is no lock: remove it.")
+        raise FileExistsError(f"{os.fspath(path)} is a link or holds something, so it is not a lock: remove it.")
     return FileLock(path)

@@ -69,12 +69,12 @@ def decode_text(data: bytes, name: str | os.PathLike) -> str:
         shown = data[error.start : error.start + 1]
         guess = f" (in Latin-1 it is {shown.decode('latin-1')!r})" if encoding == "utf-8" and shown >= b"\xa0" else ""
         raise ValueError(
-            f"{name}, line {line}: byte 0x{shown.hex()}{guess} is no {encoding.upper().removesuffix('-SIG')}, so the"
+            f"{name}, line {line}: byte 0x{shown.hex()}{guess} is not {encoding.upper().removesuffix('-SIG')}, so the"
             " encoding of this file is not known: save it as UTF-8."
         ) from error
     if "\0" in text:
         line = len(_LINE_END.split(text[: text.index("\0")]))
-        raise ValueError(f"{name}, line {line} holds a zero byte: it is no text file, or a damaged one.")
+        raise ValueError(f"{name}, line {line} holds a zero byte: it is not a text file, or a damaged one.")
     return text
 
 

@@ -149,7 +149,7 @@ def write_picture(path: str | os.PathLike[str], image: np.ndarray, *, overwrite:
 
     suffix = Path(path).suffix
     if not cv2.haveImageWriter(f"a{suffix}"):
-        raise ValueError(f"{path} ends in {suffix!r}, which is no format of pictures: take .png or .jpg.")
+        raise ValueError(f"{path} ends in {suffix!r}, which is not a picture format: take .png or .jpg.")
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     with whole_file(path, overwrite=overwrite) as part:
         part.write_bytes(encoded.tobytes())

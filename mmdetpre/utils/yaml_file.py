@@ -50,7 +50,7 @@ def read_yaml(path: Path, most_bytes: int = MIB) -> Any:
         _require_bounded(text)
         content = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{path} is no YAML that can be read: {_said(error)}") from error
+        raise ValueError(f"{path} is not valid YAML: {_said(error)}") from error
     _require_plain(content, path, "")
     return content
 
@@ -83,7 +83,7 @@ def _require_plain(value: Any, path: Path, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str | int) or isinstance(key, bool):
-                raise ValueError(f"{path}: {where or 'it'} has the key {key!r}, which is no text: write it in quotes.")
+                raise ValueError(f"{path}: {where or 'it'} has the key {key!r}, which is not text: write it in quotes.")
             _require_plain(key, path, f"the key {str(key)[:40]!r}")
             _require_plain(item, path, f"{where}.{key}".lstrip("."))
     elif isinstance(value, list):
@@ -93,7 +93,7 @@ def _require_plain(value: Any, path: Path, where: str) -> None:
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             raise ValueError(f"{path}: {where} is {value!r}, which is not valid Unicode.")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{path}: {where} is {value}, which is no number: remove it.")
+        raise ValueError(f"{path}: {where} is {value}, which is not a number: remove it.")
     elif isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError(f"{path}: {where} is {str(value)[:20]}..., which is too large.")
     elif value is not None and not isinstance(value, bool | int | float):

@@ -70,7 +70,7 @@ def test_a_killed_worker(small_run: Callable, tmp_path: Path, told: Callable) ->
     assert text.startswith("\nTrainingError: A process that loads images (DataLoader worker, pid ")
     assert "ended without a word" in text or "is killed by signal: " in text
     assert "train_dataloader.num_workers" in text and "Traceback" not in text
-    assert "Then run again with --resume: it goes on from " in text and text.count("\n") == 2
+    assert "Then run again with --resume: it resumes from " in text and text.count("\n") == 2
     log = next((tmp_path / "work").rglob("*.log")).read_text()
     assert "A process that loads images" in log and "Traceback" in log, "the log keeps where it came from"
 
@@ -107,7 +107,7 @@ def test_a_work_dir_that_vanishes(small_run: Callable, tmp_path: Path, told: Cal
     text = told(fault_of(runner.train))
     work = tmp_path / "work"
     assert f"The work dir {work} is gone: it was removed, renamed or unmounted" in text and "Traceback" not in text
-    assert "No whole checkpoint was written yet: begin anew." in text
+    assert "No whole checkpoint was written yet: start from scratch." in text
 
 
 VISUALIZER = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
@@ -221,7 +221,7 @@ def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: C
     command = [sys.executable, "-m", "mim", "train", toolbox_name("mmdet"), str(tmp_path / "config.py"), "--resume"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "iter_3.pth is passed over: it is cut off or damaged" in done.stdout + done.stderr
+    assert "iter_3.pth is skipped: it is cut off or damaged" in done.stdout + done.stderr
     assert len((done.stdout + done.stderr).splitlines()) <= 36, "the console is quiet under mim train too"
     assert "System environment" not in done.stdout and "\r" not in done.stderr
     assert f"Auto resumed from the latest checkpoint {work / 'iter_2.pth'}" in done.stdout + done.stderr

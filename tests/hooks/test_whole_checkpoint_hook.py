@@ -93,7 +93,7 @@ def test_a_damaged_newest_is_passed_over_with_a_warning(
     again.train()
     assert again.model.calls == 4
     said = "".join(capsys.readouterr())
-    assert f"{last} is passed over: it is cut off or damaged" in said and "goes on from" in said
+    assert f"{last} is skipped: it is cut off or damaged" in said and "goes on from" in said
     for path in (tmp_path / "work").glob("*.pth"):
         path.write_bytes(b"")
     with pytest.raises(TrainingError, match="no whole checkpoint to resume from.*without --resume"):
@@ -141,7 +141,7 @@ def test_a_full_disk_is_one_message_and_keeps_what_is_there(
     work = tmp_path / "work"
     assert "checkpoint of iteration 8 was not saved" in str(caught.value)
     assert "epoch_2.pth cannot be written: No space left on device" in str(caught.value)
-    assert str(caught.value).endswith(f"run again with --resume: it goes on from {work / 'epoch_1.pth'}.")
+    assert str(caught.value).endswith(f"run again with --resume: it resumes from {work / 'epoch_1.pth'}.")
     assert names(work) == ["epoch_1.pth", POINTER]
 
 

@@ -1,4 +1,4 @@
-"""The whole detector: gradients, learning, errors, and heads that begin anew."""
+"""The whole detector: gradients, learning, errors, and heads that start from scratch."""
 
 import pytest
 import torch

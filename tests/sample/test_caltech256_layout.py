@@ -22,7 +22,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_names_are_those_of_caltech256(sample: Path) -> None:
     folders = sorted((sample / "256_ObjectCategories").iterdir())
     assert [folder.name for folder in folders] == FOLDERS
-    for folder in folders:  # 22 + 8 images take turns: those of the second split begin anew with the first class
+    for (
+        folder
+    ) in folders:  # 22 + 8 images take turns: those of the second split start from scratch with the first class
         files = sorted(path.name for path in folder.iterdir())
         assert files == [f"{folder.name[:3]}_{i:04d}.jpg" for i in range(1, len(files) + 1)]
     assert [len(list(folder.iterdir())) for folder in folders] == [7, 7, 6, 5, 5]

@@ -124,7 +124,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "is no YAML"), ("- 1", "holds no settings"), ("", "no settings")]
+    ("text", "message"), [("a: [", "is not valid YAML"), ("- 1", "holds no settings"), ("", "no settings")]
 )
 def test_no_yaml(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "study.yaml"

@@ -1,4 +1,4 @@
-"""Deformable offsets that are kept or begin anew; the other ways a load can go are in test_bad_input.py."""
+"""Deformable offsets that are kept or start from scratch; the other ways a load can go are in test_bad_input.py."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_tables_of_any_system(tmp_path: Path, encoding: str, end: str) -> None:
         (
             read_class_names,
             "cat\nk\xf6ter\n",
-            r"line 2: byte 0xf6 \(in Latin-1 it is 'ö'\) is no UTF-8.*save it as UTF-8",
+            r"line 2: byte 0xf6 \(in Latin-1 it is 'ö'\) is not UTF-8.*save it as UTF-8",
         ),
         (read_class_names, "\x89PNG\r\n\x1a\n\0\0", "line 1: byte 0x89"),
         (read_class_names, "cat\nd\0g\n", "line 2 holds a zero byte"),

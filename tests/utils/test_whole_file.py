@@ -94,7 +94,7 @@ def test_pictures_and_figures_by_their_ending(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", image)
     with Image.open(tmp_path / "a.png") as found:
         assert found.format == "PNG" and np.array_equal(np.asarray(found), image)
-    with pytest.raises(ValueError, match="no format of pictures"):
+    with pytest.raises(ValueError, match="not a picture format"):
         write_picture(tmp_path / "a.txt", image)
     write_figure(tmp_path / "b.pdf", Figure())
     assert (tmp_path / "b.pdf").read_bytes().startswith(b"%PDF")

@@ -32,13 +32,13 @@ BAD = {
     "infinity": ("a: {b: [.inf]}", "a.b[0] is inf"),
     "nan": ("a: .nan", "a is nan"),
     "a large number": (f"a: {10**40}", "too large"),
-    "a key of numbers": ("1.5: 2", "the key 1.5, which is no text"),
+    "a key of numbers": ("1.5: 2", "the key 1.5, which is not text"),
     "a key of lists": ("? [1, 2]\n: 3", "unhashable"),
     "half surrogates": ('a: "\\ud800"', "not valid Unicode"),
     "tabs": ("a:\n\tb: 1", "line 2"),
-    "control characters": ("a: \x00", "is no YAML that can be read"),
-    "another encoding": (b"a: \xff\xfa", "is no YAML that can be read"),
-    "two documents": ("a: 1\n---\nb: 2", "is no YAML that can be read"),
+    "control characters": ("a: \x00", "is not valid YAML"),
+    "another encoding": (b"a: \xff\xfa", "is not valid YAML"),
+    "two documents": ("a: 1\n---\nb: 2", "is not valid YAML"),
 }
 
 

@@ -43,7 +43,7 @@ def image_size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in text.lower().split("x"))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 256x192.") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: write it as 256x192.") from error
     return width, height
 
 

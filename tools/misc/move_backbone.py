@@ -105,7 +105,9 @@ def main() -> int:
     for package, verdict, loaded, left in rows:
         print(f"{package:16}{verdict:14}{loaded[:12] or '-':15}{left[:12]}")
     print("Each digest loaded is the one that the row above left: the same weights, bit by bit.")
-    print(f"Reports: {out}/*/backbone_load_*.json\n{time.monotonic() - began:.0f} s. To begin anew: rm -r {out}")
+    print(
+        f"Reports: {out}/*/backbone_load_*.json\n{time.monotonic() - began:.0f} s. To start from scratch: rm -r {out}"
+    )
     return 0
 
 

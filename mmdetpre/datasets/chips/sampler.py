@@ -36,7 +36,7 @@ class ChipMiningSampler(Sampler[ChipRecord]):
 
     Args:
         dataset: The chip data set; its annotations and chip settings are used.
-        seed: The same on all ranks; drawn and synchronised when ``None``.
+        seed: The same on all ranks; drawn at random and synchronized when ``None``.
         shuffle: Whether to shuffle the chips; otherwise they come image by image, finest scale first.
 
     Source: section 3.1 of the paper (SNIPER); the stride changes from epoch to epoch.

@@ -68,7 +68,7 @@ def check_caltech256(root: str, per_class: int = PER_CLASS, seed: int = 0) -> Da
     check = DataCheck(
         "Caltech-256",
         f"    {root}/256_ObjectCategories/001.ak47/001_0001.jpg ... 257.clutter/257_0827.jpg\n"
-        "    (256_ObjectCategories.tar, unpacked; the split is drawn, there is no file of it)",
+        "    (256_ObjectCategories.tar, unpacked; the split is random, there is no file of it)",
     )
     folder = Path(root, "256_ObjectCategories")
     try:

@@ -181,7 +181,7 @@ def _require_no_parts(root: Path, folders: Sequence[str]) -> None:
     if parts:
         raise ValueError(
             f"{root} holds {', '.join(parts)}, which are parts, not classes: put the images of each class into one"
-            " folder; the split is drawn."
+            " folder; the split is random."
         )
 
 

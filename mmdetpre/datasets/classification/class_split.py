@@ -122,7 +122,7 @@ def _require_there(
     """Refuse images that no file is there for, or that are in no class folder."""
     if strange := sorted({path.split("/")[0] for path in found} - set(images)):
         raise ValueError(
-            f"{file} names the folder {strange[0]}, which is no class of this data set: {root} holds"
+            f"{file} names the folder {strange[0]}, which is not a class of this data set: {root} holds"
             f" {shown(list(images))}."
         )
     try:

@@ -185,13 +185,13 @@ def _rows(path: Path, content: Any, key: str, needed: bool) -> list[dict[str, An
     """The list of a key, each entry an object with the keys it needs."""
     if not isinstance(content, dict):
         kind = "a list" if isinstance(content, list) else "a text" if isinstance(content, str) else f"{content!r:.40}"
-        raise ValueError(f"{path} is no COCO file: it holds {kind}, expected an object.")
+        raise ValueError(f"{path} is not a COCO file: it holds {kind}, expected an object.")
     if key not in content and not needed:
         return []
     rows = content.get(key)
     if not isinstance(rows, list):
-        found = f"it has no key {key!r}" if key not in content else f"its {key!r} is no list"
-        raise ValueError(f"{path} is no COCO file: {found}. It needs {', '.join(_KEYS)}.")
+        found = f"it has no key {key!r}" if key not in content else f"its {key!r} is not a list"
+        raise ValueError(f"{path} is not a COCO file: {found}. It needs {', '.join(_KEYS)}.")
     if not rows and needed:
         raise ValueError(f"{path}: the list {key!r} is empty.")
     keys = _KEYS[key]
@@ -262,7 +262,7 @@ class _Table:
         if len(ids) and found.min() < 0:
             i = int(found.argmin())
             twin = next((place for place in places if str(place) == str(ids[i])), None)
-            kinds = "" if twin is None else f" (they have {twin!r}: a text is no number)"
+            kinds = "" if twin is None else f" (they have {twin!r}: a text is not a number)"
             raise ValueError(f"{self.path}: {self.key}[{i}] has {name} {ids[i]!r:.120}, which {listed} lacks{kinds}.")
         return found
 

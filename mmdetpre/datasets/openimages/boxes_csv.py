@@ -163,7 +163,7 @@ def _read_chunk(
     for name, bit in _FLAGS.items():
         values = chunk[name].to_numpy()
         if not ((values == 0) | (values == 1) | (values == -1) | ~filled).all():
-            raise ValueError(f"{name} is no flag")  # the line is found by wrong_row
+            raise ValueError(f"{name} is not a flag")  # the line is found by wrong_row
         flags[values == 1] |= bit
     keep = np.ones(len(chunk), bool) if max_images is None else image < max_images
     inside = ((boxes >= -_OVERSHOOT) & (boxes <= 1 + _OVERSHOOT)).all(axis=1)  # false for NaN

@@ -66,7 +66,7 @@ class CsvForm:
                     for cell in cells:
                         if not cell.isascii() and any("\udc80" <= sign <= "\udcff" for sign in cell):
                             raise ValueError(
-                                f"{self.path}, line {reader.line_num} is no {self.encoding.upper()}: save the file as"
+                                f"{self.path}, line {reader.line_num} is not {self.encoding.upper()}: save the file as"
                                 " UTF-8."
                             )
                     yield reader.line_num, cells

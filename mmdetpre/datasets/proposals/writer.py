@@ -46,7 +46,7 @@ def check_out_dir(out_dir: Path, overwrite: bool) -> None:
         )
     if reason := _not_ours(out_dir):
         raise FileExistsError(
-            f"{out_dir} is no folder of proposals as it was written ({reason}), so it is not overwritten: choose"
+            f"{out_dir} is not a folder of proposals as it was written ({reason}), so it is not overwritten: choose"
             " another out_dir, or remove it yourself."
         )
 

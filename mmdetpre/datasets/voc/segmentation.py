@@ -18,7 +18,7 @@ _LAYOUT = """\
     <data_root>/ImageSets/Segmentation/<list>.txt    sets=[("train", "SegmentationClass"), ...]
     <data_root>/SegmentationClass/<id>.png           class index per pixel, 255 void; or another folder of `sets`
     <data_root>/JPEGImages/<id>.jpg
-  The drawn sample: mim run mmdetpre make_sample --layout voc. VOC 2012 with SBD: docs/segmentation.md."""
+  The synthetic sample: mim run mmdetpre make_sample --layout voc. VOC 2012 with SBD: docs/segmentation.md."""
 
 
 @DATASETS.register_module()

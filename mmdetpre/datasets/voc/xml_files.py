@@ -153,7 +153,7 @@ def _require_form(root: Element, path: str) -> None:
     """Refuse a file of another kind, and objects or values that would be passed over without a word."""
     objects = root.findall("object")
     if not objects and root.tag.lower() != "annotation":
-        raise ValueError(f"{path} is no annotation file of VOC: it holds <{root.tag:.40}>, expected <annotation>.")
+        raise ValueError(f"{path} is not an annotation file of VOC: it holds <{root.tag:.40}>, expected <annotation>.")
     if sum(item.tag.lower() == "object" for item in root.iter()) > len(objects):
         raise ValueError(
             f"{path}: an <object> stands inside another element, or is written <Object>, and would not be read."

@@ -99,7 +99,7 @@ def test_lines_may_begin_with_the_folder(tmp_path: Path) -> None:
         ("/cat/a.jpg\n", ValueError, "FOLDER/FILE"),
         ("cat/../a.jpg\n", ValueError, "FOLDER/FILE"),
         ("cat/a.jpg\ncat/b.jpg\n\ncat\\a.jpg\n", ValueError, "names cat/a.jpg more than once"),
-        ("cow/a.jpg\n", ValueError, "names the folder cow, which is no class of this data set: .* holds cat"),
+        ("cow/a.jpg\n", ValueError, "names the folder cow, which is not a class of this data set: .* holds cat"),
         ("cat/A.jpg\n", FileNotFoundError, r"(?s)1 of the 1 files .*cat/A.jpg.*Nearest to the first: cat/a.jpg"),
         ("cat/a.jpg\ncat/\xff.jpg\n", ValueError, "line 2: byte 0xff .* save it as UTF-8"),
         ("cat/a.jpg\ncat/\0.jpg\n", ValueError, "line 2 holds a zero byte"),

@@ -106,7 +106,7 @@ def test_a_split_file_that_does_not_fit(tmp_path: Path) -> None:
     (folder / "extra").mkdir()
     (folder / "extra/1.jpg").touch()
     (tmp_path / "train.txt").write_text("extra/1.jpg\n")
-    with pytest.raises(ValueError, match="names the folder extra, which is no class"):
+    with pytest.raises(ValueError, match="names the folder extra, which is not a class"):
         Caltech256(str(tmp_path), split_file="train.txt")
 
 

@@ -155,8 +155,8 @@ def test_what_is_left_out_is_counted_and_sizes_come_from_headers(tmp_path, openi
     [
         ({"classes": ["cat", "horse"]}, "no horse.*classes of the data set: cat, horse.*of the file: cat, dog"),
         ({"classes": ["dog", "cat"]}, r"order of the file.*Set classes=\['cat', 'dog'\]"),
-        ({"text": '{"images": ['}, "is no JSON"),
-        ({"text": "[1, 2]"}, "is no COCO file: it holds a list, expected an object"),
+        ({"text": '{"images": ['}, "is not valid JSON"),
+        ({"text": "[1, 2]"}, "is not a COCO file: it holds a list, expected an object"),
         ({"annotations": [{"id": 8, "image_id": 7, "category_id": 3}]}, r"annotations\[0\].* has no 'bbox'"),
         (
             {"annotations": [{"id": 8, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9]}]},

@@ -166,7 +166,7 @@ def test_rows_of_other_programs_are_read_alike(folder, openimages_files, kind):
         (lambda row: row("b", box=("0,5", 1, 0, 1)), r"line 4 has 14 cells, the header 13"),
         (lambda row: row("b", box=("1.2.3", 1, 0, 1)), r"line 4: XMin is '1.2.3'"),
         (lambda row: "b,x,/m/0k4", r"line 4: .* is '', expected"),
-        (lambda row: row("ima\xe9"), "line 4 is no UTF-8"),
+        (lambda row: row("ima\xe9"), "line 4 is not UTF-8"),
         (
             lambda row: "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,a,b",
             "line 4",

@@ -115,7 +115,7 @@ def test_nothing_is_overwritten_silently(tmp_path):
 def test_what_is_not_ours_is_never_overwritten(tmp_path):
     write(tmp_path / "proposals")
     (tmp_path / "proposals" / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="no folder of proposals"):
+    with pytest.raises(FileExistsError, match="not a folder of proposals"):
         begin_proposals(tmp_path / "proposals", overwrite=True)
 
 

@@ -252,7 +252,7 @@ def test_an_unknown_size_is_read_from_the_image(tmp_path, openimages_files, size
         (["<object><name>cat</name></object>"], None, "a.xml: an object has no complete box.*<name>cat</name>"),
         ([item(box=(1, 2, "x", 4))], None, "a.xml: an object has no complete box"),
         ([item(name="")], None, "a.xml: an object has no name"),
-        ([], "<annotation><object>", "a.xml is no XML.*cut off or damaged"),
+        ([], "<annotation><object>", "a.xml is not valid XML.*cut off or damaged"),
         ([item("horse")], None, "class list does not match.*of the data set: cat, dog.*in the XML: horse"),
         ([], None, "nothing to learn"),
     ],

@@ -17,7 +17,7 @@ def test_processes_give_what_threads_give(tiny_voc, monkeypatch, tmp_path):
     assert threads.names == processes.names and len(threads.names) > 60
     assert threads.image.max() == 29 and set(threads.flags) & {DIFFICULT, DIFFICULT | OCCLUDED, TRUNCATED}
     (tmp_path / "bad.xml").write_text("<annotation>")
-    with pytest.raises(ValueError, match="bad.xml is no XML"):
+    with pytest.raises(ValueError, match="bad.xml is not valid XML"):
         read_xml_files([*paths, str(tmp_path / "bad.xml")])
 
 

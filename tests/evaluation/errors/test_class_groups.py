@@ -34,7 +34,7 @@ def test_groups_of_a_file(tmp_path: Path) -> None:
         ('{"pets": ["cat", "kettle"]}', "'kettle'"),
         ('{"pets": "cat"}', "no groups of class names"),
         ('["cat"]', "no groups of class names"),
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str, message: str) -> None:

@@ -114,7 +114,7 @@ def test_all_boxes_are_read(root: Path, change: Callable[[dict[str, Any]], Any])
 
 
 REFUSED = {
-    "a text that is no flag": (change_one("annotations", iscrowd="maybe"), "annotations[2] has iscrowd 'maybe'"),
+    "a text that is not a flag": (change_one("annotations", iscrowd="maybe"), "annotations[2] has iscrowd 'maybe'"),
     "2 as a flag": (change_one("annotations", difficult=2), "annotations[2] has difficult 2, expected 0, 1, true"),
     "a list as a flag": (change_one("annotations", ignore=[]), "annotations[2] has ignore []"),
     "area as a text": (change_one("annotations", area="9"), "annotations[2] (id 2) has area '9', expected a number"),
@@ -147,8 +147,8 @@ REFUSED = {
     ),
     "no name": (lambda c: c["categories"][1].pop("name"), "categories[1] has no 'name'"),
     "blanks as a name": (lambda c: c["categories"][1].update(name=" "), "categories[1] has name ' ', expected a name"),
-    "annotations null": (lambda c: c.update(annotations=None), "its 'annotations' is no list. It needs images, anno"),
-    "categories as an object": (lambda c: c.update(categories={}), "its 'categories' is no list"),
+    "annotations null": (lambda c: c.update(annotations=None), "its 'annotations' is not a list. It needs images"),
+    "categories as an object": (lambda c: c.update(categories={}), "its 'categories' is not a list"),
     "images as numbers": (lambda c: c.update(images=[1, 2]), "images[0] has no 'id' and no 'file_name'"),
     "x1 y1 x2 y2": (
         change_all("annotations", bbox=lambda row: list(CORNERS)),
@@ -417,7 +417,7 @@ JSON_FILES = {
         lambda text: text.replace('"bbox"', '"bbox": [1, 1, 9, 9], "bbox"', 1).encode(),
         "an object has the key 'bbox' twice",
     ),
-    "gzip": (lambda text: gzip.compress(text.encode()), "is no JSON but a gzip archive: unpack it"),
+    "gzip": (lambda text: gzip.compress(text.encode()), "is not JSON but a gzip archive: unpack it"),
     "Latin-1": (lambda text: text.replace("joey", "jo\xeby").encode("latin-1"), "in no encoding of JSON ('utf-8'"),
 }
 
@@ -436,7 +436,7 @@ def test_xml_of_another_kind_is_no_photo_without_boxes(root: Path) -> None:
     (voc(root / "ann") / "3.xml").write_text("<html><body>404</body></html>")
     config = dict(type="mmdetpre.PackedVOCDataset", data_root=str(root), ann_subdir="ann", img_subdir="photos")
     for read in (lambda: read_own_boxes(root / "ann"), lambda: DATASETS.build(config | dict(classes=["kangaroo"]))):
-        with pytest.raises(ValueError, match=r"3\.xml is no annotation file of VOC: it holds <html>"):
+        with pytest.raises(ValueError, match=r"3\.xml is not an annotation file of VOC: it holds <html>"):
             read()
 
 

@@ -253,7 +253,7 @@ def test_a_study_can_be_moved(tmp_path: Path) -> None:
 
 
 BAD_COCO = {
-    "no annotations": ({"annotations": None}, "its 'annotations' is no list"),
+    "no annotations": ({"annotations": None}, "its 'annotations' is not a list"),
     "empty images": ({"images": []}, "the list 'images' is empty"),
     "no box": ({"annotations": [{"id": 0, "image_id": 7, "category_id": 3}]}, r"annotations\[0\] has no 'bbox'"),
     "no number": (
@@ -305,7 +305,7 @@ def test_keys_that_are_not_there_are_named(tmp_path: Path) -> None:
     file.write_text("[1, 2]")
     assert "holds a list" in refused(tmp_path, det=file)
     file.write_text('{"images": [')
-    assert "is no JSON" in refused(tmp_path, det=file)
+    assert "is not valid JSON" in refused(tmp_path, det=file)
     assert "There is no" in refused(tmp_path, FileNotFoundError, det=tmp_path / "none.json")
     assert "There is no folder" in refused(tmp_path, FileNotFoundError, det=file, det_images=tmp_path / "none")
 
@@ -373,7 +373,7 @@ def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
     photo(tmp_path / "images" / "a.jpg", 0)
     assert "none of 1 XML files has an <object>" in refused(tmp_path, det=tmp_path / "annots")
     (tmp_path / "annots" / "a.xml").write_text("<annotation><obj")
-    assert "is no XML" in refused(tmp_path, det=tmp_path / "annots")
+    assert "is not valid XML" in refused(tmp_path, det=tmp_path / "annots")
 
 
 def test_too_few_images_for_a_split(tmp_path: Path) -> None:
