@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Sequence
-from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
-from torch import nn
 
 from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.checkpoints.fit import require_classes, require_fit
 from mmdetpre.registry import HOOKS
+from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.utils.plain_text import one_line
 
 
@@ -35,14 +33,14 @@ class CheckpointFitHook(Hook):
         """Checks that the model has the number of classes of the training data."""
         classes = getattr(runner.train_loop.dataloader.dataset, "metainfo", {}).get("classes")
         if classes:
-            require_classes(_unwrapped(runner.model), classes)
+            require_classes(find_backbone(runner.model, ""), classes)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Checks that the checkpoint fits the model and the data."""
         trains = isinstance(runner._train_loop, BaseLoop)  # a dict before train() builds it
         if trains and not runner._resume:
             return
-        model = _unwrapped(runner.model)
+        model = find_backbone(runner.model, "")
         name = str(runner._load_from or "The checkpoint")
         require_fit(model, checkpoint, name)
         learned = learned_classes(checkpoint, name)
@@ -57,12 +55,6 @@ class CheckpointFitHook(Hook):
 
 def _short(name: object) -> str:
     return reprlib.repr(one_line(name))
-
-
-def _unwrapped(model: Any) -> nn.Module:
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
 
 
 def _tested_classes(runner: Runner) -> Sequence[str]:
