@@ -40,9 +40,9 @@ class RoundedAnchorGenerator(AnchorGenerator):
         widths = (base_size * ratios.double().rsqrt()).round()
         heights = (widths * ratios).round()
         sides = torch.stack([widths, heights], dim=1)[:, None] * scales[None, :, None]
-        center = torch.tensor(center or (self.center_offset * base_size,) * 2, dtype=torch.float64)
+        middle = torch.tensor(center or (self.center_offset * base_size,) * 2, dtype=torch.float64)
         half = sides.reshape(-1, 2) / 2
-        return torch.cat([center - half, center + half], dim=1).float()
+        return torch.cat([middle - half, middle + half], dim=1).float()
 
     def single_level_grid_priors(self, featmap_size: tuple[int, int], level_idx: int, **kwargs: Any) -> Tensor:
         """Anchors (A, 4) of a map; those of one cell stay on the device that first asked for them."""
