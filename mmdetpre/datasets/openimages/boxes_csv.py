@@ -33,7 +33,6 @@ _LIKELY = {
     "box without area": "box without area: XMax must exceed XMin, and YMax YMin. If the two are width and height, add"
     " XMin and YMin to them.",
 }
-_ROWS_PER_CHUNK = 500_000
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _NO_NUMBER = ("", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "inf", "-inf")  # such a box is left out
 _EMPTY = -3
@@ -121,8 +120,7 @@ def _read(form: CsvForm, choice: _Choice) -> tuple[BoxRows, str]:
         progress_bar(total=os.path.getsize(form.path), unit="B", unit_scale=True) as bar,
     ):
         bar.set_description(f"reading {Path(form.path).name}")
-        for chunk in pd.read_csv(file, chunksize=_ROWS_PER_CHUNK, **form.arguments(_TYPES)):
-            chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
+        for chunk in form.chunks(_TYPES, file):
             parts.append(_read_chunk(chunk, index, choice, dropped, odd, total))
             total += len(chunk)
             mid = str(chunk["LabelName"].iloc[0]) if len(chunk) else mid

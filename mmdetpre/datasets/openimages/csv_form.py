@@ -6,13 +6,16 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO
+
+import pandas as pd
 
 from mmdetpre.utils.text_files import encoding_of, text_lines
 
 _SEPARATORS = ",;\t|"
 _HEAD = 1 << 16  # bytes that are considered to find the form
 _SHOWN = 80
+_ROWS_PER_CHUNK = 500_000
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,29 @@ class CsvForm:
     width: int
     longer: bool = False
 
-    def arguments(self, types: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of ``pandas.read_csv`` for columns of these types."""
-        return {
-            "encoding": self.encoding,
-            "sep": self.separator,
-            "index_col": False if self.longer else None,  # else pandas takes the first column for an index: all shift
-            "decimal": self.decimal,
-            "skiprows": self.header_line - 1,
-            "usecols": [self.names[name] for name in types],
-            "dtype": {self.names[name]: kind for name, kind in types.items()},
-        }
+    def chunks(self, types: Mapping[str, type], file: IO[bytes] | None = None) -> Iterator[pd.DataFrame]:
+        """The wanted columns under their own names, some hundred thousand rows at a time.
+
+        Args:
+            types: Type of each column.
+            file: The opened file, whose position tells the progress; None: it is opened here.
+
+        Raises:
+            ValueError: If a cell is not of its column's type; pandas' ``ParserError`` where rows differ in length.
+        """
+        chunks = pd.read_csv(
+            self.path if file is None else file,
+            chunksize=_ROWS_PER_CHUNK,
+            encoding=self.encoding,
+            sep=self.separator,
+            index_col=False if self.longer else None,  # else pandas takes the first column for an index: all shift
+            decimal=self.decimal,
+            skiprows=self.header_line - 1,
+            usecols=[self.names[name] for name in types],
+            dtype={self.names[name]: kind for name, kind in types.items()},
+        )
+        for chunk in chunks:
+            yield chunk.rename(columns={theirs: ours for ours, theirs in self.names.items()})
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and cells of each row below the header, lines without any sign left out.

@@ -13,7 +13,6 @@ from mmdetpre.datasets.openimages.csv_form import csv_form
 
 _HEADER = ("ImageID", "Source", "LabelName", "Confidence")
 _TYPES = {"ImageID": str, "LabelName": str}
-_ROWS_PER_CHUNK = 500_000
 _EMPTY = -2
 
 
@@ -67,8 +66,7 @@ def read_image_labels(path: str | Path, labels: dict[str, int], relation: np.nda
     dropped: Counter[str] = Counter()
     images, kept, present = [np.zeros(0, np.int32)], [np.zeros(0, np.int16)], [np.zeros(0, bool)]
     try:
-        for chunk in pd.read_csv(path, chunksize=_ROWS_PER_CHUNK, **form.arguments(types)):
-            chunk = chunk.rename(columns={theirs: ours for ours, theirs in form.names.items()})
+        for chunk in form.chunks(types):
             codes, mids = pd.factorize(chunk["LabelName"])
             # pandas gives empty cells the code -1: it finds the entry appended at the end
             label = np.array([*(labels.get(mid, -1) for mid in mids), _EMPTY], np.int16)[codes]

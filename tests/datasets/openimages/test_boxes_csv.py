@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.openimages import boxes_csv as openimages_csv
+from mmdetpre.datasets.openimages import csv_form
 from mmdetpre.datasets.openimages.boxes_csv import read_box_csv
 from mmdetpre.datasets.packed.annotations import IGNORE, OCCLUDED, TRUNCATED
 
@@ -46,7 +46,7 @@ def test_bad_rows_are_counted_and_left_out(tmp_path, openimages_files):
 def test_empty_ids_and_classes_are_counted_and_left_out(
     tmp_path, openimages_files, monkeypatch, rows_per_chunk, max_images
 ):
-    monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     row = openimages_files.row
     rows = [row("a"), row(""), row("b", ""), row("", ""), row("b", "/m/0cat")]
     path = openimages_files.OpenImagesFolder(tmp_path).write(rows).csv
@@ -92,7 +92,7 @@ def test_columns_are_found_by_name(folder):
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 2, 100])
 def test_chunks_do_not_matter_and_images_may_be_limited(folder, monkeypatch, rows_per_chunk):
-    monkeypatch.setattr(openimages_csv, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     rows = read_box_csv(folder.csv, LABELS | {"/m/0veh": 2}, max_images=2)
     assert rows.images == ["a", "b"] and rows.image.tolist() == [0, 1, 0]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdetpre.datasets.openimages import image_labels as openimages_image_labels
+from mmdetpre.datasets.openimages import csv_form
 from mmdetpre.datasets.openimages.image_labels import read_image_labels
 from mmdetpre.registry import DATASETS
 
@@ -24,7 +24,7 @@ def write(folder, rows: list[str], header: str = HEADER) -> Path:
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 2, 100])
 def test_present_and_absent_labels_count_and_others_are_skipped(folder, monkeypatch, rows_per_chunk):
-    monkeypatch.setattr(openimages_image_labels, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     read = read_image_labels(write(folder, UNUSABLE + ROWS), {"/m/0k4": 0, "/m/0cat": 1})
     assert read.of("a").tolist() == [0, 1] and read.of("b").tolist() == [1, 0]
     for unverified in ("c", "never"):
@@ -33,7 +33,7 @@ def test_present_and_absent_labels_count_and_others_are_skipped(folder, monkeypa
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 2, 100])
 def test_labels_expand_as_in_the_challenge(folder, monkeypatch, rows_per_chunk):
-    monkeypatch.setattr(openimages_image_labels, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     labels = {"/m/thing": 0, "/m/vehicle": 1, "/m/car": 2, "/m/bus": 3, "/m/cat": 4}
     relation = np.eye(5)
     relation[[1, 2, 2, 3, 3, 4], [0, 0, 1, 0, 1, 0]] = 1  # thing: vehicle (car, bus), cat
@@ -47,7 +47,7 @@ def test_labels_expand_as_in_the_challenge(folder, monkeypatch, rows_per_chunk):
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 100])
 def test_empty_ids_and_classes_are_counted_and_left_out(folder, monkeypatch, rows_per_chunk):
-    monkeypatch.setattr(openimages_image_labels, "_ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr(csv_form, "_ROWS_PER_CHUNK", rows_per_chunk)
     empty = [",verification,/m/0k4,1", "a,verification,,1", ",verification,,1"]
     read = read_image_labels(write(folder, empty + ROWS), {"/m/0k4": 0, "/m/0cat": 1})
     assert read.of("a").tolist() == [0, 1] and read.of("b").tolist() == [1, 0] and len(read.rows) == 2
