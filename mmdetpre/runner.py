@@ -6,10 +6,8 @@ runner_type = "mmdetpre.ConfigRunner"
 from __future__ import annotations
 
 import copy
-import logging
 from typing import Any
 
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmdetpre.registry import RUNNERS
@@ -42,13 +40,12 @@ class ConfigRunner(Runner):
             if name not in _NAMED and hook is not None and str(hook["type"]).startswith("mmdetpre.")
             and hook["type"] in repeated
         ]  # fmt: skip
-        if twice:
-            print_log(
-                f"custom_hooks repeat {', '.join(twice)} of default_hooks and replace them, in this release only:"
-                f" change default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own.",
-                "current",
-                logging.WARNING,
-            )
         for name in [name for name, hook in hooks.items() if name in twice or (hook is None and name not in _NAMED)]:
             del hooks[name]
-        return super().from_cfg(cfg)
+        runner = super().from_cfg(cfg)
+        if twice:
+            runner.logger.warning(
+                f"custom_hooks repeat {', '.join(twice)} of default_hooks and replace them, in this release only: change"
+                f" default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own."
+            )
+        return runner
