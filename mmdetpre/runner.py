@@ -45,7 +45,7 @@ class ConfigRunner(Runner):
         runner = super().from_cfg(cfg)
         if twice:
             runner.logger.warning(
-                f"custom_hooks repeat {', '.join(twice)} of default_hooks and replace them, in this release only: change"
-                f" default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own."
+                f"custom_hooks repeat {', '.join(twice)} of default_hooks and replace them, in this release only:"
+                f" change default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own."
             )
         return runner
