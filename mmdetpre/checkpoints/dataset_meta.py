@@ -14,8 +14,8 @@ LONGEST = 1000
 def plain_dataset_meta(meta: Any, source: str) -> dict[str, Any] | None:
     """The entry ``dataset_meta`` of a checkpoint, with names that can be shown and colors that are colors.
 
-    Names on several lines, or with control characters, get the escapes of `one_line`. A ``palette`` that is no word and
-    no list of three whole numbers from 0 to 255 each is left out; everything else stays as it is.
+    Names on several lines, or with control characters, get the escapes of `one_line`. A ``palette`` that is neither a
+    word nor a list of three whole numbers from 0 to 255 each is left out; everything else stays as it is.
 
     Args:
         meta: The entry.

@@ -105,7 +105,7 @@ def check_pickle(file: IO[bytes]) -> None:
         raise
     except pickle.UnpicklingError as error:
         raise EOFError(f"it is cut off or damaged ({error})") from error
-    except (ValueError, UnicodeDecodeError, OverflowError) as error:  # of pickletools, for bytes that are no pickle
+    except (ValueError, UnicodeDecodeError, OverflowError) as error:  # of pickletools, for bytes that are not a pickle
         raise EOFError(f"it is cut off or damaged ({error})") from error
 
 

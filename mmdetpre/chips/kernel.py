@@ -157,7 +157,7 @@ def _best_chip(box, s, rectangle, columns, chosen, origin, size, chips):
     """The chip that shows most of a box, the first on ties; -1 if less than one original pixel shows per direction.
 
     Comparing the visible size with the valid range would decide nothing: at the coarsest scale every box is whole, and
-    elsewhere the visible part is no larger than a box that is itself below the upper bound.
+    elsewhere the visible part is at most as large as a box that is itself below the upper bound.
     """
     for k in range(chips):
         column, row = chosen[k] % columns, chosen[k] // columns

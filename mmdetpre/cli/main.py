@@ -23,7 +23,7 @@ TOOLS = {
     "detect": ("visualization/detect_image.py", "detect in an image at several scales"),
     "chips": ("analysis_tools/browse_chips.py", "draw the chips that a config trains on"),
     "inspect": ("model_converters/inspect_backbone.py", "what backbone a file holds, and whether a model takes it"),
-    "verify": ("model_converters/verify_transfer.py", "whether a backbone arrives unchanged in several models"),
+    "verify": ("model_converters/verify_transfer.py", "whether a backbone loads unchanged in several models"),
     "export": ("model_converters/export_backbone.py", "write the backbone of a checkpoint to a file of its own"),
 }
 """Command -> file below ``tools`` and what it does."""

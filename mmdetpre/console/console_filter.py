@@ -172,7 +172,7 @@ def warnings_to_log_file() -> None:
 
 
 def _speaker() -> str:
-    """Name of the module that logs: the first that is no part of the logging itself."""
+    """Name of the module that logs: the first that is not part of the logging itself."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))

@@ -1,4 +1,4 @@
-# PASCAL VOC 2012 with SBD (docs/segmentation.md says where to put the files): 10,582 images to train on, 1,449 to test.
+# PASCAL VOC 2012 with SBD (docs/segmentation.md says where to put the files): 10,582 training and 1,449 test images.
 # Short side 360, long side at most 600, in training and in test.
 dataset_type = "mmdetpre.VOCSegmentationDataset"
 data_root = default_data_root = "data/VOCdevkit/VOC2012/"

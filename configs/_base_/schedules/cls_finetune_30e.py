@@ -1,4 +1,4 @@
-# Fine-tuning of a classifier. The recipe is ours: the usual one, the same for all starts.
+# Fine-tuning of a classifier. The recipe is ours: the usual one, the same for all initializations.
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=30, val_interval=5)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")

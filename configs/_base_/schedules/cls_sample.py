@@ -1,4 +1,4 @@
-# A schedule for a minute: AdamW, which starts faster from scratch than SGD.
+# A schedule for a minute: AdamW, which learns faster from scratch than SGD.
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=12, val_interval=12)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")

@@ -1,4 +1,4 @@
-# A schedule for a minute: 8 images a step, warm-up, cosine; AdamW, which starts faster from scratch than SGD.
+# A schedule for a minute: 8 images a step, warm-up, cosine; AdamW, which learns faster from scratch than SGD.
 steps = 40
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=steps, val_interval=steps)
 val_cfg = dict(type="ValLoop")

@@ -1,4 +1,4 @@
-# A schedule for minutes, not days: 16 chips a step, warm-up, cosine; AdamW, which starts faster from scratch than SGD.
+# A schedule for minutes, not days: 16 chips a step, warm-up, cosine; AdamW, which learns faster from scratch than SGD.
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=2, val_interval=2)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")

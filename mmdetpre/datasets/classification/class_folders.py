@@ -106,7 +106,7 @@ def read_class_folders(
             elif Path(file).name.lower() not in _CLUTTER:
                 others.append(path)
     passed = {f"hidden files, such as {hidden[0]}": len(hidden)} if hidden else {}
-    passed |= {f"files that are no images by their names, such as {others[0]}": len(others)} if others else {}
+    passed |= {f"files whose names are not those of images, such as {others[0]}": len(others)} if others else {}
     _require_plain_names(root, images)
     empty = [name for name, files in images.items() if not files]
     if empty and (len(empty) == len(folders) or not leave_out_empty):

@@ -30,7 +30,7 @@ def broken_images(paths: Sequence[str | os.PathLike], workers: int | None = None
     """
     logging = cv2.utils.logging
     level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by name below
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is named below
     try:
         verdicts = file_verdicts(paths, _KIND, _reason, what="decoding images", workers=workers)
     finally:

@@ -150,7 +150,7 @@ def _read(path: str) -> _Read:
 
 
 def _require_form(root: Element, path: str) -> None:
-    """Refuse a file of another kind, and objects or values that would be passed over without a word."""
+    """Refuse a file of another kind, and objects or values that would be skipped silently."""
     objects = root.findall("object")
     if not objects and root.tag.lower() != "annotation":
         raise ValueError(f"{path} is not an annotation file of VOC: it holds <{root.tag:.40}>, expected <annotation>.")

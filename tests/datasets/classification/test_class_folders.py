@@ -23,7 +23,7 @@ def test_what_counts_as_class_and_image(tmp_path: Path) -> None:
     found = read_class_folders(tmp_path)
     assert found.images == {"a": ["deeper/y.jpg", "x.jpeg"], "b": ["1.png", "2.JPG"]}
     assert found.nested == ["a/deeper/y.jpg"] and found.root == tmp_path
-    assert found.passed_over == {"files that are no images by their names, such as b/notes.txt": 1}
+    assert found.passed_over == {"files whose names are not those of images, such as b/notes.txt": 1}
     (tmp_path / "c").mkdir()
     with pytest.raises(ValueError, match="1 of the 3 class folders in .* hold no image: c"):
         read_class_folders(tmp_path)

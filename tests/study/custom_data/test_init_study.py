@@ -409,7 +409,7 @@ def test_images_in_folders_inside_of_class_folders_are_used(tmp_path: Path) -> N
     out, text = init(tmp_path, cls=tmp_path / "pets")
     assert "2 classes of 8 images; 10 training images, 5 of each class, and 6 test images" in text
     assert "8 images lie in folders inside of the class folders and are used, such as  dog/day2/0.jpg" in text
-    assert "Left out: 1 hidden files, such as cat/._0.jpg; 1 files that are no images by their names" in text
+    assert "Left out: 1 hidden files, such as cat/._0.jpg; 1 files whose names are not those of images" in text
     lines = [(out / "data" / f"own_cls_{part}.txt").read_text().splitlines() for part in ("train", "test")]
     assert len({*lines[0], *lines[1]}) == 16 and sum("day2" in line for line in lines[0] + lines[1]) == 8
     cfg = Config.fromfile(out / "configs" / "own_cls.py")
