@@ -88,7 +88,7 @@ def compare_weights(
         )
     if negative:
         refusals.append(
-            f"{len(negative)} variances of batch normalisation are negative, the first is {negative[0]}, and would give"
+            f"{len(negative)} variances of batch normalization are negative, the first is {negative[0]}, and would give"
             " NaN: the file is damaged, or these are no variances"
         )
     matched = set(report.matched)
@@ -166,7 +166,7 @@ def _form_differences(
 
 
 def statistics_of(file_tensors: Mapping[str, Tensor], model: KeyMap) -> str:
-    """State of the file's batch normalisation: a key of `mmdetpre.transfer.load_report.STATISTICS`.
+    """State of the file's batch normalization: a key of `mmdetpre.transfer.load_report.STATISTICS`.
 
     Args:
         file_tensors: By canonical name.

@@ -1,7 +1,7 @@
 """What of a backbone will be trained: three switches decide it, so it is read from the module itself.
 
 ``frozen_stages`` stops gradients and statistics of whole stages, ``norm_eval`` stops the statistics of all batch
-normalisation, ``norm_cfg.requires_grad`` stops its scale and shift. A module tells the outcome only once it is in
+normalization, ``norm_cfg.requires_grad`` stops its scale and shift. A module tells the outcome only once it is in
 training mode, for the first two act in ``train()``.
 """
 
@@ -23,7 +23,7 @@ class StageState:
         stage: As `mmdetpre.transfer.load_report.stage_of` calls it.
         parameters: Number of values in convolutions and the like.
         trained: How many of them have a gradient.
-        norms: Number of batch normalisation layers.
+        norms: Number of batch normalization layers.
         norms_trained: How many of them learn scale and shift.
         norms_updated: How many of them update their statistics.
     """
@@ -70,10 +70,10 @@ def freezing_table(backbone: nn.Module) -> str:
 
     Example:
         >>> print(freezing_table(nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8))))
-        stage      weights        batch normalisation
+        stage      weights        batch normalization
         other      trained        1: scale and shift trained, statistics updated
     """
-    lines = ["stage".ljust(11) + "weights".ljust(15) + "batch normalisation"]
+    lines = ["stage".ljust(11) + "weights".ljust(15) + "batch normalization"]
     for state in stage_states(backbone):
         weights = _share(state.trained, state.parameters, "trained", "frozen")
         norms = "none"

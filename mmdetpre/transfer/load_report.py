@@ -17,11 +17,11 @@ VERDICTS = {
 """Meaning of each verdict. ``complete`` and ``expected`` are good; with policy ``warn``, ``incomplete`` loads too."""
 
 STATISTICS = {
-    "present": "the file has running_mean and running_var for every batch normalisation",
+    "present": "the file has running_mean and running_var for every batch normalization",
     "missing": "the file has none",
     "partial": "the file has them for some layers only",
     "default": "all are as a new layer has them: mean 0, variance 1",
-    "none": "the model has no batch normalisation",
+    "none": "the model has no batch normalization",
 }
 
 
@@ -47,7 +47,7 @@ class LoadReport:
         shape_clashes: (name, shape in the file, shape in the model).
         conversions: (name, number format in the file, in the model).
         not_finite: Tensors of the file with NaN or infinity.
-        statistics: State of the batch normalisation in the file, one of `STATISTICS`.
+        statistics: State of the batch normalization in the file, one of `STATISTICS`.
         preprocessing: What file and model say, as text.
         stages: Strides, dilations or padding that the file's weights were trained with and that the model has, if they
             differ.
@@ -93,7 +93,7 @@ class LoadReport:
         lines += [f"  ! {reason}" for reason in self.reasons]
         if self.matched or self.missing or self.unexpected or self.shape_clashes:
             lines += self._table()
-            lines.append(f"  batch normalisation: {self.statistics} ({STATISTICS[self.statistics]})")
+            lines.append(f"  batch normalization: {self.statistics} ({STATISTICS[self.statistics]})")
         lines += [f"  preprocessing of the {side}: {text}" for side, text in self.preprocessing.items()]
         if self.stages:
             told = "; ".join(f"{side} {text}" for side, text in self.stages.items())

@@ -132,7 +132,7 @@ def _array(cursor: _Cursor) -> np.ndarray:
             f" dimensions; known are 0x{V1_MAGIC:08x} to 0x{V3_MAGIC:08x}, or up to {MOST_DIMENSIONS} dimensions"
         )
     if dimensions == 0 and magic != V3_MAGIC:
-        raise MXNetParamsError(f"{cursor.what} is empty: it was saved before it was initialised")
+        raise MXNetParamsError(f"{cursor.what} is empty: it was saved before it was initialized")
     shape: tuple[Any, ...] = tuple(int(side) for side in cursor.array(kind, dimensions))
     if any(side < 0 for side in shape):
         raise MXNetParamsError(f"it is damaged: {cursor.what} has the shape {shape}")

@@ -72,7 +72,7 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
     while isinstance(found, Mapping) and isinstance(found.get("data_preprocessor"), Mapping):
         found = found["data_preprocessor"]  # semi-supervised detectors wrap it
     if not isinstance(found, Mapping):
-        found = _normalisation(config)
+        found = _normalization(config)
     if found is None:
         return None
     mean, std = found.get("mean"), found.get("std")
@@ -88,7 +88,7 @@ def from_config(config: Mapping[str, Any], origin: str = "its config") -> Prepro
     )
 
 
-def _normalisation(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _normalization(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """How a config of mmdet 2, mmseg 0 or mmcls 0 prepares images: in its training pipeline, or by ``img_norm_cfg``."""
     data = config.get("data")
     train = data.get("train") if isinstance(data, Mapping) else None

@@ -20,10 +20,10 @@ from mmdetpre.utils.whole_file import write_text
 
 @WEIGHT_INITIALIZERS.register_module()
 class PretrainedBackbone:
-    """Initialises a backbone from a file, as `mmdetpre.transfer.load_backbone` does.
+    """Initializes a backbone from a file, as `mmdetpre.transfer.load_backbone` does.
 
     Unlike mmengine's ``Pretrained`` it raises where tensors are not loaded. mmengine does not know this type, and would
-    initialise parts of the backbone after it; that is prevented here. Checkpoints that the Runner loads later
+    initialize parts of the backbone after it; that is prevented here. Checkpoints that the Runner loads later
     (``load_from``, ``resume``) replace these weights, as they should; only ``mmdetpre.LoadBackboneHook`` watches for
     that.
 
@@ -64,7 +64,7 @@ class PretrainedBackbone:
 
         Raises:
             BackboneNotLoaded: As ``policy`` says.
-            ValueError: If an initialiser behind this one would overwrite what it loads.
+            ValueError: If an initializer behind this one would overwrite what it loads.
         """
         configured = getattr(module, "init_cfg", None)
         if isinstance(configured, list | tuple) and configured:
@@ -76,7 +76,7 @@ class PretrainedBackbone:
         print_log(str(self.report), logger="current", level=level)
         if self.report_file and is_main_process():
             write_text(self.report_file, self.report.to_json())
-        # What mmengine and mmpretrain do behind an initialiser that is not their own `Pretrained`:
+        # What mmengine and mmpretrain do behind an initializer that is not their own `Pretrained`:
         if hasattr(module, "zero_init_residual"):
             setattr(module, "zero_init_residual", False)  # noqa: B010 - a plain assignment means a parameter to mypy
         for part in module.modules():

@@ -149,7 +149,7 @@ def form_differences(file: ResNetForm, model: ResNetForm) -> list[str]:
             " drop the offsets it learned with: set dcn and stage_with_dcn in the model"
         )
     if file.has_norms and not model.has_norms:
-        found.append("the file has batch normalisation, the model another kind: set norm_cfg=dict(type='BN')")
+        found.append("the file has batch normalization, the model another kind: set norm_cfg=dict(type='BN')")
     return found
 
 

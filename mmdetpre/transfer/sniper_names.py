@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from mmdetpre.transfer.key_map import KeyMap, KeyMapError
 
 NAMING = "SNIPER's release"
-FIXED_SCALE = "the scale of the input normalisation is fixed to 1 (fix_gamma), whatever the file holds"
-CLOSING = "normalisation and classifier of the ImageNet network, which SNIPER leaves out"
+FIXED_SCALE = "the scale of the input normalization is fixed to 1 (fix_gamma), whatever the file holds"
+CLOSING = "normalization and classifier of the ImageNet network, which SNIPER leaves out"
 HEADS = "heads of the detector in the file"
 
 PARTS = {

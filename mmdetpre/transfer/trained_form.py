@@ -111,7 +111,7 @@ def take_trained_form(backbone: nn.Module, form: TrainedForm | None, *, dense: b
     """
     own = _own_form(backbone)
     if own is None:
-        return "Stages as configured: the backbone is no ResNet."
+        return "Stages as configured: the backbone is not a ResNet."
     if form is None:
         return f"Stages as configured, {own}: how the weights were trained is not known."
     form = form.cut(own)

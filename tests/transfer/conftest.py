@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def _fill(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Give every tensor values that no initialiser gives: statistics, scales and offsets too."""
+    """Give every tensor values that no initializer gives: statistics, scales and offsets too."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in module.state_dict().items():
         if name.endswith("num_batches_tracked"):
@@ -26,7 +26,7 @@ def _fill(module: nn.Module, seed: int = 0) -> nn.Module:
 
 @pytest.fixture(scope="session")
 def fill() -> Callable[..., nn.Module]:
-    """Function that fills a module with values that no initialiser gives."""
+    """Function that fills a module with values that no initializer gives."""
     return _fill
 
 

@@ -40,7 +40,7 @@ def test_export_keeps_weights_and_tells_their_origin(resnet: Callable, save: Cal
     assert all(torch.equal(found.tensors[name], tensor) for name, tensor in source.state_dict().items())
     again = export_backbone(tmp_path / "new" / "backbone.pth", tmp_path / "again.pth")
     assert again["source_dataset"] == metadata["source_dataset"] and again["digest"] == metadata["digest"]
-    # mmengine's own initialiser takes the file as well.
+    # mmengine's own initializer takes the file as well.
     init_cfg = dict(type="Pretrained", checkpoint=str(tmp_path / "again.pth"))
     module = ResNet(18, base_channels=8, stem_channels=8, init_cfg=init_cfg)
     module.init_weights()

@@ -233,7 +233,7 @@ def test_nan_is_refused_whatever_the_policy(resnet: Callable, save: Callable, va
 
 
 @pytest.mark.parametrize("policy", ["error", "warn"])
-def test_quantised_weights_are_refused(resnet: Callable, save: Callable, policy: str) -> None:
+def test_quantized_weights_are_refused(resnet: Callable, save: Callable, policy: str) -> None:
     state = resnet().state_dict()
     state["layer3.1.conv2.weight"] = (state["layer3.1.conv2.weight"] * 100).to(torch.int8)
     report = outcome(resnet(seed=1), save(state), policy=policy)
@@ -359,7 +359,7 @@ def test_weights_that_would_give_nothing_are_refused(resnet: Callable, save: Cal
     negative["layer2.0.bn1.running_var"] = -negative["layer2.0.bn1.running_var"].abs() - 0.1
     zero = {name: value * 0 if value.dim() == 4 else value for name, value in trained(resnet).items()}
     for state, message in (
-        (negative, r"1 variances of batch normalisation are negative, the first is layer2.0.bn1.running_var"),
+        (negative, r"1 variances of batch normalization are negative, the first is layer2.0.bn1.running_var"),
         (zero, r"all \d+ convolutions are zero"),
     ):
         report = outcome(resnet(seed=1), save(state), policy="warn")

@@ -57,7 +57,7 @@ def test_rules_for_files_that_tell_nothing() -> None:
     assert told("resnet50-0676ba61.pth", "torchvision") is None
 
 
-def test_no_preprocessor_is_unknown_and_no_normalisation_is_known() -> None:
+def test_no_preprocessor_is_unknown_and_no_normalization_is_known() -> None:
     assert from_config(dict(model=dict(backbone=dict(type="ResNet")))) is None
     found = from_config(dict(model=dict(data_preprocessor=dict(type="ImgDataPreprocessor"))))
     assert found.mean == (0, 0, 0) and found.std == (1, 1, 1) and found.channel_order == "bgr" and found.style is None

@@ -22,7 +22,7 @@ def source(resnet: Callable, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("package", ["mmdet", "mmseg", "mmpretrain"])
 @pytest.mark.parametrize("nested", [False, True])
 def test_init_weights_loads_and_nothing_follows(package: str, nested: bool, source: Path, tmp_path: Path) -> None:
-    """mmpretrain would set the last scale of each block to zero behind an initialiser that it does not know."""
+    """mmpretrain would set the last scale of each block to zero behind an initializer that it does not know."""
     init_cfg = dict(
         type="mmdetpre.PretrainedBackbone", checkpoint=str(source), report_file=str(tmp_path / "reports" / "r.json")
     )
@@ -50,7 +50,7 @@ def test_a_bad_file_raises(source: Path) -> None:
         module.init_weights()
 
 
-def test_an_initialiser_behind_it_is_refused(source: Path) -> None:
+def test_an_initializer_behind_it_is_refused(source: Path) -> None:
     own = dict(type="mmdetpre.PretrainedBackbone", checkpoint=str(source))
     init_cfg = [own, dict(type="Kaiming", layer="Conv2d")]
     module = build_in_toolbox("mmdet", dict(type="ResNet", init_cfg=init_cfg, **THIN))

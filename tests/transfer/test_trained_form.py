@@ -148,7 +148,7 @@ def test_what_is_left_as_it_is() -> None:
     ):
         assert said in take_trained_form(backbone, form) and torch.equal(last_map(backbone), before)
     assert stage_differences(backbone, None) == {} == stage_differences(nn.Conv2d(3, 3, 1), CLASSIFICATION)
-    assert "no ResNet" in take_trained_form(nn.Conv2d(3, 3, 1), CLASSIFICATION)
+    assert "not a ResNet" in take_trained_form(nn.Conv2d(3, 3, 1), CLASSIFICATION)
     with pytest.raises(ValueError, match="avg_down.*--conv5 config"):
         take_trained_form(build("mmdet.ResNet", avg_down=True, **DILATED), CLASSIFICATION)
 

@@ -278,7 +278,7 @@ CAFFE_2X = """
 img_norm_cfg = dict(mean=[103.53, 116.28, 123.675], std=[1.0, 1.0, 1.0], to_rgb=False)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    {normalise},
+    {normalize},
     dict(type='Collect', keys=['img', 'gt_bboxes', 'gt_labels']),
 ]
 data = dict(train=dict(type='RepeatDataset', times=3, dataset=dict(type='CocoDataset', ann_file='train.json')))
@@ -287,11 +287,11 @@ model = dict(type='FasterRCNN', backbone=dict(type='ResNet', depth=50, norm_cfg=
 IN_FULL = "dict(type='Normalize', mean=[103.53, 116.28, 123.675], std=[1.0, 1.0, 1.0], to_rgb=False)"
 
 
-@pytest.mark.parametrize("normalise", [IN_FULL, "dict(type='Normalize', **img_norm_cfg)", "dict(type='Pad', size=32)"])
+@pytest.mark.parametrize("normalize", [IN_FULL, "dict(type='Normalize', **img_norm_cfg)", "dict(type='Pad', size=32)"])
 def test_preprocessing_of_mmdet_2(
-    resnet: Callable, save: Callable, tmp_path: Path, normalise: str, run_tool_here: Callable
+    resnet: Callable, save: Callable, tmp_path: Path, normalize: str, run_tool_here: Callable
 ) -> None:
-    text = CAFFE_2X.format(normalise=normalise)
+    text = CAFFE_2X.format(normalize=normalize)
     meta = {"config": text, "mmdet_version": "2.25.0", "epoch": 12}
     path = save(resnet(50).state_dict(), "backbone.", meta=meta)
     found = of_checkpoint(read_checkpoint(path), "torchvision")

@@ -359,3 +359,25 @@ def test_the_page_says_what_was_compared(cases: dict, repository: Path) -> None:
     table = markdown_table(["family", "from networks of", "into backbones of"], rows, escape=False)
     text = (repository / "docs" / "moving_a_backbone.md").read_text(encoding="utf-8")
     assert table in text, f"docs/moving_a_backbone.md should have\n{table}"
+
+
+@pytest.mark.parametrize("name", ["ConvNeXt", "Swin"])
+def test_a_detectors_backbone_goes_into_a_classifier_and_back(
+    name: str, cases: dict, filled: Callable, tmp_path: Path
+) -> None:
+    """A classifier has the norm of the last stage only."""
+    config = dict(type="ConvNeXt", arch=dict(depths=[1, 2, 1, 1], channels=[4, 8, 12, 16]))
+    if name == "Swin":
+        config = dict(type="SwinTransformer", arch=dict(embed_dims=8, depths=[1, 2, 1, 1], num_heads=[1, 1, 2, 2]))
+        config |= dict(window_size=4)
+    detector, classifier = filled(cases[name].targets["mmdet"]()), build_in_toolbox("mmpretrain", config)
+    state = {f"backbone.{key}": tensor for key, tensor in detector.state_dict().items()}
+    torch.save({"state_dict": state | {"rpn_head.bias": torch.ones(2)}}, tmp_path / "detector.pth")
+    there = load_backbone(classifier, tmp_path / "detector.pth")
+    write_backbone(tmp_path / "classifier.pth", classifier.state_dict())
+    back = load_backbone(cases[name].targets["mmdet"](), tmp_path / "classifier.pth")
+    assert there.verdict == back.verdict == "expected" and there.digest == back.digest
+    assert "norms of outputs that the model does not have" in {rule for _, rule in there.expected}
+    assert {key for key, rule in back.expected if "begin as new" in rule} == {
+        f"norm{stage}.{part}" for stage in range(3) for part in ("weight", "bias")
+    }
