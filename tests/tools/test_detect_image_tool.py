@@ -64,7 +64,7 @@ def test_bad_input_is_one_line(
 def test_what_is_written_is_known_before_anything_is_loaded(
     arguments: list, tmp_path: Path, run_tool_here: Callable
 ) -> None:
-    for option, message in (("--plot", "expected one of .png, .jpg"), ("--out", "expected one of .csv, .json")):
+    for option, message in (("--plot", "expected one of .png, .jpg"), ("--out", "expected one of .json, .csv")):
         result = run_tool_here(TOOL, *arguments, option, tmp_path / "found.txt")
         assert result.returncode == 1 and message in result.stderr
     result = run_tool_here(TOOL, *arguments)
