@@ -62,6 +62,7 @@ NOTES = {
 SPELT = {
     r"Apache (Software )?License(,? Version)? ?2?(\.0)?|Apache 2\.0|Apache License": "Apache-2.0",
     r"MIT License|The MIT License.*": "MIT",
+    r"ISC License( \(ISCL\))?": "ISC",
     r"(The )?(New |Modified )?BSD License|BSD": "BSD",
     r"BSD 3-Clause.*": "BSD-3-Clause",
     r"Mozilla Public License 2\.0 \(MPL 2\.0\)": "MPL-2.0",

@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from mmdetpre.compat.warm_start import warm_start
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.lock import locked
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
 from mmdetpre.study.report.write import report_folder
+from mmdetpre.study.runs.run_folder import environment as run_environment
 from mmdetpre.study.spec import Study, read_study
 from mmdetpre.utils.bounded_files import read_end
 from mmdetpre.utils.own_files import require_inside
@@ -114,10 +116,13 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
         "--rerun-triggers", "mtime", "input", "--configfile", given.absolute(),
         "--quiet", "host", "rules", "reason", *mode, *further,
     ]  # fmt: skip
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     # On a cluster the output of the runs is elsewhere, so Snakemake reports them; here each prints a line.
     elsewhere = mode or any(word == "-e" or word.startswith("--executor") for word in further)
-    with nullcontext() if elsewhere else _snakemake_log(study.out).open("w", encoding="utf-8") as log:
+    with ExitStack() as held:
+        log = None if elsewhere else held.enter_context(_snakemake_log(study.out).open("w", encoding="utf-8"))
+        if not (elsewhere or torch.cuda.is_available()):  # forks that use a GPU were not tried
+            held.enter_context(warm_start(run_environment(study.threads)))
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         process = subprocess.Popen([str(word) for word in command], env=environment, stderr=log)
         try:
             return process.wait()

@@ -35,7 +35,8 @@ def test_import(published: Path, tmp_path: Path, run_tool_here: Callable) -> Non
     metadata = read_checkpoint(out).backbone_metadata
     assert metadata["source_dataset"] == "drawn" and metadata["preprocessing"]["channel_order"] == "rgb"
     again = run_tool_here(TOOL, published, out, "--from", "torchvision")
-    assert again.returncode == 1 and again.stderr == f"import_checkpoint: {out} exists: choose another name, or add --overwrite.\n"
+    refused = f"import_checkpoint: {out} exists: choose another name, or add --overwrite.\n"
+    assert again.returncode == 1 and again.stderr == refused
     taken = run_tool_here(TOOL, published, tmp_path / "more.pth", "--from", "timm", "--json", json_file)
     assert taken.returncode == 1 and str(json_file) in taken.stderr and not (tmp_path / "more.pth").exists()
     given = ["--mean", "1", "2", "3", "--std", "4", "5", "6", "--channel-order", "bgr", "--style", "caffe"]

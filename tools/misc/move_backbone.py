@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.compat.toolbox_commands import training_command
+from mmdetpre.compat.warm_start import run_command, warm_start
 from mmdetpre.sample import make_sample
+from mmdetpre.study.runs.run_folder import environment
 from mmdetpre.transfer import read_checkpoint
 from mmdetpre.utils.bounded_files import read_json
 from mmdetpre.utils.plain_text import printable
@@ -32,11 +34,6 @@ STEPS = (
     ("mmpretrain", "configs/cls/imagenet_cls_sample.py", (SHORT,)),
     ("mmdet", "configs/det/sniper_voc_sample.py", (SHORT, "train_dataloader.dataset.dataset.indices=40")),
 )
-# Threads that wait must not spin: data loading shares the cores with the training.
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
 
 
 def parse_args() -> argparse.Namespace:
@@ -71,13 +68,14 @@ def move(out: Path) -> list[tuple[str, str, str, str]]:
         given = digest_of(source) if source else ""
         print(f"\n=== {number}/{len(STEPS)} {package}, from {source or 'scratch'}", flush=True)
         if left.exists() and report_of(work_dir).get("digest", "") == given:
-            print(f"{left} stands.")
+            print(f"{left} already exists, skipped.")
         else:
             start = [f"backbone_init.checkpoint={source}"] if source else []
             arguments = ["--work-dir", work_dir, "--cfg-options", "randomness.seed=0", *options, *start]
             command = training_command(package, config, *arguments)
             print("$", *command, flush=True)
-            subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True)
+            if code := run_command(command, cwd=ROOT, log=1, errors=2, env=environment()):
+                raise subprocess.CalledProcessError(code, command)
         report = report_of(work_dir)
         rows.append((package, report.get("verdict", "from scratch"), report.get("digest", ""), digest_of(left)))
         if report.get("digest", "") != given:
@@ -94,7 +92,8 @@ def main() -> int:
         for layout in ("voc", "imagenet_loc"):
             if not Path(f"data/sample_{layout}/sample.json").exists():  # one of another size will do
                 make_sample(f"data/sample_{layout}", layout=layout)
-        rows = move(out)
+        with warm_start(environment()):
+            rows = move(out)
     except subprocess.CalledProcessError as error:
         print(f"\nStopped at the command above (exit {error.returncode}). Run it again to go on.", file=sys.stderr)
         return 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.compat.warm_start import run_command
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.layout import work_dir
 from mmdetpre.utils.bounded_files import read_end, read_json
@@ -118,13 +118,10 @@ class Job:
         with self.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"$ {one_line(shlex.join(words))}\n")
             log.flush()
-            done = subprocess.run(
-                words, cwd=self.root, stdout=log, stderr=subprocess.STDOUT, env=environment(self.threads),
-                pass_fds=[self.lock],
-            )  # fmt: skip
-        if done.returncode:
+            code = run_command(words, cwd=self.root, log=log.fileno(), env=environment(self.threads), keep=[self.lock])
+        if code:
             lines = read_end(self.log).decode("utf-8", "replace").splitlines()
-            raise RunFailed("\n".join([f"$ {one_line(shlex.join(words))} (exit {done.returncode})", *_why(lines)]))
+            raise RunFailed("\n".join([f"$ {one_line(shlex.join(words))} (exit {code})", *_why(lines)]))
 
     def tool(self, name: str, *arguments: str | Path) -> None:
         """Run one of the command line tools, such as ``analysis_tools/tsne.py``."""
