@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
+    from mmdetpre.datasets.chips.batch_sampler import ChipBatchSampler
     from mmdetpre.datasets.chips.broken_images import BrokenImages, TooManyBrokenImages
     from mmdetpre.datasets.chips.dataset import ChipDataset
     from mmdetpre.datasets.chips.record import ChipRecord
@@ -33,6 +34,7 @@ __all__ = [
     "BrokenImageError",
     "BrokenImages",
     "Caltech256",
+    "ChipBatchSampler",
     "ChipDataset",
     "ChipMiningSampler",
     "ChipRecord",

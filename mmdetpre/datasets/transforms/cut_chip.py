@@ -45,6 +45,32 @@ def cut_chip(image: np.ndarray, chip: tuple[int, int, int, int], scale_factor: f
     return out
 
 
+def reduce_image(image: np.ndarray, reduction: int, wanted: int) -> tuple[np.ndarray, int]:
+    """An image that was decoded ``reduction`` times smaller as if decoded ``wanted`` times smaller: means of squares.
+
+    Args:
+        image: (h, w, 3) uint8.
+        reduction: 1, 2, 4 or 8.
+        wanted: 1, 2, 4 or 8; the image stays as it is where that is no smaller.
+
+    Returns:
+        The image and how many times smaller it is.
+
+    Example:
+        >>> reduced, times = reduce_image(np.arange(150, dtype=np.uint8).reshape(10, 5, 3), 1, 4)
+        >>> reduced.shape, times
+        ((3, 2, 3), 4)
+    """
+    if wanted <= reduction:
+        return image, reduction
+    step = wanted // reduction
+    height, width = image.shape[:2]
+    if height % step or width % step:
+        image = cv2.copyMakeBorder(image, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
+    size = (image.shape[1] // step, image.shape[0] // step)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), wanted
+
+
 @compiled
 def _interpolate(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray) -> None:
     """Fill ``out`` row by row: the two rows of ``image`` between which it lies are stretched once and kept."""
