@@ -89,8 +89,8 @@ def test_batches_of_a_config_are_those_of_mmengine(sample_config, workers, pin_m
     options = {"num_workers": workers, "persistent_workers": workers > 0, "pin_memory": pin_memory}
     ours, plain = loader_of(cfg, **options), loader_of(cfg, collate_fn={"type": "pseudo_collate"})
     for epoch in range(2):
-        ours.sampler.set_epoch(epoch)
-        plain.sampler.set_epoch(epoch)
+        ours.batch_sampler.sampler.set_epoch(epoch)
+        plain.batch_sampler.sampler.set_epoch(epoch)
         assert equal(batches(ours), batches(plain))
     batch = next(iter(ours))
     assert type(batch) is dict and type(batch["data_samples"][0]) is DetDataSample
@@ -133,4 +133,4 @@ def test_without_workers_nothing_is_packed():
 def test_it_takes_the_samples_of_any_sampler(sample_config):
     init_default_scope("mmdet")
     loader = loader_of(sample_config(train_dataloader__dataset__dataset__max_images=4))
-    assert isinstance(loader.sampler, ChipMiningSampler) and loader.collate_fn.func is parcel_collate
+    assert isinstance(loader.batch_sampler.sampler, ChipMiningSampler) and loader.collate_fn.func is parcel_collate

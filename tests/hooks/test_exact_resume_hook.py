@@ -12,7 +12,12 @@ from mmengine.runner import Runner, get_priority
 from mmdetpre.datasets import ChipBatchSampler, ChipDataset, ChipMiningSampler
 from mmdetpre.hooks import ExactResumeHook
 
-LANES = dict(train_dataloader__batch_sampler=dict(type="mmdetpre.ChipBatchSampler", lanes=2, window=4))
+LANES = dict(
+    train_dataloader__batch_sampler=dict(type="mmdetpre.ChipBatchSampler", lanes=2, window=3),
+    train_dataloader__batch_size=2,
+    train_dataloader__dataset__dataset__max_images=7,
+    train_cfg=dict(max_epochs=1, val_interval=10),
+)
 
 
 class LossRecorder(Hook):
@@ -41,15 +46,15 @@ def train(cfg, stop_after=None):
 @pytest.fixture
 def short(sample_config, tmp_path):
     def make(name, **options):
-        return sample_config(
+        settings = dict(
             work_dir=str(tmp_path / name),
             experiment_name=f"{tmp_path.name}_{name}",
             train_dataloader__batch_size=4,
             train_dataloader__dataset__dataset__max_images=12,
             train_cfg=dict(max_epochs=2, val_interval=10),
             default_hooks__checkpoint=dict(by_epoch=False, interval=2, max_keep_ckpts=20),
-            **options,
         )
+        return sample_config(**settings | options)
 
     return make
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
-from torch.utils.data import BatchSampler, Sampler
+from torch.utils.data import Sampler
 
 from mmdetpre.chips.lanes import LaneLayout, LaneOrder, lane_order
 from mmdetpre.datasets.chips.record import ChipRecord
@@ -77,7 +78,8 @@ class ChipBatchSampler(Sampler[list[ChipRecord]]):
     def __iter__(self) -> Iterator[list[ChipRecord]]:
         layout = self.layout
         if layout is None:
-            yield from BatchSampler(self.sampler, self.batch_size, self.drop_last)
+            records = iter(self.sampler)
+            yield from (list(itertools.islice(records, self.batch_size)) for _ in range(len(self)))
             return
         self._prepare(layout)
         sampler, total = self.sampler, len(self.sampler.table)
@@ -89,11 +91,8 @@ class ChipBatchSampler(Sampler[list[ChipRecord]]):
 
     def __len__(self) -> int:
         """Batches that this rank has yet to see in the current epoch."""
-        if self.layout is None:
-            return len(BatchSampler(self.sampler, self.batch_size, self.drop_last))
-        left = max(len(self.sampler.table) - self.sampler.start, 0)
-        step = self.batch_size * self.sampler.world_size
-        return left // step if self.drop_last else -(-left // step)
+        left = len(self.sampler)
+        return left // self.batch_size if self.drop_last else -(-left // self.batch_size)
 
     def _record(self, position: int, total: int) -> ChipRecord:
         """The chip at a position of the epoch; those past its end begin it again."""
