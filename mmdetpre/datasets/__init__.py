@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mmdetpre.datasets.packed.packing import pack_dataset
     from mmdetpre.datasets.parcel import parcel_collate
     from mmdetpre.datasets.proposals.table import Proposals
+    from mmdetpre.datasets.transforms.flip_chip import FlipChip
     from mmdetpre.datasets.transforms.load_chip import LoadChip
     from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
     from mmdetpre.datasets.transforms.pack_chip_inputs import PackChipInputs
@@ -39,6 +40,7 @@ __all__ = [
     "ChipMiningSampler",
     "ChipRecord",
     "ClassFolders",
+    "FlipChip",
     "Flowers102",
     "LoadChip",
     "LoadLabelMap",

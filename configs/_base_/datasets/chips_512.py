@@ -25,7 +25,7 @@ train_dataloader = dict(
         ),
         pipeline=[
             dict(type="mmdetpre.LoadChip"),
-            dict(type="RandomFlip", prob=0.5),
+            dict(type="mmdetpre.FlipChip", prob=0.5),
             dict(type="mmdetpre.PackChipInputs"),
         ],
         max_broken=0.001,

@@ -78,13 +78,14 @@ class LoadChip(BaseTransform):
     def _carry_boxes(results: dict) -> None:
         x, y, width, height = results["chip"]
         boxes, flags = results.pop("boxes"), results.pop("flags")
-        moved = boxes * np.float32(results["chip_scale"]) - np.array([x, y, x, y], np.float32)
-        moved = moved.clip(0, np.array([width, height, width, height], np.float32))
+        moved = boxes * np.float32(results["chip_scale"])
+        moved -= np.array([x, y, x, y], np.float32)
+        np.clip(moved, 0, np.array([width, height, width, height], np.float32), out=moved)
         ignore = np.ones(len(boxes), bool)
         ignore[results.pop("valid")] = False
         group = (flags & IGNORE).astype(bool)
-        shows = (moved[:, 2] - moved[:, 0] >= 1) & (moved[:, 3] - moved[:, 1] >= 1)
-        results["gt_bboxes"] = HorizontalBoxes(moved[shows])
+        shows = np.flatnonzero((moved[:, 2:] - moved[:, :2] >= 1).all(axis=1))
+        results["gt_bboxes"] = HorizontalBoxes(moved[shows], clone=False)
         results["gt_bboxes_labels"] = results.pop("labels")[shows].astype(np.int64)
         results["gt_ignore_flags"] = (ignore | group)[shows]
         results["gt_group_flags"] = group[shows]
