@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,12 +117,15 @@ def test_what_cannot_be_sent_is_an_error_of_the_main_process():
 
 @pytest.mark.parametrize(("collate", "files"), [(parcel_collate, 1), (pseudo_collate, 8)])
 def test_a_batch_takes_one_file_of_shared_memory(collate, files):
-    folder = f"/proc/{os.getpid()}/fd"
-    if torch.multiprocessing.get_sharing_strategy() != "file_descriptor" or not os.path.isdir(folder):
+    def opened():
+        return {link for fd in folder.iterdir() if "/torch_" in (link := os.readlink(fd) if fd.is_symlink() else "")}
+
+    folder = Path(f"/proc/{os.getpid()}/fd")
+    if torch.multiprocessing.get_sharing_strategy() != "file_descriptor" or not folder.is_dir():
         pytest.skip("the files of shared memory cannot be counted here")
-    before = len(os.listdir(folder))
+    before = opened()
     (batch,) = DataLoader(Numbers(), 8, num_workers=1, collate_fn=collate)
-    assert len(os.listdir(folder)) - before == files
+    assert len(opened() - before) == files
     assert [int(image[0, 0]) for image in batch["inputs"]] == batch["more"] == list(range(8))
 
 
