@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
+    from mmdetpre.datasets.chips.batch_sampler import ChipBatchSampler
     from mmdetpre.datasets.chips.broken_images import BrokenImages, TooManyBrokenImages
     from mmdetpre.datasets.chips.dataset import ChipDataset
     from mmdetpre.datasets.chips.record import ChipRecord
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mmdetpre.datasets.packed.packing import pack_dataset
     from mmdetpre.datasets.parcel import parcel_collate
     from mmdetpre.datasets.proposals.table import Proposals
+    from mmdetpre.datasets.transforms.flip_chip import FlipChip
     from mmdetpre.datasets.transforms.load_chip import LoadChip
     from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
     from mmdetpre.datasets.transforms.pack_chip_inputs import PackChipInputs
@@ -33,10 +35,12 @@ __all__ = [
     "BrokenImageError",
     "BrokenImages",
     "Caltech256",
+    "ChipBatchSampler",
     "ChipDataset",
     "ChipMiningSampler",
     "ChipRecord",
     "ClassFolders",
+    "FlipChip",
     "Flowers102",
     "LoadChip",
     "LoadLabelMap",

@@ -9,6 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from mmdetpre.chips.lanes import LaneLayout
+from mmdetpre.datasets.chips.batch_sampler import ChipBatchSampler
 from mmdetpre.datasets.chips.sampler import ChipMiningSampler
 from mmdetpre.registry import HOOKS
 
@@ -18,8 +20,9 @@ class ExactResumeHook(Hook):
     """Makes a resumed run continue where the checkpoint was written: the same chips with the same random numbers.
 
     mmengine's epoch loop restarts the epoch that a checkpoint was taken in (``CheckpointHook(by_epoch=False)``). This
-    hook writes the position of the :class:`mmdetpre.datasets.ChipMiningSampler` into each checkpoint and sets it when
-    training resumes; the cost, that of mining the epoch again, does not depend on the position. It also seeds torch's
+    hook writes the position of the :class:`mmdetpre.datasets.ChipMiningSampler`, and how
+    :class:`mmdetpre.datasets.ChipBatchSampler` deals the epoch out, into each checkpoint and sets both when training
+    resumes; the cost, that of mining the epoch again, does not depend on the position. It also seeds torch's
     generators before each iteration from (seed, iteration, rank), so that random choices of the model do not depend on
     the run's past. On the CPU the losses are then those of an uninterrupted run; on CUDA as far as the kernels are
     deterministic (RoIAlign's backward adds in any order).
@@ -30,6 +33,17 @@ class ExactResumeHook(Hook):
 
     def __init__(self) -> None:
         self._first_iter = 0
+
+    def before_train(self, runner: Runner) -> None:
+        """Warns of a number of workers with which images are decoded more often than once."""
+        loader = runner.train_dataloader
+        batches, workers = loader.batch_sampler, loader.num_workers
+        if isinstance(batches, ChipBatchSampler) and workers and batches.lanes % workers:
+            runner.logger.warning(
+                f"{workers} workers do not divide the {batches.lanes} lanes of ChipBatchSampler: the chips are the"
+                " same, but images are decoded more than once. Set"
+                f" train_dataloader.batch_sampler.lanes={workers}, or another multiple of num_workers."
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Remembers at which iteration this epoch, or what is left of it, begins."""
@@ -47,7 +61,7 @@ class ExactResumeHook(Hook):
         torch.manual_seed(int(state[0]) >> 1)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Adds epoch, chips seen in it (of all ranks) and seed to the checkpoint."""
+        """Adds epoch, chips seen in it (of all ranks), seed and, where it has one, layout to the checkpoint."""
         sampler = _chip_sampler(runner)
         if sampler is None:
             return
@@ -57,6 +71,9 @@ class ExactResumeHook(Hook):
             seen = sampler.start + (checkpoint["meta"]["iter"] - self._first_iter) * batch
             seen = min(seen, len(sampler.table))  # the last batches may repeat chips, or be smaller
         checkpoint[self.KEY] = dict(epoch=epoch, chips_seen=seen, seed=sampler.seed)
+        layout = getattr(runner.train_dataloader.batch_sampler, "layout", None)
+        if layout is not None:
+            checkpoint[self.KEY]["layout"] = layout._asdict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Sets the sampler when training resumes; weights that are only loaded leave it alone."""
@@ -71,9 +88,24 @@ class ExactResumeHook(Hook):
                 level=30,
             )
             return
-        sampler.resume(**checkpoint[self.KEY])
+        position = dict(checkpoint[self.KEY])
+        layout, batches = position.pop("layout", None), runner.train_dataloader.batch_sampler
+        if layout is not None and position["chips_seen"] and not isinstance(batches, ChipBatchSampler):
+            print_log(
+                "The checkpoint's epoch was dealt out by mmdetpre.ChipBatchSampler, which this config does not have:"
+                " the epoch begins anew. Set train_dataloader.batch_sampler=dict(type='mmdetpre.ChipBatchSampler')"
+                " to finish it.",
+                logger="current",
+                level=30,
+            )
+            position["chips_seen"] = 0
+        sampler.resume(**position)
+        if isinstance(batches, ChipBatchSampler):
+            batches.resume(None if layout is None else LaneLayout(**layout))
 
 
 def _chip_sampler(runner: Runner) -> ChipMiningSampler | None:
-    sampler = getattr(runner.train_dataloader, "sampler", None)  # a dict (no attribute) before it is built
+    loader = runner.train_dataloader  # a dict (no attribute) before it is built
+    batches = getattr(loader, "batch_sampler", None)
+    sampler = batches.sampler if isinstance(batches, ChipBatchSampler) else getattr(loader, "sampler", None)
     return sampler if isinstance(sampler, ChipMiningSampler) else None

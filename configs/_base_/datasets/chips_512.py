@@ -13,6 +13,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type="mmdetpre.ChipMiningSampler"),
+    batch_sampler=dict(type="mmdetpre.ChipBatchSampler", lanes=8),  # num_workers or a multiple: each image decoded once
     collate_fn=dict(type="mmdetpre.parcel_collate"),
     dataset=dict(
         type="mmdetpre.ChipDataset",
@@ -24,7 +25,7 @@ train_dataloader = dict(
         ),
         pipeline=[
             dict(type="mmdetpre.LoadChip"),
-            dict(type="RandomFlip", prob=0.5),
+            dict(type="mmdetpre.FlipChip", prob=0.5),
             dict(type="mmdetpre.PackChipInputs"),
         ],
         max_broken=0.001,

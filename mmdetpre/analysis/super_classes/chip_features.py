@@ -59,7 +59,8 @@ def class_means_of_config(
     meta = loader.dataset.metainfo
     classes = list(meta.get("wnids") or meta["classes"])
     means = ClassMeans(len(classes))
-    seen, total = 0, min(max_chips or len(loader.sampler), len(loader.sampler))
+    chips = len(loader.batch_sampler.sampler)
+    seen, total = 0, min(max_chips or chips, chips)
     with progress_bar(total=total, unit="chip", desc="features of classes", disable=not progress) as bar:
         for batch in loader:
             data = model.data_preprocessor(batch, False)

@@ -33,7 +33,8 @@ from mmdetpre.registry import DATASETS
 class ChipDataset(Dataset):
     """Maps a :class:`ChipRecord` of the sampler to a training sample.
 
-    Stateless: all that changes from epoch to epoch lies in the records, so workers may live for ever. Every record
+    All that changes from epoch to epoch lies in the records, so workers may live for ever; what a worker keeps are
+    decoded images, of which a record says whether they are needed again (:class:`ChipBatchSampler`). Every record
     carries a seed, given to ``random`` and NumPy before the pipeline runs: samples do not depend on the number of
     workers. In a worker torch's CPU generator gets it too. With ``num_workers=0`` that generator is the model's and is
     left alone: there a transform that draws from torch does not follow the record's seed.
@@ -180,7 +181,8 @@ class ChipDataset(Dataset):
         if not isinstance(record, ChipRecord):
             raise TypeError(
                 f"ChipDataset was asked for {record!r}, not for a ChipRecord. Set sampler=dict(type="
-                "'mmdetpre.ChipMiningSampler') and leave batch_sampler out in train_dataloader."
+                "'mmdetpre.ChipMiningSampler') and batch_sampler=dict(type='mmdetpre.ChipBatchSampler'), or no"
+                " batch_sampler, in train_dataloader."
             )
         self.full_init()
         current = record
@@ -206,6 +208,8 @@ class ChipDataset(Dataset):
             "height": height,
             "chip": (record.x, record.y, record.width, record.height),
             "chip_scale": s,
+            "decode_scale": s if record.finest < 0 else scale_factor(width, height, settings.scales[record.finest]),
+            "keep_decoded": record.keep,
             "valid_range": chip_valid_range(lo, hi, s, settings.chip_size),
             "boxes": packed.boxes[boxes],
             "labels": packed.labels[boxes],

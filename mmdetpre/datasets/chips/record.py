@@ -19,6 +19,8 @@ class ChipRecord(NamedTuple):
         height: Height in pixels of the scaled image.
         valid: (k,) int32, the boxes of the image (indices within it) that are learned in this chip.
         seed: Seed of every random transform of this chip.
+        keep: Whether a later chip needs the decoded image again.
+        finest: The finest scale of the chips that share the decoded image; -1: that of this chip.
     """
 
     image: int
@@ -29,3 +31,5 @@ class ChipRecord(NamedTuple):
     height: int
     valid: np.ndarray
     seed: int
+    keep: bool = False
+    finest: int = -1

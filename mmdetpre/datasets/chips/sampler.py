@@ -32,6 +32,8 @@ class ChipMiningSampler(Sampler[ChipRecord]):
     The ranks of a machine share its cores when they mine: their number is ``LOCAL_WORLD_SIZE``, which torchrun sets.
     Without it a rank takes all the cores that it may use, as launchers that bind ranks to cores expect.
 
+    :class:`ChipBatchSampler` deals the same chips in an order that decodes each image once.
+
     A data set with ``proposals`` adds its negative chips to each epoch; behind all positive ones if not shuffled.
 
     Args:
@@ -93,20 +95,24 @@ class ChipMiningSampler(Sampler[ChipRecord]):
 
     def __iter__(self) -> Iterator[ChipRecord]:
         self._mine()
-        table = self._table
         for position in self._positions()[self.rank :: self.world_size]:
-            chip = self._order[position % len(table)]
-            (x, y), (width, height) = table.origin[chip].tolist(), table.size[chip].tolist()
-            yield ChipRecord(
-                image=int(table.image[chip]),
-                scale=int(table.scale[chip]),
-                x=x,
-                y=y,
-                width=width,
-                height=height,
-                valid=np.array(table.valid_of(chip)),
-                seed=int(self._seeds[position % len(table)]),
-            )
+            place = position % len(self._table)
+            yield self.record(int(self._order[place]), place)
+
+    def record(self, chip: int, position: int) -> ChipRecord:
+        """The record of a chip of the table, with the random seed of a position in the epoch."""
+        table = self.table
+        (x, y), (width, height) = table.origin[chip].tolist(), table.size[chip].tolist()
+        return ChipRecord(
+            image=int(table.image[chip]),
+            scale=int(table.scale[chip]),
+            x=x,
+            y=y,
+            width=width,
+            height=height,
+            valid=np.array(table.valid_of(chip)),
+            seed=int(self._seeds[position]),
+        )
 
     def __len__(self) -> int:
         """Chips that this rank has yet to see in the current epoch."""

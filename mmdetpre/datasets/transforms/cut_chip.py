@@ -45,16 +45,52 @@ def cut_chip(image: np.ndarray, chip: tuple[int, int, int, int], scale_factor: f
     return out
 
 
+def reduce_image(image: np.ndarray, reduction: int, wanted: int) -> tuple[np.ndarray, int]:
+    """An image that was decoded ``reduction`` times smaller as if decoded ``wanted`` times smaller: means of squares.
+
+    Args:
+        image: (h, w, 3) uint8.
+        reduction: 1, 2, 4 or 8.
+        wanted: 1, 2, 4 or 8; the image stays as it is where that is no smaller.
+
+    Returns:
+        The image and how many times smaller it is.
+
+    Example:
+        >>> reduced, times = reduce_image(np.arange(150, dtype=np.uint8).reshape(10, 5, 3), 1, 4)
+        >>> reduced.shape, times
+        ((3, 2, 3), 4)
+    """
+    if wanted <= reduction:
+        return image, reduction
+    step = wanted // reduction
+    height, width = image.shape[:2]
+    if height % step or width % step:
+        image = cv2.copyMakeBorder(image, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
+    size = (image.shape[1] // step, image.shape[0] // step)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), wanted
+
+
 @compiled
 def _interpolate(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray) -> None:
-    """Fill ``out`` row by row: the two rows of ``image`` between which it lies are stretched once and kept."""
+    """Fill ``out`` row by row, in the order that does less: across first unless the chip has fewer pixels."""
+    if step > 1.15:
+        _down_then_across(image, x, y, step, out)
+    else:
+        _across_then_down(image, x, y, step, out)
+
+
+@compiled
+def _across_then_down(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray) -> None:
+    """The two rows of ``image`` between which a row of ``out`` lies are stretched once and kept."""
     height, width = out.shape[:2]
     rows_in, columns_in = image.shape[:2]
     top, down = _neighbors(y, height, step, rows_in)
-    left, across = _neighbors(x, width, step, columns_in)
-    next_row, next_column = min(1, rows_in - 1), np.uintp(min(1, columns_in - 1))
-    stretched = np.empty((2, width, 3), np.float32)
+    left, right, across = _neighboring_values(x, width, step, columns_in, 0)
+    next_row, count = min(1, rows_in - 1), 3 * width
+    stretched = np.empty((2, count), np.float32)
     stretched_row = np.full(2, -1, np.int64)
+    before, after = np.empty(count, np.float32), np.empty(count, np.float32)
     for v in range(height):
         first = np.int64(top[v])
         second = first + next_row
@@ -63,16 +99,55 @@ def _interpolate(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray
             if stretched_row[slot] == row:
                 continue
             stretched_row[slot] = row
-            source, target = image[row], stretched[slot]
-            for u in range(width):
-                for channel in range(3):
-                    value = np.float32(source[left[u], channel])
-                    step_right = np.float32(source[left[u] + next_column, channel]) - value
-                    target[u, channel] = value + step_right * across[u]
-        above, below = stretched[first % 2].reshape(3 * width), stretched[second % 2].reshape(3 * width)
-        weight, line = down[v], out[v].reshape(3 * width)
-        for i in range(3 * width):
+            source, target = image[row].reshape(3 * columns_in), stretched[slot]
+            for i in range(count):  # two loops: the second one is done with vectors
+                before[i] = source[left[i]]
+                after[i] = source[right[i]]
+            for i in range(count):
+                target[i] = before[i] + (after[i] - before[i]) * across[i]
+        above, below = stretched[first % 2], stretched[second % 2]
+        weight, line = down[v], out[v].reshape(count)
+        for i in range(count):
             line[i] = np.uint8(np.int32(above[i] + (below[i] - above[i]) * weight + np.float32(0.5)))
+
+
+@compiled
+def _down_then_across(image: np.ndarray, x: int, y: int, step: float, out: np.ndarray) -> None:
+    """Rows of ``image`` are mixed with vectors, in the columns that the chip needs."""
+    height, width = out.shape[:2]
+    rows_in, columns_in = image.shape[:2]
+    top, down = _neighbors(y, height, step, rows_in)
+    columns = _neighbors(x, width, step, columns_in)[0]
+    begin, end = np.int64(columns[0]), min(columns_in, np.int64(columns[width - 1]) + 2)
+    left, right, across = _neighboring_values(x, width, step, columns_in, begin)
+    next_row, count = min(1, rows_in - 1), 3 * (end - begin)
+    mixed = np.empty(count, np.float32)
+    for v in range(height):
+        row = np.int64(top[v])
+        above = image[row, begin:end].reshape(count)
+        below, weight = image[row + next_row, begin:end].reshape(count), down[v]
+        for i in range(count):
+            value = np.float32(above[i])
+            mixed[i] = value + (np.float32(below[i]) - value) * weight
+        line = out[v].reshape(3 * width)
+        for i in range(3 * width):
+            value = mixed[left[i]]
+            line[i] = np.uint8(np.int32(value + (mixed[right[i]] - value) * across[i] + np.float32(0.5)))
+
+
+@compiled
+def _neighboring_values(
+    first: int, count: int, step: float, size: int, begin: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places, in a row of three channels from column ``begin`` on, between which each value lies, and how far."""
+    index, weight = _neighbors(first, count, step, size)
+    following = np.uintp(3 * min(1, size - 1))
+    left, across = np.empty(3 * count, np.uintp), np.empty(3 * count, np.float32)
+    for u in range(count):
+        for channel in range(3):
+            left[3 * u + channel] = 3 * (index[u] - np.uintp(begin)) + np.uintp(channel)
+            across[3 * u + channel] = weight[u]
+    return left, left + following, across
 
 
 @compiled

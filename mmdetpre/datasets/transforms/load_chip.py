@@ -7,15 +7,19 @@ from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine import fileio
 
+from mmdetpre.datasets.images.decoded_images import DecodedImages
 from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, jpeg_reduction
 from mmdetpre.datasets.packed.annotations import IGNORE
-from mmdetpre.datasets.transforms.cut_chip import cut_chip
+from mmdetpre.datasets.transforms.cut_chip import cut_chip, reduce_image
 from mmdetpre.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
 class LoadChip(BaseTransform):
-    """Decode an image as small as its chip allows, cut the chip, and carry the boxes into it.
+    """Decode an image as small as its chips allow, cut the chip, and carry the boxes into it.
+
+    An image that a later chip needs again, as :class:`mmdetpre.datasets.ChipBatchSampler` says, is kept as it was
+    decoded, as small as the finest of its chips allows; coarser chips are cut from means of its pixels.
 
     Boxes of the chip's valid list become ground truth; every other box that shows in the chip is flagged in
     ``gt_ignore_flags`` and so ends up in ``ignored_instances``: it is neither object nor background. Boxes that show
@@ -23,12 +27,14 @@ class LoadChip(BaseTransform):
 
     Required keys: ``img_path``, ``height``, ``width``, ``chip`` (x, y, width, height in the scaled image),
     ``chip_scale``, ``boxes`` (n, 4), ``labels``, ``flags``, ``valid``, as set by ``mmdetpre.ChipDataset``.
+    Optional: ``decode_scale``, the finest scale of the chips that share the decoded image, and ``keep_decoded``.
 
     Added keys: ``img``, ``img_shape``, ``ori_shape``, ``scale_factor``, ``gt_bboxes`` (chip pixels),
     ``gt_bboxes_labels``, ``gt_ignore_flags``, ``gt_group_flags`` (crowd or group-of).
 
     Args:
         backend_args: Arguments of mmengine's file backend.
+        keep_mb: Bound of the decoded images that are kept, in each worker; beyond it images are decoded again.
 
     Raises:
         BrokenImageError: If the image is missing, damaged or not of its annotated size.
@@ -36,8 +42,9 @@ class LoadChip(BaseTransform):
     Source: section 3.1 of "An Analysis of Pre-Training on Object Detection" (2019).
     """
 
-    def __init__(self, backend_args: dict | None = None) -> None:
+    def __init__(self, backend_args: dict | None = None, keep_mb: float = 512) -> None:
         self.backend_args = backend_args
+        self.decoded = DecodedImages(keep_mb)
 
     def transform(self, results: dict) -> dict:
         """Read the pixels of a chip and move its boxes into it."""
@@ -49,8 +56,14 @@ class LoadChip(BaseTransform):
         return results
 
     def _pixels(self, results: dict) -> np.ndarray:
-        s, size = results["chip_scale"], (results["width"], results["height"])
-        image, reduction = decode_image(self._read(results["img_path"]), size, jpeg_reduction(s))
+        s, path, keep = results["chip_scale"], results["img_path"], results.get("keep_decoded", False)
+        key = (path, jpeg_reduction(results.get("decode_scale", s)))
+        found = self.decoded.take(key, keep)
+        if found is None:
+            found = decode_image(self._read(path), (results["width"], results["height"]), key[1])
+            if keep:
+                self.decoded.put(key, *found)
+        image, reduction = reduce_image(*found, jpeg_reduction(s))
         return cut_chip(image, results["chip"], s, reduction)
 
     def _read(self, path: str) -> bytes:
@@ -65,16 +78,17 @@ class LoadChip(BaseTransform):
     def _carry_boxes(results: dict) -> None:
         x, y, width, height = results["chip"]
         boxes, flags = results.pop("boxes"), results.pop("flags")
-        moved = boxes * np.float32(results["chip_scale"]) - np.array([x, y, x, y], np.float32)
-        moved = moved.clip(0, np.array([width, height, width, height], np.float32))
+        moved = boxes * np.float32(results["chip_scale"])
+        moved -= np.array([x, y, x, y], np.float32)
+        np.clip(moved, 0, np.array([width, height, width, height], np.float32), out=moved)
         ignore = np.ones(len(boxes), bool)
         ignore[results.pop("valid")] = False
         group = (flags & IGNORE).astype(bool)
-        shows = (moved[:, 2] - moved[:, 0] >= 1) & (moved[:, 3] - moved[:, 1] >= 1)
-        results["gt_bboxes"] = HorizontalBoxes(moved[shows])
+        shows = np.flatnonzero((moved[:, 2:] - moved[:, :2] >= 1).all(axis=1))
+        results["gt_bboxes"] = HorizontalBoxes(moved[shows], clone=False)
         results["gt_bboxes_labels"] = results.pop("labels")[shows].astype(np.int64)
         results["gt_ignore_flags"] = (ignore | group)[shows]
         results["gt_group_flags"] = group[shows]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(backend_args={self.backend_args})"
+        return f"{type(self).__name__}(backend_args={self.backend_args}, keep_mb={self.decoded.megabytes})"

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import torch
 from mmdet.datasets.transforms import PackDetInputs
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
 
 from mmdetpre.registry import TRANSFORMS
 
@@ -22,6 +24,8 @@ META_KEYS = (
     "valid_range",
     "chip",
 )
+_OTHERS = {"gt_masks", "gt_seg_map", "proposals", "gt_keypoints"}
+"""What only mmdet packs, for transforms that add it."""
 
 
 def channels_first(image: np.ndarray) -> torch.Tensor:
@@ -35,10 +39,10 @@ def channels_first(image: np.ndarray) -> torch.Tensor:
         torch.Size([3, 4, 6])
     """
     planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
-    if image.strides[1] < 0:  # the view that RandomFlip leaves: OpenCV flips faster than NumPy copies it
-        image = cv2.flip(np.ascontiguousarray(image[:, ::-1]), 1)
-    cv2.split(np.ascontiguousarray(image), list(planes))
-    return torch.from_numpy(planes)
+    mirrored = image.strides[1] < 0  # the view that a flip leaves: planes are flipped faster than pixels
+    cv2.split(np.ascontiguousarray(image[:, ::-1] if mirrored else image), list(planes))
+    tensor = torch.from_numpy(planes)
+    return tensor.flip(-1) if mirrored else tensor
 
 
 @TRANSFORMS.register_module()
@@ -67,7 +71,23 @@ class PackChipInputs(PackDetInputs):
                 f"{len(ignored)} boxes but {len(flags)} gt_group_flags: a transform between LoadChip and PackChipInputs"
                 " dropped boxes without their flags. Use transforms that keep all boxes, such as RandomFlip."
             )
-        packed = super().transform({key: value for key, value in results.items() if key != "img"})
+        if results.keys() & _OTHERS:
+            packed = super().transform({key: value for key, value in results.items() if key != "img"})
+        else:
+            packed = {"data_samples": self._sample(results)}
         packed["inputs"] = channels_first(results["img"])
         packed["data_samples"].ignored_instances.group_of = torch.from_numpy(flags[ignored])
         return packed
+
+    def _sample(self, results: dict) -> DetDataSample:
+        """What ``PackDetInputs`` makes of boxes and labels."""
+        sample = DetDataSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
+        for name, chosen in (
+            ("gt_instances", ~results["gt_ignore_flags"]),
+            ("ignored_instances", results["gt_ignore_flags"]),
+        ):
+            rows, instances = np.flatnonzero(chosen), InstanceData()
+            instances.bboxes = results["gt_bboxes"][rows]
+            instances.labels = torch.from_numpy(results["gt_bboxes_labels"][rows])
+            setattr(sample, name, instances)
+        return sample

@@ -51,3 +51,22 @@ def test_pixels_are_those_of_mmdet(direction, dtype, channels):
     assert packed.is_contiguous() and packed.dtype == expected.dtype and torch.equal(packed, expected)
     image[:] = 0
     assert torch.equal(packed, expected)  # memory of its own
+
+
+@pytest.mark.parametrize("flags", [[True, False, True], [False] * 3, [True] * 3])
+def test_samples_are_those_of_mmdet(flags):
+    options = {"flip": True, "flip_direction": "horizontal", "ori_shape": (50, 70), "scale_factor": (0.5, 0.5)}
+    made = results(gt_ignore_flags=np.array(flags), gt_group_flags=np.zeros(3, bool), **options)
+    ours = PackChipInputs().transform(made)["data_samples"]
+    theirs = PackDetInputs(PackChipInputs().meta_keys).transform(made)["data_samples"]
+    assert ours.metainfo == theirs.metainfo and set(ours.keys()) == set(theirs.keys())
+    for name in ("gt_instances", "ignored_instances"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        assert set(one.keys()) - {"group_of"} == set(other.keys())
+        assert type(one.bboxes) is type(other.bboxes) and torch.equal(one.bboxes.tensor, other.bboxes.tensor)
+        assert one.labels.dtype == other.labels.dtype and torch.equal(one.labels, other.labels)
+
+
+def test_what_transforms_add_is_packed_as_mmdet_does():
+    packed = PackChipInputs().transform(results(gt_seg_map=np.ones((40, 60), np.uint8)))["data_samples"]
+    assert packed.gt_sem_seg.sem_seg.shape == (1, 40, 60) and packed.gt_instances.labels.tolist() == [5]
