@@ -23,8 +23,8 @@ _NAMED = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", 
 class ConfigRunner(Runner):
     """mmengine's Runner for configs whose variables can be changed after they were read.
 
-    * ``model.backbone.name`` changes the backbone, see `mmdetpre.backbones`; the config in the work dir and in checkpoints
-      is that of the changed model.
+    * ``model.backbone.name`` changes the backbone, see `mmdetpre.backbones`; the config in the work dir and in
+      checkpoints is that of the changed model.
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
     * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
