@@ -12,6 +12,7 @@ from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOG_PROCESSORS as ROOT_LOG_PROCESSORS
 from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import RUNNERS as ROOT_RUNNERS
 from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
@@ -47,6 +48,9 @@ TRANSFORMS = _registry("transform", ROOT_TRANSFORMS, "mmdetpre.datasets")
 FUNCTIONS = _registry("function", ROOT_FUNCTIONS, "mmdetpre.datasets")
 MODELS = _registry("model", ROOT_MODELS, "mmdetpre.models")
 TASK_UTILS = _registry("task util", ROOT_TASK_UTILS, "mmdetpre.models")
+OPTIM_WRAPPER_CONSTRUCTORS = _registry(
+    "optimizer wrapper constructor", ROOT_OPTIM_WRAPPER_CONSTRUCTORS, "mmdetpre.models"
+)
 HOOKS = _registry("hook", ROOT_HOOKS, "mmdetpre.hooks", "mmdetpre.console")
 LOG_PROCESSORS = _registry("log processor", ROOT_LOG_PROCESSORS, "mmdetpre.console")
 METRICS = _registry("metric", ROOT_METRICS, "mmdetpre.evaluation")

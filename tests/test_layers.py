@@ -15,8 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"version", "config_files", "registry", "utils"},
+    {"backbones"},
     {"chips", "operators", "paper", "plotting", "runner"},
-    {"checkpoints", "console", "sample"},
+    {"checkpoints", "console", "sample", "zoo"},
     {"compat"},
     {"transfer"},
     {"models", "datasets"},

@@ -26,6 +26,7 @@ from mmdetpre.transfer.weight_entries import EntryError, entries_with_weights, f
 from mmdetpre.transfer.wrapped_names import plain_names
 from mmdetpre.utils.bounded_files import parse_json
 from mmdetpre.utils.locks import file_lock
+from mmdetpre.zoo.packaged import PREFIX, NotInZoo, zoo_entry
 
 METADATA_KEY = "mmdetpre_backbone"
 LEGACY_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -168,6 +169,13 @@ def _tensor(value: Any) -> Tensor | None:
 
 
 def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
+    if name.startswith(PREFIX):
+        try:
+            weights = zoo_entry(name)
+            kind, content, _ = _read_file(weights.path(), weights.package)
+        except NotInZoo as error:
+            raise CheckpointError(str(error)) from error
+        return kind, content, {METADATA_KEY: {"preprocessing": weights.preprocessing}}
     if not path.is_file():
         raise FileNotFoundError(f"{name} is {'a folder' if path.is_dir() else 'not there'}: give the path of a file.")
     fetched = re.match(r"^https?://", name)

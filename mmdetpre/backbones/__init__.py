@@ -1,0 +1,18 @@
+"""The backbone of a config by name: tables of ``configs/_base_/backbones``, and configs that are changed to them."""
+
+from typing import TYPE_CHECKING
+
+from mmdetpre.utils.lazy_imports import on_demand
+
+if TYPE_CHECKING:
+    from mmdetpre.backbones.change import on_backbone, on_named_backbone
+    from mmdetpre.backbones.table import Backbone, backbone_names, named_backbone
+
+__all__ = [
+    "Backbone",
+    "backbone_names",
+    "named_backbone",
+    "on_backbone",
+    "on_named_backbone",
+]
+__getattr__, __dir__ = on_demand(__name__)
