@@ -348,9 +348,9 @@ def loader_rows(
         rounds = [{way: processor_time(loader) for way, loader in loaders.items()} for _ in range(args.repeats)]
         cost = {way: 1e3 * statistics.median(one[way] for one in rounds) / len(chips) for way in loaders}
         what = f"{name}, epoch through {workers} worker{'s' * (workers > 1)}, batches of {BATCH}"
-        both = dict(what=what, unit="ms/image", ours=cost["ours"])
-        against = (f"mmdet, the whole image at {len(scales)} scales", "each chip decoded anew, a file per tensor")
-        for other, alternative, gain in zip(("theirs", "plain"), against, gains, strict=True):
+        both: dict[str, Any] = dict(what=what, unit="ms/image", ours=cost["ours"])
+        others = (f"mmdet, the whole image at {len(scales)} scales", "each chip decoded anew, a file per tensor")
+        for other, alternative, gain in zip(("theirs", "plain"), others, gains, strict=True):
             yield Row(**both, theirs=cost[other], against=alternative, gain=gain, reason=EPOCH_REASON)
     mixed = whole_images(root, scales)
     images = [record.image for record in records]

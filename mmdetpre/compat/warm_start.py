@@ -137,8 +137,7 @@ def _ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int]) -
 def _serve(server: socket.socket) -> list[str]:
     """Fork for every request until standard input ends. Returns in the forks only: the script and its arguments."""
     given = dict(os.environ)
-    ready, _, _ = select.select([server, sys.stdin.buffer], [], [])
-    if server not in ready:  # nobody asked, and nobody will
+    if server not in select.select([server, sys.stdin.buffer], [], [])[0]:  # nobody asked, and nobody will
         os._exit(0)
     _import_all()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the commands, of the same group, get their own
