@@ -95,10 +95,10 @@ def photo(width: int, height: int, contrast: float, rng: np.random.Generator) ->
     leaves = np.full((height, width, 3), (110, 128, 128), np.uint8)  # Y, Cr, Cb
     for _ in range(80):
         radius = min(height / 2, 8 / rng.random() ** 0.7)
-        colour = rng.normal((110, 128, 128), (40, 10, 10)).clip(0, 255).tolist()
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        color = rng.normal((110, 128, 128), (40, 10, 10)).clip(0, 255).tolist()
+        center = (int(rng.integers(width)), int(rng.integers(height)))
         axes = (int(radius), int(radius * rng.uniform(0.3, 1)))
-        cv2.ellipse(leaves, centre, axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
+        cv2.ellipse(leaves, center, axes, rng.uniform(0, 180), 0, 360, color, -1, cv2.LINE_AA)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     frequency[0, 0] = np.inf
     fall = np.stack([frequency, frequency**1.5, frequency**1.5])

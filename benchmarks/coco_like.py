@@ -15,7 +15,7 @@ from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 BOXES_PER_IMAGE = 7.3
 CLASSES = tuple(f"class {i}" for i in range(80))
 _MEDIAN, _SPREAD_OF_IMAGES, _SPREAD_WITHIN = 0.106, 0.9, 0.73  # together 1.16, what the three quantiles say
-_AROUND_CENTRE = (0.25, 0.17)
+_AROUND_CENTER = (0.25, 0.17)
 """Deviation of places within an image, across and down; 0 and 1 are at the edges."""
 _SHAPES = ((640, 480), (480, 640), (640, 427), (427, 640), (500, 375))
 _SHARES = (0.35, 0.13, 0.32, 0.1, 0.1)
@@ -32,8 +32,8 @@ def coco_like(images: int, seed: int = 0) -> PackedAnnotations:
     extent = sizes[image].astype(np.float32)
     side = np.minimum(_MEDIAN * np.exp(spread), 1) * np.sqrt(extent.prod(axis=1))
     sides = np.minimum(np.maximum(np.stack([side * root, side / root], axis=1), 2), extent)
-    centre = 0.25 + 0.5 * rng.random((images, 2))
-    place = np.clip(rng.normal(centre[image], _AROUND_CENTRE), 0, 1)
+    center = 0.25 + 0.5 * rng.random((images, 2))
+    place = np.clip(rng.normal(center[image], _AROUND_CENTER), 0, 1)
     corner = place * (extent - sides)
     return PackedAnnotations.from_boxes(
         names=[f"{i:012d}.jpg" for i in range(images)],

@@ -20,7 +20,7 @@ from side_by_side import Row, number
 from mmdetpre.plotting.palette import RUN_COLORS, unit
 
 GOOD, MISSED = unit(RUN_COLORS[0]), unit(RUN_COLORS[1])
-INK, GREY = "#20242a", "#6a7079"
+INK, GRAY = "#20242a", "#6a7079"
 
 
 def draw_ratios(result: dict[str, Any], rows: Sequence[Row]) -> Figure:
@@ -58,22 +58,22 @@ def _page(result: dict[str, Any], names: Sequence[str]) -> tuple[Figure, Axes]:
     axis = figure.subplots()
     axis.set_yticks(range(len(names)), names, fontsize=7.5, color=INK)
     machine = result["machine"]
-    axis.set_xlabel(f"{machine['date']}, {machine['processor']}, GPU: {machine['GPU']}", color=GREY, fontsize=8)
+    axis.set_xlabel(f"{machine['date']}, {machine['processor']}, GPU: {machine['GPU']}", color=GRAY, fontsize=8)
     return figure, axis
 
 
 def _bars(axis: Axes, rows: Sequence[Row], values: Sequence[float], base: float, labels: Sequence[str]) -> None:
-    colours = [MISSED if row.met is False else GOOD for row in rows]
-    axis.barh(range(len(rows)), [value - base for value in values], left=base, color=colours, height=0.62)
+    colors = [MISSED if row.met is False else GOOD for row in rows]
+    axis.barh(range(len(rows)), [value - base for value in values], left=base, color=colors, height=0.62)
     axis.axvline(base, color=INK, lw=1)
     for place, (value, label) in enumerate(zip(values, labels, strict=True)):
         end = (max(value, base), place)
-        axis.annotate(label, end, (7, 0), textcoords="offset points", va="center", fontsize=7.5, color=GREY)
+        axis.annotate(label, end, (7, 0), textcoords="offset points", va="center", fontsize=7.5, color=GRAY)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.margins(x=0.12)
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
-    axis.tick_params(axis="x", colors=GREY, labelsize=8)
+    axis.tick_params(axis="x", colors=GRAY, labelsize=8)
 
 
 def main() -> int:

@@ -35,11 +35,11 @@ def detections(
     """Boxes (N, 4), scores (N,), labels (N,) of one image of 1333 x 800 pixels at all scales."""
     size = np.array([1333.0, 800.0])
     sides = np.exp(rng.uniform(np.log(16), np.log(500), (objects, 2)))
-    centres = rng.uniform(0.1, 0.9, (objects, 2)) * size
+    centers = rng.uniform(0.1, 0.9, (objects, 2)) * size
     of = rng.integers(0, objects, regions)
     noise = rng.normal(0, 0.15, (2, regions, 2))
     half = sides[of] * np.exp(noise[0]) / 2
-    middle = centres[of] + noise[1] * sides[of]
+    middle = centers[of] + noise[1] * sides[of]
     boxes = np.concatenate([np.clip(middle - half, 0, size), np.clip(middle + half, 0, size)], axis=1)
     order = np.argsort(rng.random((regions, classes)), axis=1)[:, :per_region]
     order[:, 0] = (of * 7) % classes  # the class of the object

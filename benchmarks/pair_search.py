@@ -22,7 +22,7 @@ from side_by_side import Row, alone, in_turn, memory_of, run
 
 from mmdetpre.analysis.closest_pairs.search import METRICS, closest_pairs
 
-NEIGHBOURS = 20
+NEIGHBORS = 20
 _Found = tuple[np.ndarray, np.ndarray]
 
 
@@ -63,8 +63,8 @@ def neighbours(features: np.ndarray, count: int, metric: str) -> _Found:
     if metric == "correlation":
         values = values - values.mean(axis=1, keepdims=True)
         values /= np.linalg.norm(values, axis=1, keepdims=True)
-    distance, other = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(values).kneighbors()
-    first = np.repeat(np.arange(len(values)), NEIGHBOURS)
+    distance, other = NearestNeighbors(n_neighbors=NEIGHBORS, algorithm="brute").fit(values).kneighbors()
+    first = np.repeat(np.arange(len(values)), NEIGHBORS)
     kept = first < other.ravel()
     order = np.argsort(distance.ravel()[kept], kind="stable")[:count]
     return first[kept][order], other.ravel()[kept][order]
@@ -73,7 +73,7 @@ def neighbours(features: np.ndarray, count: int, metric: str) -> _Found:
 PROGRAMS: dict[str, Callable[[np.ndarray, int, str], _Found]] = {
     "ours": ours,
     "the whole matrix in NumPy": whole_matrix,
-    f"{NEIGHBOURS} neighbours by scikit-learn": neighbours,
+    f"{NEIGHBORS} neighbours by scikit-learn": neighbours,
 }
 
 

@@ -34,9 +34,9 @@ def drawn(images: int) -> _Maps:
     for _ in range(images):
         truth = np.zeros((375, 500), np.uint8)
         for _ in range(random.integers(1, 5)):
-            centre, radius = random.integers(0, 375, 2).tolist(), int(random.integers(20, 120))
-            cv2.circle(truth, centre, radius, int(random.integers(1, CLASSES)), -1)
-            cv2.circle(truth, centre, radius, VOID, 5)
+            center, radius = random.integers(0, 375, 2).tolist(), int(random.integers(20, 120))
+            cv2.circle(truth, center, radius, int(random.integers(1, CLASSES)), -1)
+            cv2.circle(truth, center, radius, VOID, 5)
         maps.append((truth, predicted(truth)))
     return maps
 

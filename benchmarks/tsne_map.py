@@ -26,7 +26,7 @@ from mmdetpre.analysis.tsne.tsne import PERPLEXITY, THETA, tsne_maps
 NEAR = 2  # of the 3 images of a group
 
 
-def kept_neighbours(features: np.ndarray, points: np.ndarray) -> float:
+def kept_neighbors(features: np.ndarray, points: np.ndarray) -> float:
     """Share of the nearest images in the features that are nearest in the map, in percent."""
     near = [
         NearestNeighbors(n_neighbors=NEAR).fit(values).kneighbors(return_distance=False)
@@ -47,8 +47,8 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
             }  # fmt: skip
 
     times = in_turn({"ours": lambda: tsne_maps(spaces), "theirs": theirs}, args.repeats, warm_up=False)
-    kept = kept_neighbours(spaces["a"], times["ours"].result["a"].points)
-    other = kept_neighbours(spaces["a"], times["theirs"].result["a"])
+    kept = kept_neighbors(spaces["a"], times["ours"].result["a"].points)
+    other = kept_neighbors(spaces["a"], times["theirs"].result["a"])
     yield Row(
         what=f"t-SNE of 2 spaces of {args.images:,} x {args.dims:,}, {args.cores} cores", unit="s",
         ours=times["ours"].median, theirs=times["theirs"].median,

@@ -18,7 +18,7 @@ SPLITS = ("train", "validation")
 _SEED_OF_SPLIT = {"train": 0, "validation": 1}
 _SEED_OF_CLASS_SET: dict[ClassSet, int] = {"source": 0, "target": 1}
 _PORTRAIT = 2  # in the seed of a scene with one dominant object
-_CENTRED = 3  # in the seed of a scene to be classified
+_CENTERD = 3  # in the seed of a scene to be classified
 _PLACEMENT_TRIES = 15
 _PLAIN_BELOW = 18.0  # pixels; a pattern would hide the outline of a smaller object
 
@@ -105,7 +105,7 @@ class World:
         Raises:
             ValueError: If the split is not one of :data:`SPLITS`.
         """
-        key, rng = self._start(split, index, _CENTRED)
+        key, rng = self._start(split, index, _CENTERD)
         width, height = self._image_size(rng)
         background = (muted_color(rng), muted_color(rng))
         objects: list[SceneObject] = []

@@ -82,9 +82,9 @@ def draw_chips(
     for scale, (indices, count) in enumerate(zip(per_scale, counts, strict=True)):
         number = f"{len(indices)} chip{'' if len(indices) == 1 else 's'}"
         more = f", {len(indices) - count} more on the left" if len(indices) > count else ""
-        colour = unit(scale_color(scale))
+        color = unit(scale_color(scale))
         place: dict[str, Any] = dict(x=_RIGHT[0] / _FIGURE[0], y=(y - 0.05) / _FIGURE[1], va="top")
-        figure.text(s=f"{scale_titles[scale]}  ({number}{more})", color=colour, fontsize=11, fontweight="bold", **place)
+        figure.text(s=f"{scale_titles[scale]}  ({number}{more})", color=color, fontsize=11, fontweight="bold", **place)
         y -= _HEADING
         for position, k in enumerate(indices[:count]):
             left = _RIGHT[0] + position % columns * (cell + _GAP)
@@ -131,9 +131,9 @@ def _draw_legend(figure: Figure, scales: Sequence[int], negative: bool) -> None:
 
 def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Sequence[ChipView], title: str) -> None:
     axis = _axis(figure, _LEFT[0], _BOTTOM, _LEFT[1] - _LEFT[0], _TOP - _HEADING - _BOTTOM, anchor="N")
-    centre = (_LEFT[0] + _LEFT[1]) / 2 / _FIGURE[0]
+    center = (_LEFT[0] + _LEFT[1]) / 2 / _FIGURE[0]
     heading: dict[str, Any] = dict(color=INK, fontsize=11, fontweight="bold", ha="center", va="top")
-    figure.text(centre, (_TOP - 0.05) / _FIGURE[1], title, **heading)
+    figure.text(center, (_TOP - 0.05) / _FIGURE[1], title, **heading)
     height, width = image.shape[:2]
     axis.imshow(image, extent=(0, width, height, 0), interpolation="lanczos")
     for box in boxes:
@@ -154,7 +154,7 @@ def _draw_whole(figure: Figure, image: np.ndarray, boxes: np.ndarray, chips: Seq
 
 def _draw_chip(axis: Axes, number: int, chip: ChipView, classes: Sequence[str]) -> None:
     height, width = chip.image.shape[:2]
-    colour = unit(scale_color(chip.scale))
+    color = unit(scale_color(chip.scale))
     axis.imshow(chip.image, extent=(0, width, height, 0), interpolation="lanczos")
     order = np.argsort(~chip.ignored, kind="stable")  # valid boxes on top
     for i in order:
@@ -167,16 +167,16 @@ def _draw_chip(axis: Axes, number: int, chip: ChipView, classes: Sequence[str]) 
                 color=edge, fontsize=8.5, va="top", clip_on=True,
                 path_effects=[withStroke(linewidth=2, foreground="black")],
             )  # fmt: skip
-    axis.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=colour, linewidth=3.2))
+    axis.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=color, linewidth=3.2))
     text = f"{number}{' negative' if chip.negative else ''}{' mirrored' if chip.flipped else ''}"
     _number(axis, text, (0, 1.02 * height), chip.scale, va="top", fontsize=8.5)  # below: nothing in the chip is hidden
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)
 
 
-def _outline(axis: Axes, box: Sequence[float], colour: object, width: float, dashed: bool = False) -> None:
+def _outline(axis: Axes, box: Sequence[float], color: object, width: float, dashed: bool = False) -> None:
     x1, y1, x2, y2 = (float(v) for v in box)
-    patch = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width)
+    patch = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=color, linewidth=width)
     if dashed:
         patch.set_linestyle((0, (2.5, 1.5)))
     patch.set_path_effects([withStroke(linewidth=width + 1.4, foreground=(0, 0, 0, 0.65))])

@@ -136,9 +136,9 @@ def _draw_image(axis: Axes, item: ComparedImage, run_names: Sequence[str], class
     axis.set_title(f"{item.name}{counts}", color=INK, fontsize=8.5, pad=4, loc="left")
 
 
-def _outline(axis: Axes, box: Sequence[float], colour: RGB, width: float, style: object) -> None:
+def _outline(axis: Axes, box: Sequence[float], color: RGB, width: float, style: object) -> None:
     x1, y1, x2, y2 = (float(v) for v in box)
-    patch = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=unit(colour), linewidth=width)
+    patch = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=unit(color), linewidth=width)
     patch.set_linestyle(style)
     patch.set_path_effects([withStroke(linewidth=1.7 * width, foreground=(0, 0, 0, 0.6))])
     axis.add_patch(patch)

@@ -56,9 +56,9 @@ def draw_detections(
         boxes, labels = _array(_boxes(instances_pred)) * enlarge, _array(instances_pred.labels)
         shown = np.flatnonzero(scores >= score_thr)
         for i in shown[np.argsort(scores[shown])]:  # the highest-scoring on top
-            colour = class_color(int(labels[i]))
-            draw_box(right, boxes[i], colour, 3)
-            draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], colour)
+            color = class_color(int(labels[i]))
+            draw_box(right, boxes[i], color, 3)
+            draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], color)
     if instances_gt is None:
         return right
     left = ground

@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 from mmdetpre.plotting.palette import RGB, unit
 from mmdetpre.plotting.style import INK, new_figure
 
-VOID_COLOUR: RGB = (228, 228, 228)
+VOID_COLOR: RGB = (228, 228, 228)
 
-_GREY = "#5c636b"
+_GRAY = "#5c636b"
 _WIDTH = 14.0
 _HEAD, _FOOT, _TEXT, _GAP, _LINE, _TALLEST = 0.36, 0.12, 0.24, 0.1, 0.26, 3.6  # inches
 _LETTER = 0.095
@@ -39,7 +39,7 @@ class SegmentedImage(NamedTuple):
     scores: Sequence[float]
 
 
-def colour_labels(
+def color_labels(
     labels: np.ndarray, palette: np.ndarray, *, ignore_index: int = 255, image: np.ndarray | None = None,
     opacity: float = 1.0,
 ) -> np.ndarray:  # fmt: skip
@@ -56,15 +56,15 @@ def colour_labels(
         (h, w, 3) uint8 RGB.
 
     Example:
-        >>> colour_labels(np.array([[1, 255]]), np.array([[0, 0, 0], [128, 0, 0]], np.uint8)).tolist()
+        >>> color_labels(np.array([[1, 255]]), np.array([[0, 0, 0], [128, 0, 0]], np.uint8)).tolist()
         [[[128, 0, 0], [228, 228, 228]]]
     """
     void = labels == ignore_index
-    colours = palette[np.where(void, 0, labels)]
-    colours[void] = VOID_COLOUR
+    colors = palette[np.where(void, 0, labels)]
+    colors[void] = VOID_COLOR
     if image is None or opacity == 1:
-        return colours
-    return np.round(opacity * colours + (1 - opacity) * image).astype(np.uint8)
+        return colors
+    return np.round(opacity * colors + (1 - opacity) * image).astype(np.uint8)
 
 
 def draw_segmentations(
@@ -114,24 +114,24 @@ def draw_segmentations(
     def write(x: float, y: float, text: str, **style: Any) -> None:
         figure.text(x / _WIDTH, y / total, text, ha="center", va="center", **style)
 
-    centres = [_GAP + k * (column + _GAP) + column / 2 for k in range(len(heads))]
-    for centre, head in zip(centres, heads, strict=True):
-        write(centre, total - _HEAD / 2, head, color=INK, fontsize=12, fontweight="bold")
+    centers = [_GAP + k * (column + _GAP) + column / 2 for k in range(len(heads))]
+    for center, head in zip(centers, heads, strict=True):
+        write(center, total - _HEAD / 2, head, color=INK, fontsize=12, fontweight="bold")
     top = total - _HEAD
     for one, height in zip(images, heights, strict=True):
         maps = (one.truth, *one.predictions)
         coloured = [
-            colour_labels(labels, palette, ignore_index=ignore_index, image=one.image, opacity=opacity)
+            color_labels(labels, palette, ignore_index=ignore_index, image=one.image, opacity=opacity)
             for labels in maps
         ]
         width = height * one.image.shape[1] / one.image.shape[0]
         texts = [one.name, "", *(f"mIoU {'-' if math.isnan(s) else f'{100 * s:.1f}'}" for s in one.scores)]
-        for centre, panel, text in zip(centres, [one.image, *coloured], texts, strict=True):
-            place = ((centre - width / 2) / _WIDTH, (top - height) / total, width / _WIDTH, height / total)
+        for center, panel, text in zip(centers, [one.image, *coloured], texts, strict=True):
+            place = ((center - width / 2) / _WIDTH, (top - height) / total, width / _WIDTH, height / total)
             axis = figure.add_axes(place)
             axis.imshow(panel, interpolation="antialiased", aspect="auto")
             axis.set_axis_off()
-            write(centre, top - height - _TEXT / 2, text, color=_GREY, fontsize=9)
+            write(center, top - height - _TEXT / 2, text, color=_GRAY, fontsize=9)
         top -= height + _TEXT + _GAP
     figure.legend(**legend)
     return figure
@@ -144,8 +144,8 @@ def _legend(
     labels = np.unique(np.concatenate([np.unique(m) for one in images for m in (one.truth, *one.predictions)]))
     shown = [(classes[i], palette[i].tolist()) for i in labels.tolist() if i != ignore_index]
     if ignore_index in labels:
-        shown.append(("void", VOID_COLOUR))
-    handles = [Patch(facecolor=unit(colour), edgecolor=_GREY, linewidth=0.6, label=name) for name, colour in shown]
+        shown.append(("void", VOID_COLOR))
+    handles = [Patch(facecolor=unit(color), edgecolor=_GRAY, linewidth=0.6, label=name) for name, color in shown]
     longest = max(len(name) for name, _ in shown)
     columns = max(1, min(len(shown), int(_WIDTH / (0.75 + _LETTER * longest))))
     style = dict(loc="lower center", ncols=columns, fontsize=10, frameon=False, handlelength=1.6, handleheight=1.0)

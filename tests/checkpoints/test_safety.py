@@ -108,7 +108,7 @@ def test_load_checkpoint_restores_the_weights(trained: Runner) -> None:
     assert torch.equal(model.linear.weight, trained.model.linear.weight)
 
 
-def test_pretrained_initialisation_reads_it(trained: Runner, registered: None) -> None:
+def test_pretrained_initialization_reads_it(trained: Runner, registered: None) -> None:
     path = str(Path(trained.work_dir) / "epoch_2.pth")
     model = MODELS.build(dict(type="LineModel", init_cfg=dict(type="Pretrained", checkpoint=path)))
     model.init_weights()

@@ -61,7 +61,7 @@ def test_other_backbones_and_heads_serve_too(repository: Path, tmp_path: Path) -
     assert classifier.normalized((30, 20, 10)).tolist() == [4.5, 9, 13.5]  # blue first
 
 
-def test_colours_are_normalised_in_the_order_of_the_network(repository: Path, tmp_path: Path) -> None:
+def test_colors_are_normalized_in_the_order_of_the_network(repository: Path, tmp_path: Path) -> None:
     *files, _ = saved(config(repository), tmp_path)
     classifier = open_classifier(*files)
     assert classifier.classes == ("class 0", "class 1", "class 2", "class 3")

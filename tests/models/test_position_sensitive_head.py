@@ -26,7 +26,7 @@ def test_channels_are_class_then_row_then_column():
             assert head.pool(moved, rois)[0, 0] < best, (channel, other)
 
 
-def test_a_ramp_is_pooled_at_the_centre_of_the_region():
+def test_a_ramp_is_pooled_at_the_center_of_the_region():
     head = PositionSensitiveHead(4, num_classes=1)
     ramp = (torch.arange(32.0)[None] + 10 * torch.arange(32.0)[:, None]).expand(1, 49, 32, 32)
     rois = torch.tensor([[0.0, 64.0, 32.0, 192.0, 160.0]])

@@ -131,7 +131,7 @@ def test_the_input_norm_has_no_scale_and_fixed_statistics() -> None:
     assert norm.running_mean.tolist() == [1, 2, 3] and [name for name, _ in norm.named_parameters()] == ["bias"]
 
 
-def test_initialisation_leaves_offsets_at_zero_and_files_as_they_are(tmp_path: Path) -> None:
+def test_initialization_leaves_offsets_at_zero_and_files_as_they_are(tmp_path: Path) -> None:
     fresh = PreActResNet(50, **SNIPER)
     fresh.init_weights()
     assert not fresh.layer4[0].conv2.conv_offset.weight.any() and fresh.conv1.weight.std() > 0.01

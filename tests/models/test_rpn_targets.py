@@ -126,7 +126,7 @@ def test_sampling_when_all_is_ignored():
     assert (sampled(torch.full((1, 300), -1, dtype=torch.int8), 256, 0.5) == -1).all()
 
 
-def test_a_crowd_is_labelled_like_box_by_box():
+def test_a_crowd_is_labeled_like_box_by_box():
     """More boxes than are compared at once, against the rule written out."""
     generator = torch.Generator().manual_seed(0)
     corner, side = torch.rand(150, 2, generator=generator) * 400, 12 + torch.rand(150, 2, generator=generator) * 90

@@ -93,7 +93,7 @@ def is_big(x1: int, y1: int, x2: int, y2: int) -> bool:
     return (x2 - x1) * (y2 - y1) > 900
 
 
-def test_borders_and_colours() -> None:
+def test_borders_and_colors() -> None:
     owner = np.full((5, 7), -1)
     owner[1:4, 2:5] = 1
     expected = np.full((5, 7), 0)

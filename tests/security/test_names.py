@@ -76,7 +76,7 @@ def detect(weights, repository: Path, tiny_sample: Path, tmp_path: Path, run_too
     return run
 
 
-def test_classes_and_colours_of_a_checkpoint(detect, hostile: list[str], tmp_path: Path) -> None:
+def test_classes_and_colors_of_a_checkpoint(detect, hostile: list[str], tmp_path: Path) -> None:
     done = detect({"dataset_meta": {"classes": hostile, "palette": hostile}})
     assert done.returncode == 0, done.stderr
     require_plain(done)
@@ -117,7 +117,7 @@ def test_a_checkpoint_that_says_nothing_is_read(meta: Any, detect) -> None:
     [5, {"a": 1}, "__import__('os')", [5], [[1, 2]], [[1, 2, 300]], [[1, 2, -1]], [[1, 2, 0.5]], [[True, 1, 2]],
      "x" * 99, [[1, 2, float("nan")]], [["a", "b", "c"]], [[1, 2, 10**30]]],
 )  # fmt: skip
-def test_colours_that_are_none_are_left_out(palette: Any) -> None:
+def test_colors_that_are_none_are_left_out(palette: Any) -> None:
     """The hosts' inferencers give them to their painters."""
     read = as_data({"meta": {"dataset_meta": {"classes": ["a"], "palette": palette, "PALETTE": palette}}}, "a.pth")
     assert read["meta"]["dataset_meta"] == {"classes": ["a"]}

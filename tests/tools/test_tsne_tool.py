@@ -59,7 +59,7 @@ def test_says_what_is_wrong(runs: list[str], tmp_path: Path, run_tool_here: Call
     one = written("one", usual[:1], images=["0.jpg"], labels=[0])
     reversed_images = written("reversed", usual, images=PLAN["images"][::-1])
     constant = written("constant", np.ones((30, 2)))
-    unlabelled = written("unlabelled", usual, labels=None, classes=())
+    unlabeled = written("unlabelled", usual, labels=None, classes=())
     nan = written("nan", usual)
     values = np.load(tmp_path / "nan" / "fc1.npy")
     values[7] = np.nan
@@ -73,7 +73,7 @@ def test_says_what_is_wrong(runs: list[str], tmp_path: Path, run_tool_here: Call
         ([one, *out], "A map of 1 image(s)"),
         ([constant, *out, "--classes", "3"], "constant: All images have the same features"),
         ([nan, *out, "--classes", "3"], "the content of fc1.npy has changed since it was written"),
-        ([unlabelled, *out], "No image has a class"),
+        ([unlabeled, *out], "No image has a class"),
         ([constant, *out], "10 classes are asked for, the images have 3"),
         ([constant, *out, "--classes", "7"], "7 classes are asked for, the images have 3"),
         ([constant, *out, "--classes", "cat", "7"], "no class number 7: give a number from 0 to 2"),

@@ -100,7 +100,7 @@ def test_bad_choices_and_images(folder: Path) -> None:
         compare_runs(runs, 1)
 
 
-def test_both_colours_and_the_objects_are_in_the_picture(folder: Path) -> None:
+def test_both_colors_and_the_objects_are_in_the_picture(folder: Path) -> None:
     other = replace(make_run(folder, [0, 1, 2], [0.9, 0.9, 0.9]), boxes=np.repeat(BOX - 5, 3, axis=0))
     images = compare_runs({"one": make_run(folder, [0, 1], [0.9, 0.9]), "two": other}, 3)
     figure = draw_comparison(images, ["one", "two"], ["cat", "dog"], score_thr=0.5, columns=2)
@@ -115,8 +115,8 @@ def test_both_colours_and_the_objects_are_in_the_picture(folder: Path) -> None:
         assert box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 and box.y1 <= 1
     figure.savefig(folder / "out.png")
     drawn = cv2.imread(str(folder / "out.png"))[..., ::-1]
-    for colour in (*RUN_COLORS[:2], TRUTH):
-        assert (drawn == colour).all(axis=-1).sum() > 50
+    for color in (*RUN_COLORS[:2], TRUTH):
+        assert (drawn == color).all(axis=-1).sum() > 50
     with pytest.raises(ValueError, match="at least one"):
         draw_comparison([], ["one", "two"], ["cat"], score_thr=0.5)
 

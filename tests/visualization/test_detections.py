@@ -20,16 +20,16 @@ def found(score: float) -> InstanceData:
     return InstanceData(bboxes=BOX, labels=torch.tensor([1]), scores=torch.tensor([score]))
 
 
-def has_colour(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    return bool((picture == colour).all(axis=-1).any())
+def has_color(picture: np.ndarray, color: tuple[int, int, int]) -> bool:
+    return bool((picture == color).all(axis=-1).any())
 
 
-def test_truth_is_left_and_white_detections_right_and_coloured() -> None:
+def test_truth_is_left_and_white_detections_right_and_colored() -> None:
     image = np.full((96, 128, 3), 80, np.uint8)
     picture = draw_detections(image, truth(), found(0.9), ["cat", "dog"], 0.5, min_width=128)
     left, right = picture[:, :128], picture[:, -128:]
-    assert has_colour(left, (255, 255, 255)) and not has_colour(left, class_color(1))
-    assert has_colour(right, class_color(1))
+    assert has_color(left, (255, 255, 255)) and not has_color(left, class_color(1))
+    assert has_color(right, class_color(1))
     assert (image == 80).all(), "the image was changed"
 
 
@@ -56,6 +56,6 @@ def test_empty_grid() -> None:
         detection_grid([])
 
 
-def test_neighbouring_classes_differ() -> None:
-    colours = [class_color(i) for i in range(20)]
-    assert len(set(colours)) == 20
+def test_neighboring_classes_differ() -> None:
+    colors = [class_color(i) for i in range(20)]
+    assert len(set(colors)) == 20

@@ -48,7 +48,7 @@ def test_test_data_of_a_config(write_config, folder: Path) -> None:
     np.testing.assert_array_equal(images.palette[:2], voc_palette()[:2])  # not mmseg's random colours
 
 
-def test_label_maps_and_colours_are_read_as_the_config_says(write_config) -> None:
+def test_label_maps_and_colors_are_read_as_the_config_says(write_config) -> None:
     options = {"test_dataloader.dataset.metainfo": {"classes": ("sky", "cat"), "palette": [[1, 2, 3], [4, 5, 6]]}}
     images = images_of_config(write_config("reduce_zero_label=True,"), options)
     assert images.first_label == 1 and images.palette.tolist() == [[1, 2, 3], [4, 5, 6]]

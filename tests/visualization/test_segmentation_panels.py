@@ -5,9 +5,9 @@ import pytest
 
 from mmdetpre.plotting.palette import unit, voc_palette
 from mmdetpre.visualization.segmentation_panels import (
-    VOID_COLOUR,
+    VOID_COLOR,
     SegmentedImage,
-    colour_labels,
+    color_labels,
     draw_segmentations,
 )
 
@@ -21,15 +21,15 @@ def image(name: str, size: tuple[int, int], labels: tuple[int, ...], scores: lis
     return SegmentedImage(name, np.full((height, width, 3), 90, np.uint8), maps[0], maps[1:], scores)
 
 
-def test_colours_and_void() -> None:
+def test_colors_and_void() -> None:
     labels = np.array([[0, 1, 255]])
     palette = voc_palette()
-    assert colour_labels(labels, palette).tolist() == [[[0, 0, 0], [128, 0, 0], list(VOID_COLOUR)]]
+    assert color_labels(labels, palette).tolist() == [[[0, 0, 0], [128, 0, 0], list(VOID_COLOR)]]
     over = np.full((1, 3, 3), 100, np.uint8)
-    assert colour_labels(labels, palette, image=over, opacity=0.25).tolist() == [[[75] * 3, [107, 75, 75], [132] * 3]]
-    assert colour_labels(labels, palette, image=over, opacity=0).tolist() == over.tolist()
+    assert color_labels(labels, palette, image=over, opacity=0.25).tolist() == [[[75] * 3, [107, 75, 75], [132] * 3]]
+    assert color_labels(labels, palette, image=over, opacity=0).tolist() == over.tolist()
     small = np.zeros((1, 3), np.uint8)
-    assert colour_labels(np.array([[7, 0]]), small, ignore_index=7).tolist() == [[list(VOID_COLOUR), [0, 0, 0]]]
+    assert color_labels(np.array([[7, 0]]), small, ignore_index=7).tolist() == [[list(VOID_COLOR), [0, 0, 0]]]
 
 
 @pytest.mark.parametrize("runs", [1, 2, 5])
@@ -55,8 +55,8 @@ def test_every_panel_has_its_place(runs: int) -> None:
     assert names == ["class 1", "class 2", "class 15", "void"]
     bottom = legend.get_window_extent().y1 / figure.bbox.height
     assert legend.get_window_extent().y0 >= 0 and bottom < min(box.y0 for box in boxes)
-    colours = [patch.get_facecolor()[:3] for patch in legend.get_patches()]
-    assert colours[1] == pytest.approx(unit(tuple(voc_palette()[2]))) and colours[3] == pytest.approx(unit(VOID_COLOUR))
+    colors = [patch.get_facecolor()[:3] for patch in legend.get_patches()]
+    assert colors[1] == pytest.approx(unit(tuple(voc_palette()[2]))) and colors[3] == pytest.approx(unit(VOID_COLOR))
     texts = [text.get_text() for text in figure.texts]
     assert texts[: 2 + runs] == ["image", "truth", *(f"run {k}" for k in range(runs))]
     assert texts.count("mIoU 50.0") == runs == texts.count("mIoU -") and "wide" in texts and "tall" in texts

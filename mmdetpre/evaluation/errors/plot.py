@@ -82,11 +82,9 @@ def _draw_types(axis: Axes, report: ErrorReport, field: str, title: str) -> None
     shares = 100 * np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
     left = np.zeros(len(places))
     for t, name in enumerate(TYPE_NAMES):
-        colour = unit(ERROR_COLORS[t])
-        bars = axis.barh(
-            places, shares[:, t], 0.62, left=left, color=colour, edgecolor="white", linewidth=1, label=name
-        )
-        dark = np.dot(colour, (0.3, 0.59, 0.11)) < 0.5
+        color = unit(ERROR_COLORS[t])
+        bars = axis.barh(places, shares[:, t], 0.62, left=left, color=color, edgecolor="white", linewidth=1, label=name)
+        dark = np.dot(color, (0.3, 0.59, 0.11)) < 0.5
         texts = [f"{share:.0f}" if share >= 4 else "" for share in shares[:, t]]
         axis.bar_label(bars, texts, label_type="center", fontsize=9, color="white" if dark else INK)
         left += shares[:, t]
@@ -99,7 +97,7 @@ def _draw_types(axis: Axes, report: ErrorReport, field: str, title: str) -> None
 
 def _draw_heads(figure: Figure, report: ErrorReport) -> None:
     runs = [_patch(run_color(k), run.name) for k, run in enumerate(report.runs)]
-    types = [_patch(colour, name) for colour, name in zip(ERROR_COLORS, TYPE_NAMES, strict=True)]
+    types = [_patch(color, name) for color, name in zip(ERROR_COLORS, TYPE_NAMES, strict=True)]
     style: dict[str, Any] = dict(frameon=False, fontsize=10, handlelength=1.1, columnspacing=1.2)
     figure.legend(handles=runs, loc="upper left", bbox_to_anchor=(0.03, 0.985), ncols=len(runs), **style)
     figure.legend(handles=types, loc="upper right", bbox_to_anchor=(0.99, 0.985), ncols=len(types), **style)
@@ -111,8 +109,8 @@ def _draw_heads(figure: Figure, report: ErrorReport) -> None:
     figure.text(0.01, 0.012, note, color=_QUIET, fontsize=9, linespacing=1.4)
 
 
-def _patch(colour: tuple[int, int, int], label: str) -> Patch:
-    return Patch(color=unit(colour), label=label)
+def _patch(color: tuple[int, int, int], label: str) -> Patch:
+    return Patch(color=unit(color), label=label)
 
 
 def _quiet_frame(axis: Axes) -> None:

@@ -125,7 +125,7 @@ def test_says_what_is_wrong(spaces):
         check_spaces(spaces, "correlation")
     with pytest.raises(ValueError, match="choose one of all, same, different"):
         report_pairs(spaces, 1, classes="other")
-    unlabelled = FeatureSpace("A", "fc", spaces[0].values, write_like(spaces[0], spaces[0].values))
-    assert report_pairs([unlabelled] * 2, 1, "l2").lists[0].pairs[0].classes is None
+    unlabeled = FeatureSpace("A", "fc", spaces[0].values, write_like(spaces[0], spaces[0].values))
+    assert report_pairs([unlabeled] * 2, 1, "l2").lists[0].pairs[0].classes is None
     with pytest.raises(ValueError, match="6 of 6 images have no class"):
-        report_pairs([unlabelled] * 2, 1, "l2", classes="same")
+        report_pairs([unlabeled] * 2, 1, "l2", classes="same")

@@ -13,8 +13,8 @@ from mmdetpre.analysis.clusters.kmeans import kmeans_sweep
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
     random = np.random.default_rng(0)
-    centres = random.normal(size=(6, 12)) * 4
-    return (centres[np.arange(240) % 6] + random.normal(size=(240, 12))).astype(np.float32)
+    centers = random.normal(size=(6, 12)) * 4
+    return (centers[np.arange(240) % 6] + random.normal(size=(240, 12))).astype(np.float32)
 
 
 def as_sets(labels: np.ndarray) -> set[frozenset[int]]:

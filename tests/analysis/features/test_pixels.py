@@ -16,7 +16,7 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "photo.png"
 
 
-def test_whole_image_keeps_its_aspect_and_a_crop_is_its_centre(photo: Path) -> None:
+def test_whole_image_keeps_its_aspect_and_a_crop_is_its_center(photo: Path) -> None:
     same = read_photo(photo, 40)
     assert np.array_equal(as_rgb(same), np.array(Image.open(photo)))
     assert read_photo(photo, 20).shape == (3, 20, 30)

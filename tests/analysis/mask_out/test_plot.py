@@ -31,9 +31,9 @@ def test_map_and_frame_lie_where_the_masks_are(own_scale: bool) -> None:
         assert mesh.get_clim() == ((found.probability.min(), found.probability.max()) if own_scale else (0, 1))
         corners = mesh.get_coordinates()
         for (i, y), (j, x) in ((a, b) for a in enumerate(found.ys) for b in enumerate(found.xs)):
-            centre_x, centre_y = x + 3, y + 3
-            assert corners[i, j, 0] < centre_x < corners[i, j + 1, 0]
-            assert corners[i, j, 1] < centre_y < corners[i + 1, j, 1]
+            center_x, center_y = x + 3, y + 3
+            assert corners[i, j, 0] < center_x < corners[i, j + 1, 0]
+            assert corners[i, j, 1] < center_y < corners[i + 1, j, 1]
         assert (frame.get_x(), frame.get_y(), frame.get_width(), frame.get_height()) == (8, 5, 6, 6)
         assert "unmasked 0.550" in axis.get_title() and "0.100" in axis.get_title()
 

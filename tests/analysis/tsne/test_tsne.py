@@ -13,8 +13,8 @@ from mmdetpre.analysis.tsne.tsne import check_settings, tsne_map, tsne_maps
 def groups() -> np.ndarray:
     """Three groups of 20 images, far apart in 60 dimensions."""
     random = np.random.default_rng(0)
-    centres = 20 * random.normal(size=(3, 60))
-    return (np.repeat(centres, 20, axis=0) + random.normal(size=(60, 60))).astype(np.float32)
+    centers = 20 * random.normal(size=(3, 60))
+    return (np.repeat(centers, 20, axis=0) + random.normal(size=(60, 60))).astype(np.float32)
 
 
 def test_puts_similar_images_together_and_repeats_itself(groups: np.ndarray) -> None:

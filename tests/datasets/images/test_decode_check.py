@@ -58,7 +58,7 @@ def test_values_of_few_bits_in_16_are_refused_with_words(suffix: str, bits: int)
     assert abs(decode_image(encoded(suffix, full), (96, 96))[0].mean() - noise()[..., 0].mean()) < 1
 
 
-def test_colours_that_opencv_takes_for_others_are_refused(tmp_path: Path) -> None:
+def test_colors_that_opencv_takes_for_others_are_refused(tmp_path: Path) -> None:
     Image.fromarray(noise()).convert("LAB").save(tmp_path / "lab.tiff")
     assert broken_images([tmp_path / "lab.tiff"])[str(tmp_path / "lab.tiff")].startswith("its colors are CIE L*a*b*")
 

@@ -17,7 +17,7 @@ def test_a_reduced_image_is_never_enlarged(s):
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
 @pytest.mark.parametrize("reduction", [1, 2, 4, 8])
-def test_every_colour_mode_gives_bgr(openimages_files, mode, reduction):
+def test_every_color_mode_gives_bgr(openimages_files, mode, reduction):
     original = openimages_files.picture(161, 83)
     image, used = decode_image(openimages_files.encoded(original.convert(mode), quality=95), (161, 83), reduction)
     assert used == reduction and image.dtype == np.uint8

@@ -44,6 +44,6 @@ def test_a_header_that_announces_more_than_its_file_can_hold_is_refused_undecode
         with monkeypatch.context() as patch, pytest.raises(BrokenImageError, match=message):
             patch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
             read(png(30_000, 30_000))
-    one_colour = io.BytesIO()
-    Image.new(mode, (9000, 9000)).save(one_colour, "PNG")  # the most that the format packs
-    assert read_image_size(io.BytesIO(one_colour.getvalue())) == (9000, 9000)
+    one_color = io.BytesIO()
+    Image.new(mode, (9000, 9000)).save(one_color, "PNG")  # the most that the format packs
+    assert read_image_size(io.BytesIO(one_color.getvalue())) == (9000, 9000)

@@ -20,7 +20,7 @@ from mmdetpre.datasets.label_maps.files import (
 LABELS = np.array([[0, 1, 2], [255, 20, 7]], np.uint8)
 
 
-def test_grey_and_palette_files(tmp_path):
+def test_gray_and_palette_files(tmp_path):
     write_prediction(tmp_path / "grey.png", LABELS.astype(np.int64))
     image = Image.fromarray(LABELS)
     image.putpalette(list(range(256)) * 3)
@@ -64,7 +64,7 @@ def test_labels_that_are_no_class_are_counted(labels, classes):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
-def test_colours_are_refused_with_what_was_found(tmp_path, mode):
+def test_colors_are_refused_with_what_was_found(tmp_path, mode):
     Image.fromarray(LABELS).convert(mode).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match=rf"a.png: it is in color \(mode {mode}\), 6 colors such as \(0, "):
         read_label_map(tmp_path / "a.png")

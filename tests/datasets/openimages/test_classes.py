@@ -11,7 +11,7 @@ def descriptions(shared_data):
     return read_class_descriptions(shared_data / "openimages" / "class-descriptions-boxable.csv")
 
 
-def test_a_header_line_is_recognised(tmp_path):
+def test_a_header_line_is_recognized(tmp_path):
     path = tmp_path / "classes.csv"
     path.write_text('LabelName,DisplayName\n/m/1,"Cat, big"\n/m/2,Dog\n')
     assert read_class_descriptions(path) == {"/m/1": "Cat, big", "/m/2": "Dog"}

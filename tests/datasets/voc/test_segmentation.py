@@ -101,7 +101,7 @@ def load(drawn):
     return change
 
 
-def test_label_maps_are_read_from_palette_and_grey_files(load):
+def test_label_maps_are_read_from_palette_and_gray_files(load):
     indices = np.array(Image.open(load.path))
     assert {0, 255} < set(np.unique(indices).tolist())
     assert (load(Path(load.path).read_bytes()) == indices).all()

@@ -44,7 +44,7 @@ def test_each_type(box: list[float], label: int, expected: int) -> None:
     assert types_of([box], [label], [0.5], [[0, 0, 10, 10]], [CAT]) == [expected]
 
 
-def test_a_duplicate_is_a_localisation_error() -> None:
+def test_a_duplicate_is_a_localization_error() -> None:
     assert types_of([[0, 0, 10, 10]] * 2, [CAT] * 2, [0.4, 0.5], [[0, 0, 10, 10]], [CAT]) == [LOCALIZATION, CORRECT]
 
 

@@ -44,5 +44,5 @@ def test_one_run_that_detects_nothing() -> None:
     assert [bar.get_width() for bar in types.patches] == [0] * 5
 
 
-def test_colours_of_runs_begin_again() -> None:
+def test_colors_of_runs_begin_again() -> None:
     assert len(set(RUN_COLORS)) == len(RUN_COLORS) and run_color(len(RUN_COLORS)) == run_color(0)
