@@ -50,6 +50,11 @@ class LaneOrder(NamedTuple):
 def batch_sizes(chips: int, batch_size: int, ranks: int) -> np.ndarray:
     """Chips of each batch, rank after rank in turn: full batches, then a smaller one for each rank.
 
+    Args:
+        chips: Chips of the epoch, of all ranks.
+        batch_size: Chips of a full batch.
+        ranks: Number of ranks.
+
     Example:
         >>> batch_sizes(19, 4, 2).tolist()
         [4, 4, 4, 4, 2, 1]

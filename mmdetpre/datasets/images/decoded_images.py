@@ -34,7 +34,13 @@ class DecodedImages:
         return found
 
     def put(self, key: object, image: np.ndarray, reduction: int) -> None:
-        """Keep an image that is not here."""
+        """Keep an image that is not here.
+
+        Args:
+            key: What it is asked for by.
+            image: (h, w, 3) uint8.
+            reduction: How many times smaller it was decoded.
+        """
         self._images[key] = (image, reduction)
         self._bytes += image.nbytes
         while self._bytes > self.megabytes * 2**20:
