@@ -11,6 +11,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmdetpre.operators.stand_in import operators_in_use
+from mmdetpre.utils.plain_text import counted
 
 FROM_SCRATCH = "from scratch"
 
@@ -28,9 +29,9 @@ def training_lines(runner: Runner) -> list[str]:
     batch = getattr(getattr(loader, "batch_sampler", None), "batch_size", None) or getattr(loader, "batch_size", None)
     batches = f", {runner.world_size * batch} {'chips' if chips_text(loader) else 'images'} each" if batch else ""
     by_epoch = hasattr(runner.train_loop, "max_epochs") and getattr(runner.log_processor, "by_epoch", True)
-    epochs = f"{runner.max_epochs} epochs, " if by_epoch else ""
+    epochs = f"{counted(runner.max_epochs, 'epoch')}, " if by_epoch else ""
     done = f", {runner.iter} of them done" if runner.iter else ""
-    lines.append(f"Length: {epochs}{runner.max_iters} steps{batches}{done}{_validated(runner)}")
+    lines.append(f"Length: {epochs}{counted(runner.max_iters, 'step')}{batches}{done}{_validated(runner)}")
     return [*lines, *log_lines(runner)]
 
 

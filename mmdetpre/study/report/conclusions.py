@@ -11,7 +11,8 @@ from mmdetpre.study.records import DONE, Outcome
 from mmdetpre.study.report.cell_values import COVERED, FLAGS, LAYERS_TABLE
 from mmdetpre.study.report.result_tables import NOT_PLANNED, QUOTED, Column, Entry, ResultTable
 from mmdetpre.study.report.seed_statistics import Difference
-from mmdetpre.study.report.text_format import counted, listed, plain, points, seeds
+from mmdetpre.study.report.text_format import listed, plain, points, seeds
+from mmdetpre.utils.plain_text import counted
 
 HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "no clear difference", "no interval", "reference"
 ALONE = "only result"

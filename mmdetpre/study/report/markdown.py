@@ -9,8 +9,8 @@ from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
-from mmdetpre.study.report.text_format import DASH, counted, plain, signed
-from mmdetpre.utils.plain_text import markdown_text
+from mmdetpre.study.report.text_format import DASH, plain, signed
+from mmdetpre.utils.plain_text import counted, markdown_text
 from mmdetpre.utils.tables import markdown_table
 
 

@@ -22,7 +22,8 @@ from mmdetpre.study.report.data_sizes import COLUMNS
 from mmdetpre.study.report.figures import data_uri
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.result_tables import NOT_PLANNED, ResultTable
-from mmdetpre.study.report.text_format import counted, listed, plain, signed
+from mmdetpre.study.report.text_format import listed, plain, signed
+from mmdetpre.utils.plain_text import counted
 
 VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", ALONE: "open", REFERENCE: "reference"}
 """Verdict -> class of the style sheet; causes of a missing value are ``empty``."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmdetpre.utils.plain_text import counted
+
 MINUS, DASH = "−", "—"
 
 
@@ -29,16 +31,6 @@ def signed(value: float) -> str:
     """
     text = plain(value)
     return f"+{text}" if value > 0 and text != "0.0" else text
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and its noun.
-
-    Example:
-        >>> counted(1, "seed"), counted(3, "seed")
-        ('1 seed', '3 seeds')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def seeds(counts: tuple[int, int]) -> str:

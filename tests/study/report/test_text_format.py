@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdetpre.study.report.text_format import MINUS, counted, listed, plain, points, seeds, signed
+from mmdetpre.study.report.text_format import MINUS, listed, plain, points, seeds, signed
+from mmdetpre.utils.plain_text import counted
 
 
 @pytest.mark.parametrize(
