@@ -39,7 +39,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import cv2  # after side_by_side, which settles the number of threads
+import cv2  # after side_by_side, which sets the number of threads
 import numpy as np
 import torch
 from mmdet.datasets import CocoDataset
@@ -65,7 +65,7 @@ BOXES = 7  # per image: COCO's mean
 BATCH = 16
 EPOCH_REASON = (
     "Ours is one decode of an image, the rest of its samples, and their way through worker and main process; mmdet's is"
-    " a decode, a resize and the same way at each scale. Processes that start count on all sides (--images)."
+    " a decode, a resize and the same way at each scale. Processes that are started count on all sides (--images)."
 )
 FINEST, COARSEST = 2.0, 3.0  # times as fast as mmdet
 

@@ -78,7 +78,7 @@ def compare(data: ProbeData, repeats: int) -> Iterator[Row]:
         return model.fit(train, data.train_labels)
 
     def their_sweep() -> LogisticRegression:
-        """The fit to all images with the strength that scikit-learn's own fits choose, of equals the strongest."""
+        """The fit to all images with the strength that scikit-learn's own fits choose, ties go to the strongest."""
         right = []
         for strength in L2_VALUES:
             model = LogisticRegression(C=1 / (np.count_nonzero(~held) * strength), tol=1e-6, max_iter=5000)

@@ -178,7 +178,7 @@ def memory_of(work: Callable[[], T]) -> tuple[T, float, float]:
     Call it in a process of its own (:func:`alone`), or what was freed before is used again and not counted.
     """
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted afresh
     kept, before = private_megabytes(), status_megabytes("VmRSS")
     result = work()
     peak = status_megabytes("VmHWM") - before

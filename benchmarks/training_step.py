@@ -229,7 +229,7 @@ def step_rows(args: argparse.Namespace, chips_per_image: float) -> Iterator[Row]
 
 
 class Operations(TorchDispatchMode):
-    """Counts the operations that start a kernel on a GPU."""
+    """Counts the operations that launch a kernel on a GPU."""
 
     count = 0
 

@@ -1,4 +1,4 @@
-"""Commands that start from a process which has imported the toolboxes already: each is a fork of its own.
+"""Commands forked from a process that has imported the toolboxes already: each is a fork of its own.
 
 A small training through ``mim`` spends most of its processor time on imports: mim's own, those of the help that mim
 asks for, and those of the training. Within `warm_start` the commands of a study, of the demo and of the tests fork from

@@ -97,7 +97,7 @@ def data_text(dataset: Any, given: Mapping[str, Any]) -> str:
 
 def chips_text(loader: Any) -> str:
     """Chips of the epoch by scale; empty where no chips are trained."""
-    sampler = getattr(loader, "sampler", None)
+    sampler = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
     table = getattr(sampler, "table", None)
     chips: Any = getattr(sampler, "dataset", None)
     settings = getattr(chips, "chip_settings", None)

@@ -90,7 +90,7 @@ class BrokenImageHook(Hook):
 
     def _refuse(self, runner: Runner, part: str, loop: Any, broken: dict[int, str]) -> None:
         raise ValueError(
-            f"{len(broken)} of {len(loop.dataloader.dataset)} images to train on are broken: {_listed(broken)}. Replace"
+            f"{len(broken)} of {len(loop.dataloader.dataset)} training images are broken: {_listed(broken)}. Replace"
             " them, or take them out of the annotations or lists."
         )
 

@@ -93,7 +93,7 @@ class ExactResumeHook(Hook):
         if layout is not None and position["chips_seen"] and not isinstance(batches, ChipBatchSampler):
             print_log(
                 "The checkpoint's epoch was dealt out by mmdetpre.ChipBatchSampler, which this config does not have:"
-                " the epoch begins anew. Set train_dataloader.batch_sampler=dict(type='mmdetpre.ChipBatchSampler')"
+                " the epoch starts over. Set train_dataloader.batch_sampler=dict(type='mmdetpre.ChipBatchSampler')"
                 " to finish it.",
                 logger="current",
                 level=30,

@@ -94,7 +94,7 @@ def checked_model(model: Any, scope: str, name: str) -> dict[str, Any]:
     if scope not in HOSTS:
         check.refuse("default_scope", f"is {reprlib.repr(scope)}, which is none of {', '.join(HOSTS)}")
     if not isinstance(model, Mapping) or "type" not in model:
-        check.refuse("model", "is no dictionary with a type")
+        check.refuse("model", "is not a dictionary with a type")
     return check.value(model, "model", scope, 0)
 
 

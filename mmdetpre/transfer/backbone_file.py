@@ -99,9 +99,7 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> Non
     if not parent.is_dir():
         raise NotADirectoryError(f"{path} cannot be written: {parent} is a file, not a folder.")
     if path.is_dir() or not os.access(parent, os.W_OK):
-        raise PermissionError(
-            f"{path} cannot be written: {path if path.is_dir() else parent} is no writable file place."
-        )
+        raise PermissionError(f"{path} cannot be written: {path if path.is_dir() else parent} is not writable.")
 
 
 def export_backbone(

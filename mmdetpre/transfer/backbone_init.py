@@ -97,7 +97,7 @@ class BackboneInit:
     def __post_init__(self) -> None:
         if not isinstance(self.checkpoint, str | os.PathLike | None):
             raise ValueError(
-                f"checkpoint={self.checkpoint!r} is no path. On the command line, a comma in a path makes a list of it;"
+                f"checkpoint={self.checkpoint!r} is not a path. A comma in a path on the command line makes a list;"
                 " rename the file."
             )
         if self.policy not in POLICIES:

@@ -184,7 +184,7 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
         start = file.read(512)
         file.seek(0)
         if other := other_kind(path, start):
-            raise CheckpointError(f"{name} is no checkpoint: it is {other}.{f' {again}' if fetched else ''}")
+            raise CheckpointError(f"{name} is not a checkpoint: it is {other}.{f' {again}' if fetched else ''}")
         try:
             if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_TORCH_MAGIC):
                 # Mapped: optimizer states of a training checkpoint are then never read.
@@ -209,7 +209,7 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
                 f"{name} ({path.stat().st_size} bytes) is cut off or damaged: {said}. {again}"
             ) from error
     raise CheckpointError(
-        f"{name} is no checkpoint: it begins with {start[:16]!r}. Known are files of torch.save, safetensors, pickled"
+        f"{name} is not a checkpoint: it begins with {start[:16]!r}. Known: files of torch.save, safetensors, pickled"
         " NumPy arrays, and MXNet's .params."
     )
 

@@ -89,7 +89,7 @@ def compare_weights(
     if negative:
         refusals.append(
             f"{len(negative)} variances of batch normalization are negative, the first is {negative[0]}, and would give"
-            " NaN: the file is damaged, or these are no variances"
+            " NaN: the file is damaged, or these are not variances"
         )
     matched = set(report.matched)
     convolutions = [own for name, own in model.names.items() if own in matched and model_tensors[name].dim() == 4]

@@ -121,7 +121,7 @@ def inspect_like(
 
 
 def equal_values(source: Checkpoint, tensors: Mapping[str, Tensor], prefix: str | None = None) -> tuple[int, int]:
-    """Of how many tensors two files hold the same values: whether weights arrived, or a network only has their form.
+    """Of how many tensors two files hold the same values: are weights loaded, or is their form alike?
 
     Args:
         source: A file.

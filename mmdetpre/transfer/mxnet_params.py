@@ -73,7 +73,7 @@ def read_mxnet_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     content: np.ndarray = np.memmap(path, mode="r") if size else np.zeros(0, np.uint8)
     start = content[:8].tobytes()
     if start != LIST_START:
-        raise MXNetParamsError(f"it is no MXNet .params file: it begins with {start!r}, not with {LIST_START!r}")
+        raise MXNetParamsError(f"it is not an MXNet .params file: it begins with {start!r}, not with {LIST_START!r}")
     cursor = _Cursor(content.view(np.ndarray))
     cursor.array("<u8", 2)
     arrays = []
@@ -87,7 +87,7 @@ def read_mxnet_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         try:
             names.append(raw.decode())
         except UnicodeDecodeError:
-            raise MXNetParamsError(f"it is damaged: {cursor.what} is no text but {raw[:20]!r}") from None
+            raise MXNetParamsError(f"it is damaged: {cursor.what} is not text but {raw[:20]!r}") from None
     if cursor.at != size:
         raise MXNetParamsError(f"it is damaged: {size - cursor.at} bytes follow the last name")
     if len(names) != len(arrays):

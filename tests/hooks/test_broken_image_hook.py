@@ -92,7 +92,7 @@ def test_broken_images_to_train_on_are_refused_before_the_first_step(study: Path
     whole = path.read_bytes()
     try:
         path.write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(ValueError, match=rf"1 of 8 images to train on are broken: {path} \(the JPEG is cut off"):
+        with pytest.raises(ValueError, match=rf"1 of 8 training images are broken: {path} \(the JPEG is cut off"):
             runner_of(study, "own_cls", tmp_path).train()
     finally:
         path.write_bytes(whole)

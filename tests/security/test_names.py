@@ -281,10 +281,10 @@ def test_names_and_titles_of_a_study(hostile: list[str], tmp_path: Path, reposit
     sample = yaml.safe_load((repository / "tools/study/sample.yaml").read_text())
     sample["out"] = str(tmp_path / "out")
     path = tmp_path / "study.yaml"
-    for place in ("name", "title", "start", "task"):
+    for place in ("name", "title", "init", "task"):
         for text in hostile:
             changed = json.loads(json.dumps(sample))
-            key = next(iter(changed[f"{place}s"])) if place in ("start", "task") else None
+            key = next(iter(changed[f"{place}s"])) if place in ("init", "task") else None
             (changed if key is None else changed[f"{place}s"][key])["title" if key else place] = text
             path.write_text(yaml.safe_dump(changed))
             done = run_tool_here(repository / STUDY, "plan", path)

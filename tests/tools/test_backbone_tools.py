@@ -66,7 +66,7 @@ def test_bad_files_are_one_line_on_stderr(tool: str, tmp_path: Path, run_tool_he
     bad = tmp_path / "bad.pth"
     bad.write_text("no checkpoint at all")
     more = [tmp_path / "out.pth"] if tool == "export_backbone" else []
-    for path, reason in ((bad, "is no checkpoint"), (tmp_path / "none.pth", "not there")):
+    for path, reason in ((bad, "is not a checkpoint"), (tmp_path / "none.pth", "not there")):
         found = run_tool_here(TOOLS / f"{tool}.py", path, *more)
         assert found.returncode == 1 and reason in found.stderr and found.stderr.startswith(f"{tool}: ")
         assert found.stderr.count("\n") == 1

@@ -68,7 +68,7 @@ def test_what_is_written_is_known_before_anything_is_loaded(
         result = run_tool_here(TOOL, *arguments, option, tmp_path / "found.txt")
         assert result.returncode == 1 and message in result.stderr
     result = run_tool_here(TOOL, *arguments)
-    assert result.returncode == 1 and "Nothing is to be written: give --plot PICTURE" in result.stderr
+    assert result.returncode == 1 and "Nothing is to be written: give --plot, --out or both" in result.stderr
 
 
 def test_rows_and_the_option_of_before(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:

@@ -301,9 +301,9 @@ def test_a_malicious_pickle_is_refused_and_not_run(resnet: Callable, kind: str, 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no checkpoint"),
-        (b"not a checkpoint at all", "is no checkpoint"),
-        (b"<!DOCTYPE html><html>404</html>", "is no checkpoint"),
+        (b"", "is not a checkpoint"),
+        (b"not a checkpoint at all", "is not a checkpoint"),
+        (b"<!DOCTYPE html><html>404</html>", "is not a checkpoint"),
         (b"PK\x03\x04 a zip of something else", "cut off or damaged"),
     ],
 )

@@ -127,8 +127,8 @@ HUGE = struct.pack("<Ii", 0xF993FAC9, 0) + struct.pack("<Iqq", 2, 2**40, 2**40) 
     ("content", "message"),
     [
         (b"", "begins with b''"),
-        (b"\x80\x02" + bytes(30), "no MXNet .params file"),
-        (list_bytes([array_bytes(ONE)], ["a"], magic=0x113), "no MXNet .params file: it begins with"),
+        (b"\x80\x02" + bytes(30), "not an MXNet .params file"),
+        (list_bytes([array_bytes(ONE)], ["a"], magic=0x113), "not an MXNet .params file: it begins with"),
         (list_bytes([array_bytes(ONE, storage=1)], ["a"]), r"array 0 has sparse storage \(row-sparse\)"),
         (list_bytes([array_bytes(ONE), array_bytes(ONE, storage=2)], ["a", "b"]), "array 1 has sparse.*compressed"),
         (list_bytes([array_bytes(ONE, flag=12)], ["a"]), "values of type 12"),
@@ -139,7 +139,7 @@ HUGE = struct.pack("<Ii", 0xF993FAC9, 0) + struct.pack("<Iqq", 2, 2**40, 2**40) 
         (list_bytes([array_bytes(ONE)], []), "1 arrays but 0 names"),
         (list_bytes([array_bytes(ONE)] * 2, ["a", "a"]), "'a' more than once"),
         (params_bytes({"a": ONE}) + b"more", "4 bytes follow"),
-        (params_bytes({"a": ONE})[:-1] + b"\xff", "name 0 is no text"),
+        (params_bytes({"a": ONE})[:-1] + b"\xff", "name 0 is not text"),
     ],
 )
 def test_bad_files(content: bytes, message: str, tmp_path: Path) -> None:

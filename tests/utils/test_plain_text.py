@@ -96,6 +96,6 @@ def test_lines_stay_lines() -> None:
 def test_names_that_cannot_be_written_say_why() -> None:
     assert name_problem("größe 😀 \u200d") == ""
     assert [name_problem(name) for name in ("", " ", 5, "a\n", "\udcff")] == [
-        "is empty", "is empty", "is no text but int", "holds the character '\\n'", "is not valid Unicode (UTF-8)"
+        "is empty", "is empty", "is not text but int", "holds the character '\\n'", "is not valid Unicode (UTF-8)"
     ]  # fmt: skip
     assert path_problem("/a/{b}") == "" and "mmengine replaces" in path_problem("/a/{{b")

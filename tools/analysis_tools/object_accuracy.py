@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--model", **named, help="a backbone to probe; repeat for more")
     parser.add_argument("--classifier", **named, help="a fine-tuned classifier of mmpretrain; repeat for more")
     parser.add_argument("--data-config", type=Path, required=True, help="detection config with train and test data")
-    parser.add_argument("--test-part", default="test", choices=("val", "test"), help="images to test on (%(default)s)")
+    parser.add_argument("--test-part", default="test", choices=("val", "test"), help="test images (%(default)s)")
     parser.add_argument("--label", default="only", choices=RULES, help="which images, and their class (%(default)s)")
     parser.add_argument("--least", type=int, default=5, help="training images that a class must have (%(default)s)")
     parser.add_argument("--resize-edge", type=int, default=RESIZE_EDGE, help="short side in pixels (%(default)s)")

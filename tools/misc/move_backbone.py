@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.compat.toolbox_commands import training_command
-from mmdetpre.compat.warm_start import run_command, warm_start
 from mmdetpre.sample import make_sample
 from mmdetpre.study.runs.run_folder import environment
 from mmdetpre.transfer import read_checkpoint
@@ -74,8 +73,7 @@ def move(out: Path) -> list[tuple[str, str, str, str]]:
             arguments = ["--work-dir", work_dir, "--cfg-options", "randomness.seed=0", *options, *start]
             command = training_command(package, config, *arguments)
             print("$", *command, flush=True)
-            if code := run_command(command, cwd=ROOT, log=1, errors=2, env=environment()):
-                raise subprocess.CalledProcessError(code, command)
+            subprocess.run(command, cwd=ROOT, env=environment(), check=True)
         report = report_of(work_dir)
         rows.append((package, report.get("verdict", "from scratch"), report.get("digest", ""), digest_of(left)))
         if report.get("digest", "") != given:
@@ -92,8 +90,7 @@ def main() -> int:
         for layout in ("voc", "imagenet_loc"):
             if not Path(f"data/sample_{layout}/sample.json").exists():  # one of another size will do
                 make_sample(f"data/sample_{layout}", layout=layout)
-        with warm_start(environment()):
-            rows = move(out)
+        rows = move(out)
     except subprocess.CalledProcessError as error:
         print(f"\nStopped at the command above (exit {error.returncode}). Run it again to go on.", file=sys.stderr)
         return 1

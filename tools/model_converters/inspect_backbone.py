@@ -1,6 +1,6 @@
 """What backbone a file holds, and whether it would load into the model of a config, or is what another library has.
 
-With --timm, --torchvision or --like no OpenMMLab package is needed: did my weights arrive? Nothing is written or
+With --timm, --torchvision or --like no OpenMMLab package is needed: were my weights loaded? Nothing is written or
 trained. Exit code: 0 if the file holds one backbone and, where it is compared, the verdict is complete or expected; 1
 otherwise.
 

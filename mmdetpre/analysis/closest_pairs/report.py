@@ -118,7 +118,7 @@ def check_numbers_of_clusters(images: int, close_k: int, distant_k: int) -> None
         close_k, distant_k: Number of clusters for close pairs, and for distant ones.
 
     Raises:
-        ValueError: If one is impossible for so many images.
+        ValueError: If one is impossible for that number of images.
     """
     if close_k > images:
         raise ValueError(

@@ -51,7 +51,7 @@ def reduce_image(image: np.ndarray, reduction: int, wanted: int) -> tuple[np.nda
     Args:
         image: (h, w, 3) uint8.
         reduction: 1, 2, 4 or 8.
-        wanted: 1, 2, 4 or 8; the image stays as it is where that is no smaller.
+        wanted: 1, 2, 4 or 8; the image stays as it is where that is not smaller.
 
     Returns:
         The image and how many times smaller it is.

@@ -57,7 +57,7 @@ def read_annotated_mat(path: str | Path) -> list[AnnotatedObject]:
             verify_compressed_data_integrity=True,
         )  # fmt: skip
     except Exception as error:  # scipy raises many kinds for a damaged file
-        raise ValueError(f"{path} is no MATLAB file, or damaged ({error}): {_ADVICE}.") from error
+        raise ValueError(f"{path} is not a MATLAB file, or damaged ({error}): {_ADVICE}.") from error
     records = found.get("rec", getattr(found.get("ann"), "rec", None))
     if records is None:
         raise ValueError(f"{path} holds neither ann.rec nor rec, the records of images: {_ADVICE}.")

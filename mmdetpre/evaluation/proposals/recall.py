@@ -41,7 +41,7 @@ class ProposalRecall(Result):
         images: Number of images.
         proposals: Number of proposals.
         objects: Number of objects.
-        best: Numbers of proposals per image that are looked at.
+        best: Numbers of proposals per image that count.
         recalled: Objects that each of these find.
     """
 

@@ -160,7 +160,7 @@ def test_bad_ratios(ratio):
         (np.array([[-1, 0, 9]]), np.zeros((1, 3)), r"the label map holds -1, 9: .*reduce_zero_label"),
         (np.full((2, 3), 255), np.full((2, 3), 7), r"the prediction holds 7: .*num_classes=4"),
         (np.zeros((2, 3)), np.full((2, 3), -1), r"the prediction holds -1: .*num_classes=4"),
-        (np.zeros((2, 3, 3)), np.zeros((2, 3)), r"shape \(2, 3, 3\), expected \(height, width\): colour files"),
+        (np.zeros((2, 3, 3)), np.zeros((2, 3)), r"shape \(2, 3, 3\), expected \(height, width\): color files"),
         (np.zeros((2, 3)), np.zeros((3, 2)), r"shape \(2, 3\) and the prediction \(3, 2\)"),
     ],
 )

@@ -88,7 +88,7 @@ def test_other_files(tmp_path: Path) -> None:
     good = write(path, IMAGES).read_bytes()
     for content in (b"", b"no mat", good[: len(good) // 2], good[:130] + b"\xff" * 40 + good[170:]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="is no MATLAB file, or damaged|holds neither"):
+        with pytest.raises(ValueError, match="is not a MATLAB file, or damaged|holds neither"):
             read_annotated_mat(path)
     path.write_bytes(b"\x89HDF\r\n")
     with pytest.raises(ValueError, match="format 7.3: load it there and save it with -v7"):

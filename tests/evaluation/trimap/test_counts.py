@@ -134,7 +134,7 @@ def test_bad_widths(widths):
         (np.full((2, 3), 4), np.zeros((2, 3)), r"the label map holds 4: expected are 0 to 3.*255 for void"),
         (np.array([[-1, 0, 9]]), np.zeros((1, 3)), r"the label map holds -1, 9: .*reduce_zero_label"),
         (np.zeros((2, 3)), np.full((2, 3), 7), r"the prediction holds 7: .*num_classes=4"),
-        (np.zeros((2, 3, 3)), np.zeros((2, 3)), r"shape \(2, 3, 3\), expected \(height, width\): colour files"),
+        (np.zeros((2, 3, 3)), np.zeros((2, 3)), r"shape \(2, 3, 3\), expected \(height, width\): color files"),
         (np.zeros((2, 3)), np.zeros((3, 2)), r"shape \(2, 3\) and the prediction \(3, 2\)"),
     ],
 )

@@ -253,7 +253,7 @@ def test_label_files_of_mmseg(read_label):
     for mode in ("RGB", "RGBA"):
         with pytest.raises(
             ValueError,
-            match=r"one.jpg \(label map .*one.png\): the label map has shape \(4, 8, [34]\).*colour files must be",
+            match=r"one.jpg \(label map .*one.png\): the label map has shape \(4, 8, [34]\).*color files must be",
         ):
             evaluate(TrimapIoUMetric(widths=[2]), [read_label(palette.convert(mode))])
 
