@@ -5,7 +5,7 @@
 
 SNIPER with random weights (ResNet-50 with deformable conv5, or ``--depth 101``) on synthetic images of 640 x 480
 pixels, from the JPEG file to the merged detections: by ``mmdetpre.MultiScaleTTA``, and by mmdet's ``DetTTAModel``,
-which suppresses within every scale, keeps all sizes, and suppresses again. Both have the same weights, see the same scales
+which suppresses within every scale, keeps all sizes, and suppresses again. Both have the same weights, the same scales
 (those of the config, sides divided by ``--shrink``) and no flips. The class scores of random weights are all alike, so
 the last layer is spread until a region has as many classes above the threshold as a trained detector's. What
 suppression costs is read again on boxes that crowd around objects, from the class scores of every scale to the

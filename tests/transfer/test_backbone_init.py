@@ -60,5 +60,5 @@ def test_settings_reach_the_load(resnet: Callable, save: Callable) -> None:
 
 
 def test_a_path_that_the_command_line_split_is_named() -> None:
-    with pytest.raises(ValueError, match="a comma in a path makes a list"):
+    with pytest.raises(ValueError, match="comma in a path on the command line makes a list"):
         BackboneInit().changed_by({"checkpoint": ["run", "1.pth"]})
