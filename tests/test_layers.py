@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"version", "config_files", "registry", "utils"},
     {"backbones"},
-    {"chips", "operators", "paper", "plotting", "runner"},
+    {"chips", "operators", "paper", "plotting"},
     {"checkpoints", "console", "sample", "zoo"},
     {"compat"},
     {"transfer"},

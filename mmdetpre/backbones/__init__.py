@@ -1,4 +1,4 @@
-"""The backbone of a config by name: tables of ``configs/_base_/backbones``, and configs that are changed to them."""
+"""The backbone of a config by name: tables of ``configs/_base_/backbones``, a config changed to one, the Runner for it."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,12 @@ from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
     from mmdetpre.backbones.change import on_backbone, on_named_backbone
+    from mmdetpre.backbones.config_runner import ConfigRunner
     from mmdetpre.backbones.table import Backbone, backbone_names, named_backbone
 
 __all__ = [
     "Backbone",
+    "ConfigRunner",
     "backbone_names",
     "named_backbone",
     "on_backbone",

@@ -11,10 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmdetpre.runner import ConfigRunner
+from mmdetpre.backbones.config_runner import ConfigRunner
 from mmdetpre.utils.read_config import move_data, read_config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path for path in ROOT.glob("configs/*/*.py") if "_base_" not in path.parts)
 
 
