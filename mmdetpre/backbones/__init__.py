@@ -1,4 +1,4 @@
-"""The backbone of a config by name: tables of ``configs/_base_/backbones``, a config changed to one, the Runner for it."""
+"""The backbone of a config by name: tables of ``configs/_base_/backbones``, configs changed to one, their Runner."""
 
 from typing import TYPE_CHECKING
 

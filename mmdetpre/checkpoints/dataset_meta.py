@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, cast
 
 from mmdetpre.utils.plain_text import name_problem, one_line
 
@@ -11,7 +11,21 @@ LONGEST = 1000
 """Characters of the name of a class. The longest of ImageNet have 130."""
 
 
-def plain_dataset_meta(meta: Any, source: str) -> dict[str, Any] | None:
+class DatasetMeta(TypedDict, total=False):
+    """What a checkpoint says of its data; others stand beside these. Older hosts write capitals.
+
+    Attributes:
+        classes, CLASSES: Names of the classes.
+        palette, PALETTE: Red, green and blue of each class, or a word that stands for such a list.
+    """
+
+    classes: Sequence[str | float] | None
+    palette: Sequence[Sequence[int]] | str | None
+    CLASSES: Sequence[str | float] | None
+    PALETTE: Sequence[Sequence[int]] | str | None
+
+
+def plain_dataset_meta(meta: Any, source: str) -> DatasetMeta | None:
     """The entry ``dataset_meta`` of a checkpoint, with names that can be shown and colors that are colors.
 
     Names on several lines, or with control characters, get the escapes of `one_line`. A ``palette`` that is neither a
@@ -39,7 +53,7 @@ def plain_dataset_meta(meta: Any, source: str) -> dict[str, Any] | None:
             value = _names(value, f"{source}: the entry {key} of its `dataset_meta`")
         if kind != "palette" or _is_palette(value):
             plain[key] = value
-    return plain
+    return cast(DatasetMeta, plain)
 
 
 def learned_classes(checkpoint: Mapping[str, Any], source: str) -> tuple[str, ...]:
@@ -53,8 +67,8 @@ def learned_classes(checkpoint: Mapping[str, Any], source: str) -> tuple[str, ..
         ValueError: As `plain_dataset_meta`.
     """
     meta = checkpoint.get("meta")
-    said = plain_dataset_meta(meta.get("dataset_meta"), source) if isinstance(meta, Mapping) else None
-    return tuple(map(str, (said or {}).get("classes") or (said or {}).get("CLASSES") or ()))
+    said = (plain_dataset_meta(meta.get("dataset_meta"), source) if isinstance(meta, Mapping) else None) or {}
+    return tuple(map(str, said.get("classes") or said.get("CLASSES") or ()))
 
 
 def _names(value: Any, what: str) -> Any:

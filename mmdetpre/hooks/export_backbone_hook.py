@@ -15,6 +15,7 @@ from torch import nn
 from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
 from mmdetpre.registry import HOOKS
 from mmdetpre.transfer.backbone_file import check_writable, config_facts, export_backbone, write_backbone
+from mmdetpre.transfer.backbone_metadata import BackboneMetadata
 from mmdetpre.transfer.checkpoint_reader import CheckpointError, read_checkpoint
 from mmdetpre.transfer.find_backbone import find_backbone
 from mmdetpre.transfer.key_map import map_names
@@ -140,7 +141,7 @@ class ExportBackboneHook(Hook):
     def _path(self, runner: Runner, which: str) -> Path:
         return Path(runner.work_dir) / f"{self.name}_{which}.{self.file_format}"
 
-    def _facts(self, runner: Runner) -> dict[str, Any]:
+    def _facts(self, runner: Runner) -> BackboneMetadata:
         facts = config_facts(runner.cfg)
         if self.source_dataset:
             facts["source_dataset"] = self.source_dataset
@@ -148,7 +149,7 @@ class ExportBackboneHook(Hook):
             facts["config"] = Path(runner.cfg.filename).name
         return facts
 
-    def _trained(self, runner: Runner) -> tuple[nn.Module, dict[str, Any]]:
+    def _trained(self, runner: Runner) -> tuple[nn.Module, BackboneMetadata]:
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):
                 return find_backbone(hook.ema_model, self.backbone), self._facts(runner) | {

@@ -20,6 +20,7 @@ from mmengine.registry import MODELS, DefaultScope, Registry
 from mmdetpre.inference.bounded_build import bounded_build
 from mmdetpre.inference.build_model import ConfigModel, with_preprocessing
 from mmdetpre.registry import OnDemandRegistry
+from mmdetpre.utils.plain_config import PlainConfig
 
 HOSTS = ("mmengine", "mmcv", "mmdet", "mmseg", "mmpretrain", "mmdetpre")
 """The scopes whose registered types may be named."""
@@ -71,7 +72,7 @@ def build_stored_model(config: Mapping[str, Any], name: str, most_bytes: int) ->
         return with_preprocessing(cfg, scope, MODELS.build(cfg.model))
 
 
-def checked_model(model: Any, scope: str, name: str) -> dict[str, Any]:
+def checked_model(model: Any, scope: str, name: str) -> PlainConfig:
     """A copy of a model's config that holds nothing but registered types and plain values.
 
     Args:
@@ -126,7 +127,7 @@ class _Check:
             return value
         return self.refuse(where, f"is {reprlib.repr(value)}, which is neither a number nor a plain word")
 
-    def _dictionary(self, value: Mapping[Any, Any], where: str, scope: str, depth: int) -> dict[str, Any]:
+    def _dictionary(self, value: Mapping[Any, Any], where: str, scope: str, depth: int) -> PlainConfig:
         if keys := [key for key in value if type(key) is not str or not key.isidentifier() or len(key) > 100]:
             self.refuse(where, f"has the key {reprlib.repr(keys[0])}")
         if "_scope_" in value:

@@ -1,65 +1,167 @@
-"""What the files of a study have to look like, before anything is made of them."""
+"""What the files of a study hold, and the check of it, before anything is made of them.
+
+In all of them every key may be missing or null, and others are let through.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from mmdetpre.utils.bounded_files import read_json
 
-TEXT, WHOLE, NUMBER, ANY = "a text", "a whole number", "a number", "anything"
 GREATEST = 1e6
 """No score, share or interval of a study is greater."""
-
-_CELL = {"table": TEXT, "group": TEXT, "row": TEXT, "column": TEXT, "value": NUMBER, "low": NUMBER, "high": NUMBER}
-_RUN = {"task": TEXT, "start": TEXT, "seed": WHOLE}
-_SIZE = {"images": WHOLE, "objects": WHOLE}
-RECORD: Mapping[str, Any] = _RUN | {
-    "run": TEXT,
-    "finished": TEXT,
-    "seconds": NUMBER,
-    "commands": [[TEXT]],
-    "config": TEXT,
-    "config_digest": TEXT,
-    "device": TEXT,
-    "operators": TEXT,
-    "log": TEXT,
-    "error": TEXT,
-    "exit": WHOLE,
-    "checkpoint": {"file": TEXT, "sha256": TEXT},
-    "load": {"verdict": TEXT, "digest": TEXT, "source": TEXT},
-    "cells": [_CELL],
-    "figure": {"title": TEXT, "caption": TEXT, "image": TEXT, "data": TEXT},
-    "notes": [TEXT],
-}
-"""Of a record or a failure: every key may be missing or null; others are let through."""
-PLAN: Mapping[str, Any] = {
-    "file": TEXT,
-    "name": TEXT,
-    "title": TEXT,
-    "seeds": [WHOLE],
-    "reference": TEXT,
-    "starts": {None: {"title": TEXT, "run": TEXT, "checkpoint": TEXT}},
-    "tasks": {None: {"kind": TEXT, "title": TEXT, "data": TEXT, "table": TEXT, "column": TEXT}},
-    "runs": {None: _RUN | {"kind": TEXT, "needs": [TEXT]}},
-}
-DATA: Mapping[str, Any] = {
-    "data": [
-        {"key": TEXT, "title": TEXT, "roles": [TEXT], "classes": WHOLE, "train": _SIZE, "test": _SIZE}
-        | {"root": TEXT, "config": TEXT}
-    ]
+_KINDS: Mapping[Any, tuple[str, Any]] = {
+    str: ("a text", str),
+    int: ("a whole number", int),
+    float: ("a number", int | float),
 }
 
 
-def read_form(path: Path, mark: str, form: Mapping[str, Any]) -> dict[str, Any]:
+class CellForm(TypedDict, total=False):
+    """One number of a run."""
+
+    table: str
+    group: str
+    row: str
+    column: str
+    value: float
+    low: float
+    high: float
+
+
+class CheckpointForm(TypedDict, total=False):
+    """A file that a run wrote."""
+
+    file: str
+    sha256: str
+
+
+class LoadForm(TypedDict, total=False):
+    """How the backbone of a run was loaded."""
+
+    verdict: str
+    digest: str
+    source: str
+
+
+class FigureForm(TypedDict, total=False):
+    """A figure that a run drew; its number is read as a text."""
+
+    number: object
+    title: str
+    caption: str
+    image: str
+    data: str
+
+
+class RunForm(TypedDict, total=False):
+    """What plan, records and failures say of a run."""
+
+    task: str
+    start: str
+    seed: int
+
+
+class Record(RunForm, total=False):
+    """A record or a failure."""
+
+    run: str
+    finished: str
+    seconds: float
+    commands: list[list[str]]
+    config: str
+    config_digest: str
+    device: str
+    operators: str
+    log: str
+    error: str
+    exit: int
+    checkpoint: CheckpointForm
+    load: LoadForm
+    cells: list[CellForm]
+    figure: FigureForm
+    notes: list[str]
+
+
+class InitForm(TypedDict, total=False):
+    """An initialization of the plan."""
+
+    title: str
+    run: str
+    checkpoint: str
+
+
+class TaskForm(TypedDict, total=False):
+    """A task of the plan."""
+
+    kind: str
+    title: str
+    data: str
+    table: str
+    column: str
+
+
+class PlannedForm(RunForm, total=False):
+    """A run of the plan."""
+
+    kind: str
+    needs: list[str]
+
+
+class Plan(TypedDict, total=False):
+    """``study.json``."""
+
+    file: str
+    name: str
+    title: str
+    seeds: list[int]
+    reference: str
+    starts: dict[str, InitForm]
+    tasks: dict[str, TaskForm]
+    runs: dict[str, PlannedForm]
+
+
+class SizeForm(TypedDict, total=False):
+    """Size of one part of a data set."""
+
+    images: int
+    objects: int
+
+
+class DataForm(TypedDict, total=False):
+    """A data set that was loaded."""
+
+    key: str
+    title: str
+    roles: list[str]
+    classes: int
+    train: SizeForm
+    test: SizeForm
+    root: str
+    config: str
+
+
+class Data(TypedDict, total=False):
+    """``data.json``."""
+
+    data: list[DataForm]
+
+
+F = TypeVar("F", Record, Plan, Data)
+
+
+def read_form(path: Path, mark: str, form: type[F]) -> F:
     """The content of one of a study's JSON files. What is not a number (NaN) becomes None.
 
     Args:
         path: The file.
         mark: Its ``format``.
-        form: `RECORD`, `PLAN` or `DATA`.
+        form: `Record`, `Plan` or `Data`.
 
     Raises:
         OSError: If it cannot be read.
@@ -71,7 +173,7 @@ def read_form(path: Path, mark: str, form: Mapping[str, Any]) -> dict[str, Any]:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"its format is {found!r}, expected {mark!r}")
     _require(content, form, "")
-    return content
+    return cast(F, content)
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -91,24 +193,31 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def _require(value: Any, form: Any, where: str) -> None:
-    if value is None or form == ANY:
+    """Check a value against a type: a form, or a dictionary, list or value of these."""
+    if value is None or form is object:
         return
-    if isinstance(form, Mapping):
+    if is_typeddict(form) or get_origin(form) is dict:
         if not isinstance(value, dict):
             raise ValueError(f"{where} is {_shown(value)}, expected keys with values")
+        keys = _keys(form) if is_typeddict(form) else dict.fromkeys(value, get_args(form)[1])
         for key, item in value.items():
-            _require(item, form.get(None, ANY) if None in form else form.get(key, ANY), f"{where}.{key}".lstrip("."))
-    elif isinstance(form, list):
+            _require(item, keys.get(key, object), f"{where}.{key}".lstrip("."))
+    elif get_origin(form) is list:
         if not isinstance(value, list):
             raise ValueError(f"{where} is {_shown(value)}, expected a list")
         for i, item in enumerate(value):
             if item is None:
                 raise ValueError(f"{where}[{i}] is empty")
-            _require(item, form[0], f"{where}[{i}]")
-    elif isinstance(value, bool) or not isinstance(value, {TEXT: str, WHOLE: int, NUMBER: int | float}[form]):
-        raise ValueError(f"{where} is {_shown(value)}, expected {form}")
-    elif form == NUMBER and "cells" in where and not -GREATEST <= float(value) <= GREATEST:
+            _require(item, get_args(form)[0], f"{where}[{i}]")
+    elif isinstance(value, bool) or not isinstance(value, _KINDS[form][1]):
+        raise ValueError(f"{where} is {_shown(value)}, expected {_KINDS[form][0]}")
+    elif form is float and "cells" in where and not -GREATEST <= float(value) <= GREATEST:
         raise ValueError(f"{where} is {value!r}, which no run measures")
+
+
+@cache
+def _keys(form: Any) -> dict[str, Any]:
+    return get_type_hints(form)
 
 
 def _is_unicode(text: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.study.record_form import DATA, PLAN, RECORD, read_form
+from mmdetpre.study.record_form import Data, Plan, Record, read_form
 
 PLAN_FORMAT = "mmdetpre.study/1"
 DATA_FORMAT = "mmdetpre.study.data/1"
@@ -118,7 +118,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     if not path.is_file():
         raise FileNotFoundError(f"There is no {path}: give the folder of a study, which `mmdetpre study run` makes.")
     try:
-        plan = read_form(path, PLAN_FORMAT, PLAN)
+        plan = read_form(path, PLAN_FORMAT, Plan)
         outcome = Outcome(
             folder,
             plan,
@@ -146,7 +146,7 @@ def _read_data(outcome: Outcome) -> None:
         outcome.problems.append(f"There is no {path.name}: the sizes of the data (Table 1) are not known.")
         return
     try:
-        found: list[Mapping[str, Any]] = [dict(entry) for entry in read_form(path, DATA_FORMAT, DATA)["data"]]
+        found: list[Mapping[str, Any]] = [dict(entry) for entry in read_form(path, DATA_FORMAT, Data)["data"]]
         for entry in found:
             _ = entry["key"], dict(entry["train"]), dict(entry.get("test") or {})
         outcome.data = found
@@ -166,12 +166,12 @@ def _read_records(outcome: Outcome) -> None:
                 continue
             try:
                 _require_inside(path, outcome.folder)
-                content = read_form(path, form, RECORD)
+                content = read_form(path, form, Record)
                 if content.get("run") != name:
                     raise ValueError(f"it is of the run '{content.get('run')}'")
                 cells = tuple(_cell(cell) for cell in content.get("cells") or ()) if state == DONE else ()
                 if content.get("figure"):
-                    content["figure"] = dict(content["figure"], number=str(content["figure"]["number"]))
+                    content["figure"]["number"] = str(content["figure"]["number"])
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 outcome.problems.append(f"{shown} is damaged ({_why(error)}): remove it and run the study again.")
                 run.state, run.cells, run.content = DAMAGED, (), {}

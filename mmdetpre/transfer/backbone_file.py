@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
+from mmdetpre.transfer.backbone_metadata import BackboneMetadata
 from mmdetpre.transfer.checkpoint_reader import METADATA_KEY, Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.config_text import literal_config
@@ -111,7 +112,7 @@ def export_backbone(
     metadata: Mapping[str, Any] | None = None,
     preprocessing: Preprocessing | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> BackboneMetadata:
     """Take the backbone out of a checkpoint and write it with metadata.
 
     Args:
@@ -134,30 +135,30 @@ def export_backbone(
     names = map_names(checkpoint.tensors, prefix)
     inside = (name for name in checkpoint.tensors if name.startswith(names.prefix))
     tensors = {name[len(names.prefix) :]: checkpoint.tensors[name] for name in inside}
-    told = {**checkpoint_facts(checkpoint), **(metadata or {})}
+    told = cast(BackboneMetadata, {**checkpoint_facts(checkpoint), **(metadata or {})})
     known = preprocessing or of_checkpoint(checkpoint, names.naming)
     digest = write_backbone(path, tensors, told, preprocessing=known, overwrite=overwrite)
     return {**told, "digest": digest, "preprocessing": known.to_dict() if known else None}
 
 
-def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+def checkpoint_facts(checkpoint: Checkpoint) -> BackboneMetadata:
     """What a checkpoint tells about its origin: data set, toolbox, epoch, iteration, averaged weights."""
     told = {
         k: v for k, v in checkpoint.backbone_metadata.items() if k not in ("digest", "preprocessing", "architecture")
     }
     config = literal_config(checkpoint.config_text)
-    facts = {"checkpoint": checkpoint.source, "entry": checkpoint.entry, **config_facts(config)}
+    facts: dict[str, object] = {"checkpoint": checkpoint.source, "entry": checkpoint.entry, **config_facts(config)}
     for key in ("epoch", "iter", "experiment_name", "mmengine_version", "mmdet_version", "mmcv_version"):
         if isinstance(value := checkpoint.meta.get(key), int | str):
             facts[key] = value
     if checkpoint.averaged and checkpoint.entry == "state_dict":
         facts["weights"] = "averaged by EMAHook"
-    return {**facts, **told}
+    return cast(BackboneMetadata, {**facts, **told})
 
 
-def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
+def config_facts(config: Mapping[str, Any]) -> BackboneMetadata:
     """Toolbox, source data set, and strides and dilations of the backbone that a config names."""
-    facts: dict[str, Any] = {}
+    facts: BackboneMetadata = {}
     if scope := config.get("default_scope"):
         facts["toolbox"] = str(scope)
     loader = config.get("train_dataloader")
@@ -172,5 +173,5 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     model = config.get("model")
     backbone = model.get("backbone") if isinstance(model, Mapping) else None
     if isinstance(backbone, Mapping) and (form := form_of_backbone(backbone)):
-        facts |= {"strides": list(form.strides), "dilations": list(form.dilations)}
+        facts["strides"], facts["dilations"] = list(form.strides), list(form.dilations)
     return facts

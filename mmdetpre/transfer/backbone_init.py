@@ -12,6 +12,7 @@ from torch import nn
 from mmdetpre.transfer.load_backbone import POLICIES, load_backbone
 from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing
+from mmdetpre.utils.plain_config import PlainConfig
 
 KEY, TABLE = "backbone_init", "backbone_inits"
 """Keys of a config: the initialization, and those that can be chosen by name."""
@@ -19,7 +20,7 @@ OLD_KEY = "backbone_start"
 """What ``backbone_init`` was called first; read for one release more, with a warning."""
 
 
-def chosen_init(config: Mapping[str, Any]) -> dict[str, Any] | None:
+def chosen_init(config: Mapping[str, Any]) -> PlainConfig | None:
     """The settings of ``backbone_init`` of a config, with what its name stands for.
 
     ``backbone_init`` is a dictionary of the arguments of `BackboneInit`, or has a ``name``, or is a text: a name of the

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mmdetpre.checkpoints.safety import strict_loading
 from mmdetpre.checkpoints.torch_file import first_reason, read_torch_file
+from mmdetpre.transfer.backbone_metadata import BackboneMetadata, PreprocessingMetadata
 from mmdetpre.transfer.file_kind import other_kind
 from mmdetpre.transfer.mxnet_params import LIST_START, MXNetParamsError, read_mxnet_params
 from mmdetpre.transfer.numpy_unpickler import load_arrays
@@ -76,10 +77,10 @@ class Checkpoint:
         return next((text for text in found if isinstance(text, str)), "")
 
     @property
-    def backbone_metadata(self) -> dict[str, Any]:
-        """What `mmdetpre.transfer.backbone_file` wrote, or an empty dictionary."""
+    def backbone_metadata(self) -> BackboneMetadata:
+        """What `mmdetpre.transfer.backbone_file` wrote, or an empty dictionary; the file's values, not checked."""
         metadata = self.meta.get(METADATA_KEY)
-        return metadata if isinstance(metadata, dict) else {}
+        return cast(BackboneMetadata, metadata) if isinstance(metadata, dict) else {}
 
 
 def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) -> Checkpoint:
@@ -175,7 +176,10 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
             kind, content, _ = _read_file(weights.path(), weights.package)
         except NotInZoo as error:
             raise CheckpointError(str(error)) from error
-        return kind, content, {METADATA_KEY: {"preprocessing": weights.preprocessing}}
+        preprocessing = PreprocessingMetadata(
+            mean=list(weights.mean), std=list(weights.std), channel_order=weights.channel_order, style=None
+        )
+        return kind, content, {METADATA_KEY: BackboneMetadata(preprocessing=preprocessing)}
     if not path.is_file():
         raise FileNotFoundError(f"{name} is {'a folder' if path.is_dir() else 'not there'}: give the path of a file.")
     fetched = re.match(r"^https?://", name)

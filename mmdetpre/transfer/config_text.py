@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from mmdetpre.utils.plain_config import PlainConfig
+
 MOST_TEXT = 1 << 20
 """Characters of a config text; those of the toolboxes have some ten thousand."""
 
 
-def literal_config(text: str) -> dict[str, Any]:
+def literal_config(text: str) -> PlainConfig:
     """The top-level assignments of a config text.
 
     Literals, lists, tuples and ``dict(...)`` calls are read. Anything else, such as a call or a name, reads as None:

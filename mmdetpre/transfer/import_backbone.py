@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from mmdetpre.transfer.backbone_file import check_writable, export_backbone
+from mmdetpre.transfer.backbone_metadata import BackboneMetadata
 from mmdetpre.transfer.checkpoint_origin import check_source, find_source, source_preprocessing
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import compare_weights, described, form_of
@@ -36,7 +37,7 @@ def import_backbone(
     preprocessing: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> tuple[LoadReport, dict[str, Any]]:
+) -> tuple[LoadReport, BackboneMetadata]:
     """Convert a file and prove the result: it is read back into a backbone before this returns.
 
     The weights are written in float32 under the names of the backbone that takes them: ``mmdet.ResNet``,

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mmdetpre.transfer.backbone_metadata import PreprocessingMetadata
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError
 from mmdetpre.transfer.config_text import literal_config
 
@@ -43,10 +44,10 @@ class Preprocessing:
         text = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
         return f"{text or 'not known'}{f' ({self.origin})' if self.origin else ''}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PreprocessingMetadata:
         """Plain values, for metadata and JSON."""
-        lists = {"mean": self.mean and list(self.mean), "std": self.std and list(self.std)}
-        return {**lists, "channel_order": self.channel_order, "style": self.style}
+        mean, std = (None if values is None else list(values) for values in (self.mean, self.std))
+        return {"mean": mean, "std": std, "channel_order": self.channel_order, "style": self.style}
 
 
 CAFFE = Preprocessing((103.53, 116.28, 123.675), (1.0, 1.0, 1.0), "bgr", "caffe")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from mmdetpre.utils.plain_config import PlainConfig
 
 DEPTHS: dict[tuple[bool, tuple[int, ...]], int] = {
     (False, (2, 2, 2, 2)): 18,
@@ -90,7 +91,7 @@ def resnet_form(shapes: Shapes, pooled_shortcut: bool = False) -> ResNetForm | N
     )
 
 
-def deformable_config(offset_channels: int) -> dict[str, Any]:
+def deformable_config(offset_channels: int) -> PlainConfig:
     """``dcn`` argument of a ResNet for the offset channels of its 3x3 convolutions.
 
     DCN has 18 offsets per group, DCNv2 18 and 9 masks. Groups divide the channels, which are a power of two times the
@@ -153,9 +154,9 @@ def form_differences(file: ResNetForm, model: ResNetForm) -> list[str]:
     return found
 
 
-def backbone_config(form: ResNetForm, style: str = "pytorch") -> dict[str, Any]:
+def backbone_config(form: ResNetForm, style: str = "pytorch") -> PlainConfig:
     """Arguments of a ResNet of some form, without ``type``, good for all three toolboxes but for ``dcn``."""
-    config: dict[str, Any] = dict(
+    config: PlainConfig = dict(
         depth=form.depth,
         base_channels=form.base_channels,
         stem_channels=form.stem_channels,

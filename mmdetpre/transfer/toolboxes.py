@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
+
+from mmdetpre.utils.plain_config import PlainConfig
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 TOOLBOXES = {"mmdet": "mmdet", "mmsegmentation": "mmseg", "mmpretrain": "mmpretrain"}
 """Toolbox -> its package."""
 
 
-def build_in_toolbox(package: str, config: dict[str, Any]) -> nn.Module:
+def build_in_toolbox(package: str, config: PlainConfig) -> nn.Module:
     """Build a model as the toolbox would.
 
     Args:
@@ -26,7 +31,7 @@ def build_in_toolbox(package: str, config: dict[str, Any]) -> nn.Module:
         return registry.build(config)
 
 
-def backbone_of_config(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+def backbone_of_config(path: str | os.PathLike[str]) -> tuple[Config, PlainConfig]:
     """A config of any toolbox, and its backbone.
 
     Args:

@@ -22,6 +22,7 @@ from mmdetpre.transfer.load_backbone import load_backbone
 from mmdetpre.transfer.preprocessing import IMAGENET, of_checkpoint
 from mmdetpre.transfer.resnet_form import ResNetForm, backbone_config
 from mmdetpre.transfer.toolboxes import TOOLBOXES, build_in_toolbox
+from mmdetpre.utils.plain_config import PlainConfig
 from mmdetpre.utils.tables import text_table
 
 
@@ -54,7 +55,7 @@ def verify_transfer(
     entry: str | None = None,
     image: Tensor | None = None,
     *,
-    backbone: dict[str, Any] | None = None,
+    backbone: PlainConfig | None = None,
 ) -> list[Arrival]:
     """Build a backbone for the file in each toolbox, load the file into it, and run one image through it.
 
@@ -113,7 +114,7 @@ def verify_transfer(
     return arrivals
 
 
-def _modules(read: Checkpoint, prefix: str | None, backbone: dict[str, Any] | None) -> Iterator[tuple[str, nn.Module]]:
+def _modules(read: Checkpoint, prefix: str | None, backbone: PlainConfig | None) -> Iterator[tuple[str, nn.Module]]:
     if backbone is None:
         configs = _configs(read, map_names(read.tensors, prefix))
     else:
@@ -122,7 +123,7 @@ def _modules(read: Checkpoint, prefix: str | None, backbone: dict[str, Any] | No
         yield toolbox, build_in_toolbox(package, dict(configs[toolbox]))
 
 
-def _configs(read: Checkpoint, names: KeyMap) -> dict[str, dict[str, Any]]:
+def _configs(read: Checkpoint, names: KeyMap) -> dict[str, PlainConfig]:
     """Config of the backbone of each toolbox, by the form of the file."""
     form = form_of(names, read.tensors)
     if isinstance(form, ResNetForm) and form.depth is not None:

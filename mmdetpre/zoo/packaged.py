@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
 
 from mmdetpre.utils.bounded_files import file_sha256
 
@@ -46,11 +45,6 @@ class PackagedWeights:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     channel_order: str = "rgb"
-
-    @property
-    def preprocessing(self) -> dict[str, Any]:
-        """As the metadata of an exported backbone states it."""
-        return {"mean": list(self.mean), "std": list(self.std), "channel_order": self.channel_order, "style": None}
 
     def path(self) -> Path:
         """The file of the installed package.

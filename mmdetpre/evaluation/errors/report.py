@@ -71,7 +71,7 @@ class RunErrors:
     types: TypeCounts
     in_use: int
 
-    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Json]:
         """Plain values, types by class name.
 
         Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
@@ -16,8 +15,9 @@ from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.utils.config_writer import Beside, ConfigFile, Named
+from mmdetpre.utils.plain_config import PlainConfig
 
-Steps = list[dict[str, Any]]
+Steps = list[PlainConfig]
 DATA = Beside(("..", "data"))
 """Folder of the splits as the configs name it: a study can be moved as a whole."""
 
@@ -93,7 +93,7 @@ def detection_config(
 
 def _test_pipelines(choice: ModelChoice, recipe: DetectionRecipe, upright: bool) -> tuple[Steps, Steps]:
     """The pipelines of the bases, at the scales of the data, with photos turned by their orientation or not."""
-    base: dict[str, Any] = {}
+    base: PlainConfig = {}
     for file in _bases(choice.detection):
         base |= Config.fromfile(file, import_custom_modules=False).to_dict()
 
@@ -161,7 +161,7 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
     """
     count = len(classes.counts)
 
-    def dataset(part: str) -> dict[str, Any]:
+    def dataset(part: str) -> PlainConfig:
         return {
             "_delete_": True,
             "type": "mmdetpre.ClassFolders",
@@ -216,11 +216,11 @@ _COSINE = {
 }
 
 
-def _steps(*milestones: int) -> dict[str, Any]:
+def _steps(*milestones: int) -> PlainConfig:
     return {"type": "MultiStepLR", "by_epoch": True, "milestones": list(milestones), "gamma": 0.1}
 
 
-def _no_init(choice: ModelChoice) -> dict[str, Any]:
+def _no_init(choice: ModelChoice) -> PlainConfig:
     return {"checkpoint": None, **({"reset_offsets": True} if choice.frozen else {})}
 
 

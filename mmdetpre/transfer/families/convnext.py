@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmdetpre.transfer.families.family import (
     MATRIX,
     OUTPUT_NORM,
@@ -17,6 +15,7 @@ from mmdetpre.transfer.families.family import (
     depths,
     only,
 )
+from mmdetpre.utils.plain_config import PlainConfig
 
 VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
     ((2, 2, 6, 2), 40): "atto",
@@ -118,9 +117,9 @@ def read_form(shapes: Shapes) -> Form | None:
     )  # fmt: skip
 
 
-def configs(form: Form) -> dict[str, dict[str, Any]]:
+def configs(form: Form) -> dict[str, PlainConfig]:
     """``mmpretrain.ConvNeXt`` in every toolbox."""
-    config: dict[str, Any] = dict(
+    config: PlainConfig = dict(
         type="mmpretrain.ConvNeXt",
         arch=dict(depths=list(form["depth"]), channels=list(form["width"])),
         out_indices=tuple(range(len(form["depth"]))),

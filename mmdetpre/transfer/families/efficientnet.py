@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
 
 from torch import nn
 
@@ -16,6 +15,7 @@ from mmdetpre.transfer.families.inverted_residuals import (
     options_of,
     squeezed,
 )
+from mmdetpre.utils.plain_config import PlainConfig
 
 SCALES = {
     "b0": (1.0, 1.0), "b1": (1.0, 1.1), "b2": (1.1, 1.2), "b3": (1.2, 1.4), "b4": (1.4, 1.8), "b5": (1.6, 2.2),
@@ -89,7 +89,7 @@ def padding_differences(library: str, module: nn.Module) -> dict[str, str]:
     return {} if theirs in (None, ours) else {"file": str(theirs), "model": ours}
 
 
-def configs(form: Form) -> dict[str, dict[str, Any]]:
+def configs(form: Form) -> dict[str, PlainConfig]:
     """``EfficientNet`` of mmdet and mmpretrain, which pads as TensorFlow does, all weights loaded."""
     if not form.variant:
         return {}
@@ -98,7 +98,7 @@ def configs(form: Form) -> dict[str, dict[str, Any]]:
     return {"mmdet": mmdet, "mmsegmentation": config, "mmpretrain": config}
 
 
-def lite_configs(form: Form) -> dict[str, dict[str, Any]]:
+def lite_configs(form: Form) -> dict[str, PlainConfig]:
     """timm's network in every toolbox: OpenMMLab has none of this family."""
     if not form.variant:
         return {}

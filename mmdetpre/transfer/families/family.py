@@ -15,6 +15,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmdetpre.utils.plain_config import PlainConfig
+
 Shapes = Mapping[str, tuple[int, ...]]
 Rules = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
 """Patterns and what stands for them."""
@@ -128,7 +130,7 @@ class Family:
     form: Callable[[Shapes], Any]
     missing: Sequence[tuple[str, str]] = ()
     unexpected: Sequence[tuple[str, str]] = ()
-    configs: Callable[[Any], dict[str, dict[str, Any]]] = lambda form: {}
+    configs: Callable[[Any], dict[str, PlainConfig]] = lambda form: {}
     behavior: Callable[[str, nn.Module], dict[str, str]] = lambda library, module: {}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmdetpre.transfer.families.family import Family, Form, Shapes
 from mmdetpre.transfer.families.inverted_residuals import ANCHOR, UNEXPECTED, blocks_of, options_of, squeezed
+from mmdetpre.utils.plain_config import PlainConfig
 
 DEPTH = 17
 WIDTH = 320
@@ -22,7 +21,7 @@ def read_form(shapes: Shapes) -> Form | None:
     return Form("MobileNetV2", variant, options_of(shapes, blocks, f"widen_factor={factor:g}"))
 
 
-def configs(form: Form) -> dict[str, dict[str, Any]]:
+def configs(form: Form) -> dict[str, PlainConfig]:
     """The backbone of each toolbox."""
     if not form.variant:
         return {}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmdetpre.transfer.families.family import Family, Form, Naming, Option, Shapes, depths
+from mmdetpre.utils.plain_config import PlainConfig
 
 ANCHOR = "layer1.0.conv1.weight"
 VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
@@ -88,7 +87,7 @@ def read_form(shapes: Shapes) -> Form | None:
     )
 
 
-def configs(form: Form) -> dict[str, dict[str, Any]]:
+def configs(form: Form) -> dict[str, PlainConfig]:
     """``RegNet`` of mmdet and mmpretrain, for the X kind."""
     if not form.variant:
         return {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from math import isqrt
-from typing import Any
 
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from mmdetpre.transfer.families.family import (
     depths,
     renamed,
 )
+from mmdetpre.utils.plain_config import PlainConfig
 
 TABLE = "attn.w_msa.relative_position_bias_table"
 VARIANTS: dict[tuple[tuple[int, ...], int], str] = {
@@ -155,7 +155,7 @@ def read_form(shapes: Shapes) -> Form | None:
     )
 
 
-def configs(form: Form) -> dict[str, dict[str, Any]]:
+def configs(form: Form) -> dict[str, PlainConfig]:
     """The backbone of each toolbox."""
     size = dict(embed_dims=form["width"], depths=list(form["depth"]), num_heads=list(form["heads"]))
     usual = dict(window_size=form["window"], patch_size=form["patch"], out_indices=tuple(range(len(form["depth"]))))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import isqrt
-from typing import Any
 
 from mmdetpre.transfer.families.family import UNUSED_NORM, Family, Form, Naming, Option, Shapes, depths, only
+from mmdetpre.utils.plain_config import PlainConfig
 
 VARIANTS = {(12, 192): "tiny", (12, 384): "small", (12, 768): "base", (24, 1024): "large", (32, 1280): "huge"}
 VARIANTS |= {(40, 1408): "giant", (40, 1536): "giant"}
@@ -116,7 +116,7 @@ def read_form(shapes: Shapes) -> Form | None:
     )  # fmt: skip
 
 
-def configs(form: Form) -> dict[str, dict[str, Any]]:
+def configs(form: Form) -> dict[str, PlainConfig]:
     """``mmpretrain.VisionTransformer`` in every toolbox; none with registers or without a class token."""
     if form["registers"] or not form["class token"]:
         return {}
