@@ -42,13 +42,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-seconds", type=float, default=0.4, metavar="N", help=help)
 
 
+def _beside(name: str) -> ModuleType:
+    """A module of this folder, which processes of a data loader find by its name too."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
 @pytest.fixture
 def hold(request: pytest.FixtureRequest):
     """Function ``hold(read, path)`` that damages a file and reads it for ``--fuzz-seconds``, see tests/mutations.py."""
-    spec = importlib.util.spec_from_file_location("mutations", ROOT / "tests" / "mutations.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return functools.partial(module.hold, seconds=request.config.getoption("--fuzz-seconds"))
+    return functools.partial(_beside("mutations").hold, seconds=request.config.getoption("--fuzz-seconds"))
 
 
 @pytest.fixture(autouse=True)
@@ -143,11 +150,13 @@ def _tiny_layout(tmp_path_factory: pytest.TempPathFactory, layout: str) -> Path:
 @pytest.fixture(scope="session")
 def narrow_config() -> ModuleType:
     """The module ``narrow_models``: narrow copies of full-size models, and one step of training and testing."""
-    spec = importlib.util.spec_from_file_location("narrow_models", ROOT / "tests" / "narrow_models.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return _beside("narrow_models")
+
+
+@pytest.fixture
+def small_run(tmp_path: Path) -> Callable:
+    """Function that builds a training of a few steps, see tests/small_run.py."""
+    return _beside("small_run").small_runs(tmp_path)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -57,8 +56,7 @@ class Sample:
         self.img_path = img_path
 
 
-@pytest.fixture
-def small_run(tmp_path: Path) -> Callable[..., Runner]:
+def small_runs(tmp_path: Path) -> Callable[..., Runner]:
     """Function that builds a run of 2 epochs with 4 iterations each; keywords replace arguments of Runner."""
 
     def make(checkpoint: dict | None = None, workers: int = 0, **options: Any) -> Runner:
