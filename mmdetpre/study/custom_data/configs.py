@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmdetpre.backbones.change import on_backbone
+from mmdetpre.backbones.table import named_backbone
 from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.custom_data.boxes import OwnBoxes
@@ -49,7 +51,7 @@ def detection_config(
         "data_prefix": {"img": _folder(train.images_dir)},
         "classes": Named("classes"),
     }
-    values = {
+    values: PlainConfig = {
         "backbone_init": _no_init(choice),
         "data_root": DATA,
         "classes": Named("data_root", f"{name}_classes.txt"),
@@ -88,14 +90,13 @@ def detection_config(
         ],
         "default_hooks": {"checkpoint": {"interval": max(1, recipe.epochs // 4)}},
     }
+    values |= _changed_backbone(choice.backbone, choice.detection, values["model"])
     return ConfigFile(values, _bases(choice.detection), _detection_comments(choice, recipe, train, test, name))
 
 
 def _test_pipelines(choice: ModelChoice, recipe: DetectionRecipe, upright: bool) -> tuple[Steps, Steps]:
     """The pipelines of the bases, at the scales of the data, with photos turned by their orientation or not."""
-    base: PlainConfig = {}
-    for file in _bases(choice.detection):
-        base |= Config.fromfile(file, import_custom_modules=False).to_dict()
+    base = _merged(choice.detection)
 
     def fitted(steps: Steps, sides: Sequence[int]) -> Steps:
         found = []
@@ -142,12 +143,13 @@ What counts as hidden: {hidden}.""",
     }
 
 
-def detection_scratch_config(name: str = "own_det") -> ConfigFile:
+def detection_scratch_config(choice: ModelChoice, name: str = "own_det") -> ConfigFile:
     """Config of the same detector from scratch, where the other one freezes stages."""
+    nothing = -1 if choice.backbone is None else named_backbone(choice.backbone).frozen(-1)
     comment = (
         f"{name}.py from scratch: nothing is frozen, for a random stage that is never trained would teach nothing."
     )
-    return ConfigFile({"model": {"backbone": {"frozen_stages": -1}}}, [f"{name}.py"], {"": comment})
+    return ConfigFile({"model": {"backbone": {"frozen_stages": nothing}}}, [f"{name}.py"], {"": comment})
 
 
 def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int, name: str = "own_cls") -> ConfigFile:
@@ -172,7 +174,7 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
         }
 
     decay = _steps((epochs + 1) // 2, round(epochs * 5 / 6)) if choice.frozen else _COSINE
-    values = {
+    values: PlainConfig = {
         "backbone_init": _no_init(choice),
         "model": {"head": {"num_classes": count}},
         "splits": DATA,
@@ -202,6 +204,7 @@ pipelines of the second file of _base_.""",
         "val_evaluator": "accuracy/top1 over images; single-label/recall is the mean of the classes' accuracies.",
         "max_epochs": (_MILESTONES * choice.frozen).strip(),
     }
+    values |= _changed_backbone(choice.backbone, choice.classification, values["model"])
     return ConfigFile(values, _bases(choice.classification), comments)
 
 
@@ -221,12 +224,50 @@ def _steps(*milestones: int) -> PlainConfig:
 
 
 def _no_init(choice: ModelChoice) -> PlainConfig:
-    return {"checkpoint": None, **({"reset_offsets": True} if choice.frozen else {})}
+    return {"checkpoint": None, **({"reset_offsets": True} if choice.deformable else {})}
 
 
 def _bases(files: Sequence[str]) -> list[str]:
     root = CONFIG_ROOT.resolve() / "_base_"
     return [str(root / file) for file in files]
+
+
+def _merged(files: Sequence[str]) -> PlainConfig:
+    """The keys of files of ``configs/_base_``, of which no two have the same."""
+    base: PlainConfig = {}
+    for file in _bases(files):
+        base |= Config.fromfile(file, import_custom_modules=False).to_dict()
+    return base
+
+
+def reference_config(choice: ModelChoice) -> ConfigFile:
+    """Config with the model's backbone and preprocessing alone, which the initializations have to fit.
+
+    Raises:
+        ValueError: If the model is one of the shipped configs, which has that.
+    """
+    if choice.backbone is None:
+        raise ValueError(f"{choice.name} is {choice.reference}.")
+    model = _changed_backbone(choice.backbone, choice.detection, {})["model"]
+    kept = {key: model[key] for key in ("backbone", "data_preprocessor")}
+    return ConfigFile({"custom_imports": {"imports": ["mmdetpre"]}, "default_scope": "mmdet", "model": kept})
+
+
+def _changed_backbone(backbone: str | None, files: Sequence[str], model: PlainConfig) -> PlainConfig:
+    """What the bases say otherwise with another backbone: the model with all that follows, and its optimizer.
+
+    Args:
+        backbone: File of ``configs/_base_/backbones``; None: nothing changes.
+        files: The bases.
+        model: Changes of the model, which are kept.
+    """
+    if backbone is None:
+        return {}
+    base = Config(_merged(files))
+    changed = on_backbone(base, named_backbone(backbone))
+    changed.merge_from_dict({"model": model})
+    before, after = base.to_dict(), changed.to_dict()
+    return {key: {"_delete_": True, **value} for key, value in after.items() if value != before.get(key)}
 
 
 def _folder(path: Path) -> str:

@@ -11,16 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from mmdetpre.config_files import CONFIG_ROOT, find_config
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.custom_data.classes import read_own_classes
-from mmdetpre.study.custom_data.configs import classification_config, detection_config, detection_scratch_config
-from mmdetpre.study.custom_data.inits import read_own_inits, split_source
-from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.configs import (
+    classification_config,
+    detection_config,
+    detection_scratch_config,
+    reference_config,
+)
+from mmdetpre.study.custom_data.inits import OwnInit, read_own_inits, split_source
+from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import detection_recipe
 from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
-from mmdetpre.study.custom_data.summary import describe_boxes, describe_classes, describe_inits
+from mmdetpre.study.custom_data.summary import describe_boxes, describe_classes, describe_cpu, describe_inits
 from mmdetpre.transfer.backbone_file import export_backbone
 from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
@@ -88,11 +95,11 @@ def init_study(settings: Settings) -> str:
     if os.path.lexists(out):
         raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
     choice = MODELS[settings.model]
-    inits = read_own_inits(settings.inits, find_config(choice.reference), published=settings.model != "sample")
+    inits = _inits(settings, choice)
     files: dict[str, str | ConfigFile] = {}
     found = [f"Model: {choice.title}."]
     boxes_title = classes_title = None
-    scales, trained = 1, {}
+    scales, trained, steps = 1, {}, {}
     if settings.det is not None:
         boxes_title = _title(settings.det)
         train, test = _detection_parts(settings)
@@ -101,12 +108,13 @@ def init_study(settings: Settings) -> str:
             require_names(part.files, f"{part.source}: the image")
         recipe = detection_recipe(train, choice, settings.epochs)
         scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
+        steps["own_det"] = recipe.steps
         files["data/own_det_train.json"] = json.dumps(train.to_coco())
         files["data/own_det_test.json"] = json.dumps(test.to_coco())
         files["data/own_det_classes.txt"] = class_names_text(train.classes)
         files["configs/own_det.py"] = detection_config(choice, recipe, train, test)
         if choice.frozen:
-            files["configs/own_det_scratch.py"] = detection_scratch_config()
+            files["configs/own_det_scratch.py"] = detection_scratch_config(choice)
         found.append(describe_boxes(boxes_title, train, test, recipe, split=settings.det_test is None))
     if settings.cls is not None:
         classes_title = _title(settings.cls)
@@ -114,6 +122,7 @@ def init_study(settings: Settings) -> str:
             settings.cls, settings.cls_per_class, settings.split_seed, leave_out_bad=settings.leave_out_bad
         )
         trained["own_cls"] = epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
+        steps["own_cls"] = epochs * choice.classification_amount.steps_per_epoch(len(classes.train))
         files["data/own_cls_train.txt"] = _lines(classes.train)
         files["data/own_cls_test.txt"] = _lines(classes.test)
         files["configs/own_cls.py"] = classification_config(choice, classes, epochs)
@@ -144,8 +153,20 @@ def init_study(settings: Settings) -> str:
                 prefix, entry = init.part
                 export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
         os.rename(study, out)
-    found.append(describe_inits(inits, probed=settings.cls is not None))
+    found.append(describe_inits(inits, choice, probed=settings.cls is not None))
+    if choice.frozen and not torch.cuda.is_available():
+        found.append(describe_cpu(choice, steps, runs=(len(inits) + 1) * settings.seeds))
     return "\n\n".join([*found, _next_steps(settings, files)])
+
+
+def _inits(settings: Settings, choice: ModelChoice) -> list[OwnInit]:
+    published = choice.zoo is not None
+    if choice.backbone is None or not settings.inits:
+        return read_own_inits(settings.inits, find_config(choice.reference), published=published)
+    with tempfile.TemporaryDirectory() as folder:
+        reference = Path(folder, f"{choice.backbone}.py")
+        reference_config(choice).write(reference)
+        return read_own_inits(settings.inits, reference, published=published)
 
 
 def _lines(names: Iterable[str]) -> str:

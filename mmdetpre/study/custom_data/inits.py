@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmdetpre.analysis.features.extract import open_feature_source
 from mmdetpre.inference.stored_model import build_stored_model
-from mmdetpre.paper.tables import INITS, LAYERS
+from mmdetpre.paper.tables import LAYERS
 from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -19,8 +19,9 @@ from mmdetpre.transfer.inspect_backbone import inspect_into
 from mmdetpre.transfer.key_map import KeyMapError
 from mmdetpre.utils.bounded_files import GIB
 from mmdetpre.utils.config_writer import ConfigFile
+from mmdetpre.zoo.entry import PREFIX
 
-_PUBLISHED = re.compile(r"^(torchvision|open-mmlab|mmcls|jhu|bcls)://")
+_PUBLISHED = re.compile(r"^((torchvision|open-mmlab|mmcls|jhu|bcls)://|zoo:)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class OwnInit:
 def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = True) -> list[OwnInit]:
     """Initializations of ``KEY=FILE`` arguments, each checked against the backbone of a config.
 
-    An address (``torchvision://resnet101``) is not fetched, so that it is checked only when the study loads it.
+    An address (``torchvision://resnet101``) is not fetched, so that it is checked only when the study loads it; a file
+    of the zoo (``zoo:resnet101/imagenet1k-v2``) is.
 
     Args:
         arguments: One per initialization.
@@ -90,13 +92,13 @@ def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = 
                 f"--init {argument}: an address takes no prefix and no entry. Take the backbone out of it first:\n"
                 f"  {_export(source, prefix, entry)}\n  and give --init {key}=backbone.pth"
             )
+        if not published and _PUBLISHED.match(source):
+            raise ValueError(
+                f"--init {argument} does not fit --model sample: its backbone is a ResNet-18 of quarter width, of"
+                " which nobody has published weights. Use --model paper, or weights of a *_sample config."
+            )
         if "://" in source:
-            if not published and _PUBLISHED.match(source):
-                raise ValueError(
-                    f"--init {argument} does not fit --model sample: its backbone is a ResNet-18 of quarter width, of"
-                    " which nobody has published weights. Use --model paper, or weights of a *_sample config."
-                )
-            inits.append(OwnInit(key, INITS.get(key, key), source, "an address; fetched and checked by the study"))
+            inits.append(OwnInit(key, _title(key, source), source, "an address; fetched and checked by the study"))
         else:
             inits.append(_from_file(argument, key, source, config, prefix, entry))
     return inits
@@ -137,7 +139,8 @@ def _advice(key: str, source: str, entry: str | None, reasons: str) -> str:
 def _from_file(
     argument: str, key: str, source: str, config: Path, prefix: str | None = None, entry: str | None = None
 ) -> OwnInit:
-    if not Path(source).is_file():
+    named = source.startswith(PREFIX)
+    if not named and not Path(source).is_file():
         raise FileNotFoundError(f"--init {argument}: there is no file {source}.")
     try:
         checkpoint = read_checkpoint(source, entry)
@@ -156,7 +159,12 @@ def _from_file(
     part = None if prefix is None and entry is None else (prefix, entry)
     detector, said = (None, "") if part else _detector(checkpoint, Path(source))
     found = f"{report.verdict}, {len(report.matched)} tensors{said}"
-    return OwnInit(key, INITS.get(key, key), os.path.abspath(source), found, detector, part)
+    return OwnInit(key, _title(key, source), source if named else os.path.abspath(source), found, detector, part)
+
+
+def _title(key: str, source: str) -> str:
+    """What the tables call an initialization: the user's key and file, and no data that the file may not be of."""
+    return f"{key} ({source.removeprefix(PREFIX) if source.startswith(PREFIX) else source.rsplit('/', 1)[-1]})"
 
 
 def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, str]:

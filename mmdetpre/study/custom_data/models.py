@@ -1,9 +1,9 @@
-"""The two sizes of model that a study of a user's own data can have, and how much each is trained."""
+"""The models that a study of a user's own data can have, and how much each is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,10 @@ class ModelChoice:
         detection_amount, classification_amount: How much is trained.
         frozen: Whether the detector freezes its first stages, which an initialization from scratch must not.
         probe_crop: Side in pixels of the images of a probe; None: the usual 224.
+        backbone: File of ``configs/_base_/backbones`` that takes the place of the ResNet; None: that stays.
+        zoo: What names of the zoo begin with whose weights may fit; None: nobody published any.
+        cpu_seconds: Of a training step of 2 chips of 256 pixels on one thread (docs/my_backbone.md); None: not
+            measured.
     """
 
     name: str
@@ -60,9 +64,24 @@ class ModelChoice:
     classification_amount: Amount
     frozen: bool
     probe_crop: int | None = None
+    backbone: str | None = None
+    zoo: str | None = None
+    cpu_seconds: float | None = None
+
+    @property
+    def deformable(self) -> bool:
+        """Whether the backbone has deformable convolutions, whose offsets a new task may have to learn anew."""
+        return self.frozen and self.backbone is None
+
+    def chip_hours(self, steps: int) -> float | None:
+        """Hours of one core for so many steps of the detector, by the pixels of a step; None: not measured."""
+        if self.cpu_seconds is None:
+            return None
+        pixels = self.detection_amount.batch * self.chip_size**2
+        return steps * self.cpu_seconds * pixels / (2 * 256**2) / 3600
 
 
-MODELS: Mapping[str, ModelChoice] = {
+_SHIPPED = {
     "sample": ModelChoice(
         name="sample",
         title="ResNet-18 of quarter width, chips of 128 pixels, for a CPU",
@@ -107,5 +126,25 @@ MODELS: Mapping[str, ModelChoice] = {
         detection_amount=Amount(16, 5000, (14, 100)),
         classification_amount=Amount(64, 5000, (30, 150)),
         frozen=True,
+        zoo="resnet101",
     ),
+}
+_BACKBONES = (
+    ("resnet50", "ResNet-50", "resnet50", 6.1),
+    ("convnext-tiny", "ConvNeXt-T", "convnext_tiny", 5.6),
+    ("swin-tiny", "Swin-T", "swin_tiny", 5.4),
+    ("vit-small", "ViT-S/16", "vit_small", 5.0),
+    ("efficientnet-lite0", "EfficientNet-Lite0", "efficientnet_lite0", 4.6),
+)
+"""Name on the command line and in the zoo, title, file of ``configs/_base_/backbones``, seconds of a step."""
+MODELS: Mapping[str, ModelChoice] = _SHIPPED | {
+    name: replace(
+        _SHIPPED["paper"],
+        name=name,
+        title=f"{title}, chips of 512 pixels, for GPUs",
+        backbone=backbone,
+        zoo=name,
+        cpu_seconds=seconds,
+    )
+    for name, title, backbone, seconds in _BACKBONES
 }

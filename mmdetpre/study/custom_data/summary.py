@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mmdetpre.backbones.table import named_backbone
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.inits import OwnInit
+from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.study.custom_data.split import same_files
+from mmdetpre.transfer.preprocessing import TOLERANCE
 from mmdetpre.utils.tables import text_table
+from mmdetpre.zoo import ZooEntry, zoo_entry, zoo_names
+from mmdetpre.zoo.entry import MEAN, STD
 
 _SHOWN = 20
 
@@ -77,13 +82,61 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
     )
 
 
-def describe_inits(inits: Sequence[OwnInit], *, probed: bool) -> str:
-    """Each initialization, and what the check of its file said; ``probed``: there are images by class for probes."""
+def describe_inits(inits: Sequence[OwnInit], choice: ModelChoice, *, probed: bool) -> str:
+    """Each initialization, and what the check of its file said; without any, those that can be had.
+
+    Args:
+        inits: Beside the one from scratch.
+        choice: The model.
+        probed: Whether there are images by class for probes.
+    """
     lines = ["  scratch: without weights"]
     for init in inits:
         layers = ", its layers are probed too" if probed and init.detector else ""
         lines.append(f"  {init.key}: {init.found}{layers}")
+    if not inits:
+        lines += ["Nothing is compared with it yet. Weights for this model (--init KEY=FILE):"]
+        lines += [f"  {entry.name}  ({entry.pretrained_on}; {entry.license})" for entry in fitting_weights(choice)]
+        own = "of a *_sample config" if choice.zoo is None else "of your own: any file with this backbone"
+        lines += [f"  weights {own}"]
     return "\n".join(["Initializations:", *lines])
+
+
+def fitting_weights(choice: ModelChoice) -> list[ZooEntry]:
+    """Weights of the zoo that a model can take: of its backbone, and for images prepared as it prepares them."""
+    if choice.zoo is None:
+        return []
+    wanted = {"mean": MEAN, "std": STD} if choice.backbone is None else named_backbone(choice.backbone).preprocessing
+    entries = map(zoo_entry, zoo_names(choice.zoo))
+    return [entry for entry in entries if all(_near(getattr(entry, key), wanted[key]) for key in ("mean", "std"))]
+
+
+def _near(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(abs(a - b) <= TOLERANCE for a, b in zip(one, other, strict=True))
+
+
+def describe_cpu(choice: ModelChoice, steps: Mapping[str, int], runs: int) -> str:
+    """The warning of a machine without a GPU, with an estimate where the model was measured.
+
+    Args:
+        choice: The model.
+        steps: Of one training of the tasks ``own_det`` and ``own_cls``.
+        runs: Trainings of each task.
+    """
+    lines = [f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; --model sample is for a CPU."]
+    if count := steps.get("own_det"):
+        hours = choice.chip_hours(count)
+        time = "more than with resnet50, but not measured" if hours is None else f"about {hours:,.0f} hours of one core"
+        lines.append(
+            f"  detection: {_count(runs, 'training', 'trainings')} of {count} steps of"
+            f" {choice.detection_amount.batch} chips of {choice.chip_size} pixels, each {time}"
+        )
+    if count := steps.get("own_cls"):
+        lines.append(
+            f"  classification: {_count(runs, 'training', 'trainings')} of {count} steps of"
+            f" {choice.classification_amount.batch} images; the time was not measured"
+        )
+    return "\n".join(lines)
 
 
 def _boxes_by_class(train: OwnBoxes, test: OwnBoxes) -> str:

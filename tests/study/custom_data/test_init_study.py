@@ -13,15 +13,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmdetpre.backbones import named_backbone
 from mmdetpre.datasets.classification.dataset import ClassFolders
 from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.study.custom_data.command import add_init_arguments, run_init
 from mmdetpre.study.custom_data.init_study import Settings, init_study
+from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.summary import describe_cpu
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -222,6 +226,45 @@ def test_models_have_the_classes_and_nothing_frozen_from_scratch(tmp_path: Path,
         assert all(scheduler.get("end", 0) <= 1000 for scheduler in cfg.param_scheduler)
     assert len(other.tta_model.test_ranges) == len(other.train_dataloader.dataset.chips.scales)
     assert len(other.tta_pipeline[1].transforms[0]) == len(other.tta_model.test_ranges)
+
+
+@pytest.mark.parametrize("model", [name for name, choice in MODELS.items() if choice.backbone])
+def test_other_backbones_are_built_in_both_tasks(tmp_path: Path, model: str) -> None:
+    from mmdet.registry import MODELS as DETECTORS
+    from mmengine.registry import DefaultScope
+    from mmpretrain.registry import MODELS as CLASSIFIERS
+
+    pets = class_folders(tmp_path / "pets", cat=6, dog=9)
+    out, text = init(tmp_path, det=coco(tmp_path), cls=pets, model=model)
+    wanted = named_backbone(MODELS[model].backbone)
+    configs = {
+        name: Config.fromfile(out / "configs" / f"{name}.py") for name in ("own_det", "own_det_scratch", "own_cls")
+    }
+    frozen = [config.model.backbone.frozen_stages for config in configs.values()]
+    assert frozen == [wanted.frozen(1), wanted.frozen(-1), wanted.frozen(-1)]
+    for name, config in configs.items():
+        assert config.model.backbone.type == wanted.backbone["type"] and "name" not in config.model.backbone
+        assert config.model.data_preprocessor.mean == wanted.preprocessing["mean"]
+        assert "reset_offsets" not in config.backbone_init
+        if wanted.optim_wrapper:
+            assert config.optim_wrapper.optimizer.type == wanted.optim_wrapper["optimizer"]["type"]
+        if name != "own_det_scratch":
+            registry = CLASSIFIERS if name == "own_cls" else DETECTORS
+            with DefaultScope.overwrite_default_scope(config.default_scope):
+                registry.build(config.model)
+    assert configs["own_det"].model.roi_head.bbox_head.num_classes == 2 == configs["own_cls"].model.head.num_classes
+    assert make_plan(read_study(out / "study.yaml"))
+    if not torch.cuda.is_available():
+        assert f"no GPU here, and --model {model} is for GPUs" in text
+        assert re.search(r"detection: 3 trainings of \d+ steps of 16 chips of 512 pixels, each about \d+ hours", text)
+
+
+def test_the_estimate_follows_steps_and_pixels() -> None:
+    assert MODELS["resnet50"].chip_hours(500) == pytest.approx(500 * 6.1 * 8 * 4 / 3600)
+    assert MODELS["paper"].chip_hours(500) is None
+    said = describe_cpu(MODELS["paper"], {"own_det": 5000, "own_cls": 100}, runs=6)
+    assert "6 trainings of 5000 steps of 16 chips of 512 pixels, each more than with resnet50, but not measured" in said
+    assert "classification: 6 trainings of 100 steps of 64 images; the time was not measured" in said
 
 
 @pytest.mark.parametrize("epochs", [1, 14, 30])

@@ -15,7 +15,8 @@ from mmdetpre.config_files import find_config
 from mmdetpre.inference.build_model import ConfigModel, build_model
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.custom_data.inits import OwnInit, read_own_inits
-from mmdetpre.study.custom_data.summary import describe_inits
+from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.summary import describe_inits, fitting_weights
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -67,15 +68,15 @@ def refused(*arguments: str, kind: type[Exception] = ValueError, **options: Any)
 def test_a_backbone_that_fits(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(backbone.parent)
     found = init("coco=backbone.pth")
-    assert (found.title, found.checkpoint, found.detector) == ("COCO", str(backbone), None)
-    assert init(f"mine={backbone}").title == "mine"
+    assert (found.title, found.checkpoint, found.detector) == ("coco (backbone.pth)", str(backbone), None)
+    assert init(f"openimages={backbone}").title == "openimages (backbone.pth)"  # never OpenImagesV4
 
 
 def test_a_whole_detector_gives_table_7(whole: Path, pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
     text = init_study(Settings(out, cls=pets, inits=[f"coco={whole}"], model="sample"))
     assert "a whole detector, its layers are probed too" in text
-    alone = describe_inits(read_own_inits([f"coco={whole}"], SAMPLE), probed=False)
+    alone = describe_inits(read_own_inits([f"coco={whole}"], SAMPLE), MODELS["sample"], probed=False)
     assert alone.endswith("a whole detector"), "without images by class nothing is probed"
     plan = make_plan(read_study(out / "study.yaml"))
     assert plan["own_cls_layers/coco"].settings["model_config"] == str(out / "configs" / "init_coco.py")
@@ -139,8 +140,38 @@ def test_addresses_are_left_to_the_study(pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
     init_study(Settings(out, cls=pets, inits=["imagenet_cls=torchvision://resnet101"], model="paper"))
     content = yaml.safe_load((out / "study.yaml").read_text())
-    assert content["inits"]["imagenet_cls"] == {"title": "ImageNet-CLS", "checkpoint": "torchvision://resnet101"}
+    assert content["inits"]["imagenet_cls"] == {
+        "title": "imagenet_cls (resnet101)",
+        "checkpoint": "torchvision://resnet101",
+    }
     assert content["reference"] == "scratch"
+
+
+def test_a_file_of_the_zoo_is_checked_at_once(pets: Path, tmp_path: Path) -> None:
+    name, out = "zoo:efficientnet-lite0/imagenet", tmp_path / "study"
+    init_study(Settings(out, cls=pets, inits=[f"imagenet_cls={name}"], model="efficientnet-lite0"))
+    content = yaml.safe_load((out / "study.yaml").read_text())
+    assert content["inits"]["imagenet_cls"] == {
+        "title": "imagenet_cls (efficientnet-lite0/imagenet)",
+        "checkpoint": name,
+    }
+    for model, said in (("swin-tiny", "mmdetpre.SwinTransformer"), ("sample", "does not fit --model sample")):
+        with pytest.raises(ValueError, match=said):
+            init_study(Settings(tmp_path / "other", cls=pets, inits=[f"imagenet_cls={name}"], model=model))
+    with pytest.raises(ValueError, match="near are zoo:efficientnet-lite0/imagenet,"):
+        init_study(Settings(tmp_path / "other", cls=pets, inits=["a=zoo:efficientnet-lite/imagenet"], model="paper"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_without_an_init_those_that_can_be_had_are_listed(pets: Path, tmp_path: Path) -> None:
+    text = init_study(Settings(tmp_path / "a", cls=pets, model="resnet50"))
+    assert "zoo:resnet50/openimages-faster-rcnn  (Open Images v6, detection (box AP 51.6); Apache-2.0)" in text
+    assert "zoo:resnet101" not in text and "of your own: any file with this backbone" in text
+    assert "zoo:resnet101/imagenet1k-v2" in init_study(Settings(tmp_path / "b", cls=pets, model="paper"))
+    text = init_study(Settings(tmp_path / "c", cls=pets, model="sample"))
+    assert "zoo:" not in text and "weights of a *_sample config" in text
+    lite = [entry.name for entry in fitting_weights(MODELS["efficientnet-lite0"])]
+    assert "zoo:efficientnet-lite0/imagenet" in lite and "zoo:efficientnet-lite0/imagenet1k-timm-ra" not in lite
 
 
 def test_prefix_and_entry_choose_among_several_backbones(detector: ConfigModel, pets: Path, tmp_path: Path) -> None:
@@ -159,7 +190,10 @@ def test_prefix_and_entry_choose_among_several_backbones(detector: ConfigModel, 
     text = init_study(Settings(out, cls=pets, inits=[f"coco={odd}:prefix=teacher.backbone:entry=raw"], model="sample"))
     assert "120 tensors" in text
     content = yaml.safe_load((out / "study.yaml").read_text())
-    assert content["inits"]["coco"] == {"title": "COCO", "checkpoint": "weights/init_coco.pth"}
+    assert content["inits"]["coco"] == {
+        "title": f"coco ({odd.name})",
+        "checkpoint": "weights/init_coco.pth",
+    }
     written = torch.load(out / "weights" / "init_coco.pth", weights_only=True)["state_dict"]
     assert all(torch.equal(written[name], tensor) for name, tensor in teacher.items())
     settings = make_plan(read_study(out / "study.yaml"))["own_cls_linear/coco"].settings
