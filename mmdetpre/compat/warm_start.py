@@ -31,6 +31,7 @@ ROOMS = ("datasets", "evaluation", "hooks", "models", "transfer")
 OTHERS = ("mmengine.runner", "matplotlib.figure", "sklearn.linear_model", "sklearn.cluster", "scipy.stats", "pandas")
 """What is imported beside the toolboxes and the registered types of this package."""
 _READ_AT_IMPORT = ("PYTHON", "LD_", "DYLD_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MMDETPRE_")
+_SET_BY_SKLEARN = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}  # in any process that has imported it
 _LONGEST = 1 << 20  # bytes of a request
 _DESCRIPTORS = 16
 
@@ -199,7 +200,8 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int
 
 def _same_start(given: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether what is read when Python, torch or a library is loaded is the same in two environments."""
-    names = {name for env in (given, wanted) for name in env if name.startswith(_READ_AT_IMPORT)} - {ADDRESS}
+    names = {name for env in (given, wanted) for name in env if name.startswith(_READ_AT_IMPORT)}
+    names -= {ADDRESS, *_SET_BY_SKLEARN}
     return all(given.get(name) == wanted.get(name) for name in names)
 
 

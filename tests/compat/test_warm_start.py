@@ -139,6 +139,13 @@ def test_other_threads_start_by_themselves(run: Run) -> None:
     assert (status, facts(output)["parent_is_warm"]) == (0, False)
 
 
+@pytest.mark.usefixtures("warm")
+def test_what_scikit_learn_sets_makes_no_difference(run: Run) -> None:
+    """The process that asks for many commands has imported it after a while."""
+    status, output = run(FACTS, env=ENV | {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE"})
+    assert (status, facts(output)["parent_is_warm"]) == (0, True)
+
+
 def test_without_a_warm_process_commands_are_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ADDRESS, raising=False)
     assert facts(run(FACTS)[1])["parent_is_warm"] is False
