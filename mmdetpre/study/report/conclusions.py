@@ -14,7 +14,7 @@ from mmdetpre.study.report.seed_statistics import Difference
 from mmdetpre.study.report.text_format import listed, plain, points, seeds
 from mmdetpre.utils.plain_text import counted
 
-HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "no clear difference", "no interval", "reference"
+HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "unclear", "no interval", "reference"
 ALONE = "only result"
 _UNFINISHED, _NO_NUMBER, _LEVEL, _BEST_LAYER = "unfinished", "no number", "level", "best layer"
 _MORE = "On {title}, {init} {verb} {difference} {noun} than {reference} ({why})"
@@ -48,7 +48,7 @@ class Effect:
     Attributes:
         init: Its key.
         entry: Its cell.
-        verdict: ``helps``, ``hurts``, ``no clear difference``, ``no interval``, ``reference``, ``only result``, or why
+        verdict: ``helps``, ``hurts``, ``unclear``, ``no interval``, ``reference``, ``only result``, or why
             there is no value.
     """
 

@@ -74,7 +74,7 @@ def test_a_word_for_every_init(shared_study) -> None:
     }
     assert (answer.reference, answer.quantity, answer.kind) == ("imagenet_cls", "mAP at IoU 0.5", "detection")
     words = {effect.init: effect.verdict for effect in answers_of(shared_study.out)["voc_segmentation"].effects}
-    assert words["coco"] == "no clear difference"
+    assert words["coco"] == "unclear"
 
 
 def test_less_can_be_better_and_worse(detection, empty_study) -> None:
