@@ -160,7 +160,7 @@ def test_an_epoch_in_lanes_begins_anew_where_the_config_has_none(sampler, monkey
     said = []
     monkeypatch.setattr("mmdetpre.hooks.exact_resume_hook.print_log", lambda text, **_: said.append(text))
     ExactResumeHook().after_load_checkpoint(runner_of(sampler), dict(chip_sampler=saved))
-    assert sampler.start == 0 and "begins anew" in said[0]
+    assert sampler.start == 0 and "starts over" in said[0]
 
 
 @pytest.mark.parametrize(("workers", "count"), [(0, 0), (1, 0), (2, 0), (4, 0), (3, 1), (8, 1)])
