@@ -18,14 +18,9 @@ from mmdetpre.analysis.probes.data import ProbeData, probe_data
 from mmdetpre.analysis.probes.scores import ProbeResult
 from mmdetpre.analysis.probes.softmax_regression import L2_VALUES
 from mmdetpre.cli.result_files import NUMBERS
+from mmdetpre.compat.cpu_ranks import LAUNCHERS
 from mmdetpre.utils.file_arguments import require_new_files
 from mmdetpre.utils.results import write_results
-
-LAUNCHERS = {
-    "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
-    "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
-}
-"""Variables in which a launcher tells a process its rank, their number, and its rank on the machine."""
 
 
 def add_extraction(parser: argparse.ArgumentParser, images: argparse._ArgumentGroup) -> argparse._ArgumentGroup:

@@ -16,8 +16,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mmdetpre.compat.training_faults import TOOLS
 from mmdetpre.utils.when_imported import when_imported
 
+LAUNCHERS = {
+    "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
+    "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+}
+"""Variables in which a launcher gives the rank, the number of ranks, and the rank on this machine."""
 TIMEOUT = "MMDETPRE_CPU_RANKS_TIMEOUT"
 """Variable of the environment: seconds that ranks wait for each other; half an hour by default, as with NCCL."""
 
@@ -31,7 +37,7 @@ def asked_for(arguments: Sequence[str]) -> bool:
         >>> asked_for(["tools/train.py", "config.py", "--launcher=none"])
         False
     """
-    if Path(arguments[0]).name not in ("train.py", "test.py"):
+    if Path(arguments[0]).name not in TOOLS:
         return False
     words = " ".join(arguments[1:]).replace("--launcher=", "--launcher ").split()
     launchers = [value for key, value in zip(words, words[1:], strict=False) if key == "--launcher"]
@@ -54,17 +60,16 @@ def rank_of(environment: Mapping[str, str]) -> dict[str, str] | None:
         >>> rank_of({"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0", "MASTER_ADDR": "a"})["RANK"]
         '1'
     """
-    if "RANK" in environment and "WORLD_SIZE" in environment:
-        own = {"RANK": environment["RANK"], "WORLD_SIZE": environment["WORLD_SIZE"]}
-        own["LOCAL_RANK"] = environment.get("LOCAL_RANK", "0")
-    elif "SLURM_PROCID" in environment and "SLURM_NTASKS" in environment:
-        own = {"RANK": environment["SLURM_PROCID"], "WORLD_SIZE": environment["SLURM_NTASKS"]}
-        own["LOCAL_RANK"] = environment.get("SLURM_LOCALID", "0")
-    else:
-        return None
-    own["MASTER_ADDR"] = environment.get("MASTER_ADDR") or _first_node(environment)
-    own["MASTER_PORT"] = environment.get("MASTER_PORT", "29500")
-    return own
+    for rank, size, local in LAUNCHERS.values():
+        if rank in environment and size in environment:
+            return {
+                "RANK": environment[rank],
+                "WORLD_SIZE": environment[size],
+                "LOCAL_RANK": environment.get(local, "0"),
+                "MASTER_ADDR": environment.get("MASTER_ADDR") or _first_node(environment),
+                "MASTER_PORT": environment.get("MASTER_PORT", "29500"),
+            }
+    return None
 
 
 def _first_node(environment: Mapping[str, str]) -> str:

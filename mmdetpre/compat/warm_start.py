@@ -1,8 +1,8 @@
-"""Commands forked from a process that has imported the toolboxes already: each is a fork of its own.
+"""Commands that are forked from a process which has imported the toolboxes already.
 
 A small training through ``mim`` spends most of its processor time on imports: mim's own, those of the help that mim
-asks for, and those of the training. Within `warm_start` the commands of a study, of the demo and of the tests fork from
-one process instead. What a command changes, environment, working folder, registries, or a crash, stays in its fork.
+asks for, and those of the training. Within `warm_start`, as in a study, commands fork from one process instead. What a
+command changes, environment, working folder, registries, or a crash, stays in its fork.
 """
 
 from __future__ import annotations
@@ -209,8 +209,8 @@ def _become(request: Mapping[str, Any], log: int, errors: int) -> None:
     """Make of this fork what Python would make of ``python SCRIPT ARGUMENTS``."""
     import numpy as np
 
-    for number in (signal.SIGINT, signal.SIGCHLD):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (errors, 2)):
         os.dup2(source, target)

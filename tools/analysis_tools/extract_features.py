@@ -19,8 +19,9 @@ import argparse
 from pathlib import Path
 
 from mmdetpre.analysis.features.image_set import ImageSet, images_of_config, images_of_folder
-from mmdetpre.cli.feature_arguments import LAUNCHERS, add_extraction, extractor, shard_and_device
+from mmdetpre.cli.feature_arguments import add_extraction, extractor, shard_and_device
 from mmdetpre.cli.run_tool import run_tool
+from mmdetpre.compat.cpu_ranks import LAUNCHERS
 from mmdetpre.datasets.from_config import PARTS
 from mmdetpre.transfer.load_report import BackboneNotLoaded
 
