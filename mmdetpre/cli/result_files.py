@@ -53,6 +53,34 @@ def add_kmeans(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_image_choice(parser: argparse.ArgumentParser, first: int, ids: str, measure: str) -> None:
+    """``--first``, ``--ids`` or ``--largest-difference``: which images two runs are compared on.
+
+    Args:
+        parser: Gets the arguments.
+        first: How many, if nothing is said.
+        ids: What names an image, for the help.
+        measure: What runs may differ in, likewise.
+    """
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--first", type=int, default=first, metavar="N", help="the first N images (%(default)s)")
+    choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help=ids)
+    choice.add_argument(
+        "--largest-difference",
+        type=int,
+        metavar="N",
+        help=f"the N images in which the runs differ most in {measure}; they show where the runs differ, not how they"
+        " do on average",
+    )
+
+
+def image_choice(args: argparse.Namespace) -> tuple[int, bool]:
+    """How many images :func:`add_image_choice` asks for, and whether those in which the runs differ most."""
+    if args.largest_difference is None:
+        return args.first, False
+    return args.largest_difference, True
+
+
 def add_outputs(parser: argparse.ArgumentParser, numbers: str = "numbers to write (.json, .csv)") -> None:
     """``--out`` for the numbers, ``--plot`` and ``--title`` for the picture, ``--force``."""
     parser.add_argument("--title", default="", help="headline of the picture")

@@ -12,7 +12,14 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
+from mmdetpre.cli.result_files import (
+    add_image_choice,
+    add_outputs,
+    add_runs,
+    check_outputs,
+    image_choice,
+    write_outputs,
+)
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.evaluation.detections.load_runs import load_runs
 from mmdetpre.visualization.compare_runs import compare_runs
@@ -24,16 +31,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_runs(parser, "a run and its name; give two")
     add_outputs(parser, "objects found per image and run to write, .csv or .json")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--first", type=int, default=6, metavar="N", help="the first N images (%(default)s)")
-    choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images with these ids")
-    choice.add_argument(
-        "--largest-difference",
-        type=int,
-        metavar="N",
-        help="the N images in which the runs differ most in the number of objects they find; they show where the runs"
-        " differ, not how they do on average",
-    )
+    add_image_choice(parser, 6, "images with these ids", "the number of objects they find")
     parser.add_argument("--score-thr", type=float, default=0.5, help="least score of a box (%(default)s)")
     parser.add_argument("--img-dir", help="folder of the images")
     parser.add_argument("--config", help="take image paths and ground truth from the test data of this config")
@@ -46,10 +44,10 @@ def main() -> int:
     args = parse_args()
     check_outputs(args, required=True)
     runs = load_runs(args.run, args.config, args.cfg_options)
-    difference = args.largest_difference is not None
+    number, difference = image_choice(args)
     images = compare_runs(
         runs,
-        args.largest_difference if difference else args.first,
+        number,
         ids=args.ids,
         largest_difference=difference,
         score_thr=args.score_thr,

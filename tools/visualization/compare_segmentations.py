@@ -13,7 +13,14 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmdetpre.cli.result_files import add_outputs, add_runs, check_outputs, write_outputs
+from mmdetpre.cli.result_files import (
+    add_image_choice,
+    add_outputs,
+    add_runs,
+    check_outputs,
+    image_choice,
+    write_outputs,
+)
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.utils.class_list import read_class_names
 from mmdetpre.utils.file_arguments import named_files
@@ -27,16 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_runs(parser, "a run and its name; repeat for more", "FOLDER")
     add_outputs(parser, "mIoU per image and run to write, .csv or .json")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--first", type=int, default=4, metavar="N", help="the first N images (%(default)s)")
-    choice.add_argument("--ids", nargs="+", default=[], metavar="ID", help="images of these names, without suffix")
-    choice.add_argument(
-        "--largest-difference",
-        type=int,
-        metavar="N",
-        help="the N images in which the runs differ most in the mIoU of the image; they show where the runs differ, not"
-        " how they do on average",
-    )
+    add_image_choice(parser, 4, "images of these names, without suffix", "the mIoU of the image")
     parser.add_argument("--config", help="take images, truth and classes from the test data of this config")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="override config values: key=value ...")
     parser.add_argument("--img-dir", help="folder of the images, instead of --config")
@@ -60,11 +58,11 @@ def main() -> int:
     check_outputs(args, required=True)
     runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
     images = find_images(args)
-    difference = args.largest_difference is not None
+    number, difference = image_choice(args)
     chosen = compare_segmentations(
         images,
         runs,
-        args.largest_difference if difference else args.first,
+        number,
         ids=args.ids,
         largest_difference=difference,
     )
