@@ -15,12 +15,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"version", "config_files", "registry", "utils"},
-    {"backbones"},
     {"chips", "operators", "paper", "plotting"},
     {"checkpoints", "console", "sample", "zoo"},
     {"compat"},
     {"transfer"},
-    {"models", "datasets"},
+    {"backbones", "models", "datasets"},
     {"inference"},
     {"evaluation", "hooks"},
     {"analysis", "visualization"},

@@ -3,7 +3,7 @@
 #   mim train mmdet configs/det/sniper_voc.py --gpus 8 --launcher pytorch --work-dir work_dirs/sniper_voc_openimages \
 #       --cfg-options backbone_init=openimages
 # Hardware of the paper: 8 GPUs x 16 chips. Time, memory and result: not run here (no full data set).
-# Paper: Tables 2 and 3, a row for each initialization.
+# Paper: Tables 2 and 3, a row for each initialization. From scratch nothing is frozen: no row.
 _base_ = [
     "../_base_/models/sniper_r101_dcn.py",
     "../_base_/datasets/voc_chips.py",
@@ -13,4 +13,3 @@ _base_ = [
     "../_base_/runtime.py",
 ]
 model = dict(roi_head=dict(bbox_head=dict(num_classes=20)))
-backbone_inits = dict(scratch="its first stage is frozen: take sniper_voc_scratch.py")

@@ -7,10 +7,9 @@
 _base_ = [
     "../_base_/models/deeplabv3_r101_dcn.py",
     "../_base_/datasets/voc_seg.py",
-    "../_base_/init/full_size.py",
+    "../_base_/init/full_size_seg.py",
     "../_base_/runtime_mmseg.py",
     "../_base_/schedules/deeplab_30k.py",
 ]
 train_dataloader = dict(batch_size=2)
 backbone_init = dict(name="openimages")
-backbone_inits = dict(scratch="its first stage is frozen: set model.backbone.frozen_stages=-1 in a config of your own")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
-    from mmdetpre.backbones.change import on_backbone, on_named_backbone
+    from mmdetpre.backbones.change import on_backbone, with_chosen_backbone
     from mmdetpre.backbones.config_runner import ConfigRunner
     from mmdetpre.backbones.table import Backbone, backbone_names, named_backbone
 
@@ -15,6 +15,6 @@ __all__ = [
     "backbone_names",
     "named_backbone",
     "on_backbone",
-    "on_named_backbone",
+    "with_chosen_backbone",
 ]
 __getattr__, __dir__ = on_demand(__name__)

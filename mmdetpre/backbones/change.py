@@ -15,6 +15,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdetpre.backbones.table import STAGES, Backbone, named_backbone
+from mmdetpre.transfer.backbone_init import CHANGES, apply_changes
 
 IMAGES = 16
 """Images a step that the tables' learning rates are for."""
@@ -24,15 +25,24 @@ PYRAMID = (4, 8, 16, 32)
 """Strides of the maps of the stages that a pyramid reads, in pixels."""
 
 
-def on_named_backbone(config: Config) -> Config:
-    """The config with the backbone that ``model.backbone.name`` names; the same config if it names none.
+def with_chosen_backbone(config: Config) -> Config:
+    """The config as its keys choose the backbone: changed for ``backbone_init``, and to ``model.backbone.name``.
 
     Args:
-        config: Of mmdet, mmsegmentation or mmpretrain, on a ResNet.
+        config: Of mmdet, mmsegmentation or mmpretrain; a new one is returned.
 
     Raises:
-        ValueError: If the name is not known, or the model is not one whose backbone can be changed by name.
+        ValueError: If a name is not known or not to be had, or the model is not one whose backbone can be changed.
+
+    Example:
+        >>> from mmdetpre.config_files import find_config
+        >>> config = Config.fromfile(find_config("sniper_voc"))
+        >>> config.merge_from_dict({"backbone_init": "scratch"})
+        >>> with_chosen_backbone(config).model.backbone.frozen_stages
+        -1
     """
+    config = copy.deepcopy(config)
+    apply_changes(config)
     backbone = _inner(config.get("model")).get("backbone")
     if not isinstance(backbone, dict) or "name" not in backbone:
         return config
@@ -224,11 +234,12 @@ def _initialize(config: Any, old: Any, new: Backbone) -> None:
         table = config.backbone_inits
     for name, entry in table.items():
         file = entry.get("checkpoint") if isinstance(entry, dict) else None
-        known = isinstance(entry, dict) or new.dense is None  # what is not dilated is not refused for that
-        if name == "imagenet_cls" and known and not str(file).startswith("work_dirs/"):
+        if name == "imagenet_cls" and not str(file).startswith("work_dirs/"):
             none = f"no file of ImageNet weights is known for {new.name}: give one, backbone_init.checkpoint=FILE"
             table[name] = dict(new.imagenet_cls) if new.imagenet_cls else none
         elif str(file).startswith("work_dirs/"):
             folder, *rest = str(file).removeprefix("work_dirs/").split("/")
             entry["checkpoint"] = "/".join(["work_dirs", f"{folder}_{new.name}", *rest])
             entry.pop("reset_offsets", None)
+        if isinstance(table[name], dict):
+            table[name].pop(CHANGES, None)  # of the old backbone; they are made before

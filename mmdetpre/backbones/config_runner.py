@@ -5,12 +5,11 @@ runner_type = "mmdetpre.ConfigRunner"
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from mmengine.runner import Runner
 
-from mmdetpre.backbones.change import on_named_backbone
+from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.registry import RUNNERS
 from mmdetpre.utils.read_config import move_data
 
@@ -23,8 +22,8 @@ _NAMED = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", 
 class ConfigRunner(Runner):
     """mmengine's Runner for configs whose variables can be changed after they were read.
 
-    * ``model.backbone.name`` changes the backbone, see `mmdetpre.backbones`; the config in the work dir and in
-      checkpoints is that of the changed model.
+    * ``model.backbone.name`` and ``backbone_init`` change the backbone, see `mmdetpre.backbones`; the config in the
+      work dir and in checkpoints is that of the changed model.
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
     * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
@@ -33,7 +32,7 @@ class ConfigRunner(Runner):
     @classmethod
     def from_cfg(cls, cfg: Any) -> Runner:
         """Build a runner from a config, which is left as it is."""
-        cfg = on_named_backbone(copy.deepcopy(cfg))
+        cfg = with_chosen_backbone(cfg)
         move_data(cfg)
         hooks = cfg.get("default_hooks") or {}
         repeated = {hook.get("type") for hook in cfg.get("custom_hooks") or [] if hasattr(hook, "get")}

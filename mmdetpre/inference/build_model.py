@@ -12,7 +12,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from mmdetpre.backbones.change import on_named_backbone
+from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.transfer.preprocessing import Preprocessing, from_config
 from mmdetpre.utils.read_config import ConfigSource, read_config
 
@@ -47,7 +47,7 @@ def build_model(config: ConfigSource, device: str = "cpu", options: Mapping[str,
     Raises:
         FileNotFoundError: If there is no such file.
     """
-    cfg = on_named_backbone(read_config(config, options))
+    cfg = with_chosen_backbone(read_config(config, options))
     scope = cfg.get("default_scope", "mmengine")
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(cfg.model)

@@ -16,7 +16,7 @@ from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmdetpre.backbones.change import on_named_backbone
+from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.inference.load_weights import class_names, load_weights
 from mmdetpre.inference.tta_config import Pairs, multi_scale_config
@@ -63,7 +63,7 @@ class MultiScaleDetector:
         device: str | None = None,
         cfg_options: dict[str, Any] | None = None,
     ) -> None:
-        cfg = on_named_backbone(read_config(config, cfg_options))
+        cfg = with_chosen_backbone(read_config(config, cfg_options))
         model_cfg, pipeline = multi_scale_config(cfg, scales, test_ranges)
         if pipeline[0].type.split(".")[-1] != "LoadImageFromFile":
             raise ValueError(f"The pipeline begins with {pipeline[0].type}: expected LoadImageFromFile.")

@@ -23,7 +23,7 @@ from mmdetpre.study.layout import config_path, holds, job_path, work_dir, write_
 from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
 from mmdetpre.study.records import PLAN_FORMAT
 from mmdetpre.study.spec import SCRATCH, Init, ProposalNetwork, Study, Task
-from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE, chosen_init
+from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE, apply_changes, chosen_init
 from mmdetpre.utils.config_writer import resolved_text, write_config
 from mmdetpre.utils.own_files import require_inside
 
@@ -245,7 +245,10 @@ def _initialize(cfg: dict[str, Any], path: Path, init: Init | None = None) -> No
     entry = (cfg.get(TABLE) or {}).get(init.key) if init else None
     if init and isinstance(entry, str):
         raise ValueError(f"{path} is not for {init.key}: {entry}.")
-    settings = dict((entry if entry is not None else chosen_init(cfg)) or {})
+    if init and entry is not None:
+        cfg[KEY] = {"name": init.key}
+    apply_changes(cfg)
+    settings = dict(chosen_init(cfg) or {})
     cfg.pop(OLD_KEY, None)
     cfg.pop(TABLE, None)
     if init:

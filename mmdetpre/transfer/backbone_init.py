@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,8 +15,8 @@ from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.preprocessing import Preprocessing
 from mmdetpre.utils.plain_config import PlainConfig
 
-KEY, TABLE = "backbone_init", "backbone_inits"
-"""Keys of a config: the initialization, and those that can be chosen by name."""
+KEY, TABLE, CHANGES = "backbone_init", "backbone_inits", "changes"
+"""Keys of a config: the initialization, those that can be chosen by name; of one of these: what else it changes."""
 OLD_KEY = "backbone_start"
 """What ``backbone_init`` was called first; read for one release more, with a warning."""
 
@@ -26,7 +27,7 @@ def chosen_init(config: Mapping[str, Any]) -> PlainConfig | None:
     ``backbone_init`` is a dictionary of the arguments of `BackboneInit`, or has a ``name``, or is a text: a name of the
     config's table ``backbone_inits``, or a file. A file or other settings beside a name win over those of the table,
     and without a table a name is a title. An entry of the table that is a text says why the name is not to be had, and
-    what to use instead.
+    what to use instead. Its ``changes`` are those of the config, see `apply_changes`.
 
     Args:
         config: The config of a training.
@@ -63,7 +64,36 @@ def chosen_init(config: Mapping[str, Any]) -> PlainConfig | None:
         )
     if isinstance(table[name], str):
         raise ValueError(f"{KEY}={name!r} is not for this config: {table[name]}.")
-    return {**table[name], **settings, "name": name}
+    entry = {key: value for key, value in table[name].items() if key != CHANGES}
+    return {**entry, **settings, "name": name}
+
+
+def apply_changes(config: MutableMapping[str, Any]) -> None:
+    """Change a config as the entry of its chosen initialization asks for, in place; twice is once.
+
+    Without weights nothing may be frozen, and a frozen classification network keeps the strides it was trained with: an
+    entry of ``backbone_inits`` says so by ``changes``, dotted keys of the config with their values.
+
+    Args:
+        config: The config of a training, or of a test by ``--tta``, whose model is wrapped.
+
+    Example:
+        >>> scratch = {"checkpoint": None, "changes": {"model.backbone.frozen_stages": -1}}
+        >>> config = {"model": {"backbone": {"frozen_stages": 1}}, "backbone_inits": {"scratch": scratch}}
+        >>> apply_changes(config | {"backbone_init": "scratch"})
+        >>> config["model"]
+        {'backbone': {'frozen_stages': -1}}
+    """
+    entry = (config.get(TABLE) or {}).get((chosen_init(config) or {}).get("name"))
+    changes = entry.get(CHANGES) if isinstance(entry, Mapping) else None
+    for key, value in (changes or {}).items():
+        *path, last = key.split(".")
+        place = config
+        for name in path:
+            place = place[name]
+            while name == "model" and isinstance(place.get("module"), Mapping):
+                place = place["module"]
+        place[last] = copy.deepcopy(value)
 
 
 def _is_file(text: str) -> bool:

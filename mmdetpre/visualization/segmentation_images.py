@@ -12,7 +12,6 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.datasets.transforms import LoadAnnotations
 
-from mmdetpre.backbones.change import on_named_backbone
 from mmdetpre.datasets.from_config import open_dataset
 from mmdetpre.datasets.label_maps.files import read_label_map
 from mmdetpre.datasets.transforms.load_label_map import LoadLabelMap
@@ -69,7 +68,7 @@ def images_of_config(config: str | Path, options: Mapping[str, Any] | None = Non
     Example:
         >>> images_of_config("configs/seg/deeplab_voc_sample.py").classes  # doctest: +SKIP
     """
-    cfg = on_named_backbone(read_config(config, options))
+    cfg = read_config(config, options)
     dataset = open_dataset(cfg, "test", scope="mmseg")
     if not isinstance(dataset, BaseSegDataset):
         raise ValueError(

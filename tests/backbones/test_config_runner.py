@@ -92,6 +92,13 @@ def test_hooks_are_taken_out_by_name(built: Callable[..., Runner]) -> None:
     assert sorted([*left, "ExportBackboneHook", "IterTimerHook"]) == sorted(ours)
 
 
+def test_an_initialization_brings_its_changes(built: Callable[..., Runner]) -> None:
+    changes = {"model.backbone.frozen_stages": 2, "default_hooks.timer": None}
+    runner = built(backbone_init="scratch", backbone_inits=dict(scratch=dict(checkpoint=None, changes=changes)))
+    assert runner.model.backbone.frozen_stages == runner.cfg.model.backbone.frozen_stages == 2
+    assert "IterTimerHook" not in hooks(runner)
+
+
 def test_hooks_that_an_old_config_repeats_run_once(built: Callable[..., Runner]) -> None:
     text = 'custom_hooks = [dict(type="mmdetpre.ExportBackboneHook", policy="error"), dict(type="EMAHook")]'
     runner = built(text)

@@ -14,18 +14,16 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, RUNNERS, DefaultScope
 
-from mmdetpre.backbones import Backbone, backbone_names, named_backbone, on_backbone, on_named_backbone
+from mmdetpre.backbones import Backbone, backbone_names, named_backbone, on_backbone, with_chosen_backbone
 from mmdetpre.config_files import find_config
 
 NAMES = ["convnext_tiny", "efficientnet_lite0", "resnet50", "swin_tiny", "vit_small"]
 CONFIGS = ["sniper_coco", "retinanet_chips_coco", "faster_rcnn_r50_fpn_chips_coco", "deeplab_voc", "caltech256"]
-MORE = ["sniper_imagenet_loc", "sniper_coco_deform_roi", "rpn_coco", "sniper_voc_scratch", "sniper_coco_sample"]
+MORE = ["sniper_imagenet_loc", "sniper_coco_deform_roi", "rpn_coco", "sniper_coco_sample"]
 MORE += [
     "deeplabv3_voc",
     "deeplabv3plus_voc",
-    "deeplab_voc_scratch",
     "caltech256_linear",
-    "caltech256_linear_imagenet_cls",
 ]
 NARROW: dict[str, dict[str, Any]] = {
     "resnet50": dict(backbone=dict(base_channels=4, stem_channels=4), channels=(16, 32, 64, 128)),
@@ -100,36 +98,36 @@ def test_the_name_is_one_config_line_and_one_option(tmp_path: Path) -> None:
     )
     option = read("sniper_coco_sample")
     option.merge_from_dict({"model.backbone.name": "swin_tiny"})
-    two_lines = on_named_backbone(Config.fromfile(tmp_path / "mine.py"))
-    assert two_lines.to_dict() == on_named_backbone(option).to_dict()
+    two_lines = with_chosen_backbone(Config.fromfile(tmp_path / "mine.py"))
+    assert two_lines.to_dict() == with_chosen_backbone(option).to_dict()
     assert two_lines.model.backbone.type == "mmdetpre.SwinTransformer" and "name" not in two_lines.model.backbone
     assert option.model.backbone.type == "ResNet"
     wrapped = Config(dict(model=dict(type="mmdetpre.MultiScaleTTA", module=option.model), default_scope="mmdet"))
-    assert on_named_backbone(wrapped).model.module.backbone.type == "mmdetpre.SwinTransformer"
+    assert with_chosen_backbone(wrapped).model.module.backbone.type == "mmdetpre.SwinTransformer"
     with pytest.raises(TypeError, match="name"), DefaultScope.overwrite_default_scope("mmdet"):
         MODELS.build(option.model.backbone)  # who does not know the key stops, and builds no ResNet
 
 
 def test_a_name_that_is_not_known_lists_the_choices(tmp_path: Path) -> None:
     cfg = read("sniper_coco")
-    assert on_named_backbone(cfg) is cfg
+    assert with_chosen_backbone(cfg)._cfg_dict == cfg._cfg_dict
     cfg.model.backbone.name = "swin"
     with pytest.raises(ValueError, match=f"'swin' is not known; choose one of {', '.join(NAMES)}, or a file"):
-        on_named_backbone(cfg)
+        with_chosen_backbone(cfg)
     (tmp_path / "mine.py").write_text("backbone = dict(type='X')\nwidths = [1]\n")
     cfg.model.backbone.name = str(tmp_path / "mine.py")
     with pytest.raises(ValueError, match="mine.py has widths; a backbone is described by backbone, channels"):
-        on_named_backbone(cfg)
+        with_chosen_backbone(cfg)
     (tmp_path / "mine.py").write_text("backbone = dict(type='X')\nchannels = strides = [1]\npreprocessing = dict()\n")
     with pytest.raises(ValueError, match="channels of the backbone 'mine' has 1 entries, not 4"):
-        on_named_backbone(cfg)
+        with_chosen_backbone(cfg)
 
 
 def test_models_that_are_not_known_are_refused() -> None:
     swin = on_backbone(read("sniper_coco"), named_backbone("swin_tiny"))
     swin.model.backbone.name = "resnet50"
     with pytest.raises(ValueError, match=r"changes the ResNet of a config, and this one has mmdetpre\.SwinTransformer"):
-        on_named_backbone(swin)
+        with_chosen_backbone(swin)
     cfg = read("deeplab_voc")
     cfg.model.auxiliary_head = dict(type="FCNHead")
     with pytest.raises(ValueError, match="does not know how to change the backbone of EncoderDecoder"):
@@ -142,8 +140,11 @@ def test_models_that_are_not_known_are_refused() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_config_freezes_is_frozen(name: str) -> None:
-    for config, frozen in {"caltech256_linear": 1.0, "sniper_voc_scratch": 0.0, "sniper_coco": None}.items():
-        cfg = on_backbone(read(config), narrow_backbone(name))
+    for config, frozen in {"caltech256_linear": 1.0, "sniper_voc": 0.0, "sniper_coco": None}.items():
+        cfg = read(config)
+        if frozen == 0:
+            cfg.backbone_init = "scratch"
+        cfg = on_backbone(with_chosen_backbone(cfg), narrow_backbone(name))
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             backbone = MODELS.build(cfg.model.backbone)
         backbone.train()
@@ -199,7 +200,7 @@ def test_names_of_initializations_stand_for_this_backbone() -> None:
     )
     assert "backbone_inits" not in on_backbone(read("retinanet_chips_coco_sample"), named_backbone("swin_tiny"))
     linear = read("caltech256_linear")
-    assert isinstance(on_backbone(linear, named_backbone("resnet50")).backbone_inits.imagenet_cls, str)
+    assert on_backbone(linear, named_backbone("resnet50")).backbone_inits.imagenet_cls.checkpoint.endswith("resnet50")
     assert on_backbone(linear, named_backbone("swin_tiny")).backbone_inits.imagenet_cls.checkpoint.endswith(".pth")
 
 

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmdetpre.backbones import with_chosen_backbone
 from mmdetpre.transfer import BackboneInit, load_backbone, read_checkpoint
 from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.transfer.preprocessing import from_config
@@ -58,12 +59,31 @@ def test_one_key_chooses_the_initialization(name: str, tmp_path: Path) -> None:
         chosen_init(option)
 
 
-@pytest.mark.parametrize("name", ["det/sniper_voc", "seg/deeplab_voc"])
-def test_from_scratch_nothing_is_frozen(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"take {Path(name).name}_scratch.py"):
-        chosen_init({**read(CONFIGS / f"{name}.py"), "backbone_init": "scratch"})
-    scratch = read(CONFIGS / f"{name}_scratch.py")
-    assert chosen_init(scratch)["checkpoint"] is None and scratch.model.backbone.frozen_stages == -1
+TABLES = [path for path in EXPERIMENTS if "backbone_inits" in read(path)]
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_from_scratch_nothing_is_frozen(path: Path) -> None:
+    cfg = read(path)
+    if isinstance(cfg.backbone_inits.scratch, str):
+        with pytest.raises(ValueError, match="a frozen random backbone teaches nothing"):
+            chosen_init({**cfg, "backbone_init": "scratch"})
+        return
+    before = cfg.model.backbone.frozen_stages
+    cfg.merge_from_dict({"backbone_init": "scratch"})
+    scratch = with_chosen_backbone(cfg)
+    assert chosen_init(scratch) == {"checkpoint": None, "name": "scratch"}
+    assert scratch.model.backbone.frozen_stages == -1 and cfg.model.backbone.frozen_stages == before
+    assert with_chosen_backbone(scratch).model == scratch.model, "what a work dir keeps reads as the same"
+    if path.parent.name == "seg" and not path.stem.endswith("_sample"):
+        assert (scratch.model.backbone.norm_eval, scratch.sync_bn) == (False, "torch") and cfg.model.backbone.norm_eval
+
+
+def test_changes_reach_a_model_that_tta_wraps() -> None:
+    cfg = read(CONFIGS / "det" / "sniper_voc.py")
+    cfg.model, cfg.backbone_init = dict(type="DetTTAModel", module=cfg.model), "scratch"
+    assert with_chosen_backbone(cfg).model.module.backbone.frozen_stages == -1
+    assert "backbone" not in with_chosen_backbone(cfg).model
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -12,15 +12,15 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 
+from mmdetpre.backbones import with_chosen_backbone
 from mmdetpre.transfer.backbone_init import chosen_init
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "cls"
 SETS = {"caltech256": 257, "sun397": 397, "flowers102": 102}
 LINEAR = [f"{name}_linear" for name in SETS]
-CLASSIFICATION = [f"{name}_linear_imagenet_cls" for name in SETS]
 DEFORMABLE = "caltech256_deform_roi_sample"
 SAMPLES = ["caltech256_sample", "caltech256_linear_sample", DEFORMABLE]
-CONFIGS = [*SETS, *LINEAR, *CLASSIFICATION, *SAMPLES, "imagenet_cls", "imagenet_cls_sample"]
+CONFIGS = [*SETS, *LINEAR, *SAMPLES, "imagenet_cls", "imagenet_cls_sample"]
 
 
 def read(name: str) -> Config:
@@ -54,9 +54,6 @@ def test_backbone_is_that_of_the_detectors(name: str) -> None:
     if name == "imagenet_cls":  # an ordinary ResNet-101
         own |= {"strides", "dilations", "dcn", "stage_with_dcn"}
         assert (ours.strides, ours.dilations, ours.dcn) == ((1, 2, 2, 2), (1, 1, 1, 1), None)
-    if name in CLASSIFICATION:  # frozen weights of a network that strides
-        own |= {"strides", "dilations"}
-        assert (ours.strides, ours.dilations) == ((1, 2, 2, 2), (1, 1, 1, 1))
     assert {key: ours[key] for key in ours if key not in own} == {key: theirs[key] for key in theirs if key not in own}
     linear = "_linear" in name
     assert (ours.frozen_stages, ours.norm_eval) == ((4, True) if linear else (-1, False))
@@ -120,8 +117,13 @@ def test_only_what_is_trained_gets_new_offsets() -> None:
             assert chosen_init({**cfg, "backbone_init": init})["reset_offsets"] == (name in SETS)
 
 
-def test_a_frozen_classification_network_has_a_config_of_its_own() -> None:
-    for name in LINEAR:
-        with pytest.raises(ValueError, match=r"take the config \*_linear_imagenet_cls.py"):
-            chosen_init({**read(name), "backbone_init": "imagenet_cls"})
-        assert chosen_init(read(f"{name}_imagenet_cls"))["checkpoint"] == "torchvision://resnet101"
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_frozen_classification_network_keeps_its_strides(name: str) -> None:
+    cfg = read(name)
+    detector = with_chosen_backbone(cfg).model.backbone
+    assert (detector.strides, detector.dilations) == ((1, 2, 2, 1), (1, 1, 1, 2)), "as it was trained"
+    cfg.merge_from_dict({"backbone_init": "imagenet_cls"})
+    classifier = with_chosen_backbone(cfg).model.backbone
+    assert (classifier.strides, classifier.dilations) == ((1, 2, 2, 2), (1, 1, 1, 1))
+    assert chosen_init(cfg) == {"checkpoint": "torchvision://resnet101", "name": "imagenet_cls"}
+    assert classifier.frozen_stages == 4

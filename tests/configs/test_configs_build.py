@@ -35,7 +35,6 @@ CONFIGS = [
     "sniper_openimages_sample.py",
     "sniper_voc.py",
     "sniper_voc_sample.py",
-    "sniper_voc_scratch.py",
 ]
 
 

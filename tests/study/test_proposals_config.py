@@ -16,7 +16,6 @@ def read(repository, name):
     ("network", "detector"),
     [
         ("rpn_voc", "sniper_voc"),
-        ("rpn_voc", "sniper_voc_scratch"),
         ("rpn_coco", "sniper_coco_trainval"),
         ("rpn_coco", "sniper_coco_deform_roi"),
     ],

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from mmdetpre.backbones import named_backbone, on_backbone
+from mmdetpre.backbones import with_chosen_backbone
 from mmdetpre.config_files import find_config
 from mmdetpre.transfer import load_backbone
 from mmdetpre.transfer.preprocessing import Preprocessing, from_config
@@ -42,9 +42,9 @@ def features(backbone: nn.Module, pixels: torch.Tensor) -> np.ndarray:
 @pytest.mark.slow
 def test_imagenet_weights_beat_random_ones_on_photos(shared_data: Path) -> None:
     root = shared_data / "caltech101"
-    cfg = on_backbone(
-        Config.fromfile(find_config("caltech256_linear_imagenet_cls")), named_backbone("efficientnet_lite0")
-    )
+    cfg = Config.fromfile(find_config("caltech256_linear"))
+    cfg.merge_from_dict({"backbone_init": "imagenet_cls", "model.backbone.name": "efficientnet_lite0"})
+    cfg = with_chosen_backbone(cfg)
     preprocessing = from_config(cfg)
     assert preprocessing is not None
     data = {part: images(root, part, preprocessing) for part in ("train", "test")}

@@ -1,9 +1,0 @@
-# Linear classification of Caltech-256: average-pooled conv5 of ImageNet classification, frozen, and so in the form
-# it was trained in: the strides of the classification network, nothing dilated. Otherwise caltech256_linear.py.
-#   mim train mmpretrain configs/cls/caltech256_linear_imagenet_cls.py
-# Hardware: 1 GPU x 64 images. Time, memory and result: not run here (no full data set, no GPU).
-# Paper: Table 6, row "ImageNet-CLS": 84.7 top-1.
-_base_ = "caltech256_linear.py"
-model = dict(backbone=dict(strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1)))
-backbone_inits = dict(imagenet_cls=dict(_delete_=True, checkpoint="torchvision://resnet101"))
-backbone_init = dict(name="imagenet_cls")
