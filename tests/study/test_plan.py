@@ -39,6 +39,16 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     assert f"{len(wanted)} runs" in plan_table(paper)
 
 
+def test_from_scratch_the_paper_freezes_nothing(paper) -> None:
+    for task, detector in {"voc_detection": True, "proposals/voc_detection": True, "voc_segmentation": False}.items():
+        frozen = {
+            init: paper[f"{task}/{init}/seed0"].config["model"]["backbone"]["frozen_stages"]
+            for init in ("scratch", *INITS)
+        }
+        assert frozen == {init: 1 for init in INITS} | {"scratch": -1}, task
+        assert paper[f"{task}/scratch/seed0"].config.get("sync_bn") == (None if detector else "torch")
+
+
 def test_nothing_is_trained_twice(paper) -> None:
     run = paper["coco_detection/imagenet_cls/seed0"]
     assert (run.settings["tested"], run.needs, run.config) == ("pretraining/coco", ["pretraining/coco"], None)
