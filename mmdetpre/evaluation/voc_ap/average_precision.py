@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -90,16 +90,62 @@ def voc_average_precision(
         [[1.0, 1.0, 0.0]]
     """
     thresholds = check_iou_thrs(iou_thrs)
+    plus_one = run.plus_one if plus_one is None else plus_one
+    count = len(run.classes)
+    ap = np.full((count, len(thresholds)), np.nan, np.float32)
+    recall = np.full((count, len(thresholds)), np.nan)
+    objects = np.zeros(count, np.int64)
+    for label, one in judged_classes(run, thresholds, mode, plus_one):
+        # mmdet's types: float32 counts, recall in float64, precision in float32
+        hits = np.cumsum(one.hit, axis=1).astype(np.float32)
+        found = hits + np.cumsum(one.false, axis=1).astype(np.float32)
+        objects[label] = len(one.objects)
+        recalls = hits.astype(np.float64) / objects[label]
+        precisions = hits / np.maximum(found, np.finfo(np.float32).eps)
+        ap[label] = _eleven_points(recalls, precisions) if mode == "11points" else area_under_curve(recalls, precisions)
+        recall[label] = recalls[:, -1] if hits.size else 0
+    return VOCResult(
+        classes=run.classes,
+        iou_thrs=tuple(map(float, thresholds)),
+        ap=ap,
+        recall=recall,
+        objects=objects,
+        detections=np.bincount(run.labels, minlength=count),
+        mode=mode,
+        plus_one=plus_one,
+    )
+
+
+class JudgedClass(NamedTuple):
+    """The n detections of one class by descending score, and its boxes that count.
+
+    Attributes:
+        hit, false: (T, n) bool: hits at each threshold, and false ones; others do not count.
+        image: (n,) image of each detection.
+        objects: (g,) image of each box that counts.
+    """
+
+    hit: np.ndarray
+    false: np.ndarray
+    image: np.ndarray
+    objects: np.ndarray
+
+
+def judged_classes(
+    run: Detections, thresholds: Sequence[float], mode: str, plus_one: bool
+) -> Iterator[tuple[int, JudgedClass]]:
+    """The classes with boxes that count, by their label, with what becomes of their detections.
+
+    Args:
+        run, thresholds, mode, plus_one: As for `voc_average_precision`, which has the rules and the errors.
+    """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}: choose 'area' or '11points'.")
-    plus_one = run.plus_one if plus_one is None else plus_one
     truth = run.ground_truth()
     if truth.ignore.all():
         what = "has no box" if not len(truth) else f"has {len(truth)} boxes, all of which are to be ignored"
         raise ValueError(f"The ground truth {what}: there is nothing to evaluate. Check the annotations of this split.")
     count = len(run.classes)
-    ap = np.full((count, len(thresholds)), np.nan, np.float32)
-    recall = np.full((count, len(thresholds)), np.nan)
     by_class = _grouped(run.labels, count)
     truth_by_class = _grouped(np.where(truth.ignore, count, 0) + truth.labels, 2 * count)
     for label in range(count):
@@ -110,23 +156,7 @@ def voc_average_precision(
         rows = by_class[label]
         hit, false = _hits(run.image[rows], run.boxes[rows], run.scores[rows], objects, thresholds, plus_one)
         order = np.argsort(-run.scores[rows])  # numpy's default sort: ties fall as in mmdet
-        # mmdet's types: float32 counts, recall in float64, precision in float32
-        hits = np.cumsum(hit[:, order], axis=1).astype(np.float32)
-        found = hits + np.cumsum(false[:, order], axis=1).astype(np.float32)
-        recalls = hits.astype(np.float64) / len(kept)
-        precisions = hits / np.maximum(found, np.finfo(np.float32).eps)
-        ap[label] = _eleven_points(recalls, precisions) if mode == "11points" else area_under_curve(recalls, precisions)
-        recall[label] = recalls[:, -1] if len(rows) else 0
-    return VOCResult(
-        classes=run.classes,
-        iou_thrs=tuple(map(float, thresholds)),
-        ap=ap,
-        recall=recall,
-        objects=np.array([len(truth_by_class[label]) for label in range(count)]),
-        detections=np.array([len(rows) for rows in by_class]),
-        mode=mode,
-        plus_one=plus_one,
-    )
+        yield label, JudgedClass(hit[:, order], false[:, order], run.image[rows][order], truth.image[kept])
 
 
 def check_iou_thrs(iou_thrs: Sequence[float]) -> tuple[float, ...]:
