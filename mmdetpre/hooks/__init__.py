@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmdetpre.hooks.follow_batch_hook import FollowBatchHook
     from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
     from mmdetpre.hooks.whole_checkpoint_hook import WholeCheckpointHook
+    from mmdetpre.hooks.write_labels_hook import WriteLabelsHook
 
 __all__ = [
     "BrokenImageHook",
@@ -23,5 +24,6 @@ __all__ = [
     "FollowBatchHook",
     "LoadBackboneHook",
     "WholeCheckpointHook",
+    "WriteLabelsHook",
 ]
 __getattr__, __dir__ = on_demand(__name__)

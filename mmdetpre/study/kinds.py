@@ -30,7 +30,8 @@ class Kind:
         table: Table of the report.
         quantity: What is compared, after "more"; empty: the title of the table's column.
         cells: What reads the numbers of its test, a function ``module:name`` as above.
-        maps: Whether its test stores label maps, which a figure shows.
+        maps: Whether its test stores label maps, which a figure shows and resamples are made of.
+        labels: Whether its test stores the label of each image, which resamples are made of.
         evaluator: Evaluator in the ``test_evaluator`` that its numbers are made from; None: any.
         other_metrics: Task -> table for tasks measured in another way, which their ``table`` is of if they are not
             named here; None: the evaluator is a must.
@@ -51,6 +52,7 @@ class Kind:
     quantity: str = ""
     cells: str = ""
     maps: bool = False
+    labels: bool = False
     evaluator: str | None = None
     other_metrics: Mapping[str, str] | None = field(default=None, hash=False)
     paper_task: str | None = None
@@ -78,7 +80,7 @@ KINDS: dict[str, Kind] = {
     ),
     "classification": Kind(
         "train:train_and_test", "transfer", title="classification, fine-tuned", toolbox="mmpretrain",
-        table="5", cells="cells:classification_cells", quantity="accuracy after fine-tuning",
+        table="5", cells="cells:classification_cells", quantity="accuracy after fine-tuning", labels=True,
     ),
     "linear": Kind(
         "probe:probe", "probe", gpus=1, title="linear classifier on frozen features",

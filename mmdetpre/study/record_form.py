@@ -22,6 +22,14 @@ _KINDS: Mapping[Any, tuple[str, Any]] = {
 }
 
 
+class ResampledForm(TypedDict, total=False):
+    """A number on resamples of the test images."""
+
+    images: int
+    digest: str
+    values: list[float]
+
+
 class CellForm(TypedDict, total=False):
     """One number of a run."""
 
@@ -32,6 +40,7 @@ class CellForm(TypedDict, total=False):
     value: float
     low: float
     high: float
+    resampled: ResampledForm
 
 
 class CheckpointForm(TypedDict, total=False):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.study.record_form import Data, Plan, Record, read_form
 
 PLAN_FORMAT = "mmdetpre.study/1"
@@ -32,6 +33,7 @@ class Cell:
         row, column: Keys.
         value: Percent; None where there was nothing to measure.
         low, high: Its own 95 % interval (of the test images), or None.
+        resampled: The number on resamples of the test images, or None.
     """
 
     table: str
@@ -41,6 +43,7 @@ class Cell:
     value: float | None
     low: float | None = None
     high: float | None = None
+    resampled: Resampled | None = None
 
 
 @dataclass
@@ -202,7 +205,9 @@ def _require_inside(path: Path, folder: Path) -> None:
 def _cell(cell: Mapping[str, Any]) -> Cell:
     value, low, high = (None if cell.get(key) is None else float(cell[key]) for key in ("value", "low", "high"))
     where = (str(cell["table"]), str(cell.get("group") or ""), str(cell["row"]), str(cell["column"]))
-    return Cell(*where, value, *((low, high) if None not in (low, high) else (None, None)))
+    if sample := cell.get("resampled"):
+        sample = Resampled(int(sample["images"]), str(sample["digest"]), tuple(map(float, sample["values"])))
+    return Cell(*where, value, *((low, high) if None not in (low, high) else (None, None)), sample or None)
 
 
 def _why(error: Exception) -> str:

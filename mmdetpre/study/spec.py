@@ -217,7 +217,7 @@ def read_study(path: str | Path) -> Study:
     inits = {key: _init(key, value, path, out) for key, value in _items(content, "inits", path)}
     tasks = {key: _task(key, value, path, inits, seeds) for key, value in _items(content, "tasks", path)}
     others = [key for key in inits if key != SCRATCH] or [SCRATCH]
-    reference = str(content.get("reference", others[0]))
+    reference = str(content.get("reference", "imagenet_cls" if "imagenet_cls" in inits else others[0]))
     contrast, pairs = _contrast(content.get("contrast"), reference, others[-1], f"{path}: contrast")
     study = Study(
         path=path,

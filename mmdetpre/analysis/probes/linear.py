@@ -94,6 +94,7 @@ def linear_probe(
         balanced_accuracy_spread=float(over_seeds("balanced_accuracy").std()),
         seeds=per_seed,
         sweep=LinearSweep(tuple(ordered), tuple(map(tuple, sweep)), validation),
+        right=tuple(np.mean([tested[s.l2][0].predicted == data.test_labels for s in chosen], axis=0).tolist()),
         notes=tuple(_notes(ordered, chosen, [solution for solution, *_ in tested.values()])),
     )
 

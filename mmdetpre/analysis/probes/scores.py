@@ -141,6 +141,8 @@ class LinearProbe(ProbeResult):
         accuracy_spread, balanced_accuracy_spread: Standard deviation over the seeds.
         seeds: What each seed chose, and its scores.
         sweep: Validation accuracy of each regularization and seed.
+        right: Share of the seeds that are right about each test image, in the order of the features; empty in files
+            of before.
     """
 
     accuracy_spread: float
@@ -148,6 +150,7 @@ class LinearProbe(ProbeResult):
     seeds: tuple[SeedScores, ...]
     sweep: LinearSweep
     settings: Mapping[str, Any] | None = None
+    right: tuple[float, ...] = ()
 
     def how(self) -> str:
         """Regularization of each seed."""

@@ -22,7 +22,7 @@ class Resampled:
     Attributes:
         images: Number of test images.
         digest: Of their names in order: two of one digest are of the same resamples.
-        values: The score on each, in percent; nan where a resample has nothing to score.
+        values: The score on each, in percent.
     """
 
     images: int
@@ -30,8 +30,15 @@ class Resampled:
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, names: Sequence[str], values: np.ndarray) -> Resampled:
-        """The scores (B,) of the resamples of images of these names, kept to four decimals."""
+    def of(cls, names: Sequence[str], values: np.ndarray) -> Resampled | None:
+        """The scores (B,) of resamples, to four decimals; None if some have nothing to score: the images are too few.
+
+        Args:
+            names: Of the images, in order.
+            values: (B,) scores in percent.
+        """
+        if not np.isfinite(values).all():
+            return None
         text = "\n".join(names).encode("utf-8", "backslashreplace")
         return cls(len(names), hashlib.sha256(text).hexdigest()[:16], tuple(np.round(values, 4).tolist()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.study.kinds import COCO_TABLE, PRETRAINING, task_kinds
 from mmdetpre.study.records import DONE, Cell, Outcome, Run
 
@@ -22,13 +23,16 @@ empty); the user's own task, or empty."""
 
 @dataclass(frozen=True)
 class Value:
-    """What one run says: its id, seed, value, and the interval it has of its own (of the test images), or None."""
+    """What one run says: its id, seed, value, the interval it has of its own (of the test images), or None, and the
+    value on resamples of the test images, or None.
+    """
 
     run: str
     seed: int | None
     value: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
+    resampled: Resampled | None = None
 
 
 @dataclass
@@ -78,7 +82,7 @@ def gather(outcome: Outcome) -> dict[Place, TableValues]:
                     f"{twin} and {run.id} both give table {cell.table}, {cell.row}, {column}: the first is shown."
                 )
                 continue
-            values.append(Value(run.id, run.seed, cell.value, cell.low, cell.high))
+            values.append(Value(run.id, run.seed, cell.value, cell.low, cell.high, cell.resampled))
     for task, facts in outcome.tasks.items():
         _make_room(outcome, task, facts, str(facts.get("table") or ""), tables)
         begun = any(run.task == task and run.state == DONE for run in outcome.runs.values())

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from mmdetpre.study.kinds import KINDS, PRETRAINING
 from mmdetpre.study.records import DONE, Outcome
 from mmdetpre.study.report.cell_values import COVERED, FLAGS, LAYERS_TABLE
-from mmdetpre.study.report.result_tables import NOT_PLANNED, QUOTED, Column, Entry, ResultTable
+from mmdetpre.study.report.power import Needed, needed
+from mmdetpre.study.report.result_tables import NOT_PLANNED, QUOTED, Column, Entry, ResultTable, value_difference
 from mmdetpre.study.report.seed_statistics import Difference
-from mmdetpre.study.report.text_format import listed, plain, points, seeds
+from mmdetpre.study.report.text_format import covered, listed, plain, points, seeds
+from mmdetpre.study.spec import SCRATCH
 from mmdetpre.utils.plain_text import counted
 
 HELPS, HURTS, OPEN, NO_INTERVAL, REFERENCE = "helps", "hurts", "unclear", "no interval", "reference"
@@ -69,6 +71,7 @@ class Answer:
         reference: Key of the initialization that the effects are to; empty if there is no comparison.
         effects: One per initialization, in the order of the plan.
         table: Number of the table, and its group and own task, that the answer is from; None if there is none.
+        needed: How many seeds or test images it takes to see a small difference; None where variances are not known.
     """
 
     task: str
@@ -79,13 +82,19 @@ class Answer:
     reference: str = ""
     effects: tuple[Effect, ...] = ()
     table: ResultTable | None = None
+    needed: Needed | None = None
 
 
 def answers(outcome: Outcome, tables: Sequence[ResultTable]) -> list[Answer]:
     """One answer per task, in the order of the plan.
 
-    The initialization with the highest gain over the reference is named, of those whose interval is clear of zero if
-    there are any. Every initialization is in ``effects``.
+    The initialization with the highest gain is named, of those whose interval is clear of zero if there are any: over
+    training from scratch first, then over the study's reference. Every initialization is in ``effects``, compared with
+    the first of these.
+
+    Args:
+        outcome: What the study left.
+        tables: Its tables.
     """
     return [_answer(outcome, tables, task) for task in outcome.tasks]
 
@@ -102,19 +111,43 @@ def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answe
         return Answer(task, title, kind, (SENTENCES[_UNFINISHED].format(title=title, kind=kind, states=counts),))
     of_layers = filled[0][0].number == LAYERS_TABLE
     found = [] if of_layers else [found for pair in filled if (found := _measured(*pair))]
-    sentences = _best_layers(outcome, filled, title) if of_layers else [_sentence(outcome, *p, title) for p in found]
+    sentences = _best_layers(outcome, filled, title) if of_layers else _sentences(outcome, found, title)
     if not sentences:
         return Answer(task, title, kind, (SENTENCES[_NO_NUMBER].format(title=title),))
     if of_layers:
         return Answer(task, title, kind, tuple(sentences))
     table, column = found[0]
-    entries = {row: table.entries[row, column.key] for row in table.rows}
+    reference = next(iter(_references(outcome, table, column)), column.reference)
+    entries = _compared(table, column, reference)
     planned = {row: entry for row, entry in entries.items() if entry.state not in (NOT_PLANNED, QUOTED)}
-    effects = [Effect(row, e, verdict(e, table, row == column.reference)) for row, e in planned.items()]
+    effects = [Effect(row, e, verdict(e, table, row == reference)) for row, e in planned.items()]
     if not any(effect.entry.difference for effect in effects):
         effects = [replace(e, verdict=ALONE) if e.verdict == REFERENCE else e for e in effects]
     quantity = column.title if table.lower_is_better else _noun(table, column)
-    return Answer(task, title, kind, tuple(sentences), quantity, column.reference, tuple(effects), table)
+    power = needed([effect.entry.difference for effect in effects if effect.entry.difference])
+    return Answer(task, title, kind, tuple(sentences), quantity, reference, tuple(effects), table, power)
+
+
+def _references(outcome: Outcome, table: ResultTable, column: Column) -> list[str]:
+    """What is compared with: training from scratch first; then, of several others, the study's reference."""
+    having = [row for row in table.rows if table.entries[row, column.key].values]
+    others = [row for row in having if row != SCRATCH]
+    other = column.reference if column.reference in others else next(iter(others), "")
+    found = [SCRATCH] if SCRATCH in having and others else []
+    return [*found, other] if len(others) > 1 else found
+
+
+def _compared(table: ResultTable, column: Column, reference: str) -> dict[str, Entry]:
+    """The cells of a column, with their differences to a reference."""
+    entries = {row: table.entries[row, column.key] for row in table.rows}
+    if reference == column.reference:
+        return entries
+    base = entries[reference].values
+
+    def compared(row: str, entry: Entry) -> Difference | None:
+        return value_difference(entry.values, base) if entry.values and row != reference else None
+
+    return {row: replace(entry, difference=compared(row, entry)) for row, entry in entries.items()}
 
 
 def _measured(table: ResultTable, columns: Sequence[Column]) -> tuple[ResultTable, Column] | None:
@@ -152,12 +185,26 @@ def _noun(table: ResultTable, column: Column) -> str:
     return next(filter(None, missed), None) or quantities.get(table.number) or column.title
 
 
-def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str) -> str:
-    noun, reference = _noun(table, column), outcome.title_of_init(column.reference)
-    entries = {row: table.entries[row, column.key] for row in table.rows}
-    compared = {row: entry.difference for row, entry in entries.items() if entry.difference}
-    if not compared:
-        return SENTENCES[ALONE].format(title=title, reference=reference, noun=noun.removeprefix("of "))
+def _sentences(outcome: Outcome, found: Sequence[tuple[ResultTable, Column]], title: str) -> list[str]:
+    """One for each reference, of the first table; of another the one that the study compares with."""
+    sentences: list[str] = []
+    for table, column in found:
+        references = _references(outcome, table, column)[-1 if sentences else 0 :]
+        if not references:
+            noun = _noun(table, column).removeprefix("of ")
+            alone = next(row for row in table.rows if table.entries[row, column.key].values)
+            told = outcome.title_of_init(alone)
+            sentences.append(SENTENCES[ALONE].format(title=title, reference=told, noun=noun))
+        sentences += [_sentence(outcome, table, column, title, one) for one in references]
+    return sentences
+
+
+def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str, base: str) -> str:
+    noun, reference = _noun(table, column), outcome.title_of_init(base)
+    if base == SCRATCH and reference == "from scratch":
+        reference = f"training {reference}"
+    entries = _compared(table, column, base)
+    compared = {row: entry.difference for row, entry in entries.items() if entry.difference and row != SCRATCH}
     sign = -1 if table.lower_is_better else 1
     row, best = max(compared.items(), key=lambda pair: (pair[1].direction == sign, sign * pair[1].value))
     case, less = _judged(best, table), "fewer" if table.lower_is_better else "less"
@@ -183,7 +230,7 @@ def _why(best: Difference, entry: Entry) -> str:
         without_seed = all(value.seed is None for value in entry.values)
         return "one run each: no interval" if without_seed else "one seed: no interval"
     low, high = (-best.high, -best.low) if best.value < 0 else (best.low, best.high)
-    return f"95 % interval {plain(low)} to {plain(high)}, {seeds(best.counts)}"
+    return f"95 % interval {plain(low)} to {plain(high)}, {covered(best)}"
 
 
 def _best_layers(outcome: Outcome, tables: Sequence[tuple[ResultTable, Sequence[Column]]], title: str) -> list[str]:

@@ -8,6 +8,7 @@ from mmdetpre.paper.values import TEXT_VALUES
 from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
 from mmdetpre.study.report.how_to_read import READING
+from mmdetpre.study.report.power import POINTS, POWER_COLUMNS
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
 from mmdetpre.study.report.text_format import DASH, plain, signed
 from mmdetpre.utils.plain_text import counted, markdown_text
@@ -21,6 +22,11 @@ def markdown(report: Report) -> str:
     parts.append(_bullets(sentence for answer in report.answers for sentence in answer.sentences))
     parts.append(markdown_text(" ".join(report.size)))
     parts.append("\n\n".join(READING))
+    if powers := [(answer.title, answer.quantity, *answer.needed.rows) for answer in report.answers if answer.needed]:
+        parts.append(
+            f"**How much it takes to see {POINTS:g} points**\n\n"
+            + markdown_table(["task", "of", *POWER_COLUMNS], powers)
+        )
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
     alone = False
     for table in sorted(report.tables, key=lambda table: table.of_paper_alone):  # the study's own first

@@ -21,6 +21,7 @@ from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS
 from mmdetpre.study.report.figures import data_uri
 from mmdetpre.study.report.how_to_read import READING
+from mmdetpre.study.report.power import POINTS, POWER_COLUMNS
 from mmdetpre.study.report.result_tables import NOT_PLANNED, ResultTable
 from mmdetpre.study.report.text_format import listed, plain, signed
 from mmdetpre.utils.plain_text import counted
@@ -50,6 +51,9 @@ def page(report: Report) -> str:
         title=outcome.plan.get("title") or outcome.plan.get("name") or "Study",
         facts=_facts(outcome),
         reading=READING,
+        powers=[answer for answer in report.answers if answer.needed],
+        points=POINTS,
+        power_columns=POWER_COLUMNS,
         charts={answer.task: chart(answer) for answer in report.answers},
         tables=tables,
         pretraining=by_number.get(PRETRAINING, []),

@@ -213,7 +213,7 @@ def _entry(
         spread(_numbers(values)) if values else None,
         figure,
         why,
-        difference(_numbers(values), _numbers(base)) if compared else None,
+        value_difference(values, base) if compared else None,
     )
 
 
@@ -237,6 +237,16 @@ def _note(note: str, number: str) -> str:
 
 def _numbers(values: Sequence[Value]) -> list[float]:
     return [value.value for value in values]
+
+
+def value_difference(values: Sequence[Value], base: Sequence[Value]) -> Difference:
+    """The difference of two cells, with an interval that covers what is known of seeds and test images.
+
+    Raises:
+        ValueError: If one has no value.
+    """
+    samples = ([value.resampled for value in side] for side in (values, base))
+    return difference(_numbers(values), _numbers(base), *samples)
 
 
 def _title_of_column(key: str, paper: PaperTable, outcome: Outcome) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmdetpre.study.report.seed_statistics import Difference
 from mmdetpre.utils.plain_text import counted
 
 MINUS, DASH = "−", "—"
@@ -41,6 +42,22 @@ def seeds(counts: tuple[int, int]) -> str:
         ('3 seeds', '3 and 2 seeds')
     """
     return counted(counts[0], "seed") if counts[0] == counts[1] else f"{counts[0]} and {counts[1]} seeds"
+
+
+def covered(difference: Difference) -> str:
+    """What an interval is of: seeds, test images, or both.
+
+    Example:
+        >>> from mmdetpre.study.report.seed_statistics import Difference
+        >>> covered(Difference(2.0, 1.0, 3.0, (3, 3), images=120))
+        '3 seeds and 120 test images'
+        >>> covered(Difference(2.0, 1.0, 3.0, (1, 1), images=120, covers_seeds=False))
+        'of 120 test images, one seed'
+    """
+    images = counted(difference.images, "test image")
+    if not difference.covers_seeds:
+        return f"of {images}, {'one seed' if max(difference.counts) == 1 else seeds(difference.counts)}"
+    return f"{seeds(difference.counts)} and {images}" if difference.images else seeds(difference.counts)
 
 
 def points(value: float) -> str:

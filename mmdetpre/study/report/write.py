@@ -21,7 +21,7 @@ from mmdetpre.utils.own_files import require_own, write_own
 from mmdetpre.utils.results import Json
 
 FORMAT = "mmdetpre.study.report/1"
-_OF_ANSWER = ("task", "title", "kind", "sentences", "quantity", "reference")
+_OF_ANSWER = ("task", "title", "kind", "sentences", "quantity", "reference", "needed")
 _OF_TABLE = ("group", "own", "title", "lower_is_better", "columns", "rows", "notes")
 
 
@@ -124,7 +124,7 @@ def _entry(entry: Entry) -> dict[str, object]:
         "mean": entry.spread.mean if entry.spread else None,
         "deviation": entry.spread.deviation if entry.spread else None,
         "count": entry.spread.count if entry.spread else 0,
-        "values": entry.values,
+        "values": [{key: value for key, value in vars(one).items() if key != "resampled"} for one in entry.values],
         "state": entry.state,
         "missing_runs": entry.missing,
         "paper": entry.paper,

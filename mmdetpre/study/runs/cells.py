@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.results.run_table import TrainingRun
 from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.records import Cell
+from mmdetpre.study.runs.resamples import (
+    Resamples,
+    classification_resamples,
+    detection_resamples,
+    segmentation_resamples,
+)
 from mmdetpre.study.runs.run_folder import Job
 
 if TYPE_CHECKING:
@@ -28,7 +35,8 @@ def test_scores(run: TrainingRun) -> dict[str, float]:
 def classification_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
     """Table 5: accuracy in percent."""
     table, column = KINDS[job.kind].table, job.settings["column"]
-    return [Cell(table, "", job.init, column, test_scores(run)["accuracy/top1"])], []
+    resamples, notes = _try(classification_resamples, job)
+    return [Cell(table, "", job.init, column, test_scores(run)["accuracy/top1"], resampled=resamples.get(""))], notes
 
 
 def segmentation_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
@@ -37,8 +45,10 @@ def segmentation_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
     widths = sorted(int(name.rsplit("_", 1)[1]) for name in scores if name.startswith("trimap/mIoU_"))
     width = max((w for w in widths if w <= TRIMAP_WIDTH), default=widths[0])
     names = {"miou": "whole_mIoU", "trimap": f"mIoU_{width}", "anti_trimap": f"anti_mIoU_{width}"}
-    cells = _cells(job, KINDS[job.kind].table, {column: scores[f"trimap/{name}"] for column, name in names.items()})
-    return cells, [f"Trimap columns: {width} pixels on each side of the boundary."]
+    resamples, notes = _try(segmentation_resamples, job, width)
+    values = {column: scores[f"trimap/{name}"] for column, name in names.items()}
+    cells = _cells(job, KINDS[job.kind].table, values, resamples=resamples)
+    return cells, [f"Trimap columns: {width} pixels on each side of the boundary.", *notes]
 
 
 def detection_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
@@ -48,13 +58,32 @@ def detection_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
         return _cells(job, settings["table"], average_precisions(scores)), []
     table_2 = {f"ap{iou}": 100 * scores[f"pascal_voc/AP{iou}"] for iou in (50, 70)}
     group, missed, notes = missed_objects(job.folder / "test" / "results.npz", job.init, settings.get("occlusion"))
-    return [*_cells(job, KINDS[job.kind].table, table_2), *_cells(job, "3", missed, group)], notes
+    resamples, more = _try(detection_resamples, job)
+    cells = _cells(job, KINDS[job.kind].table, table_2, resamples=resamples)
+    return [*cells, *_cells(job, "3", missed, group)], [*notes, *more]
 
 
-def _cells(job: Job, table: str, values: dict[str, float | None] | dict[str, float], group: str = "") -> list[Cell]:
+def _cells(
+    job: Job,
+    table: str,
+    values: Mapping[str, float | None],
+    group: str = "",
+    resamples: Mapping[str, Resampled | None] | None = None,
+) -> list[Cell]:
     """Cells of the row of the run's initialization; a table of the task's own is named in the column."""
-    own = f"{job.run['task']}." if job.settings.get("own_table") else ""
-    return [Cell(table, group, job.init, f"{own}{column}", value) for column, value in values.items()]
+    own, resamples = f"{job.run['task']}." if job.settings.get("own_table") else "", resamples or {}
+    return [
+        Cell(table, group, job.init, f"{own}{column}", value, resampled=resamples.get(column))
+        for column, value in values.items()
+    ]
+
+
+def _try(resample: Callable[..., Resamples], job: Job, *arguments: object) -> tuple[Resamples, list[str]]:
+    """What could be resampled; a run whose score is there does not fail for the lack of an interval."""
+    try:
+        return resample(job, *arguments), []
+    except (OSError, ValueError) as error:
+        return {}, [f"No interval over the test images: {error}"]
 
 
 def missed_objects(file: Path, name: str, occlusion: str | None) -> tuple[str, dict[str, float | None], list[str]]:

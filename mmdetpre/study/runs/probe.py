@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from mmdetpre.analysis.features.feature_file import read_features
+import numpy as np
+
+from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
+from mmdetpre.analysis.probes.scores import read_probe
+from mmdetpre.evaluation.bootstrap.resampled import Resampled, image_counts, resampled_accuracy
 from mmdetpre.results.transfer_tables import read_cells
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.layout import work_dir
@@ -37,8 +41,9 @@ def probe(job: Job) -> RunResult:
     job.tool("analysis_tools/layer_probes.py", model, weights, *images, *chosen, "--out", job.folder)
     found = [cell for cell in read_cells([job.folder / "results"]).cells if cell.table == kind.table]
     group = job.init if kind.of_detector else ""
+    test = read_features(job.folder / "test")
     cells = tuple(
-        Cell(cell.table, group, cell.row, cell.column, cell.value, cell.low, cell.high)
+        Cell(cell.table, group, cell.row, cell.column, cell.value, cell.low, cell.high, _resampled(cell.source, test))
         for cell in found
         if cell.group.endswith(", linear")
     )
@@ -46,3 +51,11 @@ def probe(job: Job) -> RunResult:
     metadata = read_features(job.folder / "train").metadata
     load = BackboneLoad(metadata["backbone_verdict"], metadata["backbone_digest"], metadata["checkpoint"])
     return RunResult(load=load, cells=cells, notes=(knn,) if knn else ())
+
+
+def _resampled(path: str, test: FeatureFile) -> Resampled | None:
+    """The accuracy of a stored linear probe on resamples of its test images."""
+    right = np.array(getattr(read_probe(path), "right", ()))
+    if len(right) != len(test.images):
+        return None
+    return Resampled.of(test.images, resampled_accuracy(right, image_counts(len(right))))

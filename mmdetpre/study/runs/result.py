@@ -75,6 +75,7 @@ class RunResult(Result):
         return cls(file, load, tuple(cells), None, tuple(notes))
 
     def to_dict(self) -> dict[str, Json]:
-        """Plain values; a cell has a ``group`` only in tables that have groups."""
-        cells: list[Json] = [{k: v for k, v in vars(cell).items() if k != "group" or v} for cell in self.cells]
+        """Plain values; a cell has a ``group`` only in tables that have groups, resamples only where it has some."""
+        shown = ({**vars(cell), "resampled": cell.resampled and dict(vars(cell.resampled))} for cell in self.cells)
+        cells: list[Json] = [{k: v for k, v in cell.items() if v or k not in ("group", "resampled")} for cell in shown]
         return {**super().to_dict(), "cells": cells}

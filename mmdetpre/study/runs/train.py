@@ -21,6 +21,7 @@ from mmdetpre.study.runs.run_folder import Job
 from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.utils.bounded_files import file_sha256
 
+LABELS_HOOK = "mmdetpre.WriteLabelsHook"
 _OWN_SCORES = ("mAP", "AP50", "mIoU", "top1")
 
 
@@ -34,8 +35,9 @@ def train_and_test(job: Job) -> RunResult:
     """
     kind, trained = KINDS[job.kind], str(job.settings.get("tested", job.id))
     checkpoint = train(job) if trained == job.id else _trained_before(job)
-    maps = ["--out", str(job.folder / "test" / "maps")] if kind.maps else []
-    run = tested(job, checkpoint, *_tta(job), *maps)
+    kept = ["--out", str(job.folder / "test" / "maps")] if kind.maps else []
+    kept += ["--cfg-options", f"default_hooks.labels.type={LABELS_HOOK}"] if kind.labels else []
+    run = tested(job, checkpoint, *_tta(job), *kept)
     cells, notes = function(kind.cells)(job, run)
     if trained != job.id:
         run, notes = read_run(work_dir(job.out, trained)), [*notes, f"Its training is the run {trained}."]

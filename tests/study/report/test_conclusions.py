@@ -38,15 +38,20 @@ def test_sentences_of_a_whole_study(shared_study) -> None:
     found = answers_of(shared_study.out)
     assert list(found) == list(shared_study.plan["tasks"])
     assert found["voc_detection"].sentences == (
+        "On PASCAL VOC, COCO gives 33.5 points more mAP at IoU 0.5 than training from scratch (95 % interval 29.2 to"
+        " 37.8, 3 and 2 seeds): it helps.",
         "On PASCAL VOC, COCO gives 12.0 points more mAP at IoU 0.5 than ImageNet-CLS (95 % interval 7.5 to 16.5, 3"
         " seeds): it helps.",
         "On PASCAL VOC, COCO misses 10.0 points fewer of the visible objects than ImageNet-CLS (95 % interval 7.7 to"
         " 12.3, 3 seeds): it helps.",
     )
     assert found["own_det"].sentences == (
+        "On Kangaroos, COCO gives 32.0 points more mAP at IoU 0.5 than training from scratch (one seed: no interval).",
         "On Kangaroos, COCO gives 12.0 points more mAP at IoU 0.5 than ImageNet-CLS (one seed: no interval).",
     )
     assert found["voc_segmentation"].sentences == (
+        "On PASCAL VOC, COCO gives 21.0 points more mIoU than training from scratch (95 % interval 15.5 to 26.5, 3"
+        " seeds): it helps.",
         "On PASCAL VOC, there is no clear difference between COCO and ImageNet-CLS in mIoU (1.0 point more, 95 %"
         " interval −4.5 to 6.5, 3 seeds).",
     )
@@ -55,6 +60,8 @@ def test_sentences_of_a_whole_study(shared_study) -> None:
         " 9.3, 3 seeds): it hurts.",
     )
     assert found["caltech256_linear"].sentences == (
+        "On Caltech-256, ImageNet-CLS gives 15.0 points more accuracy of a linear classifier than training from scratch"
+        " (one run each: no interval).",
         "On Caltech-256, COCO gives 2.0 points less accuracy of a linear classifier than ImageNet-CLS (one run each: no"
         " interval).",
     )
@@ -67,14 +74,14 @@ def test_sentences_of_a_whole_study(shared_study) -> None:
 def test_a_word_for_every_init(shared_study) -> None:
     answer = answers_of(shared_study.out)["voc_detection"]
     assert {effect.init: effect.verdict for effect in answer.effects} == {
-        "scratch": "hurts",
-        "imagenet_cls": "reference",
+        "scratch": "reference",
+        "imagenet_cls": "helps",
         "coco": "helps",
         "openimages": "not run",
     }
-    assert (answer.reference, answer.quantity, answer.kind) == ("imagenet_cls", "mAP at IoU 0.5", "detection")
+    assert (answer.reference, answer.quantity, answer.kind) == ("scratch", "mAP at IoU 0.5", "detection")
     words = {effect.init: effect.verdict for effect in answers_of(shared_study.out)["voc_segmentation"].effects}
-    assert words["coco"] == "unclear"
+    assert words == {"scratch": "reference", "imagenet_cls": "helps", "coco": "helps", "openimages": "not run"}
 
 
 def test_less_can_be_better_and_worse(detection, empty_study) -> None:
@@ -93,8 +100,10 @@ def test_less_can_be_better_and_worse(detection, empty_study) -> None:
 
 def test_of_several_starts_the_best_is_named(detection) -> None:
     values = {"scratch": [20, 21, 22], "imagenet_cls": [50, 51, 52], "coco": [60, 61, 62], "openimages": [70, 71, 72]}
-    (sentence,) = detection(values)
-    assert "OpenImagesV4 gives 20.0 points more" in sentence and sentence.endswith("it helps.")
+    over_scratch, over_classification = detection(values)
+    assert "OpenImagesV4 gives 50.0 points more mAP at IoU 0.5 than training from scratch" in over_scratch
+    assert "OpenImagesV4 gives 20.0 points more mAP at IoU 0.5 than ImageNet-CLS" in over_classification
+    assert over_scratch.endswith("it helps.") and over_classification.endswith("it helps.")
 
 
 def test_of_several_starts_the_best_is_the_one_that_misses_least(detection) -> None:
@@ -131,8 +140,18 @@ def test_one_side_with_one_seed(detection) -> None:
 
 
 def test_another_reference(detection) -> None:
-    (sentence,) = detection({"scratch": [20, 21, 22], "coco": [60, 61, 62]}, reference="coco")
-    assert "from scratch gives 40.0 points less mAP at IoU 0.5 than COCO" in sentence and sentence.endswith("it hurts.")
+    values = {"coco": [60, 61, 62], "openimages": [50, 51, 52]}
+    (sentence,) = detection(values, reference="coco")
+    assert "OpenImagesV4 gives 10.0 points less mAP at IoU 0.5 than COCO" in sentence and sentence.endswith("it hurts.")
+
+
+@pytest.mark.parametrize("reference", ["scratch", "coco", "imagenet_cls"])
+def test_scratch_is_compared_with_first_whatever_the_reference(detection, reference: str) -> None:
+    values = {"scratch": [20, 21, 22], "coco": [60, 61, 62]}
+    (sentence,) = detection(values, reference=reference)
+    assert "COCO gives 40.0 points more mAP at IoU 0.5 than training from scratch" in sentence
+    _, between = detection(values | {"openimages": [63, 64, 65]}, reference=reference)
+    assert "OpenImagesV4 gives 3.0 points more mAP at IoU 0.5 than COCO" in between
 
 
 def test_only_one_start_has_a_result(detection, empty_study) -> None:

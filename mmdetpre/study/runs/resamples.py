@@ -1,0 +1,94 @@
+"""The scores of a run on resamples of its test images, from what its test stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmdetpre.evaluation.bootstrap.resampled import Resampled, image_counts, resampled_accuracy, resampled_mean_iou
+from mmdetpre.study.layout import config_path
+from mmdetpre.utils.read_config import read_config
+
+if TYPE_CHECKING:
+    from mmdetpre.study.runs.run_folder import Job
+
+Resamples = dict[str, "Resampled | None"]
+"""Column of the table -> the score on resamples; None where they are too few images for one."""
+
+
+def detection_resamples(job: Job) -> Resamples:
+    """AP at the IoUs of Table 2, as the run's metric has it.
+
+    Raises:
+        OSError, ValueError: If the detections cannot be read.
+    """
+    from mmdetpre.evaluation.detections.detections import Detections
+    from mmdetpre.evaluation.voc_ap.resampled import resampled_mean_ap
+
+    run = Detections.load(job.folder / "test" / "results.npz")
+    mode = str(_evaluator(job, "VOCIoUMetric").get("eval_mode", "11points"))
+    found = resampled_mean_ap(run, image_counts(len(run.names)), (0.5, 0.7), mode=mode)
+    return {f"ap{iou}": Resampled.of(run.names, found[:, column]) for column, iou in enumerate((50, 70))}
+
+
+def segmentation_resamples(job: Job, width: int) -> Resamples:
+    """Mean IoU of whole images, in the trimap of a width and outside of it.
+
+    Args:
+        job: The run.
+        width: In pixels.
+
+    Raises:
+        OSError, ValueError: If the predictions or the label maps cannot be read, or the data set is a joined one.
+    """
+    from mmdetpre.datasets.label_maps.files import read_label_map
+    from mmdetpre.evaluation.trimap.counts import count_image
+    from mmdetpre.visualization.segmentation_images import images_of_config
+
+    images = images_of_config(_config(job))
+    metric = _evaluator(job, "TrimapIoUMetric")
+    classes, boundary = len(images.classes), str(metric.get("boundary", "void"))
+    confusion = []
+    for i, name in enumerate(images.names):
+        predicted = read_label_map(job.folder / "test" / "maps" / f"{name}.png").astype(np.int64) - images.first_label
+        counts = count_image(
+            images.read_truth(i), predicted, classes=classes, widths=(width,), boundary=boundary,
+            ignore_index=images.ignore_index,
+        )  # fmt: skip
+        tables = np.stack([counts.whole(), counts.inside()[0], counts.outside()[0]])
+        right = tables.diagonal(axis1=1, axis2=2)
+        confusion.append(np.stack([right, tables.sum(axis=2), tables.sum(axis=1)], axis=1))
+    parts, weights = np.stack(confusion), image_counts(len(images.names))
+    columns = ("miou", "trimap", "anti_trimap")
+    return {
+        column: Resampled.of(images.names, resampled_mean_iou(parts[:, part], weights))
+        for part, column in enumerate(columns)
+    }
+
+
+def classification_resamples(job: Job) -> Resamples:
+    """Accuracy, under the key ``""``, from the labels that `mmdetpre.WriteLabelsHook` wrote.
+
+    Raises:
+        OSError, ValueError: If the labels cannot be read.
+    """
+    from mmdetpre.hooks.write_labels_hook import FILE, read_labels
+
+    labels = read_labels(job.folder / "test" / FILE)
+    right = np.array([one.label == one.prediction for one in labels])
+    names = [one.image for one in labels]
+    return {"": Resampled.of(names, resampled_accuracy(right, image_counts(len(right))))}
+
+
+def _config(job: Job) -> Path:
+    return config_path(job.out, str(job.settings.get("tested", job.id)))
+
+
+def _evaluator(job: Job, name: str) -> Mapping[str, Any]:
+    """The metric of this name in the run's config; empty if there is none."""
+    found = read_config(_config(job)).get("test_evaluator") or {}
+    metrics = found if isinstance(found, list | tuple) else [found]
+    return next((one for one in metrics if str(one.get("type")).endswith(name)), {})
