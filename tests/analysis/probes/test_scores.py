@@ -60,7 +60,10 @@ def test_files_of_earlier_versions_are_read_and_written_alike(tmp_path: Path, co
     found = read_probe(path)
     assert type(found) is cls and (found.init, found.test.images) == ("OpenImages", 100)
     write_results(tmp_path / "new" / "again.json", [found])
-    assert json.loads((tmp_path / "new" / "again.json").read_text()) == {"settings": None} | ({"right": []} if cls is LinearProbe else {}) | content
+    assert (
+        json.loads((tmp_path / "new" / "again.json").read_text())
+        == {"settings": None} | ({"right": []} if cls is LinearProbe else {}) | content
+    )
     assert read_probe(tmp_path / "new" / "again.json") == found
     with pytest.raises(FileExistsError):
         write_results(path, [found])
