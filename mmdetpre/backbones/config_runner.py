@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.runner import Runner
 
 from mmdetpre.backbones.change import with_chosen_backbone
+from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.registry import RUNNERS
 from mmdetpre.utils.read_config import move_data
 
@@ -25,6 +26,7 @@ class ConfigRunner(Runner):
     * ``model.backbone.name`` and ``backbone_init`` change the backbone, see `mmdetpre.backbones`; the config in the
       work dir and in checkpoints is that of the changed model.
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
+    * ``label_fraction`` keeps a part of the training images, see `mmdetpre.datasets.label_fraction`.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
     * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
     """
@@ -34,6 +36,7 @@ class ConfigRunner(Runner):
         """Build a runner from a config, which is left as it is."""
         cfg = with_chosen_backbone(cfg)
         move_data(cfg)
+        take_fraction(cfg)
         hooks = cfg.get("default_hooks") or {}
         repeated = {hook.get("type") for hook in cfg.get("custom_hooks") or [] if hasattr(hook, "get")}
         twice = [

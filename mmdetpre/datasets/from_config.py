@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
+from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.utils.read_config import ConfigSource, read_config
 
 PARTS = ("train", "val", "test")
@@ -46,6 +47,8 @@ def open_dataset(
         'CocoDataset'
     """
     cfg = read_config(config, options)
+    if part == "train":
+        take_fraction(cfg)
     name = cfg.filename if isinstance(config, Config) else os.fspath(config)
     loader = cfg.get(f"{part}_dataloader")
     if isinstance(loader, list | tuple):

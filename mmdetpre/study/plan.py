@@ -113,6 +113,7 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
                 "column": task.column,
             }
             | ({"occlusion": task.occlusion.written} if task.occlusion else {})
+            | ({"fraction": task.fraction, "whole": task.whole} if task.whole else {})
             for key, task in study.tasks.items()
         },
         "runs": {run.id: _facts(run) for run in plan.values()},

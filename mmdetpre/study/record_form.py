@@ -113,6 +113,8 @@ class TaskForm(TypedDict, total=False):
     data: str
     table: str
     column: str
+    fraction: float
+    whole: str
 
 
 class PlannedForm(RunForm, total=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from mmdetpre.utils.plain_text import name_problem, path_problem
 from mmdetpre.utils.yaml_file import read_yaml
 
 SCRATCH = "scratch"
+LABEL_FRACTION = "label_fraction"
+"""Key of a config: the part of its training images that it keeps."""
 PER = ("seed", "init")
 """What a network of region proposals is trained for: each run of a detector, or each initialization."""
 LAUNCHERS = ("none", "pytorch", "slurm")
@@ -109,6 +111,8 @@ class Task:
             :func:`~mmdetpre.evaluation.errors.occlusion_file.read_occlusion_levels`; None: levels are those of flags or
             boxes.
         proposals: Where the negative chips of a detector come from; None: it is trained without.
+        fraction: Part of the training images that it has.
+        whole: Key of the same task with other parts, where it is one of several; else empty.
     """
 
     key: str
@@ -126,6 +130,8 @@ class Task:
     resize_edge: int | None = None
     occlusion: Found | None = None
     proposals: ProposalNetwork | None = None
+    fraction: float = 1.0
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,12 @@ def read_study(path: str | Path) -> Study:
         raise ValueError(f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}.")
     out, seeds = Path(content["out"]), _seeds(content["seeds"], f"{path}: seeds")
     inits = {key: _init(key, value, path, out) for key, value in _items(content, "inits", path)}
-    tasks = {key: _task(key, value, path, inits, seeds) for key, value in _items(content, "tasks", path)}
+    tasks: dict[str, Task] = {}
+    for key, value in _items(content, "tasks", path):
+        for part in _parts(_task(key, value, path, inits, seeds), value.get("fractions"), f"{path}: task {key}"):
+            if part.key in tasks:
+                raise ValueError(f"{path}: two tasks are called {part.key}: rename one.")
+            tasks[part.key] = part
     others = [key for key in inits if key != SCRATCH] or [SCRATCH]
     reference = str(content.get("reference", "imagenet_cls" if "imagenet_cls" in inits else others[0]))
     contrast, pairs = _contrast(content.get("contrast"), reference, others[-1], f"{path}: contrast")
@@ -327,8 +338,8 @@ def _init(key: str, value: Any, path: Path, out: Path) -> Init:
 
 def _task(key: str, value: Any, path: Path, inits: Mapping[str, Init], seeds: tuple[int, ...]) -> Task:
     where, kinds = f"{path}: task {key}", task_kinds()
-    known = [f.name for f in fields(Task) if f.name not in ("key", "configs")]
-    _require_keys(value, [*known, "config", "scratch_config"], ("kind",), where)
+    known = [f.name for f in fields(Task) if f.name not in ("key", "configs", "fraction", "whole")]
+    _require_keys(value, [*known, "config", "scratch_config", "fractions"], ("kind",), where)
     _require_types(value, where)
     if value["kind"] not in kinds:
         raise ValueError(f"{where} is of kind {value['kind']!r}: choose one of {', '.join(kinds)}.")
@@ -367,6 +378,28 @@ def _task(key: str, value: Any, path: Path, inits: Mapping[str, Init], seeds: tu
         occlusion=_occlusion(value.get("occlusion"), where, path),
         proposals=proposals,
     )
+
+
+def _parts(task: Task, fractions: Any, where: str) -> list[Task]:
+    """The task with each of its parts of the training images, from small to great; the whole keeps the task's key."""
+    if fractions is None:
+        return [task]
+    numbers = fractions if isinstance(fractions, list) else [fractions]
+    if not numbers or not all(type(f) in (int, float) and 0 < f <= 1 for f in numbers):
+        raise ValueError(f"{where}: fractions is {fractions!r}: give a list of numbers above 0 up to 1: [0.1, 1.0].")
+    if len(set(numbers)) != len(numbers):
+        raise ValueError(f"{where}: fractions is {fractions!r}: a number is there twice.")
+    parts = []
+    for fraction in sorted(map(float, numbers)):
+        percent = f"{100 * fraction:g}"
+        key = task.key if fraction == 1 else f"{task.key}_{percent.replace('.', '_')}pct"
+        title = task.title if fraction == 1 else f"{task.title}, {percent} % of the labels"
+        column = task.column if fraction == 1 else f"{task.column}_{percent.replace('.', '_')}pct"
+        options = task.options if fraction == 1 else {**task.options, LABEL_FRACTION: fraction}
+        parts.append(
+            replace(task, key=key, title=title, column=column, options=options, fraction=fraction, whole=task.key)
+        )
+    return parts
 
 
 def _occlusion(written: str | None, where: str, path: Path) -> Found | None:

@@ -168,3 +168,29 @@ def test_figures_of_two_starts_show_the_papers_pairs_or_those_that_are_named(tmp
 def test_pairs_that_there_are_not(contrast: object, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         read_study(write(tmp_path / "study.yaml", GOOD | {"contrast": contrast}))
+
+
+def test_parts_of_the_labels_are_tasks_of_their_own(tmp_path: Path) -> None:
+    task = {"kind": "classification", "config": "configs/cls/caltech256_sample.py", "fractions": [1.0, 0.1, 0.005]}
+    study = read_study(write(tmp_path / "s.yaml", GOOD | {"tasks": {"caltech256": task}}))
+    assert list(study.tasks) == ["caltech256_0_5pct", "caltech256_10pct", "caltech256"]
+    tenth, whole = study.tasks["caltech256_10pct"], study.tasks["caltech256"]
+    assert tenth.options == {"label_fraction": 0.1} and whole.options == {}
+    assert (tenth.fraction, tenth.whole, tenth.column) == (0.1, "caltech256", "caltech256_10pct")
+    assert tenth.title == "caltech256, 10 % of the labels" and tenth.configs == whole.configs
+
+
+@pytest.mark.parametrize(
+    ("fractions", "message"),
+    [
+        ([], "give a list of numbers above 0 up to 1"),
+        ([0.1, 0], "give a list of numbers above 0 up to 1"),
+        ([True], "give a list of numbers above 0 up to 1"),
+        ("a tenth", "give a list of numbers above 0 up to 1"),
+        ([0.1, 0.1], "a number is there twice"),
+    ],
+)
+def test_other_fractions_are_refused(tmp_path: Path, fractions: object, message: str) -> None:
+    task = {"kind": "classification", "config": "configs/cls/caltech256_sample.py", "fractions": fractions}
+    with pytest.raises(ValueError, match=message):
+        read_study(write(tmp_path / "s.yaml", GOOD | {"tasks": {"caltech256": task}}))

@@ -150,6 +150,20 @@ def _compared(table: ResultTable, column: Column, reference: str) -> dict[str, E
     return {row: replace(entry, difference=compared(row, entry)) for row, entry in entries.items()}
 
 
+def main_column(tables: Sequence[ResultTable], task: str) -> tuple[ResultTable, Column] | None:
+    """The table and column that the answer of a task is from; None if there is no number.
+
+    Args:
+        tables: Of the study.
+        task: Its key.
+    """
+    for table in tables:
+        columns = [column for column in table.columns if task in column.tasks]
+        if columns and table.number != PRETRAINING and (found := _measured(table, columns)):
+            return found
+    return None
+
+
 def _measured(table: ResultTable, columns: Sequence[Column]) -> tuple[ResultTable, Column] | None:
     """The first column with a number, those of the paper before others."""
     for column in sorted(columns, key=lambda column: not column.in_paper):

@@ -11,6 +11,7 @@ from mmdetpre.study.records import Outcome, read_outcome
 from mmdetpre.study.report.conclusions import Answer, answers
 from mmdetpre.study.report.data_sizes import DataSize, data_sizes
 from mmdetpre.study.report.figures import Figure, figures
+from mmdetpre.study.report.label_curves import LabelCurve, label_curves
 from mmdetpre.study.report.pretraining_size import size_sentences
 from mmdetpre.study.report.result_tables import ResultTable, result_tables
 
@@ -26,6 +27,7 @@ class Report:
         tables: Tables 2 to 7, the fine-tuning on COCO, then the pre-training runs' own scores.
         figures: All figures.
         size: What the size of the pre-training data does.
+        curves: Scores over the part of the labels, where a task has several.
     """
 
     outcome: Outcome
@@ -34,6 +36,7 @@ class Report:
     tables: list[ResultTable]
     figures: list[Figure]
     size: list[str]
+    curves: list[LabelCurve]
 
 
 def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
@@ -53,4 +56,5 @@ def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
     outcome = read_outcome(out)
     tables = result_tables(outcome, papers)
     sizes, size = data_sizes(outcome), size_sentences(outcome, tables)
-    return Report(outcome, answers(outcome, tables), sizes, tables, figures(outcome), size)
+    curves = label_curves(outcome, tables)
+    return Report(outcome, answers(outcome, tables), sizes, tables, figures(outcome), size, curves)

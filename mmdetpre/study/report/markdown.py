@@ -10,6 +10,7 @@ from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.power import POINTS, POWER_COLUMNS
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
+from mmdetpre.study.report.seed_statistics import Spread
 from mmdetpre.study.report.text_format import DASH, plain, signed
 from mmdetpre.utils.plain_text import counted, markdown_text
 from mmdetpre.utils.tables import markdown_table
@@ -27,6 +28,11 @@ def markdown(report: Report) -> str:
             f"**How much it takes to see {POINTS:g} points**\n\n"
             + markdown_table(["task", "of", *POWER_COLUMNS], powers)
         )
+    for curve in report.curves:
+        head = ["initialization", *(f"{100 * fraction:g} %" for fraction in curve.fractions)]
+        lines = [[outcome.title_of_init(init), *(_spread(one) for one in row)] for init, row in curve.rows.items()]
+        told = f"**Labels**: {markdown_text(curve.title)}, {markdown_text(curve.quantity)}, by part of the labels"
+        parts.append("\n\n".join([told, markdown_table(head, lines), _bullets(curve.sentences)]))
     parts.append(f"**Table 1**: Data sets, counted\n\n{_sizes(report.sizes)}")
     alone = False
     for table in sorted(report.tables, key=lambda table: table.of_paper_alone):  # the study's own first
@@ -90,6 +96,13 @@ def _cells(entry: Entry, column: Column) -> list[str]:
         else:
             cells.append(f"{signed(found.value)} [{plain(found.low)}, {plain(found.high)}]")
     return cells
+
+
+def _spread(one: Spread | None) -> str:
+    """A mean with its deviation over the seeds."""
+    if one is None:
+        return DASH
+    return plain(one.mean) if one.deviation is None else f"{plain(one.mean)} ± {plain(one.deviation)}"
 
 
 def _own(entry: Entry) -> str:

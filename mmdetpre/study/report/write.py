@@ -89,6 +89,7 @@ def as_dict(report: Report) -> dict[str, Json]:
         "data": report.sizes,
         "tables": [_table(table) for table in report.tables],
         "pretraining_size": report.size,
+        "label_curves": report.curves,
         "paper_text": TEXT_VALUES,
         "figures": [replace(f, image=f.image and f.image.relative_to(outcome.folder)) for f in report.figures],
         "runs": {run.id: _run(run) for run in outcome.runs.values()},
