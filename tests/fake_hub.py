@@ -99,7 +99,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 if repo in hub.repos:
                     raise _Answer(409, {"url": f"{hub.endpoint}/{repo}"})
                 hub.repos[repo] = {"main": {".gitattributes": b"*.safetensors filter=lfs\n"}}
-                hub.private |= {repo} if asked.get("private") else set()
+                hub.private |= {repo} if asked.get("visibility") == "private" or asked.get("private") else set()
                 raise _Answer(200, {"url": f"{hub.endpoint}/{repo}"})
             if path == "/api/validate-yaml":
                 front = re.match(r"---\n(.*?)\n---\n", json.loads(body)["content"], re.DOTALL)

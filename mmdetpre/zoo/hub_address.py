@@ -30,6 +30,10 @@ class HubUnreachable(HubError):
     """The Hub does not answer."""
 
 
+class NoRepository(HubError):
+    """There is no such repository, or not for this user."""
+
+
 @dataclass(frozen=True)
 class HubAddress:
     """``hf://USER/REPO[/FILE][@REVISION]``.
@@ -79,7 +83,7 @@ def hub_client(address: HubAddress) -> Iterator[HfApi]:
         address: What is asked for.
 
     Raises:
-        HubError: As it failed; `HubUnreachable` if there is no answer.
+        HubError: As it failed; `HubUnreachable` if there is no answer, `NoRepository` if there is none.
     """
     try:
         import httpx
@@ -96,7 +100,7 @@ def hub_client(address: HubAddress) -> Iterator[HfApi]:
     except errors.GatedRepoError as error:
         raise HubError(f"{repo} is gated: ask for access at {hub.endpoint}/{repo}, then {log_in}.") from error
     except errors.RepositoryNotFoundError as error:
-        raise HubError(
+        raise NoRepository(
             f"{hub.endpoint} has no repository {repo}, or it is private: check its name, or {log_in}."
         ) from error
     except errors.RevisionNotFoundError as error:
