@@ -154,4 +154,4 @@ def check_labels(license: str, datasets: Sequence[str]) -> None:
     if license and not _LICENSE.fullmatch(license):
         raise ValueError(f"--license {license!r} is not of the form that the Hub has: apache-2.0, cc-by-4.0, other.")
     if wrong := [name for name in datasets if not _DATASET.fullmatch(name)]:
-        raise ValueError(f"--dataset {wrong[0]!r} is no data set of the Hub: it is NAME or USER/NAME.")
+        raise ValueError(f"--dataset {wrong[0]!r} is not of the form of the Hub's data sets, NAME or USER/NAME.")

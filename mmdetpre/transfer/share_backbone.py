@@ -69,9 +69,13 @@ def share_backbone(
         ValueError: If the toolboxes do not agree on the file, or license or data sets have another form.
 
     Example:
-        >>> from mmdetpre.transfer.share_target import share_target
-        >>> target = share_target("hf://lab/r50")  # doctest: +SKIP
-        >>> share_backbone("work_dirs/run/epoch_12.pth", target, license="apache-2.0")  # doctest: +SKIP
+        >>> import torch
+        >>> from mmdetpre.transfer.share_target import FolderTarget
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> torch.save({"net.a.weight": torch.ones(2, 2)}, folder / "a.pth")
+        >>> shared = share_backbone(folder / "a.pth", FolderTarget(folder / "shared"), prefix="net")
+        >>> shared.metadata["architecture"], sorted(path.name for path in Path(shared.where).iterdir())
+        ('unknown family', ['README.md', 'model.safetensors'])
     """
     check_labels(license, datasets)
     target.check(card)
@@ -107,7 +111,7 @@ def without_folders(text: str) -> str:
     """A text of metadata without the folders of this machine.
 
     Example:
-        >>> without_folders("/home/me/my runs/last.pth"), without_folders("CocoDataset /data/coco/ ann.json")
+        >>> without_folders("/mnt/me/my runs/last.pth"), without_folders("CocoDataset /data/coco/ ann.json")
         ('last.pth', 'CocoDataset coco ann.json')
     """
     if text.startswith(("/", "~")):

@@ -94,12 +94,14 @@ class FolderTarget(ShareTarget):
         return self.folder.resolve().name
 
     def check(self, card: bool) -> None:
+        """Neither is there, and the folder can be written."""
         for name in (FILE, *([CARD] if card else [])):
             if (self.folder / name).exists() and not self.overwrite:
                 raise FileExistsError(_there(f"{self.folder / name}", name))
         check_writable(self.folder / FILE, self.overwrite)
 
     def take(self, weights: Path, card: Path | None) -> str:
+        """Write them, each whole."""
         self.check(card is not None)
         for name, source in ((FILE, weights), *([(CARD, card)] if card else [])):
             with whole_file(self.folder / name, overwrite=self.overwrite) as part:
@@ -117,7 +119,7 @@ class HubTarget(ShareTarget):
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.file):
-            raise HubError(f"{self.address} is no target: it is a repository, or a file that ends in .safetensors.")
+            raise HubError(f"{self.address} cannot be written: give hf://USER/REPO, or a file of it that ends in .safetensors.")
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -135,6 +137,7 @@ class HubTarget(ShareTarget):
         return str(self.address)
 
     def check(self, card: bool) -> None:
+        """Somebody is logged in, and neither is there."""
         with hub_client(self.address) as hub:
             hub.whoami()
         self._opened(card)
@@ -153,6 +156,7 @@ class HubTarget(ShareTarget):
         return there
 
     def take(self, weights: Path, card: Path | None) -> str:
+        """Make one commit of them."""
         from huggingface_hub import CommitOperationAdd
 
         there = self._opened(card is not None)

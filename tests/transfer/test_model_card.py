@@ -119,7 +119,7 @@ def test_nothing_of_others_is_live(text: str) -> None:
     [
         ({"license": "MIT License\nx: 1"}, "--license 'MIT License"),
         ({"license": "-"}, "--license '-' is not of the form"),
-        ({"datasets": ["a/b/c"]}, "--dataset 'a/b/c' is no data set of the Hub"),
+        ({"datasets": ["a/b/c"]}, "--dataset 'a/b/c' is not of the form of the Hub's data sets"),
         ({"datasets": ["coco", "COCO 2017"]}, "--dataset 'COCO 2017'"),
     ],
 )
