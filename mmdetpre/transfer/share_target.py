@@ -119,7 +119,9 @@ class HubTarget(ShareTarget):
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.file):
-            raise HubError(f"{self.address} cannot be written: give hf://USER/REPO, or a file of it that ends in .safetensors.")
+            raise HubError(
+                f"{self.address} cannot be written: give hf://USER/REPO, or a file of it that ends in .safetensors."
+            )
 
     @property
     def title(self) -> str:  # type: ignore[override]
