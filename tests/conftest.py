@@ -14,6 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -209,6 +210,28 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
         yield f"http://127.0.0.1:{httpd.server_address[1]}", served
         httpd.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def fake_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Hugging Face Hub of its own, see tests/fake_hub.py, for this process and those that it starts."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import close_session
+
+    module = _beside("fake_hub")
+    home = tmp_path / "hf_home"
+    with module.serve(module.FakeHub()) as hub:
+        environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_TOKEN": module.TOKEN}
+        for key, value in (environment | {"HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}).items():
+            monkeypatch.setenv(key, value)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+        template = f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+        close_session()
+        yield hub
+        close_session()
 
 
 @pytest.fixture

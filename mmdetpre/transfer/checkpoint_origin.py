@@ -21,7 +21,7 @@ _OPENMMLAB = {"cfg", "mmengine_version", "config", "mmdet_version", "mmseg_versi
 """What its checkpoints note of themselves, since the first versions."""
 ADDRESSES = {
     "torchvision": r"^(torchvision://|https?://download\.pytorch\.org/)",
-    "timm": r"^https?://(huggingface\.co/timm/|github\.com/(rwightman|huggingface)/pytorch-image-models/)",
+    "timm": r"^(hf://timm/|https?://(huggingface\.co/timm/|github\.com/(rwightman|huggingface)/pytorch-image-models/))",
 }
 
 

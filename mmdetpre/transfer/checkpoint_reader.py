@@ -26,6 +26,8 @@ from mmdetpre.transfer.weight_entries import EntryError, entries_with_weights, f
 from mmdetpre.transfer.wrapped_names import plain_names
 from mmdetpre.utils.bounded_files import parse_json
 from mmdetpre.zoo.entry import PREFIX, NotInZoo, fetch
+from mmdetpre.zoo.hub import open_repository
+from mmdetpre.zoo.hub_address import SCHEME, HubAddress, HubError
 from mmdetpre.zoo.names import zoo_entry
 
 METADATA_KEY = "mmdetpre_backbone"
@@ -56,6 +58,7 @@ class Checkpoint:
         averaged: Whether mmengine's EMAHook wrote the file: ``state_dict`` then holds the averaged weights, and
             ``ema_state_dict`` those that were trained.
         others: Further entries of the file with tensors, such as ``state_dict_ema``.
+        commit: Of weights from the Hugging Face Hub, in words.
     """
 
     source: str
@@ -65,6 +68,7 @@ class Checkpoint:
     meta: dict[str, Any] = field(default_factory=dict)
     averaged: bool = False
     others: tuple[str, ...] = ()
+    commit: str = ""
 
     @property
     def config_text(self) -> str:
@@ -87,7 +91,8 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
     Args:
         source: Local path; of weights in several files their index, of a repository of Hugging Face its folder;
-            ``zoo:NAME`` of `mmdetpre.zoo`; ``http(s)://``, or an address that mmengine knows (``torchvision://``, ...).
+            ``zoo:NAME`` of `mmdetpre.zoo`; ``hf://USER/REPO[/FILE][@REVISION]``; ``http(s)://``, or an address that
+            mmengine knows (``torchvision://``, ...).
         entry: The entry with the weights, such as ``ema_state_dict`` or ``model.state_dict``; by default the usual one,
             see `mmdetpre.transfer.weight_entries.find_weights`.
 
@@ -108,11 +113,16 @@ def read_checkpoint(source: str | os.PathLike[str], entry: str | None = None) ->
 
 
 def _read(name: str, entry: str | None) -> Checkpoint:
-    scheme = re.match(r"^([\w+.-]+:)?[\w+-]+://", name)
-    if scheme is None or re.match(r"^https?://", name):
-        path = _download(name) if scheme else weights_of_folder(Path(name).expanduser())
+    scheme, commit = re.match(r"^([\w+.-]+:)?[\w+-]+://", name), ""
+    if scheme is None or re.match(r"^(https?|hf)://", name):
+        if name.startswith(SCHEME):
+            path, commit = _from_hub(name)
+        else:
+            path = _download(name) if scheme else weights_of_folder(Path(name).expanduser())
         shards = shards_of(path) if path.name.endswith(INDEX_ENDING) else None
         kind, content, meta = _read_shards(path, shards) if shards else _read_file(path, name)
+        if commit and kind not in ("torch", "safetensors"):
+            raise CheckpointError(f"{name} is a {kind} file: of the Hub only torch's own and safetensors are read.")
     else:
         kind, content, meta = "torch", _load_address(name), {}
     if not isinstance(content, Mapping):
@@ -129,7 +139,7 @@ def _read(name: str, entry: str | None) -> Checkpoint:
     stored = content.get("meta")
     meta = {**(stored if isinstance(stored, Mapping) else {}), **meta}
     others = tuple(path for path in entries_with_weights(content) if path != found)
-    return Checkpoint(name, kind, found, tensors, meta, averaged="ema_state_dict" in content, others=others)
+    return Checkpoint(name, kind, found, tensors, meta, "ema_state_dict" in content, others, commit)
 
 
 def _load_address(name: str) -> Any:
@@ -173,7 +183,7 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
         try:
             weights = zoo_entry(name)
             kind, content, _ = _read_file(weights.path(), weights.source)
-        except (NotInZoo, ConnectionError) as error:
+        except (NotInZoo, ConnectionError, HubError) as error:
             raise CheckpointError(str(error)) from error
         preprocessing = PreprocessingMetadata(
             mean=list(weights.mean), std=list(weights.std), channel_order=weights.channel_order, style=weights.style
@@ -181,8 +191,8 @@ def _read_file(path: Path, name: str) -> tuple[str, Any, dict[str, Any]]:
         return kind, content, {METADATA_KEY: BackboneMetadata(preprocessing=preprocessing)}
     if not path.is_file():
         raise FileNotFoundError(f"{name} is {'a folder' if path.is_dir() else 'not there'}: give the path of a file.")
-    fetched = re.match(r"^https?://", name)
-    again = f"Remove {path}, so that it is fetched again." if fetched else "Copy or download it again."
+    fetched = re.match(r"^(https?|hf)://", name)
+    again = f"Remove {path.resolve()}, so that it is fetched again." if fetched else "Copy or download it again."
     with path.open("rb") as file:
         start = file.read(512)
         file.seek(0)
@@ -234,3 +244,20 @@ def _download(address: str) -> Path:
         return fetch(address)
     except OSError as error:
         raise CheckpointError(f"{address} cannot be fetched: {error}.") from error
+
+
+def _from_hub(name: str) -> tuple[Path, str]:
+    """Path in the cache of the weights in a repository, or of their index beside all its files; and which commit."""
+    try:
+        repository = open_repository(HubAddress.read(name))
+        weights = repository.weights()
+        (path,) = repository.fetch(weights)
+        if weights.endswith(INDEX_ENDING):
+            folder = weights.rpartition("/")[0]
+            shards = shards_of(path, all_there=False)
+            repository.fetch(*(f"{folder}/{shard.name}".lstrip("/") for shard in shards))
+    except HubError as error:
+        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"{name} cannot be fetched: {error}.") from error
+    return path, str(repository)

@@ -43,6 +43,7 @@ def describe_checkpoint(source: str | os.PathLike[str], prefix: str | None = Non
         "digest": weights_digest(tensors),
         "preprocessing": of_checkpoint(checkpoint, names.naming) or "not known",
         **({"other entries": ", ".join(checkpoint.others)} if checkpoint.others else {}),
+        **({"repository": checkpoint.commit} if checkpoint.commit else {}),
         **checkpoint_facts(checkpoint),
     }
     return "\n".join(f"{name}: {value}" for name, value in facts.items())

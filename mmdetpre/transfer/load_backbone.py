@@ -200,6 +200,7 @@ def _describe_file(checkpoint: Checkpoint, names: KeyMap) -> str:
     parts[1] = "compared by equal names" if names.naming == "as is" else parts[1]
     parts += [f"prefix {names.prefix!r}"] if names.prefix else []
     parts += [f"entry {checkpoint.entry!r}"] if checkpoint.entry else []
+    parts += [checkpoint.commit] if checkpoint.commit else []
     if checkpoint.averaged and checkpoint.entry == "state_dict":
         parts.append("EMAHook's averaged weights; ema_state_dict has the trained ones")
     elif checkpoint.others:

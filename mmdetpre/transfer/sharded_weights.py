@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmdetpre.utils.bounded_files import read_json
+from mmdetpre.zoo.hub import USUAL
 
 INDEX_ENDING = ".index.json"
-INDEX_ENDING = ".index.json"
-FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-"""What a repository calls its weights, the first that is there."""
 
 
 class ShardError(ValueError):
@@ -29,14 +27,18 @@ def weights_of_folder(path: Path) -> Path:
         if together and int(together[1]) > 1:
             raise ShardError(f"{path} is one of {int(together[1])} files with the weights: give their {INDEX_ENDING}.")
         return path
-    for name in FILES:
+    for name in USUAL:
         if (path / name).is_file():
             return path / name
-    raise ShardError(f"{path} is a folder without {' or '.join(FILES[::2])}: give the path of a file.")
+    raise ShardError(f"{path} is a folder without {' or '.join(USUAL[::2])}: give the path of a file.")
 
 
-def shards_of(index: Path) -> dict[Path, list[str]]:
+def shards_of(index: Path, *, all_there: bool = True) -> dict[Path, list[str]]:
     """Files that an index names, beside it -> names of their tensors.
+
+    Args:
+        index: The index.
+        all_there: Whether these files must be there.
 
     Raises:
         FileNotFoundError: If one of them, or the index, is not there.
@@ -56,7 +58,7 @@ def shards_of(index: Path) -> dict[Path, list[str]]:
         shards.setdefault(index.parent / file, []).append(name)
     if not shards:
         raise ShardError(f"{index} names no tensors: it is not an index of weights in several files.")
-    if lacking := [path for path in shards if not path.is_file()]:
+    if all_there and (lacking := [path for path in shards if not path.is_file()]):
         raise FileNotFoundError(
             f"{lacking[0]} is not there, one of {len(shards)} files that {index.name} names: download all of them."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, read_checkpoint
-from mmdetpre.transfer.compare_weights import form_of
+from mmdetpre.transfer.compare_weights import described, form_of
 from mmdetpre.transfer.digest import weights_digest
-from mmdetpre.transfer.families import UNKNOWN, family_of_form
+from mmdetpre.transfer.families import family_of_form
 from mmdetpre.transfer.families.family import Form
 from mmdetpre.transfer.key_map import KeyMap, map_names
 from mmdetpre.transfer.load_backbone import load_backbone
@@ -115,16 +115,24 @@ def verify_transfer(
 
 
 def _modules(read: Checkpoint, prefix: str | None, backbone: PlainConfig | None) -> Iterator[tuple[str, nn.Module]]:
-    if backbone is None:
-        configs = _configs(read, map_names(read.tensors, prefix))
-    else:
-        configs = dict.fromkeys(TOOLBOXES, backbone)
+    names = map_names(read.tensors, prefix) if backbone is None else None
+    configs = toolbox_backbones(read, names) if names else dict.fromkeys(TOOLBOXES, backbone or {})
+    if names and not configs:
+        raise ValueError(
+            f"{read.source} holds {described(names, read.tensors)}, which no toolbox builds by its form alone: name a"
+            " config with such a backbone, --into CONFIG."
+        )
     for toolbox, package in TOOLBOXES.items():
         yield toolbox, build_in_toolbox(package, dict(configs[toolbox]))
 
 
-def _configs(read: Checkpoint, names: KeyMap) -> dict[str, PlainConfig]:
-    """Config of the backbone of each toolbox, by the form of the file."""
+def toolbox_backbones(read: Checkpoint, names: KeyMap) -> dict[str, PlainConfig]:
+    """Config of the backbone of each toolbox, by the form of a file; empty where none is built by its form alone.
+
+    Args:
+        read: The file.
+        names: How its names read.
+    """
     form = form_of(names, read.tensors)
     if isinstance(form, ResNetForm) and form.depth is not None:
         known = of_checkpoint(read, names.naming)
@@ -135,13 +143,7 @@ def _configs(read: Checkpoint, names: KeyMap) -> dict[str, PlainConfig]:
         if form.pre_activation:
             kinds = dict.fromkeys(kinds, "mmdetpre.PreActResNet")
         return {toolbox: {**config, "type": kind} for toolbox, kind in kinds.items()}
-    configs = family_of_form(form).configs(form) if form else {}
-    if not configs:
-        raise ValueError(
-            f"{read.source} holds {form or UNKNOWN}, which no toolbox builds by its form alone: name a config with"
-            " such a backbone, --into CONFIG."
-        )
-    return configs
+    return family_of_form(form).configs(form) if form else {}
 
 
 def _image_size(form: ResNetForm | Form | None) -> tuple[int, int]:
@@ -162,20 +164,25 @@ def _type(module: nn.Module) -> str:
     return f"{type(module).__module__.partition('.')[0]}.{type(module).__name__}"
 
 
-def all_identical(arrivals: list[Arrival]) -> bool:
+def all_identical(arrivals: Sequence[Arrival]) -> bool:
     """Whether every toolbox holds the same weights and computes the same numbers, to the bit."""
     return len({arrival.digest for arrival in arrivals}) == 1 and all(not any(a.differences) for a in arrivals)
 
 
-def arrivals_table(arrivals: list[Arrival]) -> str:
+def arrivals_table(arrivals: Sequence[Arrival]) -> str:
     """The result as text: per toolbox what was built, and how far its outputs are from the first one's."""
+    head, rows = arrival_rows(arrivals)
     shapes = ", ".join("x".join(map(str, shape)) for shape in arrivals[0].shapes)
+    return f"{text_table(head, rows, left=range(6))}\noutputs of forward(): {shapes}"
+
+
+def arrival_rows(arrivals: Sequence[Arrival]) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of the table, in words."""
     rows = [
-        (a.toolbox, a.type, a.verdict, a.taken, a.digest[:12], "  ".join(f"{value:g}" for value in a.differences))
+        [a.toolbox, a.type, a.verdict, str(a.taken), a.digest[:12], "  ".join(f"{value:g}" for value in a.differences)]
         for a in arrivals
     ]
-    head = ["toolbox", "backbone", "verdict", "tensors", "digest", "largest difference of each output"]
-    return f"{text_table(head, rows, left=range(6))}\noutputs of forward(): {shapes}"
+    return ["toolbox", "backbone", "verdict", "tensors", "digest", "largest difference of each output"], rows
 
 
 def image_tensor(path: str | os.PathLike[str]) -> Tensor:

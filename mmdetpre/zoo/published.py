@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.zoo.entry import MEAN, STD, NotInZoo, ZooEntry, fetch
+from mmdetpre.zoo.hub import open_repository
+from mmdetpre.zoo.hub_address import SCHEME, HubAddress
 
 TABLE = Path(__file__).with_name("published.csv")
 _FORMS = {
@@ -21,7 +23,7 @@ _FORMS = {
     **dict.fromkeys(("family", "pretrained_on", "license", "source"), r"\S.*"),
     "sha256": r"(?:[0-9a-f]{8,64})?",
     **dict.fromkeys(("mean", "std"), r"(?:[\d.]+ [\d.]+ [\d.]+)?"),
-    "address": r"https?://\S+",
+    "address": r"(?:https?|hf)://\S+",
 }
 
 
@@ -39,9 +41,13 @@ class PublishedWeights(ZooEntry):
         """The file in torch's cache, fetched if it is not there.
 
         Raises:
-            ConnectionError: If it cannot be fetched.
+            ConnectionError, HubError: If it cannot be fetched.
             NotInZoo: If the file is another one than is named here.
         """
+        if self.address.startswith(SCHEME):
+            repository = open_repository(HubAddress.read(self.address))
+            (path,) = repository.fetch(repository.weights())
+            return self.checked(path, f"It is {repository}.")
         try:
             path = fetch(self.address, self.sha256)
         except OSError as error:

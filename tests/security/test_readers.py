@@ -32,6 +32,8 @@ from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.mxnet_params import read_mxnet_params
 from mmdetpre.transfer.numpy_unpickler import load_arrays
 from mmdetpre.utils.bounded_files import load_npy, read_bounded, read_json, read_xml
+from mmdetpre.zoo.hub import open_repository
+from mmdetpre.zoo.hub_address import HubAddress
 
 REFUSED = (ValueError, OSError, RuntimeError, pickle.UnpicklingError, EOFError, Image.DecompressionBombError)
 DEEP = '{"a":' * 200 + "1" + "}" * 200
@@ -131,6 +133,7 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.inference.stored_model.build_stored_model": stored,
     "mmdetpre.transfer.numpy_unpickler.load_arrays": pickled,
     "mmdetpre.transfer.checkpoint_reader.read_checkpoint": tensors,
+    "mmdetpre.zoo.hub.open_repository": lambda f, m: open_repository(HubAddress.read(f"hf://lab/../..{m}/a.pth")),
     "mmdetpre.transfer.mxnet_params.read_mxnet_params": lambda f, m: read_mxnet_params(
         written(f, "a.params", struct.pack("<QQQ", 0x112, 0, 1 << 60))
     ),

@@ -61,6 +61,32 @@ def test_export_inspect_verify(checkpoint: Path, tmp_path: Path, run_tool: Calla
     assert "Identical in all three." in verified.stdout and verified.stdout.count("0  0  0  0") == 3
 
 
+def test_export_for_others(
+    checkpoint: Path, tmp_path: Path, fake_hub, run_tool: Callable, run_tool_here: Callable
+) -> None:
+    """Into a repository, from there into a folder, and what each says."""
+    tool = TOOLS / "export_backbone.py"
+    sent = run_tool(tool, checkpoint, "hf://lab/r18", "--license", "mit")
+    assert sent.returncode == 0, sent.stderr
+    assert "Identical in all three.\nLoad it with hf://lab/r18.\n" in sent.stdout
+    assert sent.stdout.endswith("The card does not say all: --source-dataset would.\n")
+    again = run_tool_here(tool, checkpoint, "hf://lab/r18")
+    assert again.returncode == 1 and again.stderr.startswith("export_backbone: lab/r18 has model.safetensors, which")
+    shown = run_tool_here(TOOLS / "inspect_backbone.py", "hf://lab/r18")
+    assert "backbone: ResNet-18, width 4" in shown.stdout and "repository: commit " in shown.stdout
+    verified = run_tool_here(TOOLS / "verify_transfer.py", "hf://lab/r18")
+    assert verified.returncode == 0 and "Identical in all three." in verified.stdout
+    for option in (["--license", "mit"], ["--dataset", "coco"], ["--public"], ["--no-card"]):
+        alone = run_tool_here(tool, checkpoint, tmp_path / "b.pth", *option)
+        assert alone.returncode == 1 and f"{option[0]} is for a model card, which one file has not" in alone.stderr
+    odd = run_tool_here(tool, "hf://lab/r18", tmp_path / "r18", "--license", "MIT License", "--source-dataset", "drawn")
+    assert odd.returncode == 1 and odd.stderr.count("\n") == 1 and "is not of the form that the Hub has" in odd.stderr
+    kept = run_tool_here(tool, "hf://lab/r18", tmp_path / "r18", "--license", "mit", "--source-dataset", "drawn")
+    assert kept.returncode == 0 and kept.stdout.endswith(f"Load it with {tmp_path}/r18/model.safetensors.\n")
+    card = (tmp_path / "r18" / "README.md").read_text()
+    assert "| taken from | run.pth |" in card and "| pre-trained on | drawn |" in card  # the origin travels
+
+
 @pytest.mark.parametrize("tool", ["export_backbone", "inspect_backbone", "verify_transfer"])
 def test_bad_files_are_one_line_on_stderr(tool: str, tmp_path: Path, run_tool_here: Callable) -> None:
     bad = tmp_path / "bad.pth"

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mmdetpre.transfer import CheckpointError, read_checkpoint
-from mmdetpre.transfer.sharded_weights import FILES, ShardError, shards_of, weights_of_folder
+from mmdetpre.transfer.sharded_weights import ShardError, shards_of, weights_of_folder
+from mmdetpre.zoo.hub import USUAL
 
 
 def index(folder: Path, names: object) -> Path:
@@ -56,7 +57,7 @@ def test_an_index_of_another_kind(tmp_path: Path) -> None:
 def test_the_folder_of_a_repository(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="is a folder without model.safetensors or pytorch_model.bin"):
         weights_of_folder(tmp_path)
-    for name in reversed(FILES):
+    for name in reversed(USUAL):
         (tmp_path / name).write_text("")
         assert weights_of_folder(tmp_path) == tmp_path / name
     whole = tmp_path / "model-00001-of-00001.safetensors"

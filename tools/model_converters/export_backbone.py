@@ -1,39 +1,103 @@
 """Take the backbone out of a checkpoint and write it alone, with metadata and digest.
 
+A folder, or a repository of the Hugging Face Hub, gets model.safetensors and a model card (README.md): what the weights
+were trained on, digest, preprocessing, how they load, and whether the three toolboxes compute the same with them.
+
 Example: python tools/model_converters/export_backbone.py work_dirs/sniper/epoch_14.pth sniper_backbone.pth
+Example: python tools/model_converters/export_backbone.py epoch_14.pth hf://USER/REPO --license apache-2.0
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from mmdetpre.cli.run_tool import run_tool
-from mmdetpre.transfer import CheckpointError, KeyMapError, export_backbone
+from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError, export_backbone
+from mmdetpre.transfer.backbone_metadata import BackboneMetadata
+from mmdetpre.transfer.share_backbone import share_backbone
+from mmdetpre.transfer.share_target import FolderTarget, ShareTarget, share_target
+from mmdetpre.transfer.toolboxes import backbone_of_config
+from mmdetpre.transfer.verify_transfer import arrivals_table
+
+OF_CARDS = ("license", "dataset", "study", "into", "no_card", "public")
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", help="path or address of the checkpoint")
-    parser.add_argument("out", help="file to write, ending in .pth or .safetensors")
+    parser.add_argument(
+        "out", help="file to write, ending in .pth or .safetensors; or a folder, or hf://USER/REPO, with a model card"
+    )
     parser.add_argument("--prefix", help="what stands before the backbone's names; auto-detected if there is only one")
     parser.add_argument("--entry", help="entry of the file with the weights, such as ema_state_dict")
     parser.add_argument("--source-dataset", help="what the weights were trained on (what the checkpoint says)")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file, and an existing card")
+    card = parser.add_argument_group("folders and repositories")
+    card.add_argument("--license", default="", metavar="ID", help="license as the Hub writes it: apache-2.0, cc-by-4.0")
+    card.add_argument("--dataset", action="append", default=[], metavar="ID", help="data set of the Hub; repeat it")
+    card.add_argument("--study", metavar="FOLDER", help="study whose answers and tables the card shows")
+    card.add_argument("--into", metavar="CONFIG", help="config whose backbone the file is verified in, if unusual")
+    card.add_argument("--no-card", action="store_true", help="write no card")
+    card.add_argument("--public", action="store_true", help="whether a repository that is made is public (private)")
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
     metadata = {"source_dataset": args.source_dataset} if args.source_dataset else {}
+    target = share_target(args.out, public=args.public, overwrite=args.overwrite)
+    if target is not None:
+        return share(args, target, metadata)
+    if given := [name for name in OF_CARDS if getattr(args, name)]:
+        option = f"--{given[0].replace('_', '-')}"
+        raise ValueError(f"{option} is for a model card, which one file has not: give a folder, or hf://USER/REPO.")
     try:
         told = export_backbone(
             args.checkpoint, args.out, prefix=args.prefix, entry=args.entry, metadata=metadata, overwrite=args.overwrite
         )
     except FileExistsError:
         raise FileExistsError(f"{args.out} exists: choose another name, or add --overwrite.") from None
-    print(f"{args.out}\n" + "\n".join(f"  {name}: {value}" for name, value in told.items()))
+    tell(args.out, told)
     return 0
 
 
+def share(args: argparse.Namespace, target: ShareTarget, metadata: dict[str, str]) -> int:
+    shared = share_backbone(
+        args.checkpoint,
+        target,
+        prefix=args.prefix,
+        entry=args.entry,
+        metadata=metadata,
+        backbone=backbone_of_config(args.into)[1] if args.into else None,
+        license=args.license,
+        datasets=args.dataset,
+        study=study_results(args.study) if args.study else "",
+        card=not args.no_card,
+    )
+    tell(shared.where, shared.metadata)
+    if isinstance(shared.proof, str):
+        print(f"Not verified: {shared.proof}")
+    else:
+        print(f"{arrivals_table(shared.proof)}\nIdentical in all three.")
+    print(f"Load it with {Path(args.out, target.file) if isinstance(target, FolderTarget) else target.weights}.")
+    given = {"--source-dataset": shared.metadata.get("source_dataset"), "--license": args.license}
+    if not args.no_card and (lacking := [option for option, value in given.items() if not value]):
+        print(f"The card does not say all: {' and '.join(lacking)} would.")
+    return 0
+
+
+def study_results(folder: str) -> str:
+    """Answers and tables of a study, in Markdown."""
+    from mmdetpre.study.report.contents import read_report
+    from mmdetpre.study.report.markdown import own_results
+
+    return own_results(read_report(folder))
+
+
+def tell(where: str, told: BackboneMetadata) -> None:
+    print(f"{where}\n" + "\n".join(f"  {name}: {value}" for name, value in told.items()))
+
+
 if __name__ == "__main__":
-    run_tool(main, CheckpointError, KeyMapError)
+    run_tool(main, BackboneNotLoaded, CheckpointError, KeyMapError)

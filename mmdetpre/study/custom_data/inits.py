@@ -20,7 +20,10 @@ from mmdetpre.transfer.key_map import KeyMapError
 from mmdetpre.utils.bounded_files import GIB
 from mmdetpre.utils.config_writer import ConfigFile
 from mmdetpre.zoo.entry import PREFIX
+from mmdetpre.zoo.hub_address import SCHEME
 
+_FETCHED = (PREFIX, SCHEME)
+"""How names begin of weights that are fetched and checked before anything is written."""
 _PUBLISHED = re.compile(r"^((torchvision|open-mmlab|mmcls|jhu|bcls)://|zoo:)")
 
 
@@ -54,7 +57,7 @@ def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = 
     """Initializations of ``KEY=FILE`` arguments, each checked against the backbone of a config.
 
     An address (``torchvision://resnet101``) is not fetched, so that it is checked only when the study loads it; a file
-    of the zoo (``zoo:resnet101/imagenet1k-v2``) is.
+    of the zoo (``zoo:resnet101/imagenet1k-v2``) or of the Hugging Face Hub (``hf://USER/REPO``) is.
 
     Args:
         arguments: One per initialization.
@@ -87,7 +90,8 @@ def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = 
             raise ValueError(
                 f"--init {argument}: a comma in a path makes a list of it on mim's command line; rename it."
             )
-        if "://" in source and (prefix is not None or entry is not None):
+        address = "://" in source and not source.startswith(_FETCHED)
+        if address and (prefix is not None or entry is not None):
             raise ValueError(
                 f"--init {argument}: an address takes no prefix and no entry. Take the backbone out of it first:\n"
                 f"  {_export(source, prefix, entry)}\n  and give --init {key}=backbone.pth"
@@ -97,7 +101,7 @@ def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = 
                 f"--init {argument} does not fit --model sample: its backbone is a ResNet-18 of quarter width, of"
                 " which nobody has published weights. Use --model paper, or weights of a *_sample config."
             )
-        if "://" in source:
+        if address:
             inits.append(OwnInit(key, _title(key, source), source, "an address; fetched and checked by the study"))
         else:
             inits.append(_from_file(argument, key, source, config, prefix, entry))
@@ -139,7 +143,7 @@ def _advice(key: str, source: str, entry: str | None, reasons: str) -> str:
 def _from_file(
     argument: str, key: str, source: str, config: Path, prefix: str | None = None, entry: str | None = None
 ) -> OwnInit:
-    named = source.startswith(PREFIX)
+    named = source.startswith(_FETCHED)
     if not named and not Path(source).is_file():
         raise FileNotFoundError(f"--init {argument}: there is no file {source}.")
     try:
@@ -164,7 +168,8 @@ def _from_file(
 
 def _title(key: str, source: str) -> str:
     """What the tables call an initialization: the user's key and file, and no data that the file may not be of."""
-    return f"{key} ({source.removeprefix(PREFIX) if source.startswith(PREFIX) else source.rsplit('/', 1)[-1]})"
+    named = next((source.removeprefix(start) for start in _FETCHED if source.startswith(start)), None)
+    return f"{key} ({named or source.rsplit('/', 1)[-1]})"
 
 
 def _detector(checkpoint: Checkpoint, source: Path) -> tuple[ConfigFile | None, str]:

@@ -39,16 +39,38 @@ def markdown(report: Report) -> str:
         if table.of_paper_alone and not alone:
             alone = True
             parts.append("The tables that follow are the paper's alone: this study has no run for them.")
-        body = _table(report, table) if table.columns else "Nothing in this study belongs here."
-        lower = " (lower is better)" * table.lower_is_better
-        parts.append(f"**{table.label}**: {markdown_text(table.title)}{lower}\n\n{body}")
-        if table.notes:
-            parts.append(_bullets(table.notes))
+        parts += _titled(report, table)
     text = markdown_table(["", "paper"], [[number.what, number.value] for number in TEXT_VALUES.values()])
     parts.append(f"**In the text of the paper**: numbers and settings\n\n{text}")
     if outcome.problems:
         parts.append(f"**What could not be used**\n\n{_bullets(outcome.problems)}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def own_results(report: Report) -> str:
+    """Answers and tables of a study that has numbers, as a part of another page.
+
+    Args:
+        report: Of the study.
+
+    Raises:
+        ValueError: If none of its runs has given a number yet.
+    """
+    tables = [table for table in report.tables if any(entry.values for entry in table.entries.values())]
+    if not tables:
+        raise ValueError("The study has no numbers yet: run it first, mmdetpre study run.")
+    title = report.outcome.plan.get("title") or report.outcome.plan.get("name") or "Study"
+    parts = [markdown_text(title), _bullets(sentence for answer in report.answers for sentence in answer.sentences)]
+    parts += [part for table in tables for part in _titled(report, table)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _titled(report: Report, table: ResultTable) -> list[str]:
+    """A table under its title, and its notes."""
+    body = _table(report, table) if table.columns else "Nothing in this study belongs here."
+    lower = " (lower is better)" * table.lower_is_better
+    head = f"**{table.label}**: {markdown_text(table.title)}{lower}\n\n{body}"
+    return [head, _bullets(table.notes)] if table.notes else [head]
 
 
 def _bullets(sentences: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import save
 
 from mmdetpre.config_files import find_config
 from mmdetpre.inference.build_model import ConfigModel, build_model
@@ -160,6 +161,21 @@ def test_a_file_of_the_zoo_is_checked_at_once(pets: Path, tmp_path: Path) -> Non
             init_study(Settings(tmp_path / "other", cls=pets, inits=[f"imagenet_cls={name}"], model=model))
     with pytest.raises(ValueError, match="near are zoo:efficientnet-lite0/imagenet,"):
         init_study(Settings(tmp_path / "other", cls=pets, inits=["a=zoo:efficientnet-lite/imagenet"], model="paper"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_repository_of_the_hub_is_checked_at_once(
+    detector: ConfigModel, pets: Path, tmp_path: Path, fake_hub: Any
+) -> None:
+    state = {name: tensor.contiguous() for name, tensor in detector.model.backbone.state_dict().items()}
+    fake_hub.add("lab/r18", {"model.safetensors": save(state), "both.safetensors": save(state)})
+    out, name = tmp_path / "study", "hf://lab/r18/both.safetensors@main"
+    init_study(Settings(out, cls=pets, inits=[f"coco={name}"], model="sample"))
+    content = yaml.safe_load((out / "study.yaml").read_text())
+    assert content["inits"]["coco"] == {"title": "coco (lab/r18/both.safetensors@main)", "checkpoint": name}
+    for wrong, said in (("hf://lab/r18@v9", "has no revision 'v9'"), ("hf://lab", "is not of the form hf://USER/REPO")):
+        with pytest.raises(ValueError, match=said):
+            init_study(Settings(tmp_path / "other", cls=pets, inits=[f"coco={wrong}"], model="sample"))
     assert not (tmp_path / "other").exists()
 
 
