@@ -134,17 +134,46 @@ _BACKBONES = (
     ("convnext-tiny", "ConvNeXt-T", "convnext_tiny", 5.6),
     ("swin-tiny", "Swin-T", "swin_tiny", 5.4),
     ("vit-small", "ViT-S/16", "vit_small", 5.0),
-    ("efficientnet-lite0", "EfficientNet-Lite0", "efficientnet_lite0", 4.6),
 )
 """Name on the command line and in the zoo, title, file of ``configs/_base_/backbones``, seconds of a step."""
-MODELS: Mapping[str, ModelChoice] = _SHIPPED | {
-    name: replace(
-        _SHIPPED["paper"],
-        name=name,
-        title=f"{title}, chips of 512 pixels, for GPUs",
-        backbone=backbone,
-        zoo=name,
-        cpu_seconds=seconds,
-    )
-    for name, title, backbone, seconds in _BACKBONES
-}
+MODELS: Mapping[str, ModelChoice] = (
+    _SHIPPED
+    | {
+        name: replace(
+            _SHIPPED["paper"],
+            name=name,
+            title=f"{title}, chips of 512 pixels, for GPUs",
+            backbone=backbone,
+            zoo=name,
+            cpu_seconds=seconds,
+        )
+        for name, title, backbone, seconds in _BACKBONES
+    }
+    | {
+        "efficientnet-lite0": ModelChoice(
+            name="efficientnet-lite0",
+            title="EfficientNet-Lite0, chips of 256 pixels, for a CPU",
+            reference="det/sniper_voc_sample.py",
+            detection=(
+                "models/sniper_small.py",
+                "datasets/coco_chips_small.py",
+                "schedules/sniper_small.py",
+                "tta/three_scales_sample.py",
+                "runtime.py",
+            ),
+            classification=(
+                "models/resnet18_cls_sample.py",
+                "datasets/crops_small.py",
+                "schedules/cls_small.py",
+                "runtime_mmpretrain.py",
+            ),
+            chip_size=256,
+            detection_amount=Amount(8, 200, (4, 40)),
+            classification_amount=Amount(32, 80, (3, 30)),
+            frozen=False,
+            probe_crop=160,
+            backbone="efficientnet_lite0",
+            zoo="efficientnet-lite0",
+        )
+    }
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,19 +50,22 @@ def segmentation_resamples(job: Job, width: int) -> Resamples:
     from mmdetpre.evaluation.trimap.counts import count_image
     from mmdetpre.visualization.segmentation_images import images_of_config
 
-    images = images_of_config(_config(job))
-    metric = _evaluator(job, "TrimapIoUMetric")
-    classes, boundary = len(images.classes), str(metric.get("boundary", "void"))
-    confusion = []
-    for i, name in enumerate(images.names):
-        predicted = read_label_map(job.folder / "test" / "maps" / f"{name}.png").astype(np.int64) - images.first_label
-        counts = count_image(
-            images.read_truth(i), predicted, classes=classes, widths=(width,), boundary=boundary,
-            ignore_index=images.ignore_index,
-        )  # fmt: skip
-        tables = np.stack([counts.whole(), counts.inside()[0], counts.outside()[0]])
-        right = tables.diagonal(axis1=1, axis2=2)
-        confusion.append(np.stack([right, tables.sum(axis=2), tables.sum(axis=1)], axis=1))
+    metric, confusion = _evaluator(job, "TrimapIoUMetric"), []
+    with _working_in(job.root):  # paths of data are of the folder that the study was started in
+        images = images_of_config(_config(job).resolve())
+        for i, name in enumerate(images.names):
+            predicted = read_label_map(job.folder / "test" / "maps" / f"{name}.png").astype(np.int64)
+            counts = count_image(
+                images.read_truth(i),
+                predicted - images.first_label,
+                classes=len(images.classes),
+                widths=(width,),
+                boundary=str(metric.get("boundary", "void")),
+                ignore_index=images.ignore_index,
+            )
+            tables = np.stack([counts.whole(), counts.inside()[0], counts.outside()[0]])
+            right = tables.diagonal(axis1=1, axis2=2)
+            confusion.append(np.stack([right, tables.sum(axis=2), tables.sum(axis=1)], axis=1))
     parts, weights = np.stack(confusion), image_counts(len(images.names))
     columns = ("miou", "trimap", "anti_trimap")
     return {
@@ -81,6 +86,16 @@ def classification_resamples(job: Job) -> Resamples:
     right = np.array([one.label == one.prediction for one in labels])
     names = [one.image for one in labels]
     return {"": Resampled.of(names, resampled_accuracy(right, image_counts(len(right))))}
+
+
+@contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _config(job: Job) -> Path:

@@ -30,7 +30,7 @@ def job(out: Path, kind: str, config: str, **settings: Any) -> Any:
     (folder / "test").mkdir(parents=True)
     settings = {"column": "mine", **settings}
     return SimpleNamespace(
-        out=out, id="run", kind=kind, init="coco", folder=folder, settings=settings, run={"task": "t"}
+        out=out, id="run", kind=kind, init="coco", root=out, folder=folder, settings=settings, run={"task": "t"}
     )
 
 
@@ -75,16 +75,22 @@ def test_average_precision_has_resamples(tmp_path: Path) -> None:
     assert all(cell.resampled is None for cell in cells if cell.table == "3")
 
 
-def test_mean_iou_has_resamples_in_the_trimap_too(tmp_path: Path, tiny_voc: Path) -> None:
-    data = str(tiny_voc / "VOCdevkit" / "VOC2012")
+def test_mean_iou_has_resamples_in_the_trimap_too(
+    tmp_path: Path, tiny_voc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").symlink_to(tiny_voc / "VOCdevkit" / "VOC2012")  # of the folder that the study was started in
+    data = "data"
     config = f"_base_ = {str(ROOT / 'configs/seg/deeplab_voc_sample.py')!r}\ndata_root = {data!r}\n"
     one = job(tmp_path, "segmentation", config)
-    images = images_of_config(config_path(tmp_path, "run"))
+    with monkeypatch.context() as here:
+        here.chdir(tmp_path)
+        images = images_of_config(config_path(tmp_path, "run"))
+        truths = [images.read_truth(i) for i in range(len(images.names))]
     maps = one.folder / "test" / "maps"
     maps.mkdir()
     total = None
     for i, name in enumerate(images.names):
-        truth = images.read_truth(i)
+        truth = truths[i]
         predicted = np.where(truth == 255, 0, np.roll(truth, 3 + i, axis=1))
         predicted[predicted == 255] = 0
         Image.fromarray(predicted.astype(np.uint8)).save(maps / f"{name}.png")
