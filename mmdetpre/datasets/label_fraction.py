@@ -34,7 +34,7 @@ def fraction_indices(
 
     Example:
         >>> fraction_indices([[0], [1], [0], [1], [0], [1]], 6, 0.34)
-        [0, 1, 4, 5]
+        [2, 3, 4, 5]
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"{KEY} is {fraction}: give a number above 0 and at most 1.")

@@ -59,7 +59,7 @@ def needed(differences: Sequence[Difference], points: float = POINTS) -> Needed 
     Example:
         >>> one = Difference(5.0, 2.0, 8.0, (3, 3), images=100, seed_variance=1.0, image_variance=0.5)
         >>> needed([one])
-        Needed(points=2.0, visible=4.1, seeds=..., images=None)
+        Needed(points=2.0, visible=3.9, seeds=None, images=None)
     """
     import numpy as np
     from scipy.stats import t
