@@ -32,6 +32,7 @@ OTHERS = ("mmengine.runner", "matplotlib.figure", "sklearn.linear_model", "sklea
 """What is imported beside the toolboxes and the registered types of this package."""
 _READ_AT_IMPORT = ("PYTHON", "LD_", "DYLD_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MMDETPRE_")
 _SET_BY_SKLEARN = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}  # in any process that has imported it
+_ADDED_BY_OPENCV = os.path.join("cv2", "..", "..", "lib64")  # to LD_LIBRARY_PATH
 _LONGEST = 1 << 20  # bytes of a request
 _DESCRIPTORS = 16
 
@@ -202,7 +203,13 @@ def _same_start(given: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether what is read when Python, torch or a library is loaded is the same in two environments."""
     names = {name for env in (given, wanted) for name in env if name.startswith(_READ_AT_IMPORT)}
     names -= {ADDRESS, *_SET_BY_SKLEARN}
-    return all(given.get(name) == wanted.get(name) for name in names)
+    return all(_folders(given.get(name)) == _folders(wanted.get(name)) for name in names)
+
+
+def _folders(value: str | None) -> list[str]:
+    """A variable as the list of folders it may be; each import of OpenCV's wheel, in each process, puts its own before."""
+    parts = dict.fromkeys((value or "").split(os.pathsep))
+    return [part for part in parts if part and not part.endswith(_ADDED_BY_OPENCV)]
 
 
 def _become(request: Mapping[str, Any], log: int, errors: int) -> None:

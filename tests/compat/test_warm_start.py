@@ -146,6 +146,17 @@ def test_what_scikit_learn_sets_makes_no_difference(run: Run) -> None:
     assert (status, facts(output)["parent_is_warm"]) == (0, True)
 
 
+@pytest.mark.usefixtures("warm")
+def test_what_each_import_of_opencv_adds_makes_no_difference(run: Run) -> None:
+    """Its wheel puts a folder of its own before LD_LIBRARY_PATH, once more in every process that imports it."""
+    added = os.path.join(sys.prefix, "lib", "python3", "site-packages", "cv2", "..", "..", "lib64")
+    given = ENV.get("LD_LIBRARY_PATH", "")
+    status, output = run(FACTS, env=ENV | {"LD_LIBRARY_PATH": f"{added}:{added}:{given}"})
+    assert (status, facts(output)["parent_is_warm"]) == (0, True)
+    status, output = run(FACTS, env=ENV | {"LD_LIBRARY_PATH": f"/somewhere/else:{given}"})
+    assert (status, facts(output)["parent_is_warm"]) == (0, False)
+
+
 def test_without_a_warm_process_commands_are_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ADDRESS, raising=False)
     assert facts(run(FACTS)[1])["parent_is_warm"] is False
