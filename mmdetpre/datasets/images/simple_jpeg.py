@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
 
@@ -16,10 +17,9 @@ _SMALLEST = 16
 @cache
 def _simplejpeg() -> ModuleType | None:
     try:
-        import simplejpeg
+        return import_module("simplejpeg")
     except ImportError:
         return None
-    return simplejpeg
 
 
 def jpeg_decoder() -> str:
