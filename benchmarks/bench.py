@@ -34,6 +34,7 @@ from side_by_side import Row, markdown_of, read_rows, text_of
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = (
     "chip_mining",
+    "chip_cover",
     "negative_mining",
     "chip_loader",
     "annotations",

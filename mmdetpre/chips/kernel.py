@@ -18,6 +18,7 @@ from mmdetpre.utils.numba_jit import compiled
 _COUNT_SHIFT = 40
 _ONE_BOX = np.int64(1 << _COUNT_SHIFT)
 _TIE_SHIFT = np.uint64(64 - _COUNT_SHIFT)
+_MOST_BOXES, _MOST_STEPS = 62, 20_000  # of the search for a smaller cover: bits of an integer, cells tried
 
 
 @compiled
@@ -141,7 +142,7 @@ def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen
         still = 0
         for k in range(left):
             j = waiting[k]
-            if rectangles[j, 0] <= column <= rectangles[j, 1] and rectangles[j, 2] <= row <= rectangles[j, 3]:
+            if _in_cell(rectangles[j], column, row):
                 for y in range(rectangles[j, 2], rectangles[j, 3] + 1):
                     for cell in range(y * columns + rectangles[j, 0], y * columns + rectangles[j, 1] + 1):
                         keys[cell] -= _ONE_BOX
@@ -153,6 +154,86 @@ def _cover(count, rectangles, wanted, columns, rows, salt, keys, waiting, chosen
 
 
 @compiled
+def _in_cell(rectangle, column, row):
+    return rectangle[0] <= column <= rectangle[1] and rectangle[2] <= row <= rectangle[3]
+
+
+@compiled
+def _first_of(bits):
+    """Number of the lowest bit that is set."""
+    place = 0
+    while not (bits >> place) & 1:
+        place += 1
+    return place
+
+
+@compiled
+def _at_least(bits, beside):
+    """A number of cells below which no cover of these boxes can go: boxes of which no two share a cell."""
+    cells = 0
+    while bits:
+        cells += 1
+        bits &= ~beside[_first_of(bits)]
+    return cells
+
+
+@compiled
+def _fewest_cover(rectangles, columns, salt, chosen, chips):
+    """Replace the ``chips`` cells ``chosen`` by fewer that cover the same boxes, if a bounded search finds them.
+
+    Branch and bound over sets of boxes, as bits of an integer. Any chip may be moved right and down until it would lose
+    a box, so the last column of one box and the last row of another make all cells that are needed. In the end one of
+    all cells with the same boxes is drawn, or objects would gather at the edges of chips. Returns the number of cells.
+    """
+    boxes = len(rectangles)
+    sets, found = np.empty(boxes * boxes, np.int64), 0
+    beside = np.zeros(boxes, np.int64)  # boxes that share a cell with each box, itself included
+    for a in range(boxes if boxes <= _MOST_BOXES else 0):
+        for b in range(boxes):
+            column, row = rectangles[a, 1], rectangles[b, 3]
+            if not (_in_cell(rectangles[a], column, row) and _in_cell(rectangles[b], column, row)):
+                continue
+            inside = np.int64(0)
+            for k in range(boxes):
+                inside |= np.int64(_in_cell(rectangles[k], column, row)) << k
+            for k in range(boxes):
+                beside[k] |= inside * ((inside >> k) & 1)
+            if not (inside & ~sets[:found] == 0).any():
+                sets[found] = inside
+                found += 1
+    rest, tried, solution = np.empty(chips, np.int64), np.empty(chips, np.int64), np.empty(chips, np.int64)
+    best, depth = chips, 0 if found else -1
+    rest[0], tried[0] = (np.int64(1) << boxes) - 1, -1
+    for _ in range(_MOST_STEPS):
+        if depth < 0:
+            break
+        cell, box = tried[depth] + 1, _first_of(rest[depth])
+        while cell < found and not (sets[cell] >> box) & 1:
+            cell += 1
+        tried[depth] = cell
+        if cell == found or depth + _at_least(rest[depth], beside) >= best:
+            depth -= 1
+            continue
+        left = rest[depth] & ~sets[cell]
+        if left and depth + 1 < best - 1:
+            depth += 1
+            rest[depth], tried[depth] = left, -1
+        elif not left:
+            best = depth + 1
+            solution[:best] = sets[tried[:best]]
+    for k in range(best if best < chips else 0):
+        around = np.array([0, columns - 1, 0, np.int64(1) << 40])
+        for j in range(boxes):
+            if (solution[k] >> j) & 1:
+                around[::2] = np.maximum(around[::2], rectangles[j, ::2])
+                around[1::2] = np.minimum(around[1::2], rectangles[j, 1::2])
+        across = around[1] - around[0] + 1
+        drawn = _mix(salt ^ np.uint64(k + 1)) % np.uint64(across * (around[3] - around[2] + 1))
+        chosen[k] = (around[2] + np.int64(drawn) // across) * columns + around[0] + np.int64(drawn) % across
+    return best
+
+
+@compiled
 def _best_chip(box, s, rectangle, columns, chosen, origin, size, chips):
     """The chip that shows most of a box, the first on ties; -1 if less than one original pixel shows per direction.
 
@@ -160,8 +241,7 @@ def _best_chip(box, s, rectangle, columns, chosen, origin, size, chips):
     elsewhere the visible part is at most as large as a box that is itself below the upper bound.
     """
     for k in range(chips):
-        column, row = chosen[k] % columns, chosen[k] // columns
-        if rectangle[0] <= column <= rectangle[1] and rectangle[2] <= row <= rectangle[3]:
+        if _in_cell(rectangle, chosen[k] % columns, chosen[k] // columns):
             return k
     best, best_area = -1, 0.0
     for k in range(chips):
@@ -178,14 +258,7 @@ def select_range(sizes, offsets, boxes, ignore, factors, ranges, chip_size, stri
     """Selection alone: (M, S) bool boxes that drive chips without rescue, and (M,) bool orphans.
 
     Args:
-        sizes: (M, 2) int64 width and height of the images, pixels.
-        offsets: (M + 1,) int64 first box of each image.
-        boxes: (m, 4) float32 xyxy in image pixels.
-        ignore: (m,) bool.
-        factors: (M, S) float64 scale factors.
-        ranges: (M, S, 2) float64 valid ranges, pixels.
-        chip_size: Side of a chip, pixels.
-        stride: Distance of neighboring chips, pixels.
+        sizes, offsets, boxes, ignore, factors, ranges, chip_size, stride: As in :func:`mine_range`.
     """
     selected = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
     candidate = np.zeros((len(boxes), factors.shape[1]), dtype=np.bool_)
@@ -233,12 +306,9 @@ def _trimmed(n, k, image, scale, origin, size, offsets, valid):
 
 @compiled
 def mine_range(
-    sizes, scaled, offsets, boxes, ignore, factors, ranges, chip_size, stride, rescue, seed, epoch, first_image
+    sizes, scaled, offsets, boxes, ignore, factors, ranges, chip_size, stride, rescue, fewest, seed, epoch, first_image
 ):
     """Mine a range of images; the columns of a ChipTable.
-
-    ``sizes`` (n, 2), ``scaled`` (n, S, 2) and ``offsets`` (n + 1,) int64; ``boxes`` (m, 4) float32; ``ignore`` (m,)
-    bool; ``factors`` (n, S) and ``ranges`` (n, S, 2) float64; ``seed`` and ``epoch`` uint64; ``first_image`` int64.
 
     Args:
         sizes: (n, 2) int64 width and height of the images, pixels.
@@ -251,6 +321,7 @@ def mine_range(
         chip_size: Side of a chip, pixels.
         stride: Distance of neighboring chips, pixels.
         rescue: Let the coarsest scale take boxes that are in no valid range (orphans).
+        fewest: Search for a cover of fewer chips than the greedy one.
         seed: Seed, uint64.
         epoch: Epoch, uint64.
         first_image: Number of the first image in the data set, int64.
@@ -287,16 +358,15 @@ def mine_range(
             chips, left = _cover(count, rectangles, wanted, columns, rows, mixed, keys, waiting, chosen, 1, no_boxes)
             if left > 0:
                 raise AssertionError("a selected box fits no candidate chip: please report these chip settings")
+            if fewest and chips > 2:
+                chips = _fewest_cover(rectangles[np.flatnonzero(wanted[:count])], columns, mixed, chosen, chips)
             if chips == 0:
                 continue
             for k in range(chips):
-                image[total + k] = first_image + n
-                scale[total + k] = i
+                image[total + k], scale[total + k], valid_offsets[total + k + 1] = first_image + n, i, 0
                 origin[total + k, 0] = _position(chosen[k] % columns, columns, width, chip_size, stride)
                 origin[total + k, 1] = _position(chosen[k] // columns, rows, height, chip_size, stride)
-                size[total + k, 0] = min(width, chip_size)
-                size[total + k, 1] = min(height, chip_size)
-                valid_offsets[total + k + 1] = 0
+                size[total + k, 0], size[total + k, 1] = min(width, chip_size), min(height, chip_size)
             for j in range(count):
                 owner[j] = -1
                 if candidate[j, i]:
@@ -340,30 +410,17 @@ def mine_negatives_range(
 ):  # fmt: skip
     """Mine negative chips of a range of images; the columns of a ChipTable and the boxes counted in each chip.
 
-    Boxes of image ``n``: ``boxes[offsets[n]:offsets[n + 1]]``, the first ``known[n]`` of them ground truth, the others
-    proposals. Its positive chips are rows ``starts[n]`` to ``starts[n + 1] - 1`` of ``chips``: scale, origin, size,
-    valid_offsets, valid. ``thresholds`` (S,): a chip needs more boxes. Other arguments as in :func:`mine_range`.
-
     Args:
-        sizes: (n, 2) int64 width and height of the images, pixels.
-        scaled: (n, S, 2) int64 width and height at each scale, pixels.
+        sizes, scaled, ignore, factors, ranges, chip_size, stride, rescue, seed, epoch, first_image: As in
+            :func:`mine_range`.
         offsets: (n + 1,) int64 first box of each image.
         known: (n,) int64 number of ground-truth boxes, which come first.
         boxes: (m, 4) float32 xyxy in image pixels: ground truth, then proposals.
-        ignore: (m,) bool.
         starts: (n + 1,) int64 first positive chip of each image.
         chips: Columns of the positive chips: scale, origin, size, valid_offsets, valid.
-        factors: (n, S) float64 scale factors.
-        ranges: (n, S, 2) float64 valid ranges, pixels.
-        chip_size: Side of a chip, pixels.
-        stride: Distance of neighboring chips, pixels.
-        rescue: As in :func:`mine_range`.
         thresholds: (S,) int64 per scale; a chip needs more boxes than that.
         most_chips: Maximum number of negative chips of an image.
         exclude: Chips show no valid ground-truth box; otherwise these boxes count as proposals do.
-        seed: Seed, uint64.
-        epoch: Epoch, uint64.
-        first_image: Number of the first image in the data set, int64.
     """
     images, scales = factors.shape
     chip_scale, chip_origin, chip_sizes, chip_valid_offsets, chip_valid = chips
@@ -410,16 +467,14 @@ def mine_negatives_range(
                 count, rectangles, wanted, columns, rows, _mix(salt ^ np.uint64(scales + i)), keys, waiting, chosen,
                 thresholds[i] + 1, banned,
             )  # fmt: skip
-            for j in range(mine):
-                owner[j, i] = -1
+            owner[:mine, i] = -1
             for k in range(found):
                 column, row = chosen[k] % columns, chosen[k] // columns
                 pool[pooled, 0], pool[pooled, 3] = i, 0
                 pool[pooled, 1] = _position(column, columns, width, chip_size, stride)
                 pool[pooled, 2] = _position(row, rows, height, chip_size, stride)
                 for j in range(count):
-                    reach = rectangles[j]
-                    if wanted[j] and reach[0] <= column <= reach[1] and reach[2] <= row <= reach[3]:
+                    if wanted[j] and _in_cell(rectangles[j], column, row):
                         wanted[j] = False
                         pool[pooled, 3] += 1
                         if j < mine:

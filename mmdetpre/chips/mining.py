@@ -82,7 +82,7 @@ def mine_chips(
         factors = scale_factors(part.sizes, settings.scales)
         scaled = scaled_sizes(part.sizes, factors)
         ranges = valid_ranges(part.sizes, settings)
-        size = (settings.chip_size, stride, settings.rescue_orphans)
+        size = (settings.chip_size, stride, settings.rescue_orphans, settings.cover == "fewest")
         rest = (part.offsets, part.boxes, part.ignore, factors, ranges, *size, *keys, images[0])
         return ChipTable(*mine_range(part.sizes, scaled, *rest))
 
@@ -148,6 +148,7 @@ def mine_image(
         settings.chip_size,
         _stride(settings, seed, epoch),
         settings.rescue_orphans,
+        settings.cover == "fewest",
         np.uint64(seed),
         np.uint64(epoch),
         int(image),

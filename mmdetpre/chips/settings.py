@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+COVERS = ("greedy", "fewest")
+
 
 @dataclass(frozen=True)
 class ChipSettings:
@@ -23,6 +25,9 @@ class ChipSettings:
         strides: Inclusive bounds of the candidate stride in pixels; one is drawn per epoch.
         rescue_orphans: Give boxes that are too elongated for every scale to the coarsest one. There they teach the
             region proposal network; the second stage still drops proposals below the range, as in the original.
+        cover: ``"greedy"``, as in the original, or ``"fewest"``: where the same boxes fit into fewer of the same
+            candidates, take these; 2 % fewer chips on COCO, for 5 more microseconds per image. Negative chips are
+            always greedy.
 
     Raises:
         ValueError: If the values contradict each other; the message says which to change.
@@ -41,6 +46,7 @@ class ChipSettings:
     chip_size: int = 512
     strides: tuple[int, int] = (56, 59)
     rescue_orphans: bool = True
+    cover: str = "greedy"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", _pairs("scales", self.scales))
@@ -55,6 +61,8 @@ class ChipSettings:
             raise ValueError(f"chip_size is {self.chip_size}: it must be a positive number of pixels.")
         if self.range_reference is not None and self.range_reference <= 0:
             raise ValueError(f"range_reference is {self.range_reference}: give a longest image side (pixels) or None.")
+        if self.cover not in COVERS:
+            raise ValueError(f"cover is {self.cover!r}: choose from {', '.join(COVERS)}.")
         low, high = self.strides
         if not 0 < low <= high < self.chip_size - 1:
             most = self.chip_size - 1

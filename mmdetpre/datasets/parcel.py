@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import io
+import os
 import pickle
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import get_worker_info
 
+from mmdetpre.datasets.lent_memory import LentMemory, Loan, borrowed, lend_once, lent_memory
 from mmdetpre.registry import FUNCTIONS
 
 _ALIGNED = 64
@@ -24,14 +26,15 @@ def parcel_collate(batch: Sequence[Any]) -> Any:
     """``pseudo_collate`` whose result travels from worker to main process as one parcel.
 
     torch sends every tensor of a batch through a shared-memory file of its own: 96 for 16 chips, which costs more than
-    to load them. Here all tensors and arrays of the batch share one. What arrives is what ``pseudo_collate`` returns,
-    equal to the last bit; without workers it is returned as it is.
+    to load them. Here all tensors and arrays of the batch share one, which the worker uses again once the main process
+    has let go of the batch. What arrives is what ``pseudo_collate`` returns, equal to the last bit; without workers it
+    is returned as it is.
 
     Example (config):
         ``train_dataloader = dict(collate_fn=dict(type="mmdetpre.parcel_collate"))``
     """
     together = pseudo_collate(batch)
-    return together if get_worker_info() is None else Parcel(together)
+    return together if get_worker_info() is None else Parcel(together, lent_memory(os.getpid()))
 
 
 class Parcel:
@@ -42,6 +45,7 @@ class Parcel:
     Args:
         content: Anything that can be pickled. Arrays, and tensors that NumPy can look at, share one piece of
             memory; all else is pickled.
+        lender: Where that memory comes from; memory for this parcel alone if not given.
 
     Example:
         >>> content = {"a": torch.arange(3), "b": [np.ones(2), "c"]}
@@ -50,7 +54,7 @@ class Parcel:
         ([0, 1, 2], [1.0, 1.0], 'c')
     """
 
-    def __init__(self, content: Any) -> None:
+    def __init__(self, content: Any, lender: LentMemory | None = None) -> None:
         buffers: list[pickle.PickleBuffer] = []
         file = io.BytesIO()
         pickler = pickle.Pickler(file, 5, buffer_callback=buffers.append)
@@ -59,28 +63,26 @@ class Parcel:
         parts = [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers]
         self.objects = file.getvalue()
         self.sizes = [len(part) for part in parts]
-        total = sum(map(_room, self.sizes))
-        self.memory = torch.empty(0, dtype=torch.uint8)
-        self.memory.set_(torch.UntypedStorage._new_shared(total), 0, (total,))  # type: ignore[call-overload]
-        for place, part in zip(_places(self.memory, self.sizes), parts, strict=True):
+        memory, self.loan = (lender.lend if lender else lend_once)(sum(map(_room, self.sizes)))
+        for place, part in zip(_places(memory, self.sizes), parts, strict=True):
             place[:] = part
 
     def __reduce__(self) -> tuple:
-        return _unpack, (self.objects, self.memory, self.sizes)
+        return _unpack, (self.objects, self.loan, self.sizes)
 
 
 def _room(size: int) -> int:
     return -(-size // _ALIGNED) * _ALIGNED
 
 
-def _places(memory: torch.Tensor, sizes: Sequence[int]) -> list[np.ndarray]:
+def _places(memory: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """The parts of the memory, as bytes."""
-    everything, ends = memory.numpy(), np.cumsum([0, *map(_room, sizes)])
-    return [everything[end : end + size] for end, size in zip(ends[:-1].tolist(), sizes, strict=True)]
+    ends = np.cumsum([0, *map(_room, sizes)])
+    return [memory[end : end + size] for end, size in zip(ends[:-1].tolist(), sizes, strict=True)]
 
 
-def _unpack(objects: bytes, memory: torch.Tensor, sizes: Sequence[int]) -> Any:
-    return pickle.loads(objects, buffers=_places(memory, sizes))
+def _unpack(objects: bytes, loan: Loan, sizes: Sequence[int]) -> Any:
+    return pickle.loads(objects, buffers=_places(borrowed(loan), sizes))
 
 
 def _reduce(tensor: torch.Tensor) -> Any:

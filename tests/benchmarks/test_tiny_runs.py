@@ -8,6 +8,7 @@ import pytest
 
 TINY = {
     "chip_mining": "--images 300 --calls 3 --repeats 1 --cores 2",
+    "chip_cover": "--drawn-images 30 --few 10 --repeats 1",
     "negative_mining": "--images 20 --proposals 50 --repeats 1",
     "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1",
     "training_step": "--depths --batch 1 --drawn-images 100 --repeats 1",

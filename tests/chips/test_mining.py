@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from mmdetpre.chips import mining
 from mmdetpre.chips.chip_table import ChipTable
@@ -23,6 +24,7 @@ SETTINGS = (
     ChipSettings([(-1, 900), (-1, 64)], [(-1, 500), (100, -1)], chip_size=64, strides=(7, 9), rescue_orphans=False),
     ChipSettings([(300, -1), (-1, 100)], [(-1, -1), (10, -1)], chip_size=128, strides=(40, 41)),
 )
+FEWEST = tuple(replace(settings, cover="fewest") for settings in SETTINGS)
 modest = hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -43,7 +45,7 @@ def data_sets(draw, images: int = 3, most_boxes: int = 25):
     return sizes, offsets, boxes, rng.uniform(size=len(boxes)) < 0.1
 
 
-any_settings = st.sampled_from(SETTINGS)
+any_settings = st.sampled_from(SETTINGS + FEWEST)
 seeds = st.integers(0, 2**31)
 
 
@@ -81,35 +83,84 @@ def scaled_boxes(size, boxes, s):
     return np.clip(boxes.astype(np.float64), 0, [*size, *size]) * s
 
 
-@modest
-@given(data_sets(), any_settings, seeds)
-def test_cover_is_greedy_and_complete(data, settings, seed):
-    """Replays every scale against a slow reference that looks at all candidates and boxes."""
+def covers(data, settings, seed):
+    """Image, scale, scaled size, candidates, and which of the boxes that drive chips each of them contains."""
     sizes, offsets, boxes, ignore = data
-    table = mine_chips(sizes, offsets, boxes, settings, ignore=ignore, seed=seed, threads=1)
     wanted = selected_and_rescued(sizes, offsets, boxes, ignore, settings, seed)
-    stride = settings.stride(seed, 0)
-    seen = 0
     for n, size in enumerate(sizes.tolist()):
         for i, scale in enumerate(settings.scales):
             s = scale_factor(*size, scale)
             scaled = scaled_size(*size, s)
             mine = slice(offsets[n], offsets[n + 1])
             here = scaled_boxes(size, boxes[mine], s)[wanted[mine, i]]
-            axes = [candidate_axis(side, settings.chip_size, stride) for side in scaled]
+            axes = [candidate_axis(side, settings.chip_size, settings.stride(seed, 0)) for side in scaled]
             candidates = [(x, y) for y in axes[1] for x in axes[0]]
             inside = np.array([containing(c, here, scaled, settings.chip_size) for c in candidates], dtype=bool)
-            open_boxes = np.ones(len(here), dtype=bool)
-            chips = np.flatnonzero((table.image == n) & (table.scale == i))
-            seen += len(chips)
-            for k in chips:
-                row = candidates.index(tuple(table.origin[k].tolist()))
-                gain = (inside & open_boxes).sum(axis=1)
-                assert gain[row] == gain.max() > 0
-                open_boxes &= ~inside[row]
-                assert table.size[k].tolist() == [min(side, settings.chip_size) for side in scaled]
-            assert not open_boxes.any()
+            yield n, i, scaled, candidates, inside
+
+
+@modest
+@given(data_sets(), st.sampled_from(SETTINGS), seeds)
+def test_cover_is_greedy_and_complete(data, settings, seed):
+    """Replays every scale against a slow reference that looks at all candidates and boxes."""
+    table = mine_chips(*data[:3], settings, ignore=data[3], seed=seed, threads=1)
+    seen = 0
+    for n, i, scaled, candidates, inside in covers(data, settings, seed):
+        open_boxes = np.ones(inside.shape[1], dtype=bool)
+        chips = np.flatnonzero((table.image == n) & (table.scale == i))
+        seen += len(chips)
+        for k in chips:
+            row = candidates.index(tuple(table.origin[k].tolist()))
+            gain = (inside & open_boxes).sum(axis=1)
+            assert gain[row] == gain.max() > 0
+            open_boxes &= ~inside[row]
+            assert table.size[k].tolist() == [min(side, settings.chip_size) for side in scaled]
+        assert not open_boxes.any()
     assert seen == len(table)
+
+
+@modest
+@given(data_sets(), st.sampled_from(FEWEST), seeds)
+def test_fewest_chips_cover_all_boxes_and_no_cover_has_less(data, settings, seed):
+    tables = [
+        mine_chips(*data[:3], replace(settings, cover=cover), ignore=data[3], seed=seed, threads=1)
+        for cover in ("fewest", "greedy")
+    ]
+    for n, i, _, candidates, inside in covers(data, settings, seed):
+        ours, greedy = ([*map(tuple, t.origin[(t.image == n) & (t.scale == i)].tolist())] for t in tables)
+        rows = [candidates.index(origin) for origin in ours]
+        assert inside[rows].any(axis=0).all()
+        sets = np.unique(inside[inside.any(axis=1)], axis=0)
+        if not len(sets):
+            assert not ours
+            continue
+        everywhere = LinearConstraint(sets.T.astype(float), 1, np.inf)
+        least = milp(np.ones(len(sets)), constraints=everywhere, integrality=1, bounds=Bounds(0, 1))
+        assert len(ours) == round(least.fun) <= len(greedy)
+        if len(ours) == len(greedy):
+            assert ours == greedy
+
+
+def test_a_smaller_cover_stands_anywhere():
+    # Greedy takes the four in the middle first and needs three chips; two do, and neither has one place only.
+    boxes = [[10, 10, 20, 20], [300, 10, 310, 20], [380, 10, 390, 20], [470, 10, 480, 20], [550, 10, 560, 20]]
+    boxes += [[840, 10, 850, 20]]
+    settings = ChipSettings([(-1, 1024), (-1, 512)], [(-1, -1), (9999, -1)], strides=(16, 16), rescue_orphans=False)
+    greedy = mine_image((1024, 400), boxes, settings)
+    tables = [mine_image((1024, 400), boxes, replace(settings, cover="fewest"), image=i) for i in range(200)]
+    assert len(greedy) == 3 and {len(table) for table in tables} == {2}
+    assert all(sorted(np.concatenate([t.valid_of(0), t.valid_of(1)]).tolist()) == list(range(6)) for t in tables)
+    places = np.unique(np.concatenate([table.origin[:, 0] for table in tables]))
+    assert len(places) > 5 and places.max() - places.min() > 350
+
+
+def test_a_crowd_is_covered_greedily():
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, [620, 460], size=(200, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(5, 20, size=(200, 2))], axis=1)
+    tables = [mine_image((640, 480), boxes, replace(SETTINGS[0], cover=cover)) for cover in ("greedy", "fewest")]
+    assert (tables[0].scale == 0).sum() > 4
+    assert_same(*tables)
 
 
 @modest

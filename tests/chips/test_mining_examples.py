@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from mmdetpre.chips.mining import mine_image
+from mmdetpre.chips.settings import COVERS
 
 
 def chips_per_scale(boxes, settings, size=(640, 480), **kwargs):
@@ -15,7 +17,7 @@ def chips_per_scale(boxes, settings, size=(640, 480), **kwargs):
 
 
 def strides(settings):
-    return [replace(settings, strides=(t, t)) for t in range(56, 60)]
+    return [replace(settings, strides=(t, t), cover=cover) for t in range(56, 60) for cover in COVERS]
 
 
 def test_each_scale_takes_its_boxes(voc_settings):
@@ -54,7 +56,7 @@ def test_whole_image_is_one_coarsest_chip(voc_settings):
 
 def test_longer_side_limit_depends_on_the_stride(voc_settings):
     counts = [chips_per_scale([[100, 100, 255, 130]], settings) for settings in strides(voc_settings)]
-    assert counts == [(1, 1, 0)] * 3 + [(0, 1, 0)]
+    assert counts == [(1, 1, 0)] * 6 + [(0, 1, 0)] * 2
     assert {chips_per_scale([[20, 200, 219, 215]], settings) for settings in strides(voc_settings)} == {(0, 1, 0)}
 
 
@@ -74,8 +76,8 @@ def test_greedy_takes_the_fullest_chip_first(voc_settings):
     boxes = [[10 + 12 * i, 10 + 12 * i, 29 + 12 * i, 29 + 12 * i] for i in range(5)]
     boxes += [[560 + 15 * i, 430, 575 + 15 * i, 445] for i in range(3)]
     boxes += [[600, 10, 619, 29]]
-    for seed in range(10):
-        table = mine_image((640, 480), boxes, voc_settings, seed=seed)
+    for seed, cover in product(range(10), COVERS):
+        table = mine_image((640, 480), boxes, replace(voc_settings, cover=cover), seed=seed)
         assert table.scale.tolist() == [0, 0, 0]
         assert [table.valid_of(i).tolist() for i in range(3)] == [[0, 1, 2, 3, 4], [5, 6, 7], [8]]
 

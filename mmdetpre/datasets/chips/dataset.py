@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from torch.utils.data import Dataset, get_worker_info
 
 from mmdetpre.chips.chip_table import ChipTable
@@ -23,6 +24,7 @@ from mmdetpre.chips.valid_range import chip_valid_range, valid_ranges
 from mmdetpre.datasets.chips.broken_images import BrokenImages, TooManyBrokenImages
 from mmdetpre.datasets.chips.record import ChipRecord
 from mmdetpre.datasets.images.decoding import BrokenImageError
+from mmdetpre.datasets.images.simple_jpeg import jpeg_decoder
 from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed.packing import pack_dataset
 from mmdetpre.datasets.proposals.table import COMMAND, Proposals
@@ -113,6 +115,7 @@ class ChipDataset(Dataset):
         self._packed = packed
         self._inner = None  # its annotations are packed now: let the memory go
         self.broken_images = BrokenImages(len(self._packed), self._packed.path, self.max_broken)
+        print_log(f"JPEGs are decoded by {jpeg_decoder()}.", "current")
 
     @property
     def packed(self) -> PackedAnnotations:

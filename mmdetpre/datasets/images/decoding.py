@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import UnidentifiedImageError
 
+from mmdetpre.datasets.images.simple_jpeg import decode_plain_jpeg
 from mmdetpre.utils.open_image import open_image
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -60,7 +61,7 @@ def decode_image(data: bytes, size: tuple[int, int], reduction: int = 1) -> tupl
     """
     if not data:
         raise BrokenImageError("the file is empty")
-    _require_bounded(data)
+    plain_size = _require_bounded(data)
     is_jpeg = data.startswith(_JPEG_START)
     if is_jpeg and not data.endswith(_JPEG_END):
         _require_complete(data)
@@ -68,7 +69,9 @@ def decode_image(data: bytes, size: tuple[int, int], reduction: int = 1) -> tupl
     buffer = np.frombuffer(data, np.uint8)
     if not is_jpeg:
         _require_full_range(data, buffer)
-    image = _decode(buffer, _REDUCED[reduction])
+    image = decode_plain_jpeg(data, plain_size, reduction) if plain_size else None
+    if image is None:
+        image = _decode(buffer, _REDUCED[reduction])
     expected = tuple(-(-side // reduction) for side in size)
     if image.shape[1::-1] != expected:
         found = image.shape[1::-1]
@@ -108,17 +111,23 @@ def require_sound(data: bytes) -> None:
     _require_complete(data)
 
 
-def _require_bounded(data: bytes) -> None:
-    """Refuse what takes gigabytes by its header alone, before memory is taken; what Pillow does not know passes."""
+def _require_bounded(data: bytes) -> tuple[int, int] | None:
+    """Refuse what takes gigabytes by its header alone, before memory is taken; what Pillow does not know passes.
+
+    Returns:
+        Width and height of a JPEG in gray or color that nothing turns.
+    """
     try:
         with open_image(io.BytesIO(data)) as image:
-            mode = image.mode
+            mode, plain = image.mode, image.format == "JPEG" and image.mode in ("L", "RGB") and "exif" not in image.info
+            size = image.size
     except UnidentifiedImageError:
-        return
+        return None
     except Exception as error:  # damaged headers make Pillow raise OSError, SyntaxError, ValueError ...
         raise BrokenImageError(str(error)) from error
     if mode == "LAB":  # OpenCV takes its values for red, green and blue
         raise BrokenImageError("its colors are CIE L*a*b*: convert it to RGB")
+    return size if plain else None
 
 
 def _decode(buffer: np.ndarray, flags: int) -> np.ndarray:

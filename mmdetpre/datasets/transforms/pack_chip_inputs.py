@@ -81,7 +81,10 @@ class PackChipInputs(PackDetInputs):
 
     def _sample(self, results: dict) -> DetDataSample:
         """What ``PackDetInputs`` makes of boxes and labels."""
-        sample = DetDataSample(metainfo={key: results[key] for key in self.meta_keys if key in results})
+        sample = DetDataSample()
+        for key in self.meta_keys:
+            if key in results:  # `metainfo=` would copy them deeply, which takes as long as all boxes
+                sample.set_field(results[key], key, field_type="metainfo")
         for name, chosen in (
             ("gt_instances", ~results["gt_ignore_flags"]),
             ("ignored_instances", results["gt_ignore_flags"]),
