@@ -2,6 +2,7 @@
 
     python benchmarks/chip_loader.py                                  # generated photos
     python benchmarks/chip_loader.py --photos DIR --images 80         # real ones: every *.jpg below DIR
+    python benchmarks/chip_loader.py --photos DIR --annotations JSON  # with their own boxes
 
 Ours is ``mmdetpre.ChipDataset`` with the chips and training pipeline of ``configs/_base_/datasets``; the alternative
 is ``mmdet.CocoDataset`` with LoadImageFromFile, LoadAnnotations, Resize to the scale (the whole image, as multi-scale
@@ -11,11 +12,10 @@ A sample is a chip for us and a whole image for mmdet, each loaded from its file
 that mmdet loads. An image gives several chips at a fine scale, so the rows "epoch" count images instead: all chips that
 the sampler mined, each image decoded once, against the image at every scale. Those "through workers" count the
 processor time of all processes, from the file to the batch in the main process; beside mmdet also against chips that
-are shuffled over the epoch, decoded one by one and sent tensor by tensor. The limit is OpenCV decoding the same bytes,
-from memory, as small as the scale allows. Pixels of both are compared.
-
-Generated photos are opaque ellipses under 1/f noise (the spectrum of natural images), with the JPEG settings and about
-the bits per pixel of the data set they stand for; boxes are drawn at random, about COCO's number and sizes.
+are shuffled over the epoch, decoded one by one and sent tensor by tensor. The limit is decoding the same bytes, from
+memory, as small as the scale allows. Pixels of both are compared. The parts of an epoch have rows of their own: JPEGs
+beside OpenCV, all that follows on a decoded image beside mmdet's transforms, and the way of ready samples from worker
+to main process beside mmengine's.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from __future__ import annotations
 import argparse
 import cProfile
 import itertools
-import json
 import logging
+import math
+import pickle
 import pstats
-import random
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -42,17 +41,19 @@ from typing import Any
 import cv2  # after side_by_side, which sets the number of threads
 import numpy as np
 import torch
+from loader_photos import LOOKS, generated, link_data, real, write_data
 from mmdet.datasets import CocoDataset
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 from side_by_side import Row, in_turn, run
-from torch.utils.data import ConcatDataset, DataLoader
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
 import mmdetpre  # noqa: F401  (registers its types)
 from mmdetpre.chips.scale import scale_factor
 from mmdetpre.datasets import ChipBatchSampler, ChipDataset, ChipMiningSampler, ChipRecord, parcel_collate
-from mmdetpre.datasets.images.decoding import jpeg_reduction
+from mmdetpre.datasets.images.decoding import decode_image, jpeg_reduction
+from mmdetpre.datasets.images.simple_jpeg import jpeg_decoder
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "_base_" / "datasets"
 FLAGS = {
@@ -61,95 +62,13 @@ FLAGS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-BOXES = 7  # per image: COCO's mean
 BATCH = 16
 EPOCH_REASON = (
     "Ours is one decode of an image, the rest of its samples, and their way through worker and main process; mmdet's is"
     " a decode, a resize and the same way at each scale. Processes that are started count on all sides (--images)."
 )
 FINEST, COARSEST = 2.0, 3.0  # times as fast as mmdet
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the photos of a data set are like: size, JPEG quality and chroma sampling, strength of the noise."""
-
-    config: str
-    width: int
-    height: int
-    quality: int
-    sampling: int
-    contrast: float
-    gains: tuple[float, float]
-    """Least number of times that an epoch through workers is cheaper than mmdet's, than chips without sharing."""
-
-
-LOOKS = {
-    "COCO": Look("coco_chips.py", 640, 480, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, 11, (2.3, 2.2)),
-    "OpenImages": Look("openimages_chips.py", 1024, 768, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, 20, (1.8, 2.0)),
-}
-
-
-def photo(width: int, height: int, contrast: float, rng: np.random.Generator) -> np.ndarray:
-    """(height, width, 3) uint8 BGR: opaque ellipses of all sizes under 1/f noise of this standard deviation."""
-    leaves = np.full((height, width, 3), (110, 128, 128), np.uint8)  # Y, Cr, Cb
-    for _ in range(80):
-        radius = min(height / 2, 8 / rng.random() ** 0.7)
-        color = rng.normal((110, 128, 128), (40, 10, 10)).clip(0, 255).tolist()
-        center = (int(rng.integers(width)), int(rng.integers(height)))
-        axes = (int(radius), int(radius * rng.uniform(0.3, 1)))
-        cv2.ellipse(leaves, center, axes, rng.uniform(0, 180), 0, 360, color, -1, cv2.LINE_AA)
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
-    frequency[0, 0] = np.inf
-    fall = np.stack([frequency, frequency**1.5, frequency**1.5])
-    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((3, height, width))) / fall, (height, width))
-    noise *= (np.array([1, 0.25, 0.25]) * contrast / noise.std(axis=(1, 2)))[:, None, None]
-    return cv2.cvtColor((leaves + noise.transpose(1, 2, 0)).clip(0, 255).astype(np.uint8), cv2.COLOR_YCrCb2BGR)
-
-
-def write_data(root: Path, photos: Mapping[str, bytes], seed: int) -> None:
-    """The photos with random boxes, in the layout of COCO."""
-    rng = np.random.default_rng(seed)
-    classes = CocoDataset.METAINFO["classes"]
-    images: list[dict] = []
-    annotations: list[dict] = []
-    (root / "train2017").mkdir(parents=True)
-    (root / "annotations").mkdir()
-    for i, (name, data) in enumerate(photos.items()):
-        (root / "train2017" / name).write_bytes(data)
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f"Photo {i} cannot be decoded: name another folder with --photos.")
-        height, width = image.shape[:2]
-        images.append({"id": i, "file_name": name, "width": width, "height": height})
-        for _ in range(max(1, rng.poisson(BOXES))):
-            size = np.exp(rng.uniform(np.log(8), np.log(0.9 * min(width, height))))  # log-uniform, as COCO's nearly is
-            w, h = size * np.sqrt(np.exp(rng.normal(0, 0.4)) ** np.array([1, -1]))
-            w, h = min(w, width - 1), min(h, height - 1)
-            box = [float(rng.uniform(0, width - w)), float(rng.uniform(0, height - h)), float(w), float(h)]
-            category = int(rng.integers(len(classes)))
-            annotations.append(
-                {"id": len(annotations), "image_id": i, "category_id": category, "bbox": box, "area": w * h}
-                | {"iscrowd": 0, "segmentation": []}
-            )
-    categories = [{"id": i, "name": name} for i, name in enumerate(classes)]
-    document = {"images": images, "annotations": annotations, "categories": categories}
-    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(document))
-
-
-def generated(look: Look, count: int, seed: int) -> dict[str, bytes]:
-    rng = np.random.default_rng(seed)
-    options = [cv2.IMWRITE_JPEG_QUALITY, look.quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, look.sampling]
-    pictures = (photo(look.width, look.height, look.contrast, rng) for _ in range(count))
-    return {f"{i:06d}.jpg": cv2.imencode(".jpg", picture, options)[1].tobytes() for i, picture in enumerate(pictures)}
-
-
-def real(folder: Path, count: int, seed: int) -> dict[str, bytes]:
-    paths = sorted(folder.rglob("*.jpg"))
-    if not paths:
-        raise FileNotFoundError(f"There is no *.jpg below {folder}: name a folder of photos with --photos.")
-    chosen = random.Random(seed).sample(paths, min(count, len(paths)))
-    return {f"{i:06d}.jpg": path.read_bytes() for i, path in enumerate(chosen)}
+REST, TRANSPORT, TRANSPORT_MAIN = 1.15, 2.5, 4.0
 
 
 def chip_dataset(config: Config, root: Path) -> ChipDataset:
@@ -301,6 +220,44 @@ def batches_of(chips: ChipDataset, lanes: int, seed: int) -> ChipBatchSampler:
     return ChipBatchSampler(ChipMiningSampler(chips, seed=seed), BATCH, lanes, min(window, 128))
 
 
+def decode_row(name: str, chips: ChipDataset) -> Row:
+    """All files decoded in full: ms/image."""
+    sizes = [tuple(size) for size in chips.packed.sizes.tolist()]
+    data = [Path(chips.packed.path(i)).read_bytes() for i in range(len(chips))]
+    buffers = [np.frombuffer(file, np.uint8) for file in data]
+
+    def ours() -> None:
+        for file, size in zip(data, sizes, strict=True):
+            decode_image(file, size)
+
+    ways = {"ours": ours, "theirs": partial(decode, buffers, [cv2.IMREAD_COLOR] * len(buffers))}
+    times = in_turn(ways, 5, clock="cpu")
+    cost, other = (1e3 * times[way].median / len(chips) for way in ways)
+    what = f"{name}, a JPEG by {jpeg_decoder()}, its header checked"
+    return Row(what=what, unit="ms/image", ours=cost, theirs=other, against="OpenCV, nothing checked")
+
+
+def rest_row(name: str, chips: ChipDataset, records: Sequence[ChipRecord]) -> Row:
+    """A sample whose image is decoded already: ms."""
+    kept = [record._replace(keep=True) for record in records]
+    steps = list(chips.pipeline.transforms)
+    stock = Compose([steps[0], dict(type="mmdet.RandomFlip", prob=0.5), dict(type="mmdet.PackDetInputs")])
+    pipelines = {"ours": chips.pipeline, "theirs": stock}
+    steps[0].decoded.megabytes = math.inf
+
+    def way(name: str) -> None:
+        chips.pipeline = pipelines[name]
+        load(chips, kept)
+
+    try:
+        times = in_turn({name: partial(way, name) for name in pipelines}, 5, clock="cpu")
+    finally:
+        chips.pipeline = pipelines["ours"]
+    ours, theirs = (1e3 * times[name].median / len(kept) for name in pipelines)
+    what = f"{name}, the rest of a sample after decoding"
+    return Row(what=what, unit="ms", ours=ours, theirs=theirs, against="RandomFlip, PackDetInputs of mmdet", gain=REST)
+
+
 def epoch_row(name: str, chips: ChipDataset, root: Path, args: argparse.Namespace) -> Row:
     """All chips of all images against all images at every scale: images/s."""
     records = list(itertools.chain.from_iterable(batches_of(chips, 1, args.seed)))
@@ -345,7 +302,7 @@ def loader_rows(
             "plain": DataLoader(chips, BATCH, sampler=batches.sampler, collate_fn=pseudo_collate, **options),
             "theirs": DataLoader(whole, BATCH, shuffle=True, collate_fn=pseudo_collate, **options),
         }
-        rounds = [{way: processor_time(loader) for way, loader in loaders.items()} for _ in range(args.repeats)]
+        rounds = [{way: processor_time(loader)[0] for way, loader in loaders.items()} for _ in range(args.repeats)]
         cost = {way: 1e3 * statistics.median(one[way] for one in rounds) / len(chips) for way in loaders}
         what = f"{name}, epoch through {workers} worker{'s' * (workers > 1)}, batches of {BATCH}"
         both: dict[str, Any] = dict(what=what, unit="ms/image", ours=cost["ours"])
@@ -361,17 +318,52 @@ def loader_rows(
     yield Row(what=what, unit="MB", ours=ours / 1e6, theirs=theirs / 1e6, against=against)
 
 
-def processor_time(loader: DataLoader) -> float:
-    """Seconds of processor time, of this process and the workers, for all batches of a loader."""
+class Ready(Dataset):
+    """Samples that are loaded already, each time anew, so that none is in shared memory before it is sent."""
 
-    def spent() -> float:
+    def __init__(self, samples: Sequence[dict], length: int) -> None:
+        self.pixels = [sample["inputs"] for sample in samples]
+        self.others = [pickle.dumps(sample["data_samples"]) for sample in samples]
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, i: int) -> dict:
+        i %= len(self.pixels)
+        return {"inputs": self.pixels[i].clone(), "data_samples": pickle.loads(self.others[i])}
+
+
+def nothing(batch: Sequence) -> None:
+    """A batch that is not sent."""
+
+
+def transport_rows(name: str, chips: ChipDataset, records: Sequence[ChipRecord], args: argparse.Namespace) -> Iterator:
+    """Ready samples from a worker to the main process: ms/chip, less what a loader costs that sends nothing."""
+    ready = Ready([chips[record] for record in records[:64]], BATCH * args.sent)
+    ways = {"ours": parcel_collate, "theirs": pseudo_collate, "none": nothing}
+    loaders = {way: DataLoader(ready, BATCH, num_workers=1, collate_fn=collate) for way, collate in ways.items()}
+    rounds = [{way: processor_time(loader) for way, loader in loaders.items()} for _ in range(args.repeats)]
+    for side, who, gain in ((0, "all processes", TRANSPORT), (1, "the main process", TRANSPORT_MAIN)):
+        medians = {way: statistics.median(one[way][side] for one in rounds) for way in ways}
+        ours, theirs = (1e3 * max(medians[way] - medians["none"], 0) / len(ready) for way in ("ours", "theirs"))
+        what = f"{name}, a chip from worker to main process: {who}"
+        yield Row(what=what, unit="ms", ours=ours, theirs=theirs, against="pseudo_collate", gain=gain)
+
+
+def processor_time(loader: DataLoader) -> tuple[float, float]:
+    """Seconds of processor time for all batches of a loader: of this process and the workers, of this one alone."""
+
+    def spent() -> np.ndarray:
         workers = resource.getrusage(resource.RUSAGE_CHILDREN)  # those that have ended
-        return time.process_time() + workers.ru_utime + workers.ru_stime
+        mine = time.process_time()
+        return np.array([mine + workers.ru_utime + workers.ru_stime, mine])
 
     before = spent()
     for _ in loader:
         pass
-    return spent() - before
+    both, mine = (spent() - before).tolist()
+    return both, mine
 
 
 @contextmanager
@@ -389,6 +381,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", nargs="+", choices=LOOKS, default=list(LOOKS), help="configs to measure")
     parser.add_argument("--images", type=int, default=24, help="photos, and chips per scale at most")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="JPEGs below this folder instead of generated ones")
+    parser.add_argument("--annotations", type=Path, metavar="JSON", help="the boxes of --photos, in COCO's format")
+    parser.add_argument("--sent", type=int, default=60, help="batches of the transport rows")
     parser.add_argument("--repeats", type=int, default=3, help="least number of rounds; the median counts")
     parser.add_argument("--seconds", type=float, default=1.0, help="least time in all of each way of a scale")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="workers of the data loader rows")
@@ -398,16 +392,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def rows(args: argparse.Namespace) -> Iterator[Row]:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    if args.annotations and not args.photos:
+        raise FileNotFoundError("--annotations needs --photos, the folder of their images.")
     for data in args.data:
         look, config = LOOKS[data], Config.fromfile(CONFIGS / LOOKS[data].config)
         with TemporaryDirectory() as folder, DefaultScope.overwrite_default_scope("mmdet"), no_messages():
             root, count, seed = Path(folder), args.images, args.seed
-            write_data(root, real(args.photos, count, seed) if args.photos else generated(look, count, seed), seed)
+            if args.annotations:
+                link_data(root, args.photos, args.annotations, count, seed)
+            else:
+                write_data(root, real(args.photos, count, seed) if args.photos else generated(look, count, seed), seed)
             chips = chip_dataset(config, root)
             records = list(ChipMiningSampler(chips, seed=seed))
             name = f"{data} ({args.photos.name if args.photos else f'{look.width}x{look.height}'})"
             yield from sample_rows(name, chips, root, records, args)
+            yield decode_row(name, chips)
+            yield rest_row(name, chips, records)
             yield epoch_row(name, chips, root, args)
+            yield from transport_rows(name, chips, records, args)
             yield from loader_rows(name, chips, root, records, look.gains, args)
 
 

@@ -36,8 +36,8 @@ from unittest.mock import patch
 import mmdet
 import torch
 from arithmetic import clock_of, count_operations, matrix_rate, wait
-from chip_loader import LOOKS, generated, load, write_data
 from chip_loader import chip_dataset as photo_chips
+from chip_loader import load
 from coco_like import coco_like
 from detector_batch import (
     CONFIG,
@@ -48,6 +48,7 @@ from detector_batch import (
     read_config,
     training_step,
 )
+from loader_photos import LOOKS, generated, write_data
 from mmdet.datasets import CocoDataset
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper

@@ -10,7 +10,7 @@ TINY = {
     "chip_mining": "--images 300 --calls 3 --repeats 1 --cores 2",
     "chip_cover": "--drawn-images 30 --few 10 --repeats 1",
     "negative_mining": "--images 20 --proposals 50 --repeats 1",
-    "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1",
+    "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1 --sent 2",
     "training_step": "--depths --batch 1 --drawn-images 100 --repeats 1",
     "inference": "--config configs/det/sniper_openimages_sample.py --depth 18 --shrink 1 --repeats 1",
     "operators": "--boxes 50 --regions 4 --channels 8 --repeats 1 --seconds 0",
