@@ -14,6 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -160,6 +161,16 @@ def narrow_config() -> ModuleType:
 def small_run(tmp_path: Path) -> Callable:
     """Function that builds a training of a few steps, see tests/small_run.py."""
     return _beside("small_run").small_runs(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running Slurm with pretended GPUs, see tests/own_slurm.py; one per process of the suite that asks for it."""
+    own = _beside("own_slurm")
+    if absent := own.missing():
+        pytest.skip(f"no Slurm: {', '.join(absent)} not installed, see tests/own_slurm.py for the packages")
+    with own.own_slurm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
 
 
 @pytest.fixture
