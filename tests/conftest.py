@@ -157,6 +157,12 @@ def narrow_config() -> ModuleType:
     return _beside("narrow_models")
 
 
+@pytest.fixture(scope="session")
+def forked_ranks() -> Callable[..., list]:
+    """Function ``forked_ranks(count, work)``: what ``work(rank)`` gives on each rank, see tests/forked_ranks.py."""
+    return _beside("forked_ranks").forked_ranks
+
+
 @pytest.fixture
 def small_run(tmp_path: Path) -> Callable:
     """Function that builds a training of a few steps, see tests/small_run.py."""
