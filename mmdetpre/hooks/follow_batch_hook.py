@@ -54,7 +54,8 @@ class FollowBatchHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remembers the total batch of a run that is resumed, and the schedulers as this config has them."""
         self._resumes, self._before = bool(runner._resume), checkpoint.get(self.KEY)
-        self._built = [scheduler.state_dict() for scheduler in _schedulers(runner)]
+        if self._resumes:
+            self._built = [scheduler.state_dict() for scheduler in _schedulers(runner)]
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Adds the total batch."""
