@@ -157,10 +157,26 @@ def narrow_config() -> ModuleType:
     return _beside("narrow_models")
 
 
+@pytest.fixture(scope="session")
+def forked_ranks() -> Callable[..., list]:
+    """Function ``forked_ranks(count, work)``: what ``work(rank)`` gives on each rank, see tests/forked_ranks.py."""
+    return _beside("forked_ranks").forked_ranks
+
+
 @pytest.fixture
 def small_run(tmp_path: Path) -> Callable:
     """Function that builds a training of a few steps, see tests/small_run.py."""
     return _beside("small_run").small_runs(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running Slurm with pretended GPUs, see tests/own_slurm.py; one per process of the suite that asks for it."""
+    own = _beside("own_slurm")
+    if absent := own.missing():
+        pytest.skip(f"no Slurm: {', '.join(absent)} not installed, see tests/own_slurm.py for the packages")
+    with own.own_slurm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
 
 
 @pytest.fixture

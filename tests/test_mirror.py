@@ -8,6 +8,7 @@ TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "mmdetpre"
 NO_ROOMS = {
     "benchmarks": "the scripts of benchmarks/",
+    "cluster": "cluster runs, on a real Slurm",
     "configs": "the configs of configs/, built and trained",
     "docs": "the pages of docs/, and what all sources have to say",
     "security": "hostile files and names, through all rooms that read them",

@@ -1,7 +1,8 @@
 # What the runtimes of the three toolboxes share: makes `mmdetpre.*` types known, refuses to test a checkpoint of other
-# classes, lets learning rate and weight decay follow the total batch, stops at a loss that is not finite, saves
-# checkpoints whole or not at all, loads the backbone that `backbone_init` names (see init/), and leaves that of the run
-# in work_dirs/CONFIG/backbone_final.pth. Its hooks have names, so that `custom_hooks` is yours.
+# classes, lets learning rate and weight decay follow the total batch, stops at a loss that is not finite, validates one
+# model on all ranks, saves checkpoints whole or not at all, loads the backbone that `backbone_init` names (see init/),
+# and leaves that of the run in work_dirs/CONFIG/backbone_final.pth. Its hooks have names, so that `custom_hooks` is
+# yours.
 custom_imports = dict(imports=["mmdetpre"])
 # mmengine's Runner, but that a changed `data_root` moves all data, and `default_hooks.NAME=None` takes out any hook.
 runner_type = "mmdetpre.ConfigRunner"
@@ -15,11 +16,17 @@ default_hooks = dict(
     checkpoint_fit=dict(type="mmdetpre.CheckpointFitHook"),
     follow_batch=dict(type="mmdetpre.FollowBatchHook"),
     finite_loss=dict(type="mmdetpre.FiniteLossHook"),
+    same_buffers=dict(type="mmdetpre.SameBuffersHook"),
     load_backbone=dict(type="mmdetpre.LoadBackboneHook"),
     export_backbone=dict(type="mmdetpre.ExportBackboneHook", overwrite=True, policy="warn"),
 )
 custom_hooks = []
-env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0))
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    # Seconds that ranks wait while rank 0 computes the scores of all images; torch ends them after 600.
+    dist_cfg=dict(backend="nccl", timeout=7200),
+)
 vis_backends = [dict(type="LocalVisBackend")]
 # The console shows what matters, the log file everything; console="full" shows everything.
 log_processor = dict(type="mmdetpre.BriefLogProcessor", console="brief", window_size=50, by_epoch=True)

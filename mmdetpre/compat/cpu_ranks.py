@@ -25,7 +25,9 @@ LAUNCHERS = {
 }
 """Variables in which a launcher gives the rank, the number of ranks, and the rank on this machine."""
 TIMEOUT = "MMDETPRE_CPU_RANKS_TIMEOUT"
-"""Variable of the environment: seconds that ranks wait for each other; half an hour by default, as with NCCL."""
+"""Variable of the environment: seconds that ranks wait for each other, `PATIENCE` by default."""
+PATIENCE = 7200
+"""As ``env_cfg.dist_cfg.timeout`` of the configs, which is not read yet when ranks on processors meet."""
 
 
 def asked_for(arguments: Sequence[str]) -> bool:
@@ -103,7 +105,7 @@ def join_ranks() -> bool:
     if torch.cuda.is_available() or distributed.is_initialized() or not distributed.is_available():
         return False
     os.environ.update(own)
-    distributed.init_process_group("gloo", timeout=timedelta(seconds=float(os.environ.get(TIMEOUT, 1800))))
+    distributed.init_process_group("gloo", timeout=timedelta(seconds=float(os.environ.get(TIMEOUT, PATIENCE))))
     when_imported("mmengine.model.wrappers.distributed", _wrap_without_device)
     return True
 

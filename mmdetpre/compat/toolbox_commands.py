@@ -1,8 +1,10 @@
 """The commands that train and test with a toolbox: by ``mim``, or by the toolbox's own script where mim is not.
 
-``mim`` knows a toolbox by the name of its distribution, which is another one in OpenMMLab's fork. For shells::
+``mim`` knows a toolbox by the name of its distribution, which is another one in OpenMMLab's fork. For shells, that
+name, and the script, for launchers that mim does not know::
 
     mim train "$(python -m mmdetpre.compat.toolbox_commands mmdet)" configs/det/sniper_voc.py
+    torchrun --nnodes 2 "$(python -m mmdetpre.compat.toolbox_commands mmdet train)" configs/det/sniper_voc.py
 """
 
 from __future__ import annotations
@@ -138,4 +140,4 @@ def _script(script: str, toolbox: str) -> Path:
 
 
 if __name__ == "__main__":
-    print(toolbox_name(sys.argv[1]))
+    print(_script(sys.argv[2], sys.argv[1]) if sys.argv[2:] else toolbox_name(sys.argv[1]))

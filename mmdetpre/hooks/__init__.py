@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mmdetpre.hooks.finite_loss_hook import FiniteLossHook
     from mmdetpre.hooks.follow_batch_hook import FollowBatchHook
     from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
+    from mmdetpre.hooks.same_buffers_hook import SameBuffersHook
     from mmdetpre.hooks.whole_checkpoint_hook import WholeCheckpointHook
     from mmdetpre.hooks.write_labels_hook import WriteLabelsHook
 
@@ -23,6 +24,7 @@ __all__ = [
     "FiniteLossHook",
     "FollowBatchHook",
     "LoadBackboneHook",
+    "SameBuffersHook",
     "WholeCheckpointHook",
     "WriteLabelsHook",
 ]

@@ -11,6 +11,9 @@ from mmengine.runner import Runner
 
 from mmdetpre.registry import HOOKS
 
+_PROGRESS = ("last_step", "_global_step", "_last_value", "base_values")
+"""What a scheduler's state tells of the run; the rest is its settings."""
+
 
 @HOOKS.register_module()
 class FollowBatchHook(Hook):
@@ -23,10 +26,15 @@ class FollowBatchHook(Hook):
     any number of GPUs. Elsewhere weight decay stays, as is usual: then each epoch shrinks the weights by the same.
 
     A run that is resumed with another total batch takes its learning rate, that of its schedulers, and its weight decay
-    along by the same rule. Each checkpoint remembers its batch for that.
+    along by the same rule; schedulers that count epochs in steps (``convert_to_iter_based``) count the present ones.
+    Each checkpoint remembers its batch for that. Where ``auto_scale_lr`` is not enabled, such a run is refused.
+
+    Args:
+        keep_rates: Without ``auto_scale_lr.enable``, go on with another total batch and the rates of before.
 
     Raises:
-        ValueError: If weight decay is to be scaled without ``auto_scale_lr.enable`` and ``base_batch_size``.
+        ValueError: If weight decay is to be scaled without ``auto_scale_lr.enable`` and ``base_batch_size``; or if the
+            batch of a resumed run is another one, and the config has no rule for that.
 
     Source: table of section 9 of the original's settings; "Accurate, Large Minibatch SGD" (2017) for the linear rule.
 
@@ -37,13 +45,17 @@ class FollowBatchHook(Hook):
     priority = "VERY_HIGH"
     KEY = "total_batch"
 
-    def __init__(self) -> None:
+    def __init__(self, keep_rates: bool = False) -> None:
+        self.keep_rates = keep_rates
         self._before: int | None = None
         self._resumes = False
+        self._built: list[dict[str, Any]] = []
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remembers the total batch of a run that is resumed."""
+        """Remembers the total batch of a run that is resumed, and the schedulers as this config has them."""
         self._resumes, self._before = bool(runner._resume), checkpoint.get(self.KEY)
+        if self._resumes:
+            self._built = [scheduler.state_dict() for scheduler in _schedulers(runner)]
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Adds the total batch."""
@@ -53,9 +65,12 @@ class FollowBatchHook(Hook):
         """Scales what mmengine has not scaled, and says so.
 
         Raises:
-            ValueError: If ``scale_weight_decay`` is set where ``auto_scale_lr`` is not enabled.
+            ValueError: If ``scale_weight_decay`` is set where ``auto_scale_lr`` is not enabled, or nothing says how the
+                rates of a resumed run follow its new batch.
         """
         rule: dict[str, Any] = runner.auto_scale_lr or {}
+        batch = total_batch(runner)
+        changed = self._resumes and self._before not in (None, batch)
         decay = bool(rule.get("scale_weight_decay"))
         if not rule.get("enable"):
             if decay:
@@ -63,8 +78,17 @@ class FollowBatchHook(Hook):
                     "auto_scale_lr.scale_weight_decay follows the learning rate, which does not follow the batch: set"
                     " auto_scale_lr.enable=True, or scale_weight_decay=False."
                 )
+            if changed and not self.keep_rates:
+                raise ValueError(
+                    f"The run was saved with a total batch of {self._before}, this one has {batch}, and the learning"
+                    f" rate of this config does not follow the batch. Resume with {self._before} (ranks times"
+                    " train_dataloader.batch_size), or have it follow: auto_scale_lr.enable=True"
+                    f" auto_scale_lr.base_batch_size={self._before}, or keep it:"
+                    " default_hooks.follow_batch.keep_rates=True."
+                )
+            if changed:
+                self._count_present_steps(runner, batch)
             return
-        batch = total_batch(runner)
         if not self._resumes:
             if decay and batch != rule["base_batch_size"]:
                 _scale(runner, "weight_decay", rule["base_batch_size"] / batch)
@@ -76,7 +100,8 @@ class FollowBatchHook(Hook):
                 "The checkpoint does not tell its total batch: learning rate and weight decay stay as they were, right"
                 f" if it was {batch} as now.",
             )
-        elif self._before != batch:
+        elif changed:
+            self._count_present_steps(runner, batch)
             _scale(runner, "lr", batch / self._before)
             if decay:
                 _scale(runner, "weight_decay", self._before / batch)
@@ -84,6 +109,16 @@ class FollowBatchHook(Hook):
                 f"The run was saved with a total batch of {self._before}, its rates follow the present one:"
                 f" {self._told(runner, batch, rule)}."
             )
+
+    def _count_present_steps(self, runner: Runner, batch: int) -> None:
+        """Schedulers whose epochs are counted in steps were loaded with those of the batch before."""
+        assert self._before is not None
+        for scheduler, built in zip(_schedulers(runner), self._built, strict=True):
+            loaded = scheduler.state_dict()
+            lengths = {key: value for key, value in built.items() if key not in _PROGRESS and loaded[key] != value}
+            if lengths and not scheduler.by_epoch:
+                steps = {key: round(loaded[key] * self._before / batch) for key in ("last_step", "_global_step")}
+                scheduler.load_state_dict({**loaded, **lengths, **steps})
 
     @staticmethod
     def _told(runner: Runner, batch: int, rule: dict[str, Any]) -> str:
@@ -109,8 +144,11 @@ def _scale(runner: Runner, name: str, factor: float) -> None:
             for key in (name, f"initial_{name}"):
                 if key in group:
                     group[key] *= factor
+    for scheduler in _schedulers(runner):
+        if scheduler.param_name == name:
+            scheduler.base_values = [value * factor for value in scheduler.base_values]
+
+
+def _schedulers(runner: Runner) -> list[Any]:
     schedulers = runner.param_schedulers or []
-    for one in schedulers.values() if isinstance(schedulers, dict) else (schedulers,):
-        for scheduler in one:
-            if scheduler.param_name == name:
-                scheduler.base_values = [value * factor for value in scheduler.base_values]
+    return [one for part in schedulers.values() for one in part] if isinstance(schedulers, dict) else list(schedulers)

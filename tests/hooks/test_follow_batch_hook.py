@@ -55,7 +55,21 @@ class Rates(Hook):
             raise KeyboardInterrupt
 
 
-def run(folder: Path, batch: int, *, rule: dict | None = None, stop_after: int | None = None, resume: bool = False):
+WARM_UP = dict(type="LinearLR", start_factor=0.5, by_epoch=False, begin=0, end=4)
+ITERATIONS = dict(by_epoch=False, max_iters=6, val_interval=100)
+
+
+def run(
+    folder: Path,
+    batch: int,
+    *,
+    rule: dict | None = None,
+    stop_after: int | None = None,
+    resume: bool = False,
+    scheduler: dict = WARM_UP,
+    length: dict = ITERATIONS,
+    **hook: Any,
+):
     schedule = Config.fromfile(Path(__file__).resolve().parents[2] / "configs/_base_/schedules/sniper_14e.py")
     loader = dict(dataset=Numbers(), batch_size=batch, sampler=dict(type="DefaultSampler", shuffle=False))
     loader["collate_fn"] = dict(type="default_collate")
@@ -64,12 +78,12 @@ def run(folder: Path, batch: int, *, rule: dict | None = None, stop_after: int |
         model=Line(),
         work_dir=str(folder),
         train_dataloader=loader,
-        train_cfg=dict(by_epoch=False, max_iters=6, val_interval=100),
+        train_cfg=length,
         optim_wrapper=schedule.optim_wrapper,
-        param_scheduler=[dict(type="LinearLR", start_factor=0.5, by_epoch=False, begin=0, end=4)],
+        param_scheduler=[scheduler],
         auto_scale_lr=schedule.auto_scale_lr if rule is None else rule,
         default_hooks=dict(checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=1)),
-        custom_hooks=[FollowBatchHook(), rates],
+        custom_hooks=[FollowBatchHook(**hook), rates],
         default_scope="mmengine",
         resume=resume,
         experiment_name=f"{folder.name}_{batch}_{resume}",
@@ -102,9 +116,28 @@ def test_elsewhere_weight_decay_stays_and_nothing_is_done_unasked(tmp_path: Path
     *_, last = run(tmp_path / "off", 16, rule=dict(enable=False, base_batch_size=128))
     assert last == pytest.approx((0.12, 1.25e-5, 0))
     run(tmp_path / "off", 16, rule=dict(enable=False, base_batch_size=128), stop_after=1)
-    run(tmp_path / "off", 8, rule=dict(enable=False, base_batch_size=128), resume=True)
+    *_, last = run(tmp_path / "off", 8, rule=dict(enable=False, base_batch_size=128), resume=True, keep_rates=True)
+    assert last == pytest.approx((0.12, 1.25e-5, 0))
     with pytest.raises(ValueError, match="set auto_scale_lr.enable=True, or scale_weight_decay=False"):
         run(tmp_path / "half", 16, rule=RULE | dict(enable=False))
+
+
+def test_without_the_rule_a_run_goes_on_with_its_own_batch_alone(tmp_path: Path) -> None:
+    off = dict(rule=dict(enable=False, base_batch_size=128))
+    whole = run(tmp_path / "whole", 16, **off)
+    run(tmp_path / "moved", 16, stop_after=2, **off)
+    with pytest.raises(ValueError, match=r"batch of 16, this one has 8.*Resume with 16 .*enable=True.*=16, or keep"):
+        run(tmp_path / "moved", 8, resume=True, **off)
+    assert run(tmp_path / "moved", 16, resume=True, **off) == whole[2:], "nothing was lost by the refusal"
+
+
+def test_a_schedule_of_epochs_in_steps_counts_those_of_the_new_batch(tmp_path: Path) -> None:
+    schedule = dict(type="CosineAnnealingLR", by_epoch=True, begin=0, end=3, eta_min=0, convert_to_iter_based=True)
+    given = dict(scheduler=schedule, length=dict(by_epoch=True, max_epochs=3, val_interval=100))
+    whole = run(tmp_path / "whole", 16, **given)  # 4 steps an epoch
+    run(tmp_path / "moved", 32, stop_after=3, **given)  # of 2; mmengine begins the second epoch again
+    moved = run(tmp_path / "moved", 16, resume=True, **given)
+    assert len(whole) == 12 and moved[:6] == [pytest.approx(values) for values in whole[6:]]
 
 
 def test_a_checkpoint_that_does_not_tell_its_batch(tmp_path: Path) -> None:

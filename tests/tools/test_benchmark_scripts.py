@@ -17,7 +17,10 @@ FOLDERS = {"mmdetection": "mmdet", "mmsegmentation": "mmsegmentation", "mmpretra
 MIM = """#!/usr/bin/env bash
 printf '%s\\n' "$@" > mim.txt
 """
-HOOKED = 'custom_hooks = [dict(type="mmdetpre.LoadBackboneHook")]\n'
+HOOKED = """custom_hooks = [dict(type="mmdetpre.LoadBackboneHook")]
+train_dataloader = dict(num_workers=3)
+test_dataloader = dict(batch_size=1)
+"""
 
 
 @pytest.fixture
@@ -72,13 +75,14 @@ def test_train_and_test_of_one_backbone(script: Callable, tmp_path: Path, folder
     ]
     slurm = dict(PARTITION="queue", GPUS="16", SRUN_ARGS="--qos high")
     done, given = script(folder, "mim_slurm_test.sh", "my_config.py", BACKBONE, CHECKPOINT="best.pth", **slurm)
-    options = ["--launcher", "slurm", "--gpus", "16", "--gpus-per-node", "8", "--cpus-per-task", "5"]
+    options = ["--launcher", "slurm", "--gpus", "16", "--gpus-per-node", "8", "--cpus-per-task", "1"]
     options += ["--partition", "queue", "--srun-args", "--qos high"]
     assert given[3:5] == ["--checkpoint", "best.pth"] and given[5 : 5 + len(options)] == options
     done, given = script(
         folder, "mim_slurm_train.sh", "my_config.py", "torchvision://resnet101", PARTITION="queue", GPUS="2"
     )
-    assert given[5:9] == ["--gpus", "2", "--gpus-per-node", "2"]
+    assert given[5:13] == [*("--gpus", "2", "--gpus-per-node", "2", "--cpus-per-task", "4", "--partition", "queue")]
+    assert given[13:15] == ["--srun-args", ""], "without it mim fails under click 8.3.1 and newer"
     assert f"work_dirs/benchmarks/{package}/my_config/torchvision-resnet101" in given
 
 
@@ -112,6 +116,20 @@ def test_bad_arguments(script: Callable, tmp_path: Path, arguments: list[str], c
     done, given = script("mmpretrain", "mim_dist_train.sh", *arguments)
     assert done.returncode == code and message in done.stderr and not given
     assert not (tmp_path / "work_dirs").exists()
+
+
+def test_requests_to_slurm_that_nodes_can_meet(script: Callable) -> None:
+    def requested(**given: str) -> list[str]:
+        command = script("mmdetection", "mim_slurm_train.sh", "my_config.py", BACKBONE, PARTITION="queue", **given)[1]
+        return command[command.index("--gpus") : command.index("--work-dir")]
+
+    nodes_of_four = requested(GPUS="2", GPUS_PER_NODE="4", CPUS_PER_TASK="6")
+    assert nodes_of_four[:6] == ["--gpus", "2", "--gpus-per-node", "2", "--cpus-per-task", "6"]
+    assert requested(GPUS="12", GPUS_PER_NODE="4")[:4] == ["--gpus", "12", "--gpus-per-node", "4"]
+    processors = requested(GPUS="0", RANKS="3", SRUN_ARGS="--time=10")
+    assert processors[:4] == ["--gpus", "3", "--gpus-per-node", "3"]
+    assert processors[-2:] == ["--srun-args", "--gres=none --time=10"]
+    assert requested(GPUS="0")[:4] == ["--gpus", "1", "--gpus-per-node", "1"]
 
 
 def test_slurm_wants_a_partition(script: Callable) -> None:

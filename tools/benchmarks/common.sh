@@ -5,12 +5,13 @@
 # The run of a config and a backbone has one folder, so that the test finds what the training left there:
 #   WORK_DIR         default work_dirs/benchmarks/PACKAGE/CONFIG/BACKBONE
 # Environment of every script:
-#   GPUS             number of GPUs, default 8; with dist, 0 runs on the CPU
+#   GPUS             number of GPUs, default 8; 0 runs on CPUs: one process with dist, RANKS of them with slurm
 #   CHECKPOINT       test: another checkpoint than the last of the run
 # and of slurm:
 #   PARTITION        required
-#   GPUS_PER_NODE    default GPUS, 8 at most
-#   CPUS_PER_TASK    default 5
+#   GPUS_PER_NODE    default 8, or GPUS if that is less; with GPUS=0: ranks of a node
+#   RANKS            with GPUS=0: number of processes, default 1, in a partition that needs no GPU
+#   CPUS_PER_TASK    default: one core, and one for each process that loads images (num_workers of the config)
 #   SRUN_ARGS        more arguments of srun, in one string
 
 die() {
@@ -27,18 +28,20 @@ backbone_name() {
     echo "${name//[^A-Za-z0-9._]/-}"
 }
 
-# A config without the hook would train on and never look at the backbone.
-require_hook() {
-    python - "$1" <<'PYTHON' || die "$1 has no LoadBackboneHook, so $2 would not be loaded. Base it on" \
+# read_config TASK CONFIG BACKBONE: cores of a rank, one and those of its loader. Without the hook a training would go on
+# and never look at the backbone.
+read_config() {
+    python - "$@" <<'PYTHON' || die "$2 has no LoadBackboneHook, so $3 would not be loaded. Base it on" \
         "configs/_base_/runtime.py, or give it custom_imports = dict(imports=[\"mmdetpre\"]) and" \
         "custom_hooks = [dict(type=\"mmdetpre.LoadBackboneHook\")]."
 import sys
 
 from mmengine.config import Config
 
-config = Config.fromfile(sys.argv[1], import_custom_modules=False)
+config = Config.fromfile(sys.argv[2], import_custom_modules=False)
 hooks = [*(config.get("custom_hooks") or []), *filter(None, (config.get("default_hooks") or {}).values())]
-sys.exit(not any(str(hook.get("type")).endswith("LoadBackboneHook") for hook in hooks))
+print(1 + (config.get(f"{sys.argv[1]}_dataloader") or {}).get("num_workers", 0))
+sys.exit(sys.argv[1] == "train" and not any(str(hook.get("type")).endswith("LoadBackboneHook") for hook in hooks))
 PYTHON
 }
 
@@ -49,18 +52,7 @@ benchmark() {
         exit 2
     fi
     shift 5
-    local gpus=${GPUS:-8}
-    local launch=(--launcher pytorch --gpus "$gpus")
-    if [[ $launcher == slurm ]]; then
-        [[ -n ${PARTITION:-} ]] || die "slurm needs a partition: PARTITION=name $0 ..."
-        launch=(
-            --launcher slurm --gpus "$gpus" --gpus-per-node "${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}"
-            --cpus-per-task "${CPUS_PER_TASK:-5}" --partition "$PARTITION"
-        )
-        [[ -z ${SRUN_ARGS:-} ]] || launch+=(--srun-args "$SRUN_ARGS")
-    elif [[ $gpus == 0 ]]; then
-        launch=(--launcher none --gpus 0)
-    fi
+    [[ $launcher == dist || -n ${PARTITION:-} ]] || die "slurm needs a partition: PARTITION=name $0 ..."
 
     # mim would take a config of the toolbox with the same name instead.
     [[ -f $config ]] || die "$config is not there."
@@ -72,21 +64,33 @@ benchmark() {
     if [[ -f $work_dir/backbone.txt && $(<"$work_dir/backbone.txt") != "$backbone" ]]; then
         die "$work_dir is the run of $(<"$work_dir/backbone.txt"). Choose another WORK_DIR."
     fi
+    if [[ $task == train && -e $work_dir/last_checkpoint && " $* " != *" --resume"* ]]; then
+        die "$work_dir holds a run: go on with --resume, choose another WORK_DIR, or remove it."
+    fi
+    local checkpoint=${CHECKPOINT:-} cores
+    if [[ $task == test && -z $checkpoint ]]; then
+        [[ -f $work_dir/last_checkpoint ]] || die "$work_dir has no checkpoint: train first, or set CHECKPOINT."
+        checkpoint=$(<"$work_dir/last_checkpoint")
+    fi
+    [[ $task$launcher == testdist ]] || cores=$(read_config "$task" "$config" "$backbone")
+
+    local gpus=${GPUS:-8} launch=(--launcher none --gpus 0)
+    if [[ $launcher == slurm ]]; then
+        local ranks=$((gpus ? gpus : ${RANKS:-1})) per_node=${GPUS_PER_NODE:-8} srun_args=${SRUN_ARGS:-}
+        [[ $gpus != 0 ]] || srun_args="--gres=none $srun_args" # after mim's own --gres
+        launch=(
+            --launcher slurm --gpus "$ranks" --gpus-per-node $((ranks < per_node ? ranks : per_node))
+            --cpus-per-task "${CPUS_PER_TASK:-$cores}" --partition "$PARTITION" --srun-args "$srun_args"
+        )
+    elif [[ $gpus != 0 ]]; then
+        launch=(--launcher pytorch --gpus "$gpus")
+    fi
     if [[ $task == train ]]; then
-        if [[ -e $work_dir/last_checkpoint && " $* " != *" --resume"* ]]; then
-            die "$work_dir holds a run: go on with --resume, choose another WORK_DIR, or remove it."
-        fi
-        require_hook "$config" "$backbone"
         mkdir -p "$work_dir"
         echo "$backbone" >"$work_dir/backbone.txt"
         mim train "$toolbox" "$config" "${launch[@]}" --work-dir "$work_dir" "$@" \
             --cfg-options "backbone_init.checkpoint=$backbone"
     else
-        local checkpoint=${CHECKPOINT:-}
-        if [[ -z $checkpoint ]]; then
-            [[ -f $work_dir/last_checkpoint ]] || die "$work_dir has no checkpoint: train first, or set CHECKPOINT."
-            checkpoint=$(<"$work_dir/last_checkpoint")
-        fi
         mim test "$toolbox" "$config" --checkpoint "$checkpoint" "${launch[@]}" --work-dir "$work_dir/test" "$@"
     fi
 }
