@@ -207,7 +207,7 @@ def _same_start(given: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def _folders(value: str | None) -> list[str]:
-    """A variable as the list of folders it may be; each import of OpenCV's wheel, in each process, puts its own before."""
+    """A variable as the list of folders it may be, without those that OpenCV puts before it in each process."""
     parts = dict.fromkeys((value or "").split(os.pathsep))
     return [part for part in parts if part and not part.endswith(_ADDED_BY_OPENCV)]
 
