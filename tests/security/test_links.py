@@ -79,12 +79,20 @@ def test_features(mine: Path, tmp_path: Path) -> None:
     np.save(theirs, np.ones((2, 3), np.float32))
     before = theirs.read_bytes()
     FeatureWriter(tmp_path / "found", {"conv": (3,)}, images=["a", "b"])
-    (tmp_path / "found" / "conv.npy").unlink()
-    (tmp_path / "found" / "conv.npy").symlink_to(theirs)
+    shard = tmp_path / "found" / "shards" / "0-of-1"
+    for name in ("conv.npy", "done.npy", "rows.npy", "lock"):
+        (shard / name).rename(tmp_path / name)
+        (shard / name).symlink_to(theirs)
+        with pytest.raises(FileExistsError, match="is a link"):
+            FeatureWriter(tmp_path / "found", {"conv": (3,)}, images=["a", "b"])
+        (tmp_path / name).replace(shard / name)
+    shard.rename(tmp_path / "moved")
+    shard.symlink_to(tmp_path / "moved")
     with pytest.raises(FileExistsError, match="is a link"):
         FeatureWriter(tmp_path / "found", {"conv": (3,)}, images=["a", "b"])
-    (tmp_path / "found" / "conv.npy").unlink()
-    np.save(tmp_path / "found" / "conv.npy", np.ones((1, 3), np.float32))
+    shard.unlink()
+    (tmp_path / "moved").rename(shard)
+    np.save(shard / "conv.npy", np.ones((1, 3), np.float32))
     with pytest.raises(ValueError, match=r"has shape \(1, 3\), expected \(2, 3\)"):
         FeatureWriter(tmp_path / "found", {"conv": (3,)}, images=["a", "b"])
     (tmp_path / "linked").symlink_to(mine.parent)

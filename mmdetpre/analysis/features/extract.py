@@ -169,14 +169,16 @@ def extract_features(
             "batch_size": batch_size,
         },
         overwrite=overwrite,
+        shard=shard,
+        batch_size=batch_size,
     )
-    batches = writer.pending_batches(batch_size, index, shards)
+    batches = writer.pending_batches()
     with progress_bar(total=sum(map(len, batches)), unit="img", desc="features", disable=not progress) as bar:
         for rows, batch in zip(batches, read_batches(pixels, batches, workers), strict=True):
             values = source.reader(normalize(batch.to(source.device), source.preprocessing))
             writer.write(rows, {name: value.cpu().numpy() for name, value in values.items()})
             bar.update(len(rows))
-    return None if len(writer.pending()) else writer.finish()
+    return writer.finish() if writer.complete() else None
 
 
 def default_data_name(images: ImageSet) -> str:

@@ -8,6 +8,8 @@ The folder NAME holds::
     NAME/images.json     paths of the images, relative to the root of the data where possible, in order
     NAME/labels.npy      (n,) int64 class of each image, -1 where there is none
     NAME/<layer>.npy     (n, *shape of one image) float32
+
+While it is made, each process writes into a folder of its own, see `mmdetpre.analysis.features.shards`.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
+from mmdetpre.analysis.features import shards
 from mmdetpre.utils import bounded_files
 from mmdetpre.utils.checked_files import VERIFIED, checksums, damaged_files
 from mmdetpre.utils.whole_file import write_json
@@ -35,7 +37,8 @@ INDEX = "features.json"
 MOST_JSON = 4 * bounded_files.GIB
 """Of the names of the images."""
 _UNFINISHED = ("plan.json", "done.npy")
-_RESERVED = ("labels", "done")
+"""What there is until it is finished; earlier versions kept in the second which rows of the columns are written."""
+_RESERVED = ("labels", "done", "rows")
 _BLOCK_BYTES = 64 << 20
 _COMMAND = "mim run mmdetpre extract_features CONFIG CHECKPOINT --layers LAYER --out FOLDER"
 
@@ -109,8 +112,8 @@ def read_features(path: str | Path) -> FeatureFile:
         raise FileNotFoundError(f"There is no folder of features at {path}. Make one with: {_COMMAND}")
     if not (path / INDEX).is_file():
         if (path / _UNFINISHED[0]).is_file():
-            done = int(np.count_nonzero(bounded_files.load_npy(path / _UNFINISHED[1])))
-            count = len(bounded_files.read_json(path / "images.json", MOST_JSON))
+            rows = [shards.computed_rows(path), *(shard.rows for shard in _earlier(path))]
+            done, count = len(set().union(*rows)), len(bounded_files.read_json(path / "images.json", MOST_JSON))
             raise ValueError(
                 f"{path} holds {done} of {count} images, it is not finished: run the same command again, it"
                 " resumes from there."
@@ -233,19 +236,16 @@ def write_features(
     writer = FeatureWriter(
         path, shapes, images=images, labels=labels, classes=classes, metadata=metadata, overwrite=overwrite
     )
-    for name, values in layers.items():
-        for block in row_blocks(values):
-            writer.columns[name][block] = values[block]
-    writer.done[:] = 1
+    for block in row_blocks(max(layers.values(), key=lambda values: values[:1].nbytes)):
+        writer.write(np.arange(block.start, block.stop), {name: values[block] for name, values in layers.items()})
     return writer.finish()
 
 
 class FeatureWriter:
     """Writes features in any order, from several processes; resumes where a writer of the same plan was stopped.
 
-    Columns have their final size from the start, and rows that are complete are recorded. All processes open a writer
-    of the same plan on the same folder, each writes its rows, and whoever finds all rows done finishes the folder. Of
-    a finished folder of the same plan no rows are pending.
+    All processes open a writer of the same plan on the same folder. Each writes its own rows into files of its own, and
+    whoever finds all rows complete joins them. Of a finished folder of the same plan no rows are pending.
 
     Args:
         path: Folder to write.
@@ -255,14 +255,17 @@ class FeatureWriter:
         classes: Names of the classes.
         metadata: What the features are made of, as JSON can hold it; part of the plan.
         overwrite: Replace features, finished or not.
+        shard: This process's number, and how many processes share the batches.
+        batch_size: Rows of a batch.
 
     Raises:
         FileExistsError: If something else than features lies at ``path``.
-        ValueError: If features of another plan lie there, or the plan is not sound.
+        ValueError: If features of another plan lie there, a part of them is damaged or of others, another process has
+            this number, or the plan is not sound.
 
     Example:
-        >>> writer = FeatureWriter("by_batch", {"conv5_pooled": (4,)}, images=["1.jpg", "2.jpg", "3.jpg"])
-        >>> for rows in writer.pending_batches(2):
+        >>> writer = FeatureWriter("by_batch", {"conv5_pooled": (4,)}, images=["1.jpg", "2.jpg", "3.jpg"], batch_size=2)
+        >>> for rows in writer.pending_batches():
         ...     writer.write(rows, {"conv5_pooled": np.ones((len(rows), 4), np.float32)})
         >>> len(writer.finish())
         3
@@ -278,6 +281,8 @@ class FeatureWriter:
         classes: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         overwrite: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        batch_size: int = 1,
     ) -> None:
         self.path, self.images = Path(path), tuple(images)
         self.labels = np.full(len(images), -1) if labels is None else np.asarray(labels)
@@ -292,43 +297,46 @@ class FeatureWriter:
             "metadata": dict(metadata or {}),
         }
         self.plan: dict[str, Any] = json.loads(json.dumps(plan))
+        content = json.dumps([self.plan, self.images, self.labels.tolist()], sort_keys=True)
+        self._digest = hashlib.sha256(content.encode()).hexdigest()
         if overwrite:
             _remove(self.path)
         if not os.path.lexists(self.path):
             self._begin()
         self._check_same_plan()
-        self.columns = {
-            name: _own_column(self.path / f"{name}.npy", (len(images), *shape)) for name, shape in layers.items()
-        }
-        try:
-            self.done: np.ndarray = _own_column(self.path / "done.npy", (len(images),))
-        except FileNotFoundError:  # finished
-            self.done = np.ones(len(images), np.uint8)
+        starts = range(shard[0] * batch_size, len(images), shard[1] * batch_size)
+        self._batches = [np.arange(start, min(start + batch_size, len(images))) for start in starts]
+        self._complete: list[shards.Shard] = []
+        self._own: shards.ShardWriter | None = None
+        if not self._finished():
+            self._complete = self._complete_shards()
+            self._open(shard)
 
     def pending(self) -> np.ndarray:
-        """Rows that are not written yet."""
-        return np.flatnonzero(np.asarray(self.done) == 0)
+        """Rows that are neither written by this process nor complete by another."""
+        missing = np.ones(len(self.images), bool)
+        if self._finished():
+            missing[:] = False
+        for shard in self._complete:
+            missing[shard.rows] = False
+        if self._own:
+            missing[self._own.shard().rows] = False
+        return np.flatnonzero(missing)
 
-    def pending_batches(self, size: int, shard: int = 0, shards: int = 1) -> list[np.ndarray]:
-        """Rows of the batches that are not complete yet, of every ``shards``-th batch from batch ``shard``.
+    def pending_batches(self) -> list[np.ndarray]:
+        """Rows of this process's batches that are not complete yet: of every n-th batch of n processes.
 
         Batches always hold the same rows, whoever computes them and however often the work was stopped: what a network
         gives for an image may depend on its batch in the last bits.
 
-        Args:
-            size: Rows of a batch.
-            shard: Index of this process among the ``shards``.
-            shards: Number of processes that share the work.
-
         Example:
             >>> images = [f"{i}.jpg" for i in range(7)]
-            >>> writer = FeatureWriter("in_shards", {"fc": (4,)}, images=images)
-            >>> writer.pending_batches(2, shard=1, shards=2)
+            >>> writer = FeatureWriter("in_shards", {"fc": (4,)}, images=images, batch_size=2, shard=(1, 2))
+            >>> writer.pending_batches()
             [array([2, 3]), array([6])]
         """
-        starts = range(shard * size, len(self.images), shards * size)
-        batches = [np.arange(start, min(start + size, len(self.images))) for start in starts]
-        return [rows for rows in batches if not np.all(self.done[rows])]
+        pending = self.pending()
+        return [rows for rows in self._batches if np.isin(rows, pending).any()]
 
     def write(self, rows: Sequence[int] | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
         """Write all layers of some images.
@@ -338,9 +346,12 @@ class FeatureWriter:
             values: Name of each layer and its values ``(k, *shape)``.
 
         Raises:
-            ValueError: If a layer is missing, has another shape or is not finite; it names the image.
+            ValueError: If a layer is missing, has another shape or is not finite; it names the image. If a row is not
+                of this process.
         """
         rows = np.asarray(rows)
+        if self._own is None or not np.isin(rows, self._own.rows).all():
+            raise ValueError(f"the rows {rows.tolist()[:5]} are not this process's to write.")
         for name, shape in self.plan["layers"].items():
             if name not in values:
                 raise ValueError(f"the layer '{name}' is missing, there are {', '.join(values)}.")
@@ -355,25 +366,61 @@ class FeatureWriter:
                     f"{name} of {self.images[rows[np.argmin(finite)]]} is not finite: the network has diverged. Use"
                     " another checkpoint."
                 )
-        for name, column in self.columns.items():
-            column[rows] = values[name]
-            column.flush()
-        self.done[rows] = 1
+        self._own.write(np.searchsorted(self._own.rows, rows), values)
 
     def finish(self) -> FeatureFile:
-        """Declare the folder finished.
+        """Complete the rows of this process, and join those of all processes.
 
         Raises:
-            ValueError: If rows are missing.
+            ValueError: If rows are missing, or those of another process are damaged.
         """
+        self.complete()
         if len(missing := self.pending()):
             raise ValueError(f"{len(missing)} of {len(self.images)} images are not written, e.g. row {missing[0]}.")
-        if not (self.path / INDEX).exists():
-            sums = checksums(self.path, _checked(self.plan["layers"]))
-            write_json(self.path / INDEX, self.plan | {"sums": sums})
+        if not self._finished():
+            try:
+                self._join()
+            except (OSError, ValueError):
+                if not self._finished():  # else another process joined them meanwhile
+                    raise
         for name in _UNFINISHED:
             (self.path / name).unlink(missing_ok=True)
+        shards.remove_shards(self.path)
         return read_features(self.path)
+
+    def complete(self) -> bool:
+        """Declare the rows of this process complete, where all of them are; whether those of all processes are."""
+        alone = self._own is not None and len(self._own.rows) == len(self.images)  # nobody waits for it
+        if self._own and not alone and not np.isin(self._own.rows, self.pending()).any():
+            self._own.seal(self._digest)
+            self._own = None
+        if not self._finished():
+            self._complete = self._complete_shards()
+        return not len(self.pending())
+
+    def _finished(self) -> bool:
+        return (self.path / INDEX).is_file()
+
+    def _complete_shards(self) -> list[shards.Shard]:
+        try:
+            return [*_earlier(self.path), *shards.complete_shards(self.path, self._digest, len(self.images))]
+        except (OSError, ValueError):
+            if self._finished():  # another process joined and removed them meanwhile
+                return []
+            raise
+
+    def _open(self, shard: tuple[int, int]) -> None:
+        """Open this process's files, where a row of it is not complete."""
+        own = np.concatenate([np.zeros(0, np.int64), *self._batches])
+        if np.isin(own, self.pending()).any():
+            self._own = shards.ShardWriter(self.path, shard, self.plan["layers"], own)
+
+    def _join(self) -> None:
+        layers = self.plan["layers"]
+        shards.require_whole([shard for shard in self._complete if shard.folder != self.path])
+        parts = [*self._complete, *([self._own.shard()] if self._own else [])]
+        shards.join(self.path, parts, layers, len(self.images))
+        write_json(self.path / INDEX, self.plan | {"sums": checksums(self.path, _checked(layers))})
 
     def _begin(self) -> None:
         """Make the folder in one step, for other processes may do so at the same time: the first one counts."""
@@ -383,9 +430,6 @@ class FeatureWriter:
             part.chmod(0o755)
             write_json(part / "images.json", list(self.images))
             np.save(part / "labels.npy", self.labels)
-            for name, shape in self.plan["layers"].items():
-                open_memmap(part / f"{name}.npy", "w+", np.float32, (len(self.images), *shape))
-            open_memmap(part / "done.npy", "w+", np.uint8, (len(self.images),))
             write_json(part / "plan.json", self.plan)
             try:
                 part.rename(self.path)
@@ -463,19 +507,13 @@ def _open_column(path: Path, name: str) -> np.ndarray:
     return bounded_files.load_npy(path / f"{name}.npy")
 
 
-def _own_column(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """A column to write to; not what a link leads to, nor another array."""
-    if path.is_symlink():
-        raise FileExistsError(
-            f"{path} is a link, which is not written through: remove the folder, or start from scratch."
-        )
-    try:
-        column: np.memmap = open_memmap(path, "r+")
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): start from scratch with --force.") from error
-    if column.shape != tuple(shape):
-        raise ValueError(f"{path} has shape {column.shape}, expected {tuple(shape)}: start from scratch with --force.")
-    return column
+def _earlier(path: Path) -> list[shards.Shard]:
+    """Rows that an earlier version has written into the columns themselves, before it was stopped."""
+    done = path / _UNFINISHED[1]
+    if not done.is_file() or done.is_symlink():
+        return []
+    rows = np.flatnonzero(bounded_files.load_npy(done))
+    return [shards.Shard(path, rows, rows)]
 
 
 def _exists(path: Path) -> FileExistsError:
@@ -492,7 +530,8 @@ def _remove(path: Path) -> None:
     plan = bounded_files.read_json(path / (INDEX if (path / INDEX).is_file() else "plan.json"))
     if not isinstance(plan, dict) or plan.get("format") != FORMAT:
         raise FileExistsError(f"{path} is not a folder of features, so it is not replaced: choose another name.")
-    own = {INDEX, VERIFIED, *_UNFINISHED, *_checked(plan.get("layers", ()))}
-    if foreign := sorted(file.name for file in path.iterdir() if file.name not in own):
+    own = {INDEX, VERIFIED, shards.FOLDER, *_UNFINISHED, *_checked(plan.get("layers", ()))}
+    there = [file.name for file in path.iterdir() if file.name not in own and not file.name.startswith(shards.JOINED)]
+    if foreign := sorted([*there, *shards.foreign_files(path, plan.get("layers", ()))]):
         raise FileExistsError(f"{path} also holds {foreign[0]}, so it is not replaced: choose another name.")
     shutil.rmtree(path)

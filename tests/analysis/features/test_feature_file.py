@@ -51,16 +51,15 @@ def test_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     path = tmp_path / "a"
     writer = FeatureWriter(path, LAYERS, **PLAN)
     assert writer.pending().tolist() == list(range(7))
-    assert [rows.tolist() for rows in writer.pending_batches(2, 1, 3)] == [[2, 3]]
+    assert [rows.tolist() for rows in writer.pending_batches()] == [[0], [1], [2], [3], [4], [5], [6]]
     writer.write([4, 1], values([4, 1]))
     with pytest.raises(ValueError, match="5 of 7 images are not written, e.g. row 0"):
         writer.finish()
     with pytest.raises(ValueError, match="holds 2 of 7 images, it is not finished: run the same command"):
         read_features(path)
-    again = FeatureWriter(path, LAYERS, **PLAN)
+    again = FeatureWriter(path, LAYERS, **PLAN, batch_size=3)
     assert again.pending().tolist() == [0, 2, 3, 5, 6]
-    assert [rows.tolist() for rows in again.pending_batches(1, 1, 3)] == []
-    assert [rows.tolist() for rows in again.pending_batches(3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [rows.tolist() for rows in again.pending_batches()] == [[0, 1, 2], [3, 4, 5], [6]]
     again.write(again.pending(), values(again.pending()))
     file = again.finish()
     for name, expected in values(range(7)).items():
@@ -100,10 +99,10 @@ def test_only_the_same_plan_goes_on(change: dict, message: str, tmp_path: Path) 
 
 
 def _write_shard(path: Path, shard: int, shards: int) -> None:
-    writer = FeatureWriter(path, LAYERS, **PLAN)
-    for rows in writer.pending_batches(2, shard, shards):
+    writer = FeatureWriter(path, LAYERS, **PLAN, shard=(shard, shards), batch_size=2)
+    for rows in writer.pending_batches():
         writer.write(rows, values(rows))
-    if not len(writer.pending()):
+    if writer.complete():
         writer.finish()
 
 
