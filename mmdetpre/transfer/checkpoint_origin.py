@@ -15,7 +15,8 @@ from mmdetpre.transfer.preprocessing import IMAGENET, Preprocessing, of_detectro
 SNIPER = Preprocessing((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), "rgb", "pytorch")
 """Of the original SNIPER release: mean colour subtracted, channels put in order RGB, stride in the 3x3 convolution."""
 SOURCES = ("torchvision", "timm", "huggingface", "detectron2", "mxnet")
-NAMINGS = {"detectron2": "detectron2", "timm V1d": "timm", "timm": "timm", "Hugging Face": "huggingface"}
+NAMINGS = dict.fromkeys(("timm", "timm V1d", "the authors"), "timm")
+NAMINGS |= {"detectron2": "detectron2", "Hugging Face": "huggingface"}
 """Ways of naming that one library alone has."""
 _OPENMMLAB = {"cfg", "mmengine_version", "config", "mmdet_version", "mmseg_version", "mmcls_version", "mmcv_version"}
 """What its checkpoints note of themselves, since the first versions."""

@@ -15,7 +15,7 @@ from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.digest import NOT_WEIGHTS, weights_digest
 from mmdetpre.transfer.expected_differences import HEAD, unexpected_rule
 from mmdetpre.transfer.freezing import freezing_table
-from mmdetpre.transfer.key_map import KeyMap, KeyMapError, find_prefixes, map_names
+from mmdetpre.transfer.key_map import KeyMap, KeyMapError, find_prefixes, guess_prefix, map_names
 from mmdetpre.transfer.load_backbone import compare_checkpoint, load_backbone
 from mmdetpre.transfer.load_report import LoadReport
 from mmdetpre.transfer.preprocessing import from_config, of_checkpoint
@@ -27,19 +27,23 @@ def describe_checkpoint(source: str | os.PathLike[str], prefix: str | None = Non
 
     Args:
         source: Path or address, see :func:`~mmdetpre.transfer.checkpoint_reader.read_checkpoint`.
-        prefix: What stands before the names of the backbone; None: auto-detected.
+        prefix: What stands before the names of the backbone; None: auto-detected, and guessed for one of no known
+            family, which the text says.
         entry: The entry with the weights; None: the usual one.
 
     Raises:
         CheckpointError, KeyMapError, OSError: If there is no one backbone in it.
     """
     checkpoint = read_checkpoint(source, entry)
-    names = map_names(checkpoint.tensors, prefix)
+    guessed = prefix is None and not find_prefixes(checkpoint.tensors)
+    names = map_names(checkpoint.tensors, guess_prefix(checkpoint.tensors) if guessed else prefix)
     tensors = names.read(checkpoint.tensors)
+    naming = f"names as in {names.naming}" if names.naming != "as is" else "names as they are"
+    advice = f" (guessed, for it is of no known family: --prefix says another{_parts(names)})" if guessed else ""
     facts = {
         "backbone": described(names, checkpoint.tensors),
         "tensors": f"{len(tensors)}, and {len(names.outside)} outside of the backbone",
-        "file": f"{checkpoint.kind}, names as in {names.naming}, prefix {names.prefix!r}",
+        "file": f"{checkpoint.kind}, {naming}, prefix {names.prefix!r}{advice}",
         "digest": weights_digest(tensors),
         "preprocessing": of_checkpoint(checkpoint, names.naming) or "not known",
         **({"other entries": ", ".join(checkpoint.others)} if checkpoint.others else {}),
@@ -47,6 +51,15 @@ def describe_checkpoint(source: str | os.PathLike[str], prefix: str | None = Non
         **checkpoint_facts(checkpoint),
     }
     return "\n".join(f"{name}: {value}" for name, value in facts.items())
+
+
+def _parts(names: KeyMap) -> str:
+    """Of a whole network its parts, one of which may be the backbone."""
+    if names.outside:
+        return ""
+    inside = (name.removeprefix(names.prefix) for name in names.names.values())
+    parts = list(dict.fromkeys(f"{names.prefix}{name.partition('.')[0]}." for name in inside if "." in name))
+    return f", such as {', '.join(parts[:4])}{', ...' if len(parts) > 4 else ''}" if len(parts) > 1 else ""
 
 
 def inspect_into(

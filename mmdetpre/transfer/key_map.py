@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,10 +20,14 @@ from mmdetpre.transfer.families import FAMILIES, canonical_family, find_namings
 from mmdetpre.transfer.families.family import Family, KeyMapError, Layout
 from mmdetpre.transfer.wrapped_names import plain_name
 
-__all__ = ["KeyMap", "KeyMapError", "find_prefixes", "map_names"]
+__all__ = ["KeyMap", "KeyMapError", "find_prefixes", "guess_prefix", "map_names"]
 
 WRAPPERS = ("", "timm_model.", "timm_model.model.")
 """What a backbone of OpenMMLab may put before the names of the network in it: ``mmpretrain.TIMMBackbone`` does."""
+
+
+WRAPPING = ("module.", "model.", "network.", "net.")
+"""What training puts before the names of a whole network."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class KeyMap:
         pooled_shortcut: Whether shortcuts of a ResNet's stages 2-4 are counted as if behind an average pooling (V1d).
         parts: Canonical names of tensors that the file has in several -> their names in the file, in order.
         layouts: Canonical names of tensors that the file has in another order or shape -> which.
+        whole: What turns all tensors into the canonical ones, where one depends on others.
     """
 
     naming: str
@@ -49,6 +54,7 @@ class KeyMap:
     pooled_shortcut: bool
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    whole: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda tensors: tensors
 
     def read(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Canonical tensors of the backbone.
@@ -56,7 +62,7 @@ class KeyMap:
         Args:
             tensors: Those of the file or model, by their own names.
         """
-        return {canonical: self._read(canonical, name, tensors) for canonical, name in self.names.items()}
+        return self.whole({canonical: self._read(canonical, name, tensors) for canonical, name in self.names.items()})
 
     def _read(self, canonical: str, name: str, tensors: Mapping[str, Tensor]) -> Tensor:
         parts = self.parts.get(canonical)
@@ -126,8 +132,9 @@ def map_names(names: Iterable[str], prefix: str | None = None, target: Collectio
     }
     pooled = any(re.match(r"layer[2-4]\.0\.downsample\.2\.", name) for name in stripped)
     outside = tuple(name for name in names if not name.startswith(prefix))
-    library = naming.library if naming else "as is"
-    return KeyMap(library, prefix, by_canonical, outside, pooled, parts, layouts)
+    if naming is None:
+        return KeyMap("as is", prefix, by_canonical, outside, pooled, parts, layouts)
+    return KeyMap(naming.library, prefix, by_canonical, outside, pooled, parts, layouts, naming.whole)
 
 
 def find_prefixes(names: Iterable[str], target: Collection[str] = ()) -> list[str]:
@@ -193,10 +200,52 @@ def _grouped(canonical: Sequence[str], own: Sequence[str]) -> tuple[dict[str, st
     return names, {whole: tuple(found[part] for part in sorted(found)) for whole, found in parts.items()}
 
 
+def guess_prefix(names: Iterable[str]) -> str:
+    """Where a backbone of no known family seems to be: behind ``backbone.``, else behind what all names begin with.
+
+    Args:
+        names: All names of tensors in the file.
+
+    Raises:
+        KeyMapError: If several parts are called so, or names tell that the file is to be converted first.
+
+    Example:
+        >>> guess_prefix(["model.backbone.stem.weight", "model.head.weight"]), guess_prefix(["module.stem.weight"])
+        ('model.backbone.', 'module.')
+        >>> guess_prefix(["stem.weight", "head.weight"])
+        ''
+    """
+    names = list(names)
+    if hint := _hint(names):
+        raise KeyMapError(f"No backbone found in the file.{hint}")
+    found = {match[0] for name in names if (match := re.match(r"(?:.*?\.)??backbone\.(?:bottom_up\.|net\.)?", name))}
+    found = {one for one in found if not any(other != one and other.startswith(one) for other in found)}
+    if len(found) > 1:
+        raise KeyMapError(_no_single_prefix(sorted(found), names, None))
+    if found:
+        return found.pop()
+    prefix = ""
+    while wrapper := next((w for w in WRAPPING if all(name.startswith(prefix + w) for name in names)), ""):
+        prefix += wrapper
+    return prefix
+
+
 def _no_single_prefix(found: list[str], names: list[str], family: Family | None) -> str:
     if found:
         choices = " or ".join(f"prefix={one!r}" for one in found)
         return f"The file holds {len(found)} backbones: say which one with {choices}."
+    some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    if family and family.namings:
+        anchors = dict.fromkeys(repr(naming.anchors[-1]) for naming in family.namings)
+        what = f"a {family.name} has a tensor {' or '.join(list(anchors)[:6])} behind some prefix"
+    else:
+        known = ", ".join(sorted(one.name for one in FAMILIES))
+        what = f"it is none of {known}, which are found by their names. Say where another one stands, prefix=''"
+    return f"No backbone found in the file: {what}. The file has {some or 'no tensors'}.{_hint(names)}"
+
+
+def _hint(names: list[str]) -> str:
+    """What to do with names that are known, and are those of no network of torch as it is."""
     caffe2 = any(re.search(r"(^|\.)res2_0_branch2a_w$", name) for name in names)
     hint = (
         " These are Caffe2 names, whose batch normalization has no statistics: convert the file first."
@@ -210,11 +259,4 @@ def _no_single_prefix(found: list[str], names: list[str], family: Family | None)
             " These are the numbers of nn.Sequential(*resnet.children()), where conv1 is 0 and layer1 to layer4"
             " are 4 to 7: save the ResNet itself, torch.save(resnet.state_dict(), path), or rename them."
         )
-    some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    if family and family.namings:
-        anchors = dict.fromkeys(repr(naming.anchors[-1]) for naming in family.namings)
-        what = f"a {family.name} has a tensor {' or '.join(list(anchors)[:6])} behind some prefix"
-    else:
-        known = ", ".join(sorted(one.name for one in FAMILIES))
-        what = f"it is none of {known}, which are found by their names. Say where another one stands, prefix=''"
-    return f"No backbone found in the file: {what}. The file has {some or 'no tensors'}.{hint}"
+    return hint

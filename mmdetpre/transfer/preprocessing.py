@@ -143,15 +143,17 @@ def of_detectron2(tensors: Mapping[str, Tensor]) -> Preprocessing:
     """How detectron2 prepares images for a file of its own.
 
     The file may hold ``pixel_mean`` and ``pixel_std``: with a deviation it is of the form that detectron2 took over
-    from torchvision (stride in the 3x3 convolution), without it of its own (caffe style); the greater mean is red's. A
-    file without them is taken as BGR, no deviation and caffe style.
+    from torchvision (stride in the 3x3 convolution), without it of its own (caffe style); the greater mean is red's. Of
+    a file without them a ResNet is taken as BGR, no deviation and caffe style, and of others nothing is known.
 
     Args:
         tensors: All tensors of the file.
     """
     mean, std = tensors.get("pixel_mean"), tensors.get("pixel_std")
     if mean is None or std is None or mean.numel() != 3 or std.numel() != 3:
-        return replace(CAFFE, origin="by rule: detectron2's names")
+        if any(name.endswith("res2.0.conv1.weight") for name in tensors):
+            return replace(CAFFE, origin="by rule: detectron2's names")
+        return Preprocessing(origin="its config says it")
     means, deviations = (tuple(float(value) for value in values.flatten()) for values in (mean, std))
     order = "rgb" if means[0] > means[2] else "bgr"
     style = "caffe" if max(deviations) < 10 else "pytorch"

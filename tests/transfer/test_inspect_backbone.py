@@ -14,7 +14,7 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 
 from mmdetpre.transfer import KeyMapError, read_checkpoint
-from mmdetpre.transfer.inspect_backbone import equal_values, inspect_like, library_network
+from mmdetpre.transfer.inspect_backbone import describe_checkpoint, equal_values, inspect_like, library_network
 
 timm = pytest.importorskip("timm")
 BLOCKED = """
@@ -91,6 +91,21 @@ def test_a_network_of_no_known_family(tmp_path: Path) -> None:
     assert report.verdict == "expected" and "unknown family" in report.target  # the head is compared with none
     assert "compared by equal names" in report.source_description
     assert inspect_like(tmp_path / "none.pth", network, "squeezenet").verdict == "refused"
+
+
+def test_alone_a_network_of_no_known_family_says_which_prefix_it_took(tmp_path: Path) -> None:
+    state = torchvision.models.squeezenet1_1().features.state_dict()
+    torch.save(
+        {f"model.backbone.{k}": v for k, v in state.items()} | {"model.head.bias": torch.ones(2)}, tmp_path / "a"
+    )
+    text = describe_checkpoint(tmp_path / "a")
+    assert text.startswith("backbone: unknown family\ntensors: 50, and 1 outside of the backbone\n")
+    assert "prefix 'model.backbone.' (guessed, for it is of no known family: --prefix says another)\n" in text
+    named = describe_checkpoint(tmp_path / "a", prefix="model.backbone")
+    assert "guessed" not in named and named.splitlines()[3] == text.splitlines()[3]  # the digest
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), tmp_path / "a")
+    assert "prefix '' (guessed, " in describe_checkpoint(tmp_path / "a")
+    assert "--prefix says another, such as features., classifier.)" in describe_checkpoint(tmp_path / "a")
 
 
 def test_two_backbones_in_the_other_file(mobile: Path) -> None:

@@ -10,7 +10,7 @@ from mmpretrain.models.backbones import ResNet as PretrainResNet
 from mmseg.models.backbones import ResNetV1d as SegV1d
 from torchvision.models import resnet18, resnet50
 
-from mmdetpre.transfer.key_map import KeyMapError, map_names
+from mmdetpre.transfer.key_map import KeyMapError, guess_prefix, map_names
 
 PLAIN = list(ResNet(50, base_channels=4, stem_channels=4).state_dict())
 BACKBONE = map_names(PLAIN)
@@ -91,3 +91,33 @@ def test_other_architectures_match_by_their_own_names() -> None:
 def test_ambiguity_is_an_error(names: list[str], message: str) -> None:
     with pytest.raises(KeyMapError, match=message):
         map_names(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "prefix"),
+    [
+        (["features.0.weight", "classifier.weight"], ""),
+        (["module.model.features.0.weight", "module.model.classifier.weight"], "module.model."),
+        (["model.features.0.weight", "criterion.weight"], ""),
+        (["detector.backbone.0.weight", "detector.head.weight"], "detector.backbone."),
+        (["backbone.bottom_up.0.weight", "backbone.fpn_lateral2.weight", "roi.weight"], "backbone.bottom_up."),
+    ],
+)
+def test_where_a_backbone_of_no_family_seems_to_be(names: list[str], prefix: str) -> None:
+    assert guess_prefix(names) == prefix
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ["student.backbone.a.weight", "teacher.backbone.a.weight"],
+            "with prefix='student.backbone.' or prefix='teacher",
+        ),
+        (["arg:conv0_weight"], "MXNet's names"),
+        (["4.0.conv1.weight", "0.weight"], "numbers of nn.Sequential"),
+    ],
+)
+def test_names_that_allow_no_guess(names: list[str], said: str) -> None:
+    with pytest.raises(KeyMapError, match=said):
+        guess_prefix(names)

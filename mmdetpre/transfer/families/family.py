@@ -57,12 +57,14 @@ class Naming:
         anchors: Names that stand behind the prefix in every such file; the prefix is found by the first.
         rename: Patterns and replacements, applied in order; or a function from all names to as many canonical ones.
         layouts: Pattern of canonical names -> how these tensors differ from the canonical ones.
+        whole: What turns all tensors, by canonical name, into the canonical ones, where one depends on others.
     """
 
     library: str
     anchors: tuple[str, ...]
     rename: Rules | Callable[[Sequence[str]], list[str]] = ()
     layouts: tuple[tuple[str, Layout], ...] = ()
+    whole: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda tensors: tensors
 
     def canonical(self, names: Sequence[str]) -> list[str]:
         """Canonical name of each name, without prefix."""

@@ -45,6 +45,21 @@ NAMINGS = (
         ],
     ),
     Naming(
+        "detectron2",  # and pycls, of which it has them
+        ("stem.conv.weight", "s1.b1.f.a.weight"),
+        [
+            (r"^stem\.conv\.", "conv1."),
+            (r"^stem\.bn\.", "bn1."),
+            (r"^s(\d)\.b(\d+)\.", lambda match: f"layer{match[1]}.{int(match[2]) - 1}."),
+            (r"\.proj\.", ".downsample.conv."),
+            (r"^(layer\d\.\d+)\.bn\.", r"\1.downsample.bn."),
+            *((rf"\.f\.{part}\.", f".conv{number}.") for part, number in PARTS.items()),
+            *((rf"\.f\.{part}_bn\.", f".bn{number}.") for part, number in PARTS.items()),
+            (r"\.f\.se\.f_ex\.0\.", ".se.fc1."),
+            (r"\.f\.se\.f_ex\.2\.", ".se.fc2."),
+        ],
+    ),
+    Naming(
         "Hugging Face",  # of the Y kind; that of the X kind reads as a ResNet
         ("encoder.stages.0.layers.0.layer.2.attention.0.weight", "embedder.embedder.convolution.weight"),
         [

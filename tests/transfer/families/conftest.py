@@ -125,15 +125,16 @@ VIT = dict(embed_dims=128, num_layers=3, num_heads=2, feedforward_channels=512)
 SMALL_VIT = dict(embed_dim=128, depth=3, num_heads=2, img_size=56, num_classes=3)
 
 
-def small_vit(name: str, **options) -> Source:
+def small_vit(name: str, *, normed: bool = True, **options) -> Source:
     def outputs(network: nn.Module, image: Tensor) -> list[Tensor]:
         found, value = [], network.norm_pre(network._pos_embed(network.patch_embed(image)))
         for block in network.blocks:
             value = block(value)
             found.append(value)
-        return [as_map(value) for value in (*found[:-1], network.norm(found[-1]))]
+        last = network.norm(found[-1]) if normed else found[-1]
+        return [as_map(value, network.num_prefix_tokens) for value in (*found[:-1], last)]
 
-    return source(timm.create_model(name, **SMALL_VIT, **options), outputs)
+    return source(timm.create_model(name, **{**SMALL_VIT, **options}), outputs)
 
 
 def vision_vit() -> Source:
@@ -148,13 +149,13 @@ def vision_vit() -> Source:
     return source(vision.VisionTransformer(56, 14, 3, 2, 128, 512, num_classes=3), outputs)
 
 
-def as_map(tokens: Tensor) -> Tensor:
-    """(1, 1 + height * width, channels) -> (1, channels, height, width)."""
-    return tokens[:, 1:].transpose(1, 2).unflatten(2, (4, 4))
+def as_map(tokens: Tensor, others: int = 1) -> Tensor:
+    """(1, others + height * width, channels) -> (1, channels, height, width)."""
+    return tokens[:, others:].transpose(1, 2).unflatten(2, (4, 4))
 
 
 def vit(**options) -> Callable[[], nn.Module]:
-    config = dict(arch=VIT, img_size=56, patch_size=14, out_indices=(0, 1, 2), out_type="featmap", **options)
+    config = dict(arch=VIT, img_size=56, patch_size=14, out_indices=(0, 1, 2), out_type="featmap") | options
     return lambda: build("mmpretrain", type="VisionTransformer", **config)
 
 
@@ -208,6 +209,9 @@ def channels_last(module: nn.Module, index: int, output: Tensor) -> Tensor:
     return norm(module, index, output).permute(0, 3, 1, 2)
 
 
+REGISTERS = "vit_small_patch14_reg4_dinov2"
+GATED = dict(embed_dim=192, depth=3, num_heads=3, mlp_ratio=2.66667 * 2)
+GATED_VIT = dict(embed_dims=192, num_layers=3, num_heads=3, feedforward_channels=768)
 EFFICIENT = dict(type="EfficientNet", arch="b0", out_indices=(1, 2, 3, 4, 5, 6))
 SYMMETRIC = dict(conv_cfg=None, norm_cfg=dict(type="BN"))
 MOBILE = dict(type="MobileNetV2", widen_factor=0.5, out_indices=tuple(range(7)))
@@ -274,6 +278,18 @@ CASES = {
     "DINOv2": Case(
         {"timm": lambda: small_vit("vit_small_patch14_dinov2")},
         {"mmpretrain": vit(layer_scale_init_value=1e-5)},
+        (0, 1, 2),
+        side=56,
+    ),
+    "DINOv2 with registers": Case(
+        {"timm": lambda: small_vit(REGISTERS, normed=False)},
+        {"timm": wrapped(REGISTERS, **{**SMALL_VIT, "num_classes": 0})},
+        (0, 1, 2),
+        side=56,
+    ),
+    "DINOv2 with a gate (giant)": Case(
+        {"timm": lambda: small_vit("vit_giant_patch14_dinov2", **GATED)},
+        {"mmpretrain": vit(arch=GATED_VIT, layer_scale_init_value=1e-5, layer_cfgs=dict(ffn_type="swiglu_fused"))},
         (0, 1, 2),
         side=56,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmdetpre.transfer import export_backbone, load_backbone, loaded_digest, map_names, weights_digest, write_backbone
+from mmdetpre.transfer import (
+    export_backbone,
+    load_backbone,
+    loaded_digest,
+    map_names,
+    read_checkpoint,
+    weights_digest,
+    write_backbone,
+)
 from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.families import FAMILIES
 from mmdetpre.transfer.families.family import form_differences
@@ -183,15 +192,19 @@ HUGGING_FACE = {
     ],
 }
 """From canonical names to those of transformers 4.57, with which this table was compared once."""
+HUGGING_FACE["DINOv2 with a gate (giant)"] = [
+    (old, new.replace("fc1", "weights_in").replace("fc2", "weights_out")) for old, new in HUGGING_FACE["DINOv2"]
+]
 
 
-def as_hugging_face(name: str, tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def as_hugging_face(name: str, tensors: dict[str, Tensor], prefix: str, rules: list | None = None) -> dict[str, Tensor]:
     """A backbone as transformers would save it: other names, three projections for one, merged patches in its order."""
+    rules = rules or HUGGING_FACE[name]
     result = {}
     for key, tensor in tensors.items():
         if name == "Swin" and ".downsample." in key:
             tensor = _positions_first(tensor, tuple(tensor.shape))
-        for old, new in HUGGING_FACE[name]:
+        for old, new in rules:
             if key.startswith(old) if not old.startswith(".") else old in key:
                 key = key.replace(old, new, 1)
         if "QKV" in key:
@@ -216,6 +229,113 @@ def test_files_of_hugging_face(name: str, cases: dict, filled: Callable, tmp_pat
     assert report.verdict == "expected" and "Hugging Face" in report.source_description, str(report)
     assert report.digest == weights_digest(canonical)
     assert all(torch.equal(tensor, target.state_dict()[key]) for key, tensor in state.items())
+
+
+@pytest.mark.parametrize("theirs", ["the authors", "Hugging Face"])
+def test_the_class_token_before_registers(theirs: str, cases: dict, tmp_path: Path) -> None:
+    """Authors and Hugging Face give it a position of its own; timm's own converter says what becomes of it."""
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    source = cases["DINOv2 with registers"].sources["timm"]().network
+    random = torch.Generator().manual_seed(2)
+    before = torch.randn(1, 17, 128, generator=random), torch.randn(1, 1, 128, generator=random)
+    file = {key: value for key, value in source.state_dict().items() if not key.startswith("head.")}
+    file = {key.replace("reg_token", "register_tokens"): value for key, value in file.items()}
+    file |= {"pos_embed": before[0], "cls_token": before[1], "mask_token": torch.zeros(1, 128)}
+    wanted = checkpoint_filter_fn(dict(file), source)
+    assert wanted["pos_embed"].shape[1] == 16
+    if theirs == "Hugging Face":
+        own = map_names(source.state_dict(), prefix="").read(source.state_dict())
+        canonical = {key: value for key, value in own.items() if not key.startswith("head.")}
+        canonical |= {"pos_embed": before[0], "cls_token": before[1]}
+        rules = [*HUGGING_FACE["DINOv2"], ("register_tokens", "embeddings.register_tokens")]
+        file = as_hugging_face("DINOv2", canonical, "dinov2_with_registers.", rules)
+        file["dinov2_with_registers.embeddings.mask_token"] = torch.zeros(1, 128)
+    target = cases["DINOv2 with registers"].targets["timm"]()
+    report = load_backbone(target, saved(file, tmp_path / "model.safetensors"))
+    assert report.verdict == "expected" and f"names as in {theirs}" in report.source_description, str(report)
+    held = target.timm_model.model.state_dict()
+    assert all(torch.equal(held[key], value) for key, value in wanted.items() if key in held)
+    again = cases["DINOv2 with registers"].targets["timm"]()
+    assert load_backbone(again, saved(wanted, tmp_path / "timm.safetensors")).digest == report.digest
+    # Into a network with such positions: that of the class token is 0 then, and the function the same.
+    names = map_names(file)
+    read = names.read(file)
+    written = file | {k: v for key in read for k, v in names.write(key, read[key], file).items()}
+    assert all(written[key].shape == value.shape for key, value in file.items())
+    assert all(torch.equal(value, read[key]) for key, value in names.read(written).items())
+
+
+def as_detectron2(name: str) -> str:
+    """Name of a canonical tensor of a RegNet in detectron2, and in pycls, where it is from."""
+    found = re.fullmatch(r"layer(\d)\.(\d+)\.(.*)", name)
+    if found is None:
+        return f"stem.{name.replace('conv1', 'conv').replace('bn1', 'bn')}"
+    rest = re.sub(r"^conv([123])", lambda match: f"f.{'abc'[int(match[1]) - 1]}", found[3])
+    rest = re.sub(r"^bn([123])", lambda match: f"f.{'abc'[int(match[1]) - 1]}_bn", rest)
+    for old, new in (("downsample.conv", "proj"), ("downsample.bn", "bn"), ("se.fc1", "f.se.f_ex.0"),
+                     ("se.fc2", "f.se.f_ex.2")):  # fmt: skip
+        rest = rest.replace(old, new)
+    return f"s{found[1]}.b{int(found[2]) + 1}.{rest}"
+
+
+DETECTRON2 = ("ResNet", "Swin", "RegNetX", "RegNetY")
+
+
+@pytest.mark.parametrize("name", DETECTRON2)
+def test_files_of_detectron2(
+    name: str, cases: dict, filled: Callable, detectron2_names: Callable, tmp_path: Path
+) -> None:
+    """Its names are from its sources; of a Swin they are the authors'."""
+    toolbox = "timm" if name == "RegNetY" else "mmdet"
+    module, target = filled(cases[name].targets[toolbox]()), cases[name].targets[toolbox]()
+    state = module.state_dict()
+    canonical = map_names(state, prefix="").read(state)
+    if name == "ResNet":
+        file = dict(zip(detectron2_names(list(state)), state.values(), strict=True))
+    elif name == "Swin":
+        file = authors_swin(state)
+    else:
+        file = {as_detectron2(key): tensor for key, tensor in canonical.items()}
+    file = {f"backbone.bottom_up.{key}": tensor for key, tensor in file.items()}
+    report = load_backbone(target, saved(file | {"roi_heads.x.weight": torch.ones(2)}, tmp_path / "d2.safetensors"))
+    assert report.verdict == "expected" and not report.missing and not report.unexpected, str(report)
+    assert ("names as in detectron2" in report.source_description) == (name != "Swin")
+    assert report.digest == weights_digest(canonical)
+    assert all(torch.equal(tensor, target.state_dict()[key]) for key, tensor in state.items())
+    # Only of its ResNets is it known how images were prepared.
+    assert ("caffe" in report.preprocessing["file"]) == (name == "ResNet")
+
+
+def authors_swin(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A detector's Swin as its authors name it, with a norm per stage."""
+    file = {}
+    for key, tensor in state.items():
+        tensor = _positions_first(tensor, tuple(tensor.shape)) if ".downsample." in key else tensor
+        for old, new in (("stages.", "layers."), ("patch_embed.projection", "patch_embed.proj"), (".w_msa.", "."),
+                         (".ffn.layers.0.0.", ".mlp.fc1."), (".ffn.layers.1.", ".mlp.fc2.")):  # fmt: skip
+            key = key.replace(old, new)
+        file[key] = tensor
+    return file
+
+
+def test_a_vit_of_vitdet_is_told_from_others(cases: dict, tmp_path: Path) -> None:
+    """Its relative positions, and the missing class token, are of no ViT of the toolboxes."""
+    source = cases["ViT"].sources["timm"]().network
+    file = {f"backbone.net.{key}": value for key, value in source.state_dict().items()}
+    for key in [key for key in file if re.search(r"\.(head|norm|cls_token)\b", key)]:
+        del file[key]
+    for block in range(3):
+        for side in "hw":
+            file[f"backbone.net.blocks.{block}.attn.rel_pos_{side}"] = torch.ones(27, 64)
+    path = saved(file | {"backbone.simfp_2.4.weight": torch.ones(2)}, tmp_path / "vitdet.safetensors")
+    found = map_names(read_checkpoint(path).tensors)
+    assert found.prefix == "backbone.net."
+    said = described(found, read_checkpoint(path).tensors)
+    assert said.startswith("ViT (depth 3, width 128") and said.endswith("relative positions)")
+    report = load_backbone(cases["ViT"].targets["mmpretrain"](), path, policy="warn")
+    assert report.verdict == "incomplete"
+    assert "wrong relative positions: the file has it, the model none: set type='mmpretrain.ViTSAM'" in str(report)
 
 
 def test_the_authors_names_of_convnext_and_swin(cases: dict, filled: Callable, tmp_path: Path) -> None:
@@ -353,7 +473,8 @@ def test_the_page_says_what_was_compared(cases: dict, repository: Path) -> None:
     rows = []
     for name, case in cases.items():
         libraries = [library.partition(",")[0] for library in case.sources]
-        more = ["Hugging Face"] if name in HUGGING_FACE else []
+        more = ["Hugging Face"] if name in (*HUGGING_FACE, "DINOv2 with registers") else []
+        more += ["detectron2"] if name in DETECTRON2 else []
         toolboxes = ["mmpretrain.TIMMBackbone" if toolbox == "timm" else toolbox for toolbox in case.targets]
         rows.append([name, ", ".join(dict.fromkeys(libraries + more)), ", ".join(toolboxes)])
     table = markdown_table(["family", "from networks of", "into backbones of"], rows, escape=False)
