@@ -87,7 +87,7 @@ def test_a_missing_result_says_where_they_are(tmp_path, monkeypatch, capsys):
     assert "there is no" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["trimap --voc", "chip_loader --photos", "voc_ap --voc"])
+@pytest.mark.parametrize("words", ["trimap --voc", "chip_loader --photos", "region_decoding --photos", "voc_ap --voc"])
 def test_missing_data_is_one_line(words, tmp_path, monkeypatch, capsys):
     name, option = words.split()
     module = importlib.import_module(name)
