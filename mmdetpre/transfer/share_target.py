@@ -97,7 +97,7 @@ class FolderTarget(ShareTarget):
         """Neither is there, and the folder can be written."""
         for name in (FILE, *([CARD] if card else [])):
             if (self.folder / name).exists() and not self.overwrite:
-                raise FileExistsError(_there(f"{self.folder / name}", name))
+                raise FileExistsError(_there(f"{self.folder / name} exists", name))
         check_writable(self.folder / FILE, self.overwrite)
 
     def take(self, weights: Path, card: Path | None) -> str:
@@ -154,7 +154,7 @@ class HubTarget(ShareTarget):
             raise HubError(f"{self.address} cannot be written: the Hub does not answer.")
         for name in (self.file, *([CARD] if card else [])):
             if name in there.sizes and not self.overwrite:
-                raise FileExistsError(_there(f"{self.address.repo} has {name}, which", name))
+                raise FileExistsError(_there(f"{self.address.repo} has {name} already", name))
         return there
 
     def take(self, weights: Path, card: Path | None) -> str:
@@ -178,4 +178,4 @@ class HubTarget(ShareTarget):
 
 def _there(what: str, name: str) -> str:
     no_card = ", leave the card out with --no-card" if name == CARD else ""
-    return f"{what} exists: choose another place{no_card}, or allow it to be replaced with --overwrite."
+    return f"{what}: choose another place{no_card}, or allow it to be replaced with --overwrite."

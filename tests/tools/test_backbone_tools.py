@@ -71,7 +71,7 @@ def test_export_for_others(
     assert "Identical in all three.\nLoad it with hf://lab/r18.\n" in sent.stdout
     assert sent.stdout.endswith("The card does not say all: --source-dataset would.\n")
     again = run_tool_here(tool, checkpoint, "hf://lab/r18")
-    assert again.returncode == 1 and again.stderr.startswith("export_backbone: lab/r18 has model.safetensors, which")
+    assert again.returncode == 1 and again.stderr.startswith("export_backbone: lab/r18 has model.safetensors already")
     shown = run_tool_here(TOOLS / "inspect_backbone.py", "hf://lab/r18")
     assert "backbone: ResNet-18, width 4" in shown.stdout and "repository: commit " in shown.stdout
     verified = run_tool_here(TOOLS / "verify_transfer.py", "hf://lab/r18")

@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     card.add_argument("--study", metavar="FOLDER", help="study whose answers and tables the card shows")
     card.add_argument("--into", metavar="CONFIG", help="config whose backbone the file is verified in, if unusual")
     card.add_argument("--no-card", action="store_true", help="write no card")
-    card.add_argument("--public", action="store_true", help="whether a repository that is made is public (private)")
+    card.add_argument("--public", action="store_true", help="make a new repository public; without it, it is private")
     return parser.parse_args()
 
 
