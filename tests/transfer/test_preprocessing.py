@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint
@@ -45,10 +46,12 @@ def test_differences_name_each_part() -> None:
 
 
 def test_rules_for_files_that_tell_nothing() -> None:
-    def told(source: str, naming: str) -> Preprocessing | None:
-        return of_checkpoint(Checkpoint(source, "torch", "", {}), naming)
+    def told(source: str, naming: str, *names: str) -> Preprocessing | None:
+        return of_checkpoint(Checkpoint(source, "torch", "", {name: torch.ones(1) for name in names}), naming)
 
-    assert told("r50.pkl", "detectron2").style == "caffe"
+    assert told("r50.pkl", "detectron2", "backbone.bottom_up.res2.0.conv1.weight").style == "caffe"
+    regnet = told("regnet.pkl", "detectron2", "backbone.bottom_up.s1.b1.f.a.weight")
+    assert str(regnet) == "not known (its config says it)"
     assert told("https://host/resnet50_caffe-1.pth", "torchvision").channel_order == "bgr"
     assert told("caffe_folder/resnet50.pth", "torchvision") is None
     for source in ("torchvision://resnet101", "https://download.pytorch.org/models/resnet50-0676ba61.pth"):
