@@ -47,8 +47,8 @@ class LateHistory(HistoryBuffer):
     def _count_history(self, counts: np.ndarray) -> None:
         self._counts = counts
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return HistoryBuffer(*self.data, max_length=self.max_length).__reduce_ex__(protocol)
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return HistoryBuffer, (*self.data, self.max_length)
 
 
 @HOOKS.register_module()

@@ -48,7 +48,9 @@ class StackedImgPreprocessor(ImgDataPreprocessor):
         height, width = x.shape[2:]
         if any(size != (height, width) for size in sizes):
             ends = on_device(np.array(sizes), x.device)[..., None]
-            rows, columns = (torch.arange(side, device=x.device) >= ends[:, i] for i, side in enumerate((height, width)))
+            rows, columns = (
+                torch.arange(side, device=x.device) >= ends[:, i] for i, side in enumerate((height, width))
+            )
             x = x.masked_fill_((rows[:, :, None] | columns[:, None])[:, None], self.pad_value)
         down, right = (-side % self.pad_size_divisor for side in (height, width))
         return F.pad(x, (0, right, 0, down), value=self.pad_value) if down or right else x
