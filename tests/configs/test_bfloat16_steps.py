@@ -40,6 +40,9 @@ def test_a_step_in_bfloat16_is_near_one_in_float32(path: Path, narrow_config: Mo
             torch.manual_seed(0)
             model = MODELS.build(narrow_config.narrow(cfg))
             model.init_weights()
+            for norm in model.modules():
+                if isinstance(norm, torch.nn.BatchNorm2d) and not norm.weight.any():
+                    torch.nn.init.constant_(norm.weight, 0.1)  # branches that begin at 0 take part
             batch = narrow_config.draw(model, scope, IMAGES)
             torch.manual_seed(1)  # the same anchors are sampled
             found.append(step(model.train(), batch, mixed))
@@ -47,11 +50,11 @@ def test_a_step_in_bfloat16_is_near_one_in_float32(path: Path, narrow_config: Mo
     assert losses.keys() == mixed_losses.keys()
     for name in (name for name in losses if "loss" in name):
         assert mixed_losses[name].dtype == torch.float32, name
-        assert mixed_losses[name].item() == pytest.approx(losses[name].item(), rel=0.01, abs=1e-3), name
+        assert mixed_losses[name].item() == pytest.approx(losses[name].item(), rel=0.02, abs=1e-3), name
     assert gradients.keys() == mixed_gradients.keys() and gradients
     for name, gradient in mixed_gradients.items():
         assert gradient.dtype == torch.float32 and gradient.isfinite().all(), name
         assert bool(gradient.any()) == bool(gradients[name].any()), name
     one, other = (torch.cat([value.flatten() for value in each.values()]) for each in (gradients, mixed_gradients))
-    assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.95
+    assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.9
     assert 0.9 < float(other.norm() / one.norm()) < 1.1
