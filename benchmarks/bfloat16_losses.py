@@ -7,7 +7,7 @@
 All three trainings start from the same weights and see the same chips in the same order, as the config's loader gives
 them; the third one draws other anchors. So the difference between the two in float32 is what chance does, and that of
 bfloat16 is to be no larger. Losses are means over a tenth of the steps: those of single steps say little. On a CPU
-mixed precision is torch's autocast, as on a GPU; it is no faster there.
+mixed precision is torch's autocast, as on a GPU, but not faster.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="of a detector (%(default)s)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="its data_root; by default a sample is drawn")
-    parser.add_argument("--images", type=int, default=200, help="of the drawn sample (%(default)s)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="its data_root; by default a synthetic sample")
+    parser.add_argument("--images", type=int, default=200, help="of the synthetic sample (%(default)s)")
     parser.add_argument("--steps", type=int, default=200, help="of each training (%(default)s)")
     parser.add_argument("--batch", type=int, metavar="N", help="chips of a step; by default as the config says")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")

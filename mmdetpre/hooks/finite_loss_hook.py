@@ -34,8 +34,8 @@ class FiniteLossHook(Hook):
     saved over the sound ones. This one looks at each, names the losses, the learning rate and the images, and also
     refuses to save weights that are not finite, which a finite loss may leave.
 
-    On a CPU it looks at once. A GPU would have to be waited for: there the losses of ``interval`` iterations are looked
-    at together, and in any case before a checkpoint is saved, before a validation and at the end of an epoch.
+    On a CPU it checks them at once. A GPU would have to be waited for: there the losses of ``interval`` iterations are
+    checked together, and in any case before a checkpoint is saved, before a validation and at the end of an epoch.
 
     With a dynamic loss scale (``AmpOptimWrapper``) steps with such gradients are skipped and the scale is lowered: the
     run stops only if it does not recover.
@@ -60,7 +60,7 @@ class FiniteLossHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping[str, Any] | None = None
     ) -> None:
-        """Looks at the losses of this iteration, or notes them.
+        """Checks the losses of this iteration, or notes them.
 
         Args:
             runner: The runner.
@@ -75,25 +75,25 @@ class FiniteLossHook(Hook):
         self._late.add(values)
         self._steps.append(_Step(runner.iter + 1, runner.epoch + 1, _rate(runner), _images(data_batch)))
         if len(self._late) >= self.interval or not any(map(is_late, values.values())):
-            self._look(runner)
+            self._check(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Looks at what was noted.
+        """Checks what was noted.
 
         Raises:
             TrainingError: As after an iteration.
         """
-        self._look(runner)
+        self._check(runner)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Looks at what was noted.
+        """Checks what was noted.
 
         Raises:
             TrainingError: As after an iteration.
         """
-        self._look(runner)
+        self._check(runner)
 
-    def _look(self, runner: Runner) -> None:
+    def _check(self, runner: Runner) -> None:
         values, steps = self._late.take(), self._steps
         self._steps = []
         for step, losses in zip(steps, values, strict=True):
@@ -118,7 +118,7 @@ class FiniteLossHook(Hook):
         Raises:
             TrainingError: If weights, or losses that were noted, are not finite.
         """
-        self._look(runner)
+        self._check(runner)
         for name, tensor in checkpoint["state_dict"].items():
             if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 iteration = checkpoint["meta"]["iter"]

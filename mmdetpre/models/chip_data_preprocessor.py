@@ -21,7 +21,7 @@ class StackedImgPreprocessor(ImgDataPreprocessor):
 
     uint8 images of a batch go to the device as one tensor, a quarter of the bytes of normalized ones, and are
     normalized and padded there by as few operations for sixty-four images as for two. The result is the same to the
-    last bit. Images that are no uint8 tensors of the host with three channels are left to mmengine.
+    last bit. Whatever else than uint8 images of the host with three channels comes is left to mmengine.
     """
 
     def forward(self, data: dict, training: bool = False) -> dict | list:

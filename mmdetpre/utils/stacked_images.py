@@ -60,7 +60,7 @@ def sizes_of(images: Iterable[Tensor]) -> list[tuple[int, int]]:
 
 
 def stacked_images(images: Any) -> StackedImages | None:
-    """Images in one tensor; ``None`` where they are no uint8 images of the host with one number of channels.
+    """uint8 images of the host with one number of channels in one tensor; ``None`` for whatever else.
 
     Args:
         images: (C, h, w) uint8 each. What is stacked is returned as it is, and one image alone is not copied.
