@@ -50,8 +50,7 @@ class StackedImages(list[Tensor]):
         """Whether the images still are the views: a list can be changed."""
         if self.block is None or len(self) != len(self.block):
             return False
-        starts = (place.data_ptr() for place in self.block)
-        return all(image.data_ptr() == start for image, start in zip(self, starts, strict=True))
+        return all(_lies_at(image, place) for image, place in zip(self, self.block, strict=True))
 
 
 def sizes_of(images: Iterable[Tensor]) -> list[tuple[int, int]]:
@@ -80,6 +79,10 @@ def stacked_images(images: Any) -> StackedImages | None:
     for place, image in zip(stacked, images, strict=True):
         place.copy_(image)
     return stacked
+
+
+def _lies_at(image: Tensor, place: Tensor) -> bool:
+    return image.data_ptr() == place.data_ptr() and image.stride() == place.stride()
 
 
 def _is_image(image: Any) -> bool:

@@ -40,7 +40,10 @@ def test_copies_are_whole(images, way):
 
 
 def test_a_changed_list_is_stacked_anew(images):
-    for change in (lambda held: held.reverse(), lambda held: held.pop(), lambda held: held.append(images[0])):
+    def turn(held):
+        held[0] = held[0].transpose(1, 2)
+
+    for change in (lambda held: held.reverse(), lambda held: held.pop(), lambda held: held.append(images[0]), turn):
         stacked = stacked_images(images)
         change(stacked)
         expected = list(stacked)
