@@ -39,6 +39,7 @@ BENCHMARKS = (
     "chip_loader",
     "annotations",
     "training_step",
+    "bfloat16_losses",
     "operators",
     "inference",
     "multi_scale_merge",

@@ -25,7 +25,6 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
@@ -35,7 +34,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmdetpre.chips.scale import scale_factor, scaled_size
-from mmdetpre.datasets import ChipDataset, ChipMiningSampler
+from mmdetpre.datasets import ChipDataset, ChipMiningSampler, parcel_collate
 from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.transforms import LoadChip
 
@@ -136,7 +135,7 @@ def image_batch(count: int, seed: int = 0, scale: tuple[int, int] = (800, 1333))
 
 
 def chip_batch(count: int, seed: int = 0, config: Path = CONFIG) -> dict:
-    """``inputs`` (uint8 images, 512 x 512 or what an image has) and ``data_samples`` of ``count`` chips, on the CPU."""
+    """``inputs`` (uint8, 512 x 512 or what an image has) and ``data_samples`` of chips, stacked, on the CPU."""
     dataset = chip_dataset(coco_like(max(4 * count, 64), seed), config)
     records = iter(ChipMiningSampler(dataset, seed=seed))
-    return pseudo_collate([dataset[next(records)] for _ in range(count)])
+    return parcel_collate([dataset[next(records)] for _ in range(count)])

@@ -1,4 +1,4 @@
-"""What a training step and a multi-scale test of SNIPER with ResNet-101 and deformable conv5 cost on one GPU.
+"""What SNIPER with ResNet-101 and deformable conv5 costs on one GPU: steps, operators, the loader, multi-scale tests.
 
     python benchmarks/gpu.py                           # all cases, as many as --seconds allow; again for the rest
     python benchmarks/gpu.py --device cpu --dry-run    # every code path on a tiny model; its figures mean nothing
@@ -6,11 +6,13 @@
 ``benchmarks/gpu.sh`` prepares a machine without network for it. Cases are batches of 16, 32 and 64 chips of 512 x 512
 pixels in float32, TF32 and bfloat16 (``AmpOptimWrapper``; what it leaves in float32 takes TF32), with ``channels_last``
 and with ``torch.compile`` of the stages without deformable convolutions. A step is mmengine's ``train_step``: copy to
-the device, losses, gradients, new weights. Every step is waited for; the median counts. The limit is the time that the
-counted matrix products of the step would take at the rate that the card reaches on large random matrices of the same
-type. Parts of a step are read in steps of their own, since reading them waits for the device. A case that runs out of
-memory says so, and the next one goes on. Results are kept after every case, and cases that are in the results already
-are not run again.
+the device, losses, gradients, new weights, on a batch in pinned memory as the loader stacks it. Every step is waited
+for; the median counts. The limit is the time that the counted matrix products of the step would take at the rate that
+the card reaches on large random matrices of the same type. Parts of a step are read in steps of their own, since
+reading them waits for the device. Then the operators of ``operators.py`` on the device, the way of a batch to it beside
+mmdet's, and how many chips of generated photos the workers of the loader bring there in a second, beside the fastest
+step. A case that runs out of memory says so, and the next one goes on. Results are kept after every case, and cases
+that are in the results already are not run again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import platform
 import sys
 import time
@@ -29,19 +32,30 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import chip_loader
 import inference
 import mmcv
 import mmdet
+import operators
 import torch
 from arithmetic import count_operations, matrix_rate, wait
 from detector_batch import CONFIG, build_detector, build_optim_wrapper, chip_batch, training_step
 from mmcv.ops import DeformConv2d
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+from mmengine.config import Config
 from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.registry import DefaultScope
 from side_by_side import Row, in_turn, number, run
+from torch.utils.data import DataLoader
 
+from mmdetpre.compat.gpu_settings import MIXED, GpuSettings
+from mmdetpre.datasets import parcel_collate
+from mmdetpre.models import ChipDataPreprocessor
 from mmdetpre.operators.stand_in import operators_in_use
+from mmdetpre.utils.plain_text import counted
 
 DRY_CONFIG = CONFIG.parent / "sniper_openimages_sample.py"
 # A ResNet-50 of a sixteenth of the width, so that the sample's neck and heads fit, with deformable conv5.
@@ -54,8 +68,6 @@ DRY_OPTIONS = {
     "model.train_cfg.rpn_proposal.max_per_img": 8,
     "model.train_cfg.rcnn.num_rois": 8,
 }
-# bfloat16 has the range of float32: to scale losses would only make the processor wait for the GPU.
-BF16 = dict(type="AmpOptimWrapper", dtype="bfloat16", loss_scale=dict(enabled=False))
 TYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 PARTS = ("data to device", "backbone and neck", "RPN and proposals", "RoI head", "backward", "optimizer", "rest")
 
@@ -101,8 +113,9 @@ def measure(case: Case, args: argparse.Namespace) -> dict[str, Any]:
         model = build_detector(None if args.dry_run else 101, args.device, config, options)
         if case.channels_last:
             model.to(memory_format=torch.channels_last)
-        wrapper = build_optim_wrapper(model, config, **(BF16 if case.precision == "bf16" else {}))
-        batch = chip_batch(case.batch, config=config)
+        GpuSettings(tf32=case.precision != "fp32").apply(model)
+        wrapper = build_optim_wrapper(model, config, **(MIXED if case.precision == "bf16" else {}))
+        batch = pinned(chip_batch(case.batch, config=config), gpu)
 
         def step() -> None:
             training_step(model, batch, wrapper)
@@ -126,6 +139,11 @@ def measure(case: Case, args: argparse.Namespace) -> dict[str, Any]:
             waits=waits_of_a_step(lambda: training_step(model, batch, wrapper)) if gpu else None,
             rate=matrix_rate(args.device, TYPES[case.precision], 256 if args.dry_run else None),
         )
+
+
+def pinned(batch: dict, gpu: bool) -> dict:
+    """The batch with its images in memory that a GPU reads by itself."""
+    return {**batch, "inputs": batch["inputs"].pin_memory()} if gpu else batch
 
 
 def compile_plain_stages(backbone: Any) -> None:
@@ -271,6 +289,83 @@ def inference_rows(args: argparse.Namespace) -> list[dict]:
         return [asdict(row) for row in inference.rows(settings)]
 
 
+def operator_rows(args: argparse.Namespace) -> list[dict]:
+    """The operators on the device, in float32 without TF32, so that their results can be compared."""
+    sizes = dict(boxes=50, regions=4, channels=8) if args.dry_run else dict(boxes=6000, regions=300, channels=512)
+    repeats = dict(repeats=1 if args.dry_run else args.repeats, seconds=0.0)
+    with precision("fp32"):
+        return [asdict(row) for row in operators.rows(argparse.Namespace(device=args.device, **sizes, **repeats))]
+
+
+def batch_rows(args: argparse.Namespace) -> list[dict]:
+    """A batch to the device and normalized: one tensor in pinned memory, beside mmdet's image after image."""
+    gpu, found = torch.device(args.device).type == "cuda", []
+    given = dict(Config.fromfile(DRY_CONFIG if args.dry_run else CONFIG).model.data_preprocessor, type=None)
+    del given["type"]
+    for count in args.batches:
+        batch = chip_batch(count, config=DRY_CONFIG if args.dry_run else CONFIG)
+        stacked, separate = pinned(batch, gpu)["inputs"], list(batch["inputs"])
+        ours = ChipDataPreprocessor(**given, non_blocking=True).to(args.device)
+        theirs = DetDataPreprocessor(**given).to(args.device)
+
+        def waited(preprocessor: Any, images: Any) -> torch.Tensor:
+            result = preprocessor({"inputs": images}, True)["inputs"]
+            wait(args.device)
+            return result
+
+        ways = dict(ours=partial(waited, ours, stacked), theirs=partial(waited, theirs, separate))
+        times = in_turn(ways, args.repeats)
+        if not torch.equal(times["ours"].result, times["theirs"].result):
+            raise RuntimeError("The two preprocessors differ: the comparison would mean nothing.")
+        ours_ms, theirs_ms = (1e3 * times[way].median for way in ways)
+        found.append(
+            Row(
+                what=f"a batch of {count} chips to the device, normalized",
+                unit="ms",
+                ours=ours_ms,
+                theirs=theirs_ms,
+                against="mmdet's preprocessor (equal results)",
+            )
+        )
+    return [asdict(row) for row in found]
+
+
+def loader_rate(args: argparse.Namespace) -> dict[str, Any]:
+    """Chips per second that worker processes bring to the device, from JPEG files of generated photos."""
+    gpu, workers = torch.device(args.device).type == "cuda", 1 if args.dry_run else args.workers
+    look, seconds = chip_loader.LOOKS["COCO"], 0.0 if args.dry_run else 10.0
+    config = Config.fromfile(chip_loader.CONFIGS / look.config)
+    with TemporaryDirectory() as folder, DefaultScope.overwrite_default_scope("mmdet"), chip_loader.no_messages():
+        photos = chip_loader.generated(look, 4 if args.dry_run else args.photos, 0)
+        chip_loader.write_data(Path(folder), photos, 0)
+        batches = chip_loader.batches_of(chip_loader.chip_dataset(config, Path(folder)), workers, 0)
+        preprocessor = ChipDataPreprocessor(non_blocking=True).to(args.device)
+        loader = DataLoader(batches.sampler.dataset, batch_sampler=batches, collate_fn=parcel_collate,
+                            num_workers=workers, persistent_workers=True, pin_memory=gpu)  # fmt: skip
+
+        def epoch() -> int:
+            chips = sum(len(preprocessor(batch)["inputs"]) for batch in loader)
+            wait(args.device)
+            return chips
+
+        epoch()  # workers start
+        began, chips = time.perf_counter(), epoch()
+        while time.perf_counter() - began < seconds:
+            chips += epoch()
+        return dict(rate=chips / (time.perf_counter() - began), workers=workers)
+
+
+def loader_row(found: dict[str, Any], steps: dict[str, float], prefix: str) -> Row:
+    """The rate of the loader beside that of the fastest step: chips/s."""
+    compared: dict[str, Any] = {}
+    if steps:
+        fastest = max(steps, key=lambda name: steps[name])
+        compared = dict(theirs=steps[fastest], against=f"chips that the fastest step takes ({fastest})")
+    what = f"{prefix}loader, {counted(found['workers'], 'worker')}, generated photos of COCO's size, to the device"
+    return Row(what=what, unit="chips/s", ours=found["rate"], gain=1.0 if steps else None,
+               reason="the step waits for its data: more workers, or photos of a smaller size", **compared)  # fmt: skip
+
+
 def rows(args: argparse.Namespace) -> Iterator[Row]:
     if torch.device(args.device).type == "cuda" and not torch.cuda.is_available():
         raise SystemExit("torch sees no GPU here. On the CPU only --device cpu --dry-run makes sense.")
@@ -285,8 +380,12 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
     name = "DRY RUN tiny SNIPER" if args.dry_run else "SNIPER R-101 DCN"
     results, began, left = Results(args.results, args.device, args.dry_run), time.perf_counter(), []
     baseline: dict[int, float] = {}
+    rates: dict[str, float] = {}
     by_name = {str(case): case for case in cases(args.batches, args.compile)}
     work: dict[str, Callable[[], Any]] = {key: partial(measure, case, args) for key, case in by_name.items()}
+    work["operators"] = partial(operator_rows, args)
+    work["batches"] = partial(batch_rows, args)
+    work["loader"] = partial(loader_rate, args)
     work["inference, TF32"] = partial(inference_rows, args)
     for key, start in work.items():
         if key not in results.kept["cases"] and time.perf_counter() - began > args.seconds:
@@ -297,16 +396,19 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
             continue
         if key in by_name:
             case = by_name[key]
+            rates[key] = case.batch / found["seconds"]
             if case.precision == "fp32":
                 baseline[case.batch] = found["seconds"]
             reference = baseline.get(case.batch) if case.precision != "fp32" else None
             yield from training_rows(case, found, reference, name)
             for place in sorted(set(found["waits"] or [])):
                 print(f"    waits at {place}", file=sys.stderr)
+        elif key == "loader":
+            yield loader_row(found, rates, "DRY RUN " * args.dry_run)
         else:
+            end = key.removeprefix("inference") if key.startswith("inference") else f", {args.device}"
             for row in found:
-                prefix = "DRY RUN " * args.dry_run
-                yield Row(**row | dict(what=f"{prefix}{row['what']}, TF32"))
+                yield Row(**row | dict(what=f"{'DRY RUN ' * args.dry_run}{row['what']}{end}"))
     if left:
         print(
             f"{len(left)} cases are left after {number(args.seconds)} s; run again: {'; '.join(left)}", file=sys.stderr
@@ -319,6 +421,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[16, 32, 64], metavar="N", help="chips (%(default)s)")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="also torch.compile")
     parser.add_argument("--images", type=int, default=8, help="of a scale at once in the test (%(default)s)")
+    parser.add_argument("--photos", type=int, default=256, help="generated for the loader (%(default)s)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="of the loader (%(default)s)")
     parser.add_argument("--warm-up", type=int, default=5, help="steps before (%(default)s)")
     parser.add_argument("--repeats", type=int, default=15, help="steps, of which the median counts (%(default)s)")
     parser.add_argument("--seconds", type=float, default=420, help="no case begins later (%(default)s)")

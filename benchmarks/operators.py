@@ -1,11 +1,11 @@
 """NMS, RoIAlign and deformable convolution: ours beside a compiled mmcv, where there is one, and torchvision's own.
 
-    python benchmarks/operators.py
+    python benchmarks/operators.py                    # --device cuda: those of a GPU
     make setup WITH_MMCV_OPS=1          # compiles mmcv: its rows are then in the table
 
 Sizes are those of SNIPER on chips of 512 pixels. "Ours" are the operators that stand in for mmcv's binary, and for the
 deformable convolution that of ``mmdetpre.DCN``. Results are compared: NMS must keep the same boxes, all others must
-agree to 1e-5 of the largest value. Times are of one core, forward or forward and backward.
+agree to 1e-5 of the largest value. Times are of one core, or of a GPU, forward or forward and backward.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import mmcv.ops
 import torch
 import torchvision
+from arithmetic import clock_of, wait
 from side_by_side import Row, in_turn, run
 from torch import Tensor
 
@@ -61,18 +62,19 @@ def by_mmcv(work: Work) -> dict[str, Work]:
     return ways if hasattr(binary, "STANDS_IN_FOR_MMCV") else ways | {COMPILED: over(binary, work)}
 
 
-def nms_ways(boxes: int) -> dict[str, Work]:
+def nms_ways(boxes: int, device: str) -> dict[str, Work]:
     corner, side = torch.rand(boxes, 2) * 460, torch.rand(boxes, 2) * 100 + 8
-    given, scores = torch.cat([corner, corner + side], dim=1), torch.randperm(boxes) / boxes
+    given, scores = on(device, torch.cat([corner, corner + side], dim=1), torch.randperm(boxes) / boxes)
     ways = by_mmcv(lambda: [mmcv.ops.nms(given, scores, 0.7)[1]])
     return ways | {TORCHVISION: lambda: [torchvision.ops.nms(given, scores, 0.7)]}
 
 
-def roi_align_ways(backward: bool, channels: int, regions: int) -> dict[str, Work]:
-    x = torch.randn(1, channels, 32, 32).requires_grad_()
+def roi_align_ways(backward: bool, channels: int, regions: int, device: str) -> dict[str, Work]:
     corner, side = torch.rand(regions, 2) * 400, torch.rand(regions, 2) * 100 + 8
     rois = torch.cat([torch.zeros(regions, 1), corner, corner + side], dim=1)
-    slope = torch.randn(regions, channels, 14, 14)
+    maps = torch.randn(1, channels, 32, 32), torch.randn(regions, channels, 14, 14)
+    x, slope, rois = on(device, *maps, rois)
+    x.requires_grad_()
 
     def through(align: Callable[..., Tensor], *more: Any) -> list[Tensor]:
         y = align(x, rois, (14, 14), 1 / 16, 2, *more)
@@ -82,9 +84,10 @@ def roi_align_ways(backward: bool, channels: int, regions: int) -> dict[str, Wor
     return ways | {TORCHVISION: lambda: through(torchvision.ops.roi_align, True)}
 
 
-def deform_conv_ways(backward: bool, channels: int) -> dict[str, Work]:
+def deform_conv_ways(backward: bool, channels: int, device: str) -> dict[str, Work]:
     x, weight = torch.randn(1, channels, 32, 32), torch.randn(channels, channels, 3, 3) / channels
     offset, slope = torch.randn(1, 72, 32, 32), torch.randn(1, channels, 32, 32)
+    x, offset, weight, slope = on(device, x, offset, weight, slope)
     given = (x.requires_grad_(), offset.requires_grad_(), weight.requires_grad_())
 
     def through(y: Tensor) -> list[Tensor]:
@@ -97,7 +100,8 @@ def deform_conv_ways(backward: bool, channels: int) -> dict[str, Work]:
 
 def compared(what: str, ways: Mapping[str, Work], args: argparse.Namespace, equal: bool = False) -> Iterator[Row]:
     """The first way beside each of the others."""
-    times = in_turn(ways, args.repeats, seconds=args.seconds, clock="cpu")
+    waited = {name: waiting(work, args.device) for name, work in ways.items()}
+    times = in_turn(waited, args.repeats, seconds=args.seconds, clock=clock_of(args.device))
     (ours, found), *others = times.items()
     for name, timing in others:
         off = difference(found.result, timing.result)
@@ -105,6 +109,22 @@ def compared(what: str, ways: Mapping[str, Work], args: argparse.Namespace, equa
             raise RuntimeError(f"{what}: {ours} and {name} differ by {off:.1g}: the comparison would mean nothing.")
         against = f"{name} ({'equal results' if off == 0 else f'differ by {off:.1g}'})"
         yield Row(what=what, unit="ms", ours=1e3 * found.median, theirs=1e3 * timing.median, against=against)
+
+
+def on(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors on a device; drawn on the CPU they are the same everywhere."""
+    return tuple(tensor.to(device) for tensor in tensors)
+
+
+def waiting(work: Work, device: str) -> Work:
+    """The work until the device has done it."""
+
+    def call() -> list[Tensor]:
+        result = work()
+        wait(device)
+        return result
+
+    return call
 
 
 def difference(found: list[Tensor], expected: list[Tensor]) -> float:
@@ -118,16 +138,17 @@ def difference(found: list[Tensor], expected: list[Tensor]) -> float:
 def rows(args: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    yield from compared(f"NMS of {args.boxes:,} boxes", nms_ways(args.boxes), args, equal=True)
+    yield from compared(f"NMS of {args.boxes:,} boxes", nms_ways(args.boxes, args.device), args, equal=True)
     for backward in (False, True):
         which = "forward and backward" if backward else "forward"
         what = f"RoIAlign 14 x 14 of {args.regions} regions, {args.channels // 2} channels, {which}"
-        yield from compared(what, roi_align_ways(backward, args.channels // 2, args.regions), args)
+        yield from compared(what, roi_align_ways(backward, args.channels // 2, args.regions, args.device), args)
         what = f"deformable convolution 3 x 3 of a 32 x 32 map, {args.channels} channels, 4 groups, {which}"
-        yield from compared(what, deform_conv_ways(backward, args.channels), args)
+        yield from compared(what, deform_conv_ways(backward, args.channels, args.device), args)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--boxes", type=int, default=6000, help="of NMS (%(default)s)")
     parser.add_argument("--regions", type=int, default=300, help="of RoIAlign (%(default)s)")
     parser.add_argument("--channels", type=int, default=512, help="of the convolution; half for RoIAlign (%(default)s)")

@@ -135,7 +135,8 @@ def readme(folder: str, root: Path = ROOT) -> str:
 {command}
 
 The first initialization is the config's own; `--cfg-options backbone_init=NAME` takes another one, with a `--work-dir`
-of its own. The header of each config has its command, its hardware and what it gave.
+of its own. The header of each config has its command, its hardware and what it gave. A GPU that has bfloat16 trains
+in it, but for mmdet's own detectors; `--cfg-options gpu.bfloat16=False` trains in float32.
 
 {text}
 

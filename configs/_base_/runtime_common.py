@@ -4,9 +4,11 @@
 # and leaves that of the run in work_dirs/CONFIG/backbone_final.pth. Its hooks have names, so that `custom_hooks` is
 # yours.
 custom_imports = dict(imports=["mmdetpre"])
-# mmengine's Runner, but that a changed `data_root` moves all data, and `default_hooks.NAME=None` takes out any hook.
+# mmengine's Runner, but that a changed `data_root` moves all data, `default_hooks.NAME=None` takes out any hook, and a
+# GPU is used as `gpu` says: gpu.bfloat16=False trains in float32, gpu.tf32=False makes that exact.
 runner_type = "mmdetpre.ConfigRunner"
 default_hooks = dict(
+    runtime_info=dict(type="mmdetpre.LateRuntimeInfoHook"),
     timer=dict(type="IterTimerHook"),
     logger=dict(type="mmdetpre.BriefLoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),

@@ -14,7 +14,8 @@ _base_ = [
 chip_size = 512
 model = dict(
     data_preprocessor=dict(
-        batch_augments=[dict(type="BatchFixedSizePad", size=(chip_size, chip_size), pad_mask=False)]
+        type="mmdetpre.ChipDataPreprocessor",
+        batch_augments=[dict(type="BatchFixedSizePad", size=(chip_size, chip_size), pad_mask=False)],
     ),
     train_cfg=dict(
         rpn=dict(assigner=dict(type="mmdetpre.ChipAssigner", ignore_iou_thr=0.3, ignore_iof_thr=0.5)),

@@ -12,7 +12,8 @@ _base_ = [
 chip_size = 128
 model = dict(
     data_preprocessor=dict(
-        batch_augments=[dict(type="BatchFixedSizePad", size=(chip_size, chip_size), pad_mask=False)]
+        type="mmdetpre.ChipDataPreprocessor",
+        batch_augments=[dict(type="BatchFixedSizePad", size=(chip_size, chip_size), pad_mask=False)],
     ),
     backbone=dict(depth=18, base_channels=16, stem_channels=16, frozen_stages=-1, norm_eval=False, init_cfg=None),
     neck=dict(in_channels=[16, 32, 64, 128], start_level=1, out_channels=64, num_outs=3),

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.runner import Runner
 
 from mmdetpre.backbones.change import with_chosen_backbone
+from mmdetpre.compat.gpu_settings import GpuSettings, has_gpu
 from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.registry import RUNNERS
 from mmdetpre.utils.read_config import move_data
@@ -28,6 +29,7 @@ class ConfigRunner(Runner):
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
     * ``label_fraction`` keeps a part of the training images, see `mmdetpre.datasets.label_fraction`.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
+    * Where there is a GPU, it is used as the key ``gpu`` says, see `GpuSettings`.
     * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
     """
 
@@ -37,6 +39,9 @@ class ConfigRunner(Runner):
         cfg = with_chosen_backbone(cfg)
         move_data(cfg)
         take_fraction(cfg)
+        gpu = GpuSettings.of(cfg)
+        if has_gpu():
+            gpu.pin_batches(cfg)
         hooks = cfg.get("default_hooks") or {}
         repeated = {hook.get("type") for hook in cfg.get("custom_hooks") or [] if hasattr(hook, "get")}
         twice = [
@@ -48,9 +53,27 @@ class ConfigRunner(Runner):
         for name in [name for name, hook in hooks.items() if name in twice or (hook is None and name not in _NAMED)]:
             del hooks[name]
         runner = super().from_cfg(cfg)
+        if has_gpu():
+            gpu.apply(runner.model)
+            runner.logger.info(f"The GPU is used with {gpu}.")
         if twice:
             runner.logger.warning(
                 f"custom_hooks repeat {', '.join(twice)} of default_hooks and replace them, in this release only:"
                 f" change default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own."
             )
         return runner
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """mmengine's, in bfloat16 where the config wants it and the GPU has it; the log says so.
+
+        Args:
+            optim_wrapper: Its config, or the wrapper itself.
+        """
+        gpu = GpuSettings.of(self.cfg)
+        chosen = gpu.optim_wrapper(optim_wrapper)
+        if chosen is not optim_wrapper:
+            self.logger.info(
+                "The GPU has bfloat16: AmpOptimWrapper(dtype='bfloat16') stands in for OptimWrapper. gpu.bfloat16=False"
+                " trains in float32."
+            )
+        return super().build_optim_wrapper(chosen)

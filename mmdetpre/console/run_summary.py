@@ -182,7 +182,8 @@ def _device(parameters: Sequence[torch.nn.Parameter], runner: Runner) -> str:
         threads = torch.get_num_threads()
         return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{runner.world_size} x {name}"
+    mixed = getattr(runner.optim_wrapper, "cast_dtype", None)
+    return f"{runner.world_size} x {name}{f', {mixed}'.replace('torch.', '') if mixed else ''}"
 
 
 def _millions(count: int) -> str:

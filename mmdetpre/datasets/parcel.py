@@ -16,6 +16,7 @@ from torch.utils.data import get_worker_info
 
 from mmdetpre.datasets.lent_memory import LentMemory, Loan, borrowed, lend_once, lent_memory
 from mmdetpre.registry import FUNCTIONS
+from mmdetpre.utils.stacked_images import stacked_images
 
 _ALIGNED = 64
 """Bytes: any type may begin there."""
@@ -28,12 +29,14 @@ def parcel_collate(batch: Sequence[Any]) -> Any:
     torch sends every tensor of a batch through a shared-memory file of its own: 96 for 16 chips, which costs more than
     to load them. Here all tensors and arrays of the batch share one, which the worker uses again once the main process
     has let go of the batch. What arrives is what ``pseudo_collate`` returns, equal to the last bit; without workers it
-    is returned as it is.
+    is returned as it is. Its uint8 images share one tensor, for ``mmdetpre.ChipDataPreprocessor``.
 
     Example (config):
         ``train_dataloader = dict(collate_fn=dict(type="mmdetpre.parcel_collate"))``
     """
     together = pseudo_collate(batch)
+    if isinstance(together, dict) and (images := stacked_images(together.get("inputs"))) is not None:
+        together["inputs"] = images
     return together if get_worker_info() is None else Parcel(together, lent_memory(os.getpid()))
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mmdetpre.hooks.export_backbone_hook import ExportBackboneHook
     from mmdetpre.hooks.finite_loss_hook import FiniteLossHook
     from mmdetpre.hooks.follow_batch_hook import FollowBatchHook
+    from mmdetpre.hooks.late_runtime_info_hook import LateRuntimeInfoHook
     from mmdetpre.hooks.load_backbone_hook import LoadBackboneHook
     from mmdetpre.hooks.same_buffers_hook import SameBuffersHook
     from mmdetpre.hooks.whole_checkpoint_hook import WholeCheckpointHook
@@ -23,6 +24,7 @@ __all__ = [
     "ExportBackboneHook",
     "FiniteLossHook",
     "FollowBatchHook",
+    "LateRuntimeInfoHook",
     "LoadBackboneHook",
     "SameBuffersHook",
     "WholeCheckpointHook",

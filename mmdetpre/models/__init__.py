@@ -6,6 +6,7 @@ from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
     from mmdetpre.models.chip_assigner import ChipAssigner
+    from mmdetpre.models.chip_data_preprocessor import ChipDataPreprocessor
     from mmdetpre.models.chip_roi_head import ChipRoIHead
     from mmdetpre.models.chip_rpn_head import ChipRPNHead
     from mmdetpre.models.concat_neck import ConcatNeck
@@ -32,6 +33,7 @@ __all__ = [
     "DCN",
     "SNIPER",
     "ChipAssigner",
+    "ChipDataPreprocessor",
     "ChipRPNHead",
     "ChipRoIHead",
     "ConcatNeck",

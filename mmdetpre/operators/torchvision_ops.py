@@ -263,6 +263,7 @@ def _form(geometry: dict[str, int]) -> tuple[int, ...]:
 
 
 def _focal_terms(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    input = _wide(input)
     positive = torch.arange(input.shape[1], device=input.device) == target[:, None]
     log_sigmoid = torch.nn.functional.logsigmoid
     return positive, input.sigmoid(), log_sigmoid(input), log_sigmoid(-input)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import subprocess
+from pathlib import Path
 
+import gpu
 import pytest
 import torch
 from arithmetic import count_operations, matrix_rate
@@ -108,3 +113,52 @@ def test_operations_of_a_plain_layer_and_the_rate():
     layer, x = nn.Linear(30, 20), torch.randn(10, 30)
     assert count_operations(lambda: layer(x), layer) == 2 * 10 * 30 * 20
     assert matrix_rate("cpu", size=64, repeats=3) > 0
+
+
+@pytest.fixture
+def given(repository: Path, tmp_path: Path) -> list[str]:
+    """What gpu.sh gives to gpu.py for a dry run, found out with a Python that only writes it down."""
+    python = tmp_path / "python"
+    python.write_text('#!/usr/bin/env bash\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    sizes = "--batches 1 --repeats 1 --warm-up 0 --no-compile"
+    environment = dict(PYTHON=str(python), OUT=str(tmp_path / "out"), WORK=str(tmp_path / "work"))
+    environment["MEASURE"] = f"--device cpu --dry-run {sizes}"
+    command = [str(repository / "benchmarks" / "gpu.sh"), "measure"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.splitlines()
+    return words[words.index("benchmarks/gpu.py") + 1 :]
+
+
+@pytest.mark.slow
+def test_a_dry_run_has_every_kind_of_row(given, tmp_path, monkeypatch, repository):
+    monkeypatch.chdir(repository)
+    amp = gpu.amp_optimizer_wrapper
+    monkeypatch.setattr(amp, "is_cuda_available", amp.is_cuda_available)  # the dry run sets it
+    parser = argparse.ArgumentParser()
+    gpu.arguments(parser)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(given)
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    rows = list(gpu.rows(args))
+    assert before == (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+    found = "\n".join(row.what for row in rows)
+    for kind in ("fp32", "tf32", "bf16", "bf16, channels_last"):
+        assert f"train DRY RUN tiny SNIPER, batch 1, {kind}\n" in found
+    for words in (
+        "NMS of 50 boxes, cpu",
+        "RoIAlign 14 x 14",
+        "deformable convolution 3 x 3",
+        "a batch of 1 chips to the device",
+        "loader, 1 worker, generated photos",
+    ):
+        assert f"DRY RUN {words}" in found, words
+    assert "forward and backward, cpu" in found and "image at a time, TF32" in found
+    loader = next(row for row in rows if "loader" in row.what)
+    assert loader.ours > 0 and "fastest step takes (batch 1" in loader.against and loader.gain == 1
+    kept = json.loads((tmp_path / "work" / "cases.json").read_text())["cases"]
+    assert len(kept) == 8 and all("found" in case for case in kept.values()), "no case failed"
+    again = list(gpu.rows(args))
+    assert [row.what for row in again] == [row.what for row in rows], "kept cases are not measured anew"
+    assert args.json == tmp_path / "out" / "rows.json"

@@ -12,6 +12,7 @@ TINY = {
     "negative_mining": "--images 20 --proposals 50 --repeats 1",
     "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1 --sent 2",
     "training_step": "--depths --batch 1 --drawn-images 100 --repeats 1",
+    "bfloat16_losses": "--steps 10 --images 4 --batch 2",
     "inference": "--config configs/det/sniper_openimages_sample.py --depth 18 --shrink 1 --repeats 1",
     "operators": "--boxes 50 --regions 4 --channels 8 --repeats 1 --seconds 0",
     "annotations": "--rows 0 --mmdet-rows 1000 --repeats 1",

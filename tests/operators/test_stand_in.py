@@ -209,6 +209,18 @@ def test_channels_last_gives_the_same_regions(stand_in: None) -> None:
     torch.testing.assert_close(found[0][1], found[1][1])
 
 
+def test_focal_loss_of_bfloat16_is_computed_in_float32(stand_in: None) -> None:
+    from mmcv.ops import sigmoid_focal_loss
+
+    half, target = random(50, 4).mul(4).bfloat16().requires_grad_(), torch.arange(50) % 5
+    found = sigmoid_focal_loss(half, target, 2.0, 0.25, None, "none")
+    full = half.detach().float().requires_grad_()
+    expected = sigmoid_focal_loss(full, target, 2.0, 0.25, None, "none")
+    assert found.dtype == torch.bfloat16 and torch.equal(found, expected.bfloat16())
+    gradients = [torch.autograd.grad(*pair)[0] for pair in ((found.float().sum(), half), (expected.sum(), full))]
+    assert torch.equal(gradients[0], gradients[1].bfloat16())
+
+
 def test_bfloat16_boxes_and_maps(stand_in: None) -> None:
     from mmcv.ops import nms
 

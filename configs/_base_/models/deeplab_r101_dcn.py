@@ -1,6 +1,7 @@
 # DeepLab of the paper: the detectors' ResNet-101 (conv5 dilated and deformable, output stride 16), a 1x1 convolution to
 # 1024 channels with ReLU, one that scores the classes, bilinear upsampling. Batches are small: the statistics of batch
 # normalization stay those of the start.
+gpu = dict(bfloat16=True)  # where the GPU has it
 model = dict(
     type="EncoderDecoder",
     data_preprocessor=dict(

@@ -1,5 +1,6 @@
 # The backbone of sniper_r101_dcn.py, average-pooled, under a linear classifier with softmax. Everything is trained,
 # batch normalization included. The weights of the backbone come from a file of ../starts.
+gpu = dict(bfloat16=True)  # where the GPU has it
 model = dict(
     type="ImageClassifier",
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True),

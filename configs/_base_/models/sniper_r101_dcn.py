@@ -2,10 +2,11 @@
 # Stem and stage 1 are frozen, batch normalization is trained everywhere else. The weights of the backbone come from a
 # file of ../starts.
 chip_size = 512
+gpu = dict(bfloat16=True)  # where the GPU has it
 model = dict(
     type="mmdetpre.SNIPER",
     data_preprocessor=dict(
-        type="DetDataPreprocessor",
+        type="mmdetpre.ChipDataPreprocessor",
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
