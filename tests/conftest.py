@@ -8,8 +8,10 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,6 +46,22 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "how long each reader is given damaged files (%(default)s)"
     parser.addoption("--fuzz-seconds", type=float, default=0.4, metavar="N", help=help)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What all processes of the suite share: a cache, and one process with the imports, from which commands fork.
+
+    Tools that tests start inherit both. The process imports when it is first asked.
+    """
+    if hasattr(config, "workerinput"):  # a process of xdist, which has inherited them too
+        return
+    from mmdetpre.compat.warm_start import warm_start
+    from mmdetpre.study.runs.run_folder import environment
+
+    held = ExitStack()
+    config.add_cleanup(held.close)
+    os.environ["MMDETPRE_CACHE"] = held.enter_context(tempfile.TemporaryDirectory(prefix="mmdetpre-cache-"))
+    held.enter_context(warm_start(environment(threads=1)))
 
 
 def _beside(name: str) -> ModuleType:
@@ -83,9 +101,15 @@ def _default_scope() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What was found in files is kept for this run of the suite only; tools that tests start inherit it."""
-    os.environ["MMDETPRE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+def _unformatted_configs() -> Iterator[None]:
+    """mmengine lays out the config's text as a run starts, which takes longer than most trainings of the suite.
+
+    Tools that tests start do it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("mmengine.config.config.FormatCode", "yapf.yapflib.yapf_api.FormatCode"):  # 0.10, and newer
+            patch.setattr(place, lambda text, **options: (text, True), raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -235,13 +259,31 @@ def fake_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def run_tool() -> Run:
-    """Function that runs a tool in a process of its own; once per tool, for its imports take seconds."""
+def run_warm(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Function that runs a script of Python, ``mim train`` or ``mim test`` in a fork of a process with the imports.
 
-    def run(tool: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, str(tool), *map(str, arguments)], capture_output=True, text=True)
+    See mmdetpre/compat/warm_start.py, also for when it is a process of its own after all. Each kind of command is
+    started plainly by some test too: a user has no such process.
+    """
+    from mmdetpre.compat.warm_start import run_command
+    from mmdetpre.study.runs.run_folder import environment
+
+    def run(command: Sequence[object], cwd: Path | str = ".") -> subprocess.CompletedProcess[str]:
+        words = list(map(str, command))
+        out, err = (tmp_path_factory.mktemp("run_warm") / name for name in ("out", "err"))
+        with out.open("wb") as output, err.open("wb") as errors:
+            status = run_command(
+                words, cwd=Path(cwd).absolute(), log=output.fileno(), errors=errors.fileno(), env=environment(threads=1)
+            )
+        return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
 
     return run
+
+
+@pytest.fixture
+def run_tool(run_warm: Run) -> Run:
+    """Function that runs a tool in a process of its own, a fork; once per tool, the rest by `run_tool_here`."""
+    return lambda tool, *arguments: run_warm([sys.executable, tool, *arguments])
 
 
 @pytest.fixture
