@@ -16,7 +16,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,6 +37,9 @@ torch.set_num_threads(1)
 # The first call of a compiled kernel takes seconds, so no deadline; the same examples on every machine.
 settings.register_profile("mmdetpre", deadline=None, derandomize=True)
 settings.load_profile("mmdetpre")
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,6 +65,29 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(held.close)
     os.environ["MMDETPRE_CACHE"] = held.enter_context(tempfile.TemporaryDirectory(prefix="mmdetpre-cache-"))
     held.enter_context(warm_start(environment(threads=1)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that none of them is what all wait for in the end.
+
+    With ``--dist worksteal`` each process starts with an equal part of the list, so slow files are dealt out to those
+    parts; the other files fill them in their order, which keeps a folder, and what its tests share, mostly together.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = {path: sum("slow" in item.keywords for item in tests) for path, tests in files.items()}
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    parts: list[list[Path]] = [[] for _ in range(processes)]
+    for path in sorted(files, key=slow.__getitem__, reverse=True):
+        counts = [sum(len(files[one]) for one in part) for part in parts]
+        if slow[path]:
+            best = min(range(processes), key=lambda k: sum(slow[one] for one in parts[k]))
+        else:
+            best = next((k for k, count in enumerate(counts) if count < len(items) / processes), -1)
+        parts[best].append(path)
+    items[:] = [item for part in parts for path in part for item in files[path]]
 
 
 def _beside(name: str) -> ModuleType:
@@ -188,11 +214,17 @@ def small_run(tmp_path: Path) -> Callable:
 
 
 @pytest.fixture
-def sample_config(tiny_sample: Path, tmp_path: Path):
+def sample_config(config_of_sample: Callable[..., Config], tmp_path: Path) -> Callable[..., Config]:
     """Function that gives the sample's SNIPER config over the tiny sample, changed by keyword (dotted) options."""
+    return functools.partial(config_of_sample, tmp_path / "work")
+
+
+@pytest.fixture(scope="session")
+def config_of_sample(tiny_sample: Path) -> Callable[..., Config]:
+    """The same with the work dir as its first argument, for trainings that several tests look at."""
     from mmengine.config import Config
 
-    def make(**options) -> Config:
+    def make(work_dir: Path, **options: object) -> Config:
         cfg = Config.fromfile(ROOT / "configs" / "det" / "sniper_openimages_sample.py")
         root = str(tiny_sample) + "/"
         cfg.merge_from_dict(
@@ -206,7 +238,7 @@ def sample_config(tiny_sample: Path, tmp_path: Path):
                 "test_dataloader.dataset.data_root": root,
                 "test_dataloader.num_workers": 0,
                 "test_dataloader.persistent_workers": False,
-                "work_dir": str(tmp_path / "work"),
+                "work_dir": str(work_dir),
                 "randomness": {"seed": 0},
                 "default_hooks.logger.interval": 1,
             }
