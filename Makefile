@@ -4,6 +4,8 @@ PY := .venv/bin/python
 export PYTHON
 # mim needs pkg_resources, and setuptools warns of it in every process that mim runs.
 export PYTHONWARNINGS ?= ignore:pkg_resources is deprecated
+# Where it is set, every process compiles this package, and every run of the tests all of them, again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo study test test-onedl lint lock format transfer docs bench wheel clean

@@ -33,10 +33,12 @@ def _meet_hosts(mmengine: ModuleType) -> None:
     check_host_versions()
 
     from mmdetpre import registry  # noqa: F401  declares the registries
+    from mmdetpre.compat.config_text import lay_out_once
     from mmdetpre.compat.cpu_ranks import join_ranks
     from mmdetpre.compat.training_faults import tell_faults
 
     when_imported("mmengine.runner.checkpoint", _guard_checkpoints)
+    lay_out_once()
     tell_faults()
     join_ranks()
 

@@ -8,13 +8,15 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -36,6 +38,9 @@ torch.set_num_threads(1)
 settings.register_profile("mmdetpre", deadline=None, derandomize=True)
 settings.load_profile("mmdetpre")
 
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -44,6 +49,45 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "how long each reader is given damaged files (%(default)s)"
     parser.addoption("--fuzz-seconds", type=float, default=0.4, metavar="N", help=help)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What all processes of the suite share: a cache, and one process with the imports, from which commands fork.
+
+    Tools that tests start inherit both. The process imports when it is first asked.
+    """
+    if hasattr(config, "workerinput"):  # a process of xdist, which has inherited them too
+        return
+    from mmdetpre.compat.warm_start import warm_start
+    from mmdetpre.study.runs.run_folder import environment
+
+    held = ExitStack()
+    config.add_cleanup(held.close)
+    os.environ["MMDETPRE_CACHE"] = held.enter_context(tempfile.TemporaryDirectory(prefix="mmdetpre-cache-"))
+    held.enter_context(warm_start(environment(threads=1)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that none of them is what all wait for in the end.
+
+    With ``--dist worksteal`` each process starts with an equal part of the list, so slow files are dealt out to those
+    parts; the other files fill them in their order, which keeps a folder, and what its tests share, mostly together.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = {path: sum("slow" in item.keywords for item in tests) for path, tests in files.items()}
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    parts: list[list[Path]] = [[] for _ in range(processes)]
+    for path in sorted(files, key=slow.__getitem__, reverse=True):
+        counts = [sum(len(files[one]) for one in part) for part in parts]
+        if slow[path]:
+            best = min(range(processes), key=lambda k: sum(slow[one] for one in parts[k]))
+        else:
+            best = next((k for k, count in enumerate(counts) if count < len(items) / processes), -1)
+        parts[best].append(path)
+    items[:] = [item for part in parts for path in part for item in files[path]]
 
 
 def _beside(name: str) -> ModuleType:
@@ -83,9 +127,15 @@ def _default_scope() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What was found in files is kept for this run of the suite only; tools that tests start inherit it."""
-    os.environ["MMDETPRE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+def _unformatted_configs() -> Iterator[None]:
+    """mmengine lays out the config's text as a run starts, which takes longer than most trainings of the suite.
+
+    Tools that tests start do it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("mmengine.config.config.FormatCode", "yapf.yapflib.yapf_api.FormatCode"):  # 0.10, and newer
+            patch.setattr(place, lambda text, **options: (text, True), raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -180,11 +230,17 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def sample_config(tiny_sample: Path, tmp_path: Path):
+def sample_config(config_of_sample: Callable[..., Config], tmp_path: Path) -> Callable[..., Config]:
     """Function that gives the sample's SNIPER config over the tiny sample, changed by keyword (dotted) options."""
+    return functools.partial(config_of_sample, tmp_path / "work")
+
+
+@pytest.fixture(scope="session")
+def config_of_sample(tiny_sample: Path) -> Callable[..., Config]:
+    """The same with the work dir as its first argument, for trainings that several tests look at."""
     from mmengine.config import Config
 
-    def make(**options) -> Config:
+    def make(work_dir: Path, **options: object) -> Config:
         cfg = Config.fromfile(ROOT / "configs" / "det" / "sniper_openimages_sample.py")
         root = str(tiny_sample) + "/"
         cfg.merge_from_dict(
@@ -198,7 +254,7 @@ def sample_config(tiny_sample: Path, tmp_path: Path):
                 "test_dataloader.dataset.data_root": root,
                 "test_dataloader.num_workers": 0,
                 "test_dataloader.persistent_workers": False,
-                "work_dir": str(tmp_path / "work"),
+                "work_dir": str(work_dir),
                 "randomness": {"seed": 0},
                 "default_hooks.logger.interval": 1,
             }
@@ -251,13 +307,31 @@ def fake_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def run_tool() -> Run:
-    """Function that runs a tool in a process of its own; once per tool, for its imports take seconds."""
+def run_warm(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Function that runs a script of Python, ``mim train`` or ``mim test`` in a fork of a process with the imports.
 
-    def run(tool: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, str(tool), *map(str, arguments)], capture_output=True, text=True)
+    See mmdetpre/compat/warm_start.py, also for when it is a process of its own after all. Each kind of command is
+    started plainly by some test too: a user has no such process.
+    """
+    from mmdetpre.compat.warm_start import run_command
+    from mmdetpre.study.runs.run_folder import environment
+
+    def run(command: Sequence[object], cwd: Path | str = ".") -> subprocess.CompletedProcess[str]:
+        words = list(map(str, command))
+        out, err = (tmp_path_factory.mktemp("run_warm") / name for name in ("out", "err"))
+        with out.open("wb") as output, err.open("wb") as errors:
+            status = run_command(
+                words, cwd=Path(cwd).absolute(), log=output.fileno(), errors=errors.fileno(), env=environment(threads=1)
+            )
+        return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
 
     return run
+
+
+@pytest.fixture
+def run_tool(run_warm: Run) -> Run:
+    """Function that runs a tool in a process of its own, a fork; once per tool, the rest by `run_tool_here`."""
+    return lambda tool, *arguments: run_warm([sys.executable, tool, *arguments])
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mmdetpre.compat.warm_start import ADDRESS
 from mmdetpre.version import __version__
 
 Shell = Callable[..., str]
@@ -62,7 +63,7 @@ def shell(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     subprocess.run([*pip, str(next(dist.glob("*.whl")))], check=True)
     [site] = environment.glob("lib/*/site-packages")
     (site / "what_it_requires.pth").write_text(sysconfig.get_path("purelib"))
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", ADDRESS)}
     work = place / "work"
     work.mkdir()
 

@@ -1,13 +1,15 @@
 """Commands that are forked from a process which has imported the toolboxes already.
 
 A small training through ``mim`` spends most of its processor time on imports: mim's own, those of the help that mim
-asks for, and those of the training. Within `warm_start`, as in a study, commands fork from one process instead. What a
-command changes, environment, working folder, registries, or a crash, stays in its fork.
+asks for, and those of the training. Within `warm_start`, as in a study or the demo, commands fork from one process.
+What a command changes, environment, working folder, registries, or a crash, stays in its fork.
 """
 
 from __future__ import annotations
 
 import array
+import atexit
+import gc
 import json
 import os
 import runpy
@@ -18,11 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ADDRESS = "MMDETPRE_WARM_START"
 """Variable of the environment that names the socket; set within `warm_start`."""
@@ -30,7 +33,10 @@ TOOLBOXES = ("mmdet", "mmseg", "mmpretrain")
 ROOMS = ("datasets", "evaluation", "hooks", "models", "transfer")
 OTHERS = ("mmengine.runner", "matplotlib.figure", "sklearn.linear_model", "sklearn.cluster", "scipy.stats", "pandas")
 """What is imported beside the toolboxes and the registered types of this package."""
-_READ_AT_IMPORT = ("PYTHON", "LD_", "DYLD_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MMDETPRE_")
+_READ_AT_IMPORT = (
+    *("PYTHON", "LD_", "DYLD_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MMDETPRE_"),
+    *("HF_", "HOME", "MPL", "XDG_"),
+)
 _SET_BY_SKLEARN = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}  # in any process that has imported it
 _ADDED_BY_OPENCV = os.path.join("cv2", "..", "..", "lib64")  # to LD_LIBRARY_PATH
 _LONGEST = 1 << 20  # bytes of a request
@@ -41,9 +47,17 @@ _DESCRIPTORS = 16
 def warm_start(env: Mapping[str, str]) -> Iterator[None]:
     """Let `run_command` fork from a warm process, which ends with this context; its commands may outlive it.
 
+    Within another one nothing is started: commands fork from the process of that. Neither is anything where a GPU is:
+    forks that use one were not tried.
+
     Args:
         env: Environment of the commands. Those whose variables of Python or of threads differ start by themselves.
     """
+    import torch
+
+    if ADDRESS in os.environ or torch.cuda.is_available():
+        yield
+        return
     with tempfile.TemporaryDirectory(prefix="mmdetpre-") as folder:
         address = str(Path(folder, "socket"))
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
@@ -52,15 +66,11 @@ def warm_start(env: Mapping[str, str]) -> Iterator[None]:
             command = [sys.executable, "-m", "mmdetpre.compat.warm_start", str(server.fileno())]
             # The end of its input tells the process that this one is gone.
             process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, pass_fds=[server.fileno()])
-        before = os.environ.get(ADDRESS)
         os.environ[ADDRESS] = address
         try:
             yield
         finally:
-            if before is None:
-                del os.environ[ADDRESS]
-            else:
-                os.environ[ADDRESS] = before
+            del os.environ[ADDRESS]
             process.communicate()
 
 
@@ -100,6 +110,26 @@ def run_command(
             return _ask(address, {"words": script, "cwd": str(cwd), "env": dict(env)}, [log, errors, *keep])
     done = subprocess.run(words, cwd=cwd, stdout=log, stderr=errors, env=env, pass_fds=keep)
     return done.returncode
+
+
+def shown_command(words: Sequence[str], *, cwd: str | Path, env: Mapping[str, str]) -> None:
+    """Print a command and run it by `run_command`, with its output where this process writes.
+
+    Args:
+        words: The command.
+        cwd: Its working folder.
+        env: Its environment.
+
+    Raises:
+        subprocess.CalledProcessError: If it fails.
+
+    Example:
+        >>> shown_command(["true"], cwd=".", env=os.environ)
+        $ true
+    """
+    print("$", *words, flush=True)
+    if code := run_command(words, cwd=cwd, log=1, errors=2, env=env):
+        raise subprocess.CalledProcessError(code, list(words))
 
 
 class _Declined(Exception):
@@ -246,6 +276,29 @@ def _import_all() -> None:
             getattr(package, name)
     if torch.cuda.is_initialized():
         raise RuntimeError("An import initialized CUDA, which cannot be used in a fork then.")
+    gc.freeze()  # a fork that collects garbage need not look at, and so copy, what was imported
+
+
+def _run(script: str) -> NoReturn:
+    """Run a script and end this process as Python would; but taking all the modules apart, two seconds, is left out."""
+    status = 0
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if status and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for those that are not daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    if status == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status & 0xFF)
 
 
 if __name__ == "__main__":
@@ -253,4 +306,4 @@ if __name__ == "__main__":
     from mmdetpre.compat.training_faults import tell_faults
 
     tell_faults()
-    runpy.run_path(words[0], run_name="__main__")
+    _run(words[0])

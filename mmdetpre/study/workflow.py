@@ -120,7 +120,7 @@ def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[
     elsewhere = mode or any(word == "-e" or word.startswith("--executor") for word in further)
     with ExitStack() as held:
         log = None if elsewhere else held.enter_context(_snakemake_log(study.out).open("w", encoding="utf-8"))
-        if not (elsewhere or torch.cuda.is_available()):  # forks that use a GPU were not tried
+        if not elsewhere:
             held.enter_context(warm_start(run_environment(study.threads)))
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         process = subprocess.Popen([str(word) for word in command], env=environment, stderr=log)

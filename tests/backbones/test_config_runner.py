@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmdetpre.backbones.config_runner import ConfigRunner
+from mmdetpre.compat.toolbox_commands import training_command
 from mmdetpre.utils.read_config import move_data, read_config
 
 ROOT = Path(__file__).parents[2]
@@ -108,11 +107,11 @@ def test_hooks_that_an_old_config_repeats_run_once(built: Callable[..., Runner])
 
 
 @pytest.mark.slow
-def test_mim_train_takes_data_from_elsewhere(tiny_sample: Path, tmp_path: Path) -> None:
+def test_mim_train_takes_data_from_elsewhere(tiny_sample: Path, tmp_path: Path, run_warm: Callable) -> None:
     config = ROOT / "configs/det/sniper_openimages_sample.py"
     options = [f"data_root={tiny_sample}", "train_dataloader.dataset.dataset.max_images=4", "train_cfg.max_epochs=1"]
-    command = [sys.executable, "-m", "mim", "train", "mmdet", str(config), "--work-dir", str(tmp_path / "work")]
-    done = subprocess.run([*command, "--cfg-options", *options], cwd=tmp_path, capture_output=True, text=True)
+    command = training_command("mmdet", config, "--work-dir", tmp_path / "work", "--cfg-options", *options)
+    done = run_warm(command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{tiny_sample}/annotations/train-annotations-bbox.csv" in done.stdout
     dumped = Config.fromfile(tmp_path / "work" / config.name)

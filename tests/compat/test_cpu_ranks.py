@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,8 +64,8 @@ def test_where_a_gpu_is_the_host_starts_its_ranks(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_mim_trains_on_two_ranks(tiny_sample: Path, tmp_path: Path, repository: Path) -> None:
-    """As a user types it, and the chips of both ranks are those of one."""
+def test_mim_trains_on_two_ranks(tiny_sample: Path, tmp_path: Path, repository: Path, run_warm: Callable) -> None:
+    """As a user types it (one rank in a fork, see `run_warm`), and the chips of both ranks are those of one."""
     options = {
         "randomness.seed": 0, "train_cfg.max_epochs": 1, "train_cfg.val_interval": 1, "train_dataloader.num_workers": 0,
         "train_dataloader.persistent_workers": False, "train_dataloader.batch_size": 2,
@@ -78,9 +78,7 @@ def test_mim_trains_on_two_ranks(tiny_sample: Path, tmp_path: Path, repository: 
     for ranks in (1, 2):
         out = tmp_path / f"ranks{ranks}"
         launch = ["--launcher", "pytorch", "--gpus", str(ranks)] if ranks > 1 else []
-        command = ["mim", "train", "mmdet", str(config), "--work-dir", str(out), *launch, "--cfg-options", *given]
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        done = run_warm(["mim", "train", "mmdet", config, "--work-dir", out, *launch, "--cfg-options", *given])
         assert done.returncode == 0, done.stdout + done.stderr
         log = next(out.glob("2*/*.log")).read_text()
         assert re.search(r"openimages/AP50", log)

@@ -15,9 +15,10 @@ import pytest
 
 from mmdetpre.compat import toolbox_commands
 from mmdetpre.compat.toolbox_commands import script_of_mim, training_command
-from mmdetpre.compat.warm_start import ADDRESS, run_command, warm_start
+from mmdetpre.compat.warm_start import ADDRESS, run_command, shown_command, warm_start
+from mmdetpre.study.runs.run_folder import environment
 
-ENV = {**os.environ, "PYTHONUNBUFFERED": "1"}
+ENV = environment(threads=1)
 FACTS = """
 import os, sys, json, threading
 print(json.dumps({
@@ -30,8 +31,14 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[None]:
+    """That of the whole suite, see tests/conftest.py."""
+    address = os.environ.get(ADDRESS)
+    if address is None:
+        pytest.skip("a GPU is visible: there commands are processes of their own")
     with warm_start(ENV):
+        assert os.environ[ADDRESS] == address, "within another one nothing is started"
         yield
+    assert os.environ[ADDRESS] == address
 
 
 @pytest.fixture
@@ -80,6 +87,10 @@ def test_a_script_finds_what_it_would_find_by_itself(run: Run, tmp_path: Path) -
         ("import os; os.kill(os.getpid(), 2)", -signal.SIGINT, "KeyboardInterrupt"),
         ("import atexit; atexit.register(print, 'at the end'); print('first')", 0, "first\nat the end"),
         ("import os; print('x'); os.write(2, b'y')", 0, "x\ny"),
+        ("import sys; sys.exit(300)", 300 & 0xFF, ""),
+        ("import sys; sys.exit([1])", 1, "[1]"),
+        ("import threading as t, time; t.Thread(target=lambda: (time.sleep(0.2), print('late'))).start()", 0, "late"),
+        ("import sys; sys.excepthook = lambda kind, *_: print(kind.__name__); raise KeyError", 1, "KeyError"),
     ],
 )
 def test_how_it_ends_is_told(run: Run, code: str, status: int, words: str) -> None:
@@ -102,6 +113,18 @@ def test_errors_may_go_elsewhere(tmp_path: Path) -> None:
         words = [sys.executable, str(tmp_path / "script.py")]
         assert run_command(words, cwd=tmp_path, log=out.fileno(), errors=errors.fileno(), env=ENV) == 0
     assert [(tmp_path / name).read_text() for name in ("out", "errors")] == ["out\n", "error\n"]
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_command_is_shown_with_its_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys; print('torch' in sys.modules); sys.exit(int(sys.argv[1]))")
+    words = [sys.executable, str(script)]
+    shown_command([*words, "0"], cwd=tmp_path, env=ENV)
+    assert capfd.readouterr().out == f"$ {sys.executable} {script} 0\nTrue\n"
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        shown_command([*words, "3"], cwd=tmp_path, env=ENV)
+    assert (failed.value.returncode, failed.value.cmd) == (3, [*words, "3"])
 
 
 @pytest.mark.usefixtures("warm")
@@ -133,16 +156,18 @@ except BlockingIOError:
 
 
 @pytest.mark.usefixtures("warm")
-def test_other_threads_start_by_themselves(run: Run) -> None:
-    """How many threads torch and NumPy have is settled when they are loaded."""
-    status, output = run(FACTS, env=ENV | {"OMP_NUM_THREADS": "3"})
+@pytest.mark.parametrize(("name", "value"), [("OMP_NUM_THREADS", "3"), ("HF_ENDPOINT", "http://127.0.0.1:1")])
+def test_what_is_settled_by_imports_starts_by_itself(run: Run, name: str, value: str) -> None:
+    """How many threads torch and NumPy have, or where the Hugging Face Hub is."""
+    status, output = run(FACTS, env=ENV | {name: value})
     assert (status, facts(output)["parent_is_warm"]) == (0, False)
 
 
 @pytest.mark.usefixtures("warm")
-def test_what_scikit_learn_sets_makes_no_difference(run: Run) -> None:
-    """The process that asks for many commands has imported it after a while."""
-    status, output = run(FACTS, env=ENV | {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE"})
+def test_what_imports_set_makes_no_difference(run: Run) -> None:
+    """The process that asks for many commands has imported scikit-learn and OpenCV after a while."""
+    set_by_imports = {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE", "LD_LIBRARY_PATH": "/cv2/lib64:"}
+    status, output = run(FACTS, env=ENV | set_by_imports)
     assert (status, facts(output)["parent_is_warm"]) == (0, True)
 
 
@@ -175,7 +200,8 @@ with warm_start(os.environ):
 """
     script = tmp_path / "parent.py"
     script.write_text("import os; print(os.getppid(), flush=True)")
-    done = subprocess.run([sys.executable, "-c", code, script], env=ENV, capture_output=True, text=True, timeout=120)
+    env = {name: value for name, value in ENV.items() if name != ADDRESS}
+    done = subprocess.run([sys.executable, "-c", code, script], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == -signal.SIGKILL
     warm = int(done.stdout)
     for _ in range(200):

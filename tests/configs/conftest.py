@@ -12,13 +12,6 @@ from mmdetpre.transfer.preprocessing import from_config
 
 
 @pytest.fixture
-def unformatted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """mmengine lays out the config's text for each checkpoint, which takes longer than these trainings: not here."""
-    for place in ("mmengine.config.config.FormatCode", "yapf.yapflib.yapf_api.FormatCode"):  # 0.10, and newer
-        monkeypatch.setattr(place, lambda text, **style: (text, True), raising=False)
-
-
-@pytest.fixture
 def write_initial_weights() -> Callable[[Config], list[str]]:
     """Function that writes what the run before would have left, and returns its digests: none from scratch."""
 

@@ -45,7 +45,7 @@ class Record(Hook):
 
 
 @pytest.fixture
-def config(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unformatted: None):
+def config(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Function that reads a config for the few drawn images: one epoch, two images of each class to train on."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(drawn)

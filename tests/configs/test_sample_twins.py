@@ -58,7 +58,7 @@ def config(path, work_dir):
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
-def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, unformatted, write_initial_weights):
+def test_twin_trains_saves_and_is_evaluated(path, drawn, tmp_path, monkeypatch, write_initial_weights):
     records = ChipMiningSampler.__iter__
     monkeypatch.setattr(ChipMiningSampler, "__iter__", lambda self: itertools.islice(records(self), CHIPS))
     monkeypatch.setattr(ChipMiningSampler, "__len__", lambda self: CHIPS)

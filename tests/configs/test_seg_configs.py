@@ -118,7 +118,7 @@ def shortened(path, root, work_dir, steps):
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
-def test_twin_trains_saves_and_is_evaluated(path, tiny_voc, tmp_path, monkeypatch, unformatted, write_initial_weights):
+def test_twin_trains_saves_and_is_evaluated(path, tiny_voc, tmp_path, monkeypatch, write_initial_weights):
     monkeypatch.chdir(tmp_path)
     cfg = shortened(path, tiny_voc / "VOCdevkit/VOC2012", tmp_path / "run", 2)
     cfg.val_dataloader.dataset.indices = cfg.test_dataloader.dataset.indices = 2

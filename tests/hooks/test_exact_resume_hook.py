@@ -43,25 +43,38 @@ def train(cfg, stop_after=None):
     return recorder.losses
 
 
-@pytest.fixture
-def short(sample_config, tmp_path):
-    def make(name, **options):
-        settings = dict(
-            work_dir=str(tmp_path / name),
-            experiment_name=f"{tmp_path.name}_{name}",
-            train_dataloader__batch_size=4,
-            train_dataloader__dataset__dataset__max_images=12,
-            train_cfg=dict(max_epochs=2, val_interval=10),
-            default_hooks__checkpoint=dict(by_epoch=False, interval=2, max_keep_ckpts=20),
-        )
-        return sample_config(**settings | options)
+def shortened(config_of_sample, folder, **options):
+    settings = dict(
+        experiment_name=f"{folder.parent.name}_{folder.name}",
+        train_dataloader__batch_size=4,
+        train_dataloader__dataset__dataset__max_images=12,
+        train_cfg=dict(max_epochs=2, val_interval=10),
+        default_hooks__checkpoint=dict(by_epoch=False, interval=2, max_keep_ckpts=20),
+    )
+    return config_of_sample(folder, **settings | options)
 
-    return make
+
+@pytest.fixture
+def short(config_of_sample, tmp_path):
+    """Function that gives the config of a short run in a folder of this name."""
+    return lambda name, **options: shortened(config_of_sample, tmp_path / name, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(config_of_sample, tmp_path_factory):
+    """Losses of a run that was not interrupted, without worker processes."""
+    return train(shortened(config_of_sample, tmp_path_factory.mktemp("resume") / "whole"))
+
+
+@pytest.fixture(scope="module")
+def whole_in_lanes(config_of_sample, tmp_path_factory):
+    """The same in lanes, with two worker processes."""
+    folder = tmp_path_factory.mktemp("resume") / "lanes"
+    return train(shortened(config_of_sample, folder, train_dataloader__num_workers=2, **LANES))
 
 
 @pytest.mark.slow
-def test_resume_in_mid_epoch_repeats_the_losses(short):
-    whole = train(short("whole"))
+def test_resume_in_mid_epoch_repeats_the_losses(short, whole):
     assert len(whole) > 12
     middle = 3
     interrupted = train(short("broken"), stop_after=middle)
@@ -74,8 +87,7 @@ def test_resume_in_mid_epoch_repeats_the_losses(short):
 
 
 @pytest.mark.slow
-def test_resume_in_the_second_epoch_with_workers(short):
-    whole = train(short("whole", train_dataloader__num_workers=1))
+def test_resume_in_the_second_epoch_with_workers(short, whole):
     last = max(whole)
     stop = (last + 1) // 2 + 3
     train(short("broken"), stop_after=stop)
@@ -86,15 +98,15 @@ def test_resume_in_the_second_epoch_with_workers(short):
 
 
 @pytest.mark.slow
-def test_losses_are_equal_to_the_bit_for_any_workers_and_in_lanes(short):
-    runs = [train(short(f"run_{workers}", train_dataloader__num_workers=workers, **LANES)) for workers in (0, 2, 3)]
-    assert len(runs[0]) > 3 and runs[0] == runs[1] == runs[2]
+def test_losses_are_equal_to_the_bit_for_any_workers_and_in_lanes(short, whole_in_lanes):
+    runs = [train(short(f"run_{workers}", train_dataloader__num_workers=workers, **LANES)) for workers in (0, 3)]
+    assert len(runs[0]) > 3 and runs[0] == whole_in_lanes == runs[1]
     assert "3 workers do not divide the 2 lanes" in next(Path(short("run_3").work_dir).rglob("*.log")).read_text()
 
 
 @pytest.mark.slow
-def test_resume_in_lanes_with_other_workers_repeats_the_losses(short):
-    whole = train(short("whole", train_dataloader__num_workers=2, **LANES))
+def test_resume_in_lanes_with_other_workers_repeats_the_losses(short, whole_in_lanes):
+    whole = whole_in_lanes
     middle = 3
     train(short("broken", **LANES), stop_after=middle)
     resumed = train(short("broken", resume=True, train_dataloader__num_workers=2, **LANES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def mim(repository: Path, *arguments: object) -> subprocess.CompletedProcess[str
 
 @pytest.mark.slow
 def test_resume_and_test_of_a_foreign_checkpoint(
-    repository: Path, tiny_sample: Path, tmp_path: Path, marker: Path
+    repository: Path, tiny_sample: Path, tmp_path: Path, marker: Path, run_warm: Callable
 ) -> None:
     work = tmp_path / "work"
     options = ["--cfg-options", "train_cfg.max_epochs=1"]
@@ -43,7 +44,7 @@ def test_resume_and_test_of_a_foreign_checkpoint(
         options += [f"{part}_dataloader.{inner}.data_root={tiny_sample}/", f"{part}_dataloader.num_workers=0"]
         options += [f"{part}_dataloader.persistent_workers=False"]
     common = [CONFIG, "--work-dir", work]
-    done = mim(repository, "train", toolbox_name("mmdet"), *common, "--gpus", 0, *options)
+    done = run_warm(["mim", "train", toolbox_name("mmdet"), *common, *options], cwd=repository)
     assert done.returncode == 0, done.stderr[-2000:]
     assert _says_whose_operators_run(done, work)
     content = read_torch_file(work / "epoch_1.pth")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
+from mmdetpre.compat.warm_start import ADDRESS
 from mmdetpre.sample import make_sample
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="Snakemake 9, which runs a study, needs Python 3.11")
@@ -19,9 +21,14 @@ ODD = """a 'b' "c" {d} 1.0"""
 """A folder that works all the same."""
 
 
-def start(repository: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, repository / "tools/study/study.py", *arguments]
-    return subprocess.run(list(map(str, command)), cwd=repository, capture_output=True, text=True)
+@pytest.fixture
+def start(repository: Path, run_warm: Callable) -> Callable[..., CompletedProcess]:
+    """Function that starts the tool, and its runs, in forks of a process with the imports."""
+
+    def start(*arguments: str | Path) -> CompletedProcess:
+        return run_warm([sys.executable, repository / "tools/study/study.py", *arguments], cwd=repository)
+
+    return start
 
 
 def write_study(folder: Path, data: Path, classes_of_bad: int, out: str = "out") -> Path:
@@ -47,12 +54,14 @@ def write_study(folder: Path, data: Path, classes_of_bad: int, out: str = "out")
 
 
 @pytest.mark.slow
-def test_a_study_from_its_file_to_its_report(repository: Path, tmp_path: Path) -> None:
+def test_a_study_from_its_file_to_its_report(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
     out = tmp_path / ODD
     study = write_study(tmp_path, data, classes_of_bad=3, out=ODD)
 
-    done = start(repository, "run", study, "--cores", "2")
+    with monkeypatch.context() as alone:
+        alone.delenv(ADDRESS)  # as a user starts it: a process, which makes the one that its runs fork from
+        done = start("run", study, "--cores", "2")
     assert done.returncode == 1
     assert "1 of 2 runs are done.\nfailed: bad/scratch/seed0" in done.stdout
     assert re.search(r"^study: 1 of 2 done.*, good/scratch/seed0: good \d+\.\d \(\d.*\)", done.stdout, re.MULTILINE)
@@ -70,21 +79,21 @@ def test_a_study_from_its_file_to_its_report(repository: Path, tmp_path: Path) -
 
     before = record.stat().st_mtime_ns
     study = write_study(tmp_path, data, classes_of_bad=5, out=ODD)
-    done = start(repository, "run", study, "--cores", "2")
+    done = start("run", study, "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 runs are done.\nReport:" in done.stdout
     assert record.stat().st_mtime_ns == before, "what did not change is not run again"
     assert not (out / "failed/bad/scratch/seed0.json").exists()
 
-    done = start(repository, "run", study, "--dry-run")
+    done = start("run", study, "--dry-run")
     assert done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_the_dry_run_of_the_paper_needs_no_data(repository: Path, tmp_path: Path) -> None:
+def test_the_dry_run_of_the_paper_needs_no_data(start: Callable, repository: Path, tmp_path: Path) -> None:
     text = (repository / "tools/study/paper.yaml").read_text().replace("work_dirs/study_paper", str(tmp_path / "out"))
     study = tmp_path / "paper.yaml"
     study.write_text(text)
-    done = start(repository, "run", study, "--dry-run")
+    done = start("run", study, "--dry-run")
     assert done.returncode == 0, done.stderr
     table = dict(
         line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
@@ -98,36 +107,35 @@ def test_the_dry_run_of_the_paper_needs_no_data(repository: Path, tmp_path: Path
     assert not (tmp_path / "out/records").exists()
 
 
-def test_missing_data_end_a_study_before_any_training(repository: Path, tmp_path: Path) -> None:
+def test_missing_data_end_a_study_before_any_training(start: Callable, tmp_path: Path) -> None:
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
-    done = start(repository, "run", study)
+    done = start("run", study)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "Nothing was trained" in done.stderr and str(tmp_path / "none") in done.stderr
     assert not (tmp_path / "out/runs").exists()
 
 
-def test_two_processes_do_not_run_one_study(repository: Path, tmp_path: Path) -> None:
+def test_two_processes_do_not_run_one_study(start: Callable, tmp_path: Path) -> None:
     import fcntl
 
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
     (tmp_path / "out").mkdir()
     with (tmp_path / "out/study.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        done = start(repository, "run", study)
+        done = start("run", study)
     assert done.returncode == 1 and "Another process runs the study" in done.stderr
 
 
-def test_a_run_that_the_plan_does_not_have(repository: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(repository / "tools/study/run_job.py"), str(tmp_path), "cls/none"]
-    done = subprocess.run(command, capture_output=True, text=True)
+def test_a_run_that_the_plan_does_not_have(run_tool: Callable, repository: Path, tmp_path: Path) -> None:
+    done = run_tool(repository / "tools/study/run_job.py", tmp_path, "cls/none")
     assert done.returncode == 1 and done.stderr.startswith("run_job: There is no run cls/none")
 
 
-def test_help_and_lists(repository: Path, tmp_path: Path) -> None:
+def test_help_and_lists(start: Callable, tmp_path: Path) -> None:
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
-    assert "mmdetpre study run sample" in start(repository, "--help").stdout
-    assert "2 runs" in start(repository, "plan", study).stdout
-    done = start(repository, "check", study)
+    assert "mmdetpre study run sample" in start("--help").stdout
+    assert "2 runs" in start("plan", study).stdout
+    done = start("check", study)
     assert done.returncode == 1 and str(tmp_path / "none") in done.stderr
-    done = start(repository, "plan", tmp_path / "nothing.yaml")
+    done = start("plan", tmp_path / "nothing.yaml")
     assert done.returncode == 1 and done.stderr.startswith("study plan: There is no file")

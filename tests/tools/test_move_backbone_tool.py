@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from mmdet.models.backbones import ResNet
 
+from mmdetpre.compat import warm_start
 from mmdetpre.transfer import load_backbone, write_backbone
 
 TOOL = Path(__file__).parents[2] / "tools" / "misc" / "move_backbone.py"
@@ -22,11 +23,11 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Takes the place of `mim train`: loads with a report, changes the weights, exports."""
     found = SimpleNamespace(commands=[], fail=None, overwrite=False)
 
-    def train(command: list[str], **_: object) -> None:
+    def train(command: list[str], **_: object) -> int:
         found.commands.append(command)
         work_dir = Path(command[command.index("--work-dir") + 1])
         if found.fail and found.fail in work_dir.name:
-            raise subprocess.CalledProcessError(1, command)
+            return 1
         work_dir.mkdir(parents=True, exist_ok=True)
         module = ResNet(18, base_channels=4, stem_channels=4)
         torch.nn.init.normal_(module.bn1.running_mean)
@@ -36,8 +37,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             (work_dir / f"backbone_load_{len(found.commands):03}.json").write_text(report.to_json())
         torch.nn.init.normal_(module.conv1.weight)
         write_backbone(work_dir / "backbone_final.pth", module.state_dict(), overwrite=True)
+        return 0
 
-    monkeypatch.setattr("subprocess.run", train)
+    monkeypatch.setattr(warm_start, "run_command", train)
     monkeypatch.setattr("mmdetpre.sample.make_sample", lambda *_, **__: None)
     return found
 
@@ -65,13 +67,14 @@ def test_the_way_round_and_again(tmp_path: Path, trainings: SimpleNamespace, run
 def test_weights_that_did_not_arrive_are_an_error(
     tmp_path: Path, trainings: SimpleNamespace, run_tool_here: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = subprocess.run
+    real = warm_start.run_command
 
-    def train(command: list[str], **options: object) -> None:
-        real(command, **options)
+    def train(command: list[str], **options: Any) -> int:
+        status = real(command, **options)
         for path in tmp_path.glob("2_*/backbone_load_*.json"):
             path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "0" * 64}))
+        return status
 
-    monkeypatch.setattr("subprocess.run", train)
+    monkeypatch.setattr(warm_start, "run_command", train)
     done = run_tool_here(TOOL, "--out", tmp_path)
     assert done.returncode == 1 and "2_mmsegmentation loaded 0000" in done.stderr

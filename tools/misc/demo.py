@@ -23,6 +23,7 @@ from mmengine.structures import InstanceData
 
 from mmdetpre.checkpoints.newest_whole import newest_whole
 from mmdetpre.compat.toolbox_commands import testing_command, training_command
+from mmdetpre.compat.warm_start import shown_command, warm_start
 from mmdetpre.config_files import find_config
 from mmdetpre.datasets.chips.from_config import load_chip_dataset
 from mmdetpre.datasets.from_config import open_dataset
@@ -66,11 +67,6 @@ def print_step(text: str) -> None:
     print(f"\n=== {text}", flush=True)
 
 
-def run(*command: str | Path) -> None:
-    print("$", *command, flush=True)
-    subprocess.run([str(part) for part in command], env=environment(), check=True)
-
-
 def train(out: Path, seed: int) -> Path:
     """Trains to the last epoch, resuming where an earlier run stopped; returns the checkpoint."""
     cfg = Config.fromfile(CONFIG)
@@ -80,7 +76,7 @@ def train(out: Path, seed: int) -> Path:
         return last
     resume = ["--resume"] if newest_whole(out).path else []
     arguments = ["--work-dir", out, *resume, "--cfg-options", f"randomness.seed={seed}"]
-    run(*training_command("mmdet", CONFIG, *arguments))
+    shown_command(training_command("mmdet", CONFIG, *arguments), cwd=".", env=environment())
     return last
 
 
@@ -90,7 +86,8 @@ def test(checkpoint: Path, out: Path) -> float:
     if not (result.exists() and result.stat().st_mtime >= checkpoint.stat().st_mtime):
         folder = out / "test"
         shutil.rmtree(folder, ignore_errors=True)
-        run(*testing_command("mmdet", CONFIG, checkpoint, "--work-dir", folder))
+        command = testing_command("mmdet", CONFIG, checkpoint, "--work-dir", folder)
+        shown_command(command, cwd=".", env=environment())
         (metrics,) = folder.glob("*/*.json")
         write_json(result, read_json(metrics))
     return read_json(result)[METRIC]
@@ -145,10 +142,12 @@ def main() -> int:
         if args.sample_only:
             print("Sample ready: data/sample")
             return 0
-        print_step("2/5 Train SNIPER on chips of the sample")
-        checkpoint = train(out, args.seed)
-        print_step("3/5 Test the checkpoint, and the detector before training")
-        after, before = test(checkpoint, out), test_untrained(out)
+        with warm_start(environment()):
+            print_step("2/5 Train SNIPER on chips of the sample")
+            checkpoint = train(out, args.seed)
+            print_step("3/5 Test the checkpoint, and the detector before training")
+            after = test(checkpoint, out)
+        before = test_untrained(out)
         print_step("4/5 Draw mined chips")
         chips = out / "chips"
         if not chips.exists():

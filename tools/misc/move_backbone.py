@@ -1,7 +1,7 @@
 """A backbone moves through the three toolboxes on synthetic data: mmdet, mmsegmentation, mmpretrain, and back to mmdet.
 
-Each training is a plain `mim train`; hooks of the configs write the backbone after it and load it before the next. At
-the end stand the verdicts of the three loads, whose reports are in the work dirs, and their digests.
+Each training is what the printed `mim train` runs; hooks of the configs write the backbone after it and load it before
+the next. At the end stand the verdicts of the three loads, whose reports are in the work dirs, and their digests.
 
 Example: python tools/misc/move_backbone.py
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.compat.toolbox_commands import training_command
+from mmdetpre.compat.warm_start import shown_command, warm_start
 from mmdetpre.sample import make_sample
 from mmdetpre.study.runs.run_folder import environment
 from mmdetpre.transfer import read_checkpoint
@@ -72,8 +73,7 @@ def move(out: Path) -> list[tuple[str, str, str, str]]:
             start = [f"backbone_init.checkpoint={source}"] if source else []
             arguments = ["--work-dir", work_dir, "--cfg-options", "randomness.seed=0", *options, *start]
             command = training_command(package, config, *arguments)
-            print("$", *command, flush=True)
-            subprocess.run(command, cwd=ROOT, env=environment(), check=True)
+            shown_command(command, cwd=ROOT, env=environment())
         report = report_of(work_dir)
         rows.append((package, report.get("verdict", "from scratch"), report.get("digest", ""), digest_of(left)))
         if report.get("digest", "") != given:
@@ -90,7 +90,8 @@ def main() -> int:
         for layout in ("voc", "imagenet_loc"):
             if not Path(f"data/sample_{layout}/sample.json").exists():  # one of another size will do
                 make_sample(f"data/sample_{layout}", layout=layout)
-        rows = move(out)
+        with warm_start(environment()):
+            rows = move(out)
     except subprocess.CalledProcessError as error:
         print(f"\nStopped at the command above (exit {error.returncode}). Run it again to go on.", file=sys.stderr)
         return 1
