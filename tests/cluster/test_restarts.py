@@ -74,10 +74,10 @@ def test_a_job_that_is_put_back_into_the_queue_goes_on(
     (tmp_path / "job.sh").write_text(from_the_page(repository, "#SBATCH", changes))
     log = f"--output={tmp_path}/job.log"
     number = run_with_slurm("sbatch", "--parsable", "--cpus-per-task=2", log, tmp_path / "job.sh").strip()
-    slurm.wait((tmp_path / "waits").exists, "the sixth step", 200)
+    slurm.wait((tmp_path / "waits").exists, "the sixth step", 400)
     slurm.run("scontrol", "requeue", number)
     (tmp_path / "go").touch()
-    slurm.wait(lambda: slurm.state(number) in ("COMPLETED", "FAILED"), "the end of the requeued job", 200)
+    slurm.wait(lambda: slurm.state(number) in ("COMPLETED", "FAILED"), "the end of the requeued job", 400)
     assert slurm.state(number) == "COMPLETED", (tmp_path / "job.log").read_text()
     assert resumed_from(work) == ["iter_4.pth"]
     same_weights(work / "epoch_1.pth", sniper_run / "work" / "epoch_1.pth")
