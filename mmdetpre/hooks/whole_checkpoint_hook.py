@@ -111,9 +111,11 @@ class WholeCheckpointHook(CheckpointHook):
         if self.max_keep_ckpts > 0:
             steps = runner.message_hub.runtime_info.get(self._kept, [])
             self.keep_ckpt_ids = deque(steps[-self.max_keep_ckpts :], self.max_keep_ckpts)
+            if is_main_process():
+                self._remove(steps[: -self.max_keep_ckpts])  # the run was killed before it did
         if self.local and is_main_process() and os.path.isdir(self.out_dir):
             before, after = map(re.escape, self.filename_tmpl.split("{}", 1))
-            unfinished = re.compile(rf"\.(best_.*)?{before}\d+{after}\..*{re.escape(PART)}")
+            unfinished = re.compile(rf"\.((best_.*)?{before}\d+{after}|{POINTER})\..*{re.escape(PART)}")
             for path in Path(self.out_dir).iterdir():
                 if unfinished.fullmatch(path.name):
                     path.unlink(missing_ok=True)
@@ -142,8 +144,8 @@ class WholeCheckpointHook(CheckpointHook):
             kept = [other for other in self.keep_ckpt_ids if other != step]
             outdated = kept[: max(0, len(kept) + 1 - self.max_keep_ckpts)]
             self.keep_ckpt_ids = deque([*kept, step], self.max_keep_ckpts)
-            for key in (self._kept, "keep_ckpt_ids"):
-                runner.message_hub.update_info(key, list(self.keep_ckpt_ids))
+            runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
+            runner.message_hub.update_info(self._kept, [*kept, step])  # with those that are about to be removed
         runner.message_hub.update_info("last_ckpt", path)
         try:
             runner.save_checkpoint(
@@ -163,8 +165,11 @@ class WholeCheckpointHook(CheckpointHook):
             write_text(Path(runner.work_dir, POINTER), path)
         except OSError as error:
             raise _not_saved(runner, meta["iter"], error) from error
-        for other in outdated:
-            old = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(other))
+        self._remove(outdated)
+
+    def _remove(self, steps: Iterable[int]) -> None:
+        for step in steps:
+            old = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
             if self.file_backend.isfile(old):
                 self.file_backend.remove(old)
             elif self.file_backend.isdir(old):  # DeepSpeed writes folders

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+from mmengine.dist import init_dist
 
 from mmdetpre.compat import cpu_ranks
 from mmdetpre.compat.cpu_ranks import asked_for, join_ranks, rank_of
@@ -61,6 +63,26 @@ def test_where_a_gpu_is_the_host_starts_its_ranks(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cpu_ranks, "rank_of", lambda environment: {"RANK": "0"})
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert join_ranks() is False
+
+
+@pytest.mark.parametrize("given", [None, "5"])
+def test_ranks_wait_as_long_as_those_with_gpus(given: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one that computes the scores of all images; torch gives up after ten minutes with NCCL."""
+    groups = []
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda *args, **kwargs: groups.append(kwargs))
+    monkeypatch.setattr("torch.cuda.set_device", lambda device: None)
+    monkeypatch.setattr(cpu_ranks, "when_imported", lambda module, then: None)
+    monkeypatch.setattr(sys, "argv", ["train.py", "c.py", "--launcher", "pytorch"])
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    if given:
+        monkeypatch.setenv(cpu_ranks.TIMEOUT, given)
+    assert join_ranks() is True
+    root = Path(__file__).parents[2] / "configs" / "_base_"
+    for runtime in ("runtime", "runtime_mmseg", "runtime_mmpretrain"):
+        init_dist("pytorch", **Config.fromfile(root / f"{runtime}.py").env_cfg.dist_cfg)
+    own, *others = [group["timeout"].total_seconds() for group in groups]
+    assert own == (5 if given else 7200) and others == [7200] * 3
 
 
 @pytest.mark.slow

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmengine.config import Config
@@ -59,6 +63,63 @@ def test_a_run_killed_while_it_saves_resumes_from_the_checkpoint_before(
     assert again.iter == 8 and again.model.calls == 4
     kept = {1: ["iter_8.pth"], 2: ["iter_6.pth", "iter_8.pth"]}[keep]
     assert names(work) == [*kept, POINTER] and newest_whole(work).path == work / "iter_8.pth"
+
+
+STEPS_OF_A_SAVE = {
+    "tempfile.mkstemp": tempfile, "pathlib.Path.write_bytes": Path, "os.fsync": os, "os.chmod": os, "os.replace": os,
+    "os.remove": os, "pathlib.Path.unlink": Path,
+}  # fmt: skip
+
+
+def killed_before_step(run: Callable[[], Runner], number: int, told: Path) -> bool:
+    """Train in a child that is killed right before a step of its saves, from 0 on; whether there was such a step."""
+    child = os.fork()
+    if child == 0:
+        counted = itertools.count()
+
+        def kills(name: str, function: Callable) -> Callable:
+            def step(*args: Any, **kwargs: Any) -> Any:
+                if next(counted) == number:
+                    with told.open("a") as file:
+                        file.write(f"{name}\n")
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*args, **kwargs)
+
+            return step
+
+        try:
+            runner = run()
+            for name, owner in STEPS_OF_A_SAVE.items():
+                attribute = name.rsplit(".", 1)[1]
+                setattr(owner, attribute, kills(name, getattr(owner, attribute)))
+            runner.train()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_a_run_killed_at_any_step_of_a_save_leaves_a_whole_checkpoint(
+    small_run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, "_log_env", lambda self, env_cfg: None)  # takes longer than the training
+    options, length = dict(by_epoch=False, interval=2, max_keep_ckpts=2), dict(by_epoch=False, max_iters=6)
+    work, told, reached = tmp_path / "work", tmp_path / "killed", []
+    for number in itertools.count():
+        shutil.rmtree(work, ignore_errors=True)
+        if not killed_before_step(lambda: small_run(options, train_cfg=length), number, told):
+            break
+        found = newest_whole(work)
+        assert found.damaged == (), "what has the name of a checkpoint is one"
+        reached.append(0 if found.path is None else int(found.path.stem.removeprefix("iter_")))
+        assert len(list(work.glob("iter_*.pth"))) <= 3
+        again = small_run(options, train_cfg=length, resume=True)
+        again.train()
+        assert again.iter == 6 and again.model.calls == 6 - reached[-1]
+        assert names(work) == ["iter_4.pth", "iter_6.pth", POINTER]
+        assert not list(work.glob(f".*{PART}")), "what was half written is removed"
+    assert set(told.read_text().split()) == STEPS_OF_A_SAVE.keys(), "it was killed before each of these"
+    assert reached == sorted(reached) and set(reached) == {0, 2, 4, 6}, "no step takes away what was reached"
 
 
 def test_the_best_checkpoint_is_removed_after_its_successor_is_written(small_run: Callable, tmp_path: Path) -> None:
