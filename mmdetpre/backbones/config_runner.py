@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.registry import RUNNERS
-from mmdetpre.utils.read_config import move_data
+from mmdetpre.utils.read_config import move_data, set_image_backend
 
 __all__ = ["ConfigRunner"]
 _NAMED = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
@@ -27,6 +27,7 @@ class ConfigRunner(Runner):
       work dir and in checkpoints is that of the changed model.
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
     * ``label_fraction`` keeps a part of the training images, see `mmdetpre.datasets.label_fraction`.
+    * ``img_backend_args`` says what all images are read by, such as tar shards or addresses.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
     * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
     """
@@ -37,6 +38,7 @@ class ConfigRunner(Runner):
         cfg = with_chosen_backbone(cfg)
         move_data(cfg)
         take_fraction(cfg)
+        set_image_backend(cfg)
         hooks = cfg.get("default_hooks") or {}
         repeated = {hook.get("type") for hook in cfg.get("custom_hooks") or [] if hasattr(hook, "get")}
         twice = [
