@@ -5,6 +5,9 @@
 custom_imports = dict(imports=["mmdetpre"])
 # mmengine's Runner, but that a changed `data_root` moves all data, and `default_hooks.NAME=None` takes out any hook.
 runner_type = "mmdetpre.ConfigRunner"
+# What images are read by, such as dict(backend="mmdetpre.TarShards", ...); one for all dataloaders, or one for each of
+# train, val and test. Empty: as the data sets and pipelines say.
+img_backend_args = dict()
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="mmdetpre.BriefLoggerHook", interval=50),
