@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.study.cluster.request import SlurmRequest, read_slurm
+from mmdetpre.study.cluster.request import KubernetesRequest, SlurmRequest, read_kubernetes, read_slurm
 from mmdetpre.study.figures import FIGURES, numbers
 from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, task_kinds, toolboxes
 from mmdetpre.study.layout import BACKBONE, work_dir
@@ -143,7 +143,7 @@ class Study:
         mim_arguments: Further arguments of ``mim train`` and ``mim test``, such as ``--partition NAME``.
         threads: Processor threads of one run.
         pairs: Figure -> the two initializations that it shows, where the file names them.
-        slurm: What its runs ask of Slurm.
+        slurm, kubernetes: What its runs ask of a cluster.
         paper_pairs: Other figures of two show the paper's pair, where the study has both. So it is where the file gives
             no initialization for all of them.
     """
@@ -166,6 +166,7 @@ class Study:
     pairs: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     paper_pairs: bool = False
     slurm: SlurmRequest = field(default_factory=SlurmRequest)
+    kubernetes: KubernetesRequest = field(default_factory=KubernetesRequest)
 
     def pair_of(self, number: int) -> tuple[str, str]:
         """The two initializations that a figure shows."""
@@ -241,12 +242,14 @@ def read_study(path: str | Path) -> Study:
         pairs=pairs,
         paper_pairs=not isinstance(content.get("contrast"), str),
         slurm=read_slurm(content.get("slurm"), f"{path}: slurm"),
+        kubernetes=read_kubernetes(content.get("kubernetes"), f"{path}: kubernetes"),
     )
-    if study.launcher == "pytorch" and study.slurm.gpus not in (None, 0, study.gpus):
-        raise ValueError(
-            f"{path}: slurm: gpus is {study.slurm.gpus}, but launch starts {study.gpus} processes, one per GPU: leave"
-            " it out, or set it to 0 for trainings without GPUs."
-        )
+    for name, asked in (("slurm", study.slurm.gpus), ("kubernetes", study.kubernetes.gpus)):
+        if study.launcher == "pytorch" and asked not in (None, 0, study.gpus):
+            raise ValueError(
+                f"{path}: {name}: gpus is {asked}, but launch starts {study.gpus} processes, one per GPU: leave it out,"
+                " or set it to 0 for trainings without GPUs."
+            )
     among = f"which is not one of its inits: {', '.join(inits)}"
     for name in ("reference", "contrast"):
         if getattr(study, name) not in inits:

@@ -10,7 +10,7 @@ from mmdetpre.utils.plain_text import name_problem, path_problem
 _EXPECTED = {str: "a text (in quotes)", int: "a whole number", bool: "true or false", list: "a list", dict: "settings"}
 _TEXTS = (
     *("out", "config", "scratch_config", "data_config", "checkpoint", "column", "toolbox", "launcher"),
-    *("title", "reference", "kind", "occlusion", "partition", "account"),
+    *("title", "reference", "kind", "occlusion", "partition", "account", "gpu_manufacturer", "root"),
 )
 _TYPES = (
     dict.fromkeys(_TEXTS, str)

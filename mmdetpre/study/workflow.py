@@ -12,7 +12,14 @@ from pathlib import Path
 
 from mmdetpre.compat.warm_start import warm_start
 from mmdetpre.config_files import CONFIG_ROOT
-from mmdetpre.study.cluster.executor import executor_arguments, executor_of, jobs_at_a_time, requests, require_executor
+from mmdetpre.study.cluster.executor import (
+    executor_arguments,
+    executor_of,
+    jobs_at_a_time,
+    requests,
+    require_executor,
+    shares_no_folder,
+)
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.lock import locked
 from mmdetpre.study.plan import PlannedRun, make_plan, plan_table, write_plan
@@ -20,13 +27,16 @@ from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outc
 from mmdetpre.study.report.write import report_folder
 from mmdetpre.study.runs.run_folder import environment as run_environment
 from mmdetpre.study.spec import Study, read_study
-from mmdetpre.utils.bounded_files import read_end
+from mmdetpre.utils.bounded_files import read_end, read_json
 from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line, printable
-from mmdetpre.utils.whole_file import write_json
+from mmdetpre.utils.whole_file import write_json, write_text
 
 _LOCK = "study.lock"
-_OURS = (_LOCK, "study.json", "data.json", "workflow.json", "locks", "logs", "records", "failed", "figures", "report")
+_OURS = (
+    *(_LOCK, "study.json", "data.json", "workflow.json", "Snakefile", "given", "kept"),
+    *("locks", "logs", "records", "failed", "figures", "report"),
+)
 _QUOTED = 25  # lines of its log that are shown where Snakemake fails
 SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
 
@@ -113,13 +123,19 @@ def _snakemake(study: Study, plan: Mapping[str, PlannedRun], cores: int, dry_run
     values = {"root": os.getcwd(), "out": str(study.out), "parallel": parallel, "rules": rules(study.gpus)}
     if executor:  # where --cores would be the sum of what all jobs ask for
         mode = executor_arguments(executor, given)
-        values |= {"requests": requests(study, plan), "elsewhere": not dry_run, "parallel": jobs_at_a_time(given)}
+        values |= {"requests": requests(study, plan, executor), "elsewhere": not dry_run}
+        values |= {"parallel": jobs_at_a_time(given)}
     else:
         mode = ["--cores", str(cores), *(["--resources", f"gpu={study.gpus}"] if gpus else [])]
+    snakefile = SNAKEFILE
+    if shares_no_folder(given):  # what is sent must lie in the folder
+        snakefile = study.out / SNAKEFILE.name
+        write_text(snakefile, SNAKEFILE.read_text(encoding="utf-8"))
+        values |= {"carried": study.kubernetes.root, "plan": read_json(study.out / "study.json")}
     values_file = study.out / "workflow.json"
     write_json(values_file, values)
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, *mode,
+        sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", study.out, *mode,
         "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",
         "--rerun-triggers", "mtime", "input", "--configfile", values_file.absolute(),
         "--quiet", "host", "rules", "reason", *(["--dry-run"] if dry_run else []), *given,

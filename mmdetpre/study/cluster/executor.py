@@ -62,6 +62,11 @@ def require_executor(executor: str, study: Study) -> None:
             f"{study.path}: out is {study.out.absolute()}: the commands that Snakemake sends to other machines do not"
             f" survive a {min(found)} in its path, give another folder."
         )
+    if executor == KUBERNETES and study.out.is_absolute():
+        raise ValueError(
+            f"{study.path}: out is {study.out}, which the pods do not have: give a relative folder. They make it below"
+            f" {study.kubernetes.root} (`root` of `kubernetes`)."
+        )
 
 
 def executor_arguments(executor: str, given: Sequence[str]) -> list[str]:
@@ -119,15 +124,27 @@ def jobs_at_a_time(arguments: Sequence[str]) -> int:
     return max(1, int(found[-1])) if found else _MOST_JOBS
 
 
-def requests(study: Study, plan: Mapping[str, PlannedRun]) -> dict[str, dict[str, int | str]]:
+def shares_no_folder(arguments: Sequence[str]) -> bool:
+    """Whether runs are made on machines that do not see the study's folder, so that archives carry what they need.
+
+    Example:
+        >>> shares_no_folder(["--executor=kubernetes"]), shares_no_folder(["--executor", "slurm"])
+        (True, False)
+    """
+    return executor_of(arguments) == KUBERNETES
+
+
+def requests(study: Study, plan: Mapping[str, PlannedRun], executor: str) -> dict[str, dict[str, int | str]]:
     """What each run asks a cluster for: its id -> resources, in the words of Snakemake's executor.
 
     Args:
         study: The study.
         plan: Its runs.
+        executor: Name of the executor; one that is not known is asked as Slurm is.
     """
-    most = study.gpus if study.slurm.gpus is None else study.slurm.gpus
-    return {run.id: study.slurm.resources(_gpus(run, most), _cores(study, plan, run)) for run in plan.values()}
+    request = study.kubernetes if executor == KUBERNETES else study.slurm
+    most = study.gpus if request.gpus is None else request.gpus
+    return {run.id: request.resources(_gpus(run, most), _cores(study, plan, run)) for run in plan.values()}
 
 
 def _gpus(run: PlannedRun, most: int) -> int:

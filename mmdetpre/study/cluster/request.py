@@ -1,4 +1,4 @@
-"""What a run of a study asks of Slurm: the settings ``slurm`` of its file."""
+"""What a run of a study asks of a cluster: the settings ``slurm`` and ``kubernetes`` of its file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mmdetpre.study.spec_checks import require_keys, require_types, whole_number
 MEMORY_PER_CORE = 4096
 """MiB that a run asks for per core, where the file does not say."""
 _MEMORY = {"M": 1, "G": 1024, "T": 1024**2}
+GPU_MANUFACTURERS = ("nvidia", "amd")
 _TIME = {"m": 1, "h": 60, "d": 24 * 60}
 _OURS = (
     *("job-name", "output", "error", "parsable", "export", "comment", "chdir", "wrap", "array", "clusters"),
@@ -69,6 +70,76 @@ class SlurmRequest:
         return {name: value for name, value in given.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class KubernetesRequest:
+    """What each run asks of Kubernetes.
+
+    Attributes:
+        memory: Memory of a run in MiB; None: 4 GiB per core.
+        cpus: Cores of a run, apart from ``threads``, the threads of one process; None: enough for its loaders.
+        gpus: GPUs of a run that trains; 0 without; None: those of ``launch``.
+        gpu_manufacturer: ``nvidia`` or ``amd``.
+        root: Folder of the pods that the study's folder is made in, and that relative paths of data are of.
+
+    Example:
+        >>> KubernetesRequest().resources(gpus=0, cpus=2)
+        {'cpus_per_task': 2, 'scale': 0, 'mem_mb': 8192}
+    """
+
+    memory: int | None = None
+    cpus: int | None = None
+    gpus: int | None = None
+    gpu_manufacturer: str = "nvidia"
+    root: str = "/study"
+
+    def resources(self, gpus: int, cpus: int) -> dict[str, int | str]:
+        """Resources of a run, in the words of Snakemake's executor.
+
+        Args:
+            gpus: Its GPUs.
+            cpus: Cores that it can use.
+        """
+        cpus = self.cpus or cpus
+        # Kubernetes gives GPUs only to whom they are a limit, which the executor sets without `scale`.
+        given: dict[str, int | str] = {
+            "cpus_per_task": cpus,
+            "mem_mb": self.memory or cpus * MEMORY_PER_CORE,
+            "scale": 0,
+        }
+        return given | ({"gpu": gpus, "gpu_manufacturer": self.gpu_manufacturer} if gpus else {})
+
+
+def read_kubernetes(value: Mapping[str, Any] | None, where: str) -> KubernetesRequest:
+    """The settings ``kubernetes`` of a study's file.
+
+    Args:
+        value: The settings; None: there are none.
+        where: What they are called in errors.
+
+    Raises:
+        ValueError: If one is wrong; the message names it.
+
+    Example:
+        >>> read_kubernetes({"gpu_manufacturer": "amd"}, "study.yaml: kubernetes").gpu_manufacturer
+        'amd'
+    """
+    value = {} if value is None else value
+    require_keys(value, [f.name for f in fields(KubernetesRequest)], (), where)
+    require_types(value, where)
+    request = KubernetesRequest(
+        memory=_memory(value, where),
+        gpu_manufacturer=str(value.get("gpu_manufacturer") or "nvidia"),
+        root=str(value.get("root") or "/study"),
+        **_counts(value, where),
+    )
+    if request.gpu_manufacturer not in GPU_MANUFACTURERS:
+        known = ", ".join(GPU_MANUFACTURERS)
+        raise ValueError(f"{where}: gpu_manufacturer is {request.gpu_manufacturer!r}: choose one of {known}.")
+    if not re.fullmatch(r"(/[\w.-]+)+", request.root) or ".." in request.root.split("/"):
+        raise ValueError(f"{where}: root is {request.root!r}: give the path of a folder of the pods, such as /study.")
+    return request
+
+
 def read_slurm(value: Mapping[str, Any] | None, where: str) -> SlurmRequest:
     """The settings ``slurm`` of a study's file.
 
@@ -86,17 +157,13 @@ def read_slurm(value: Mapping[str, Any] | None, where: str) -> SlurmRequest:
     value = {} if value is None else value
     require_keys(value, [f.name for f in fields(SlurmRequest)], (), where)
     require_types(value, where)
-    counts = {
-        name: None if value.get(name) is None else whole_number(value[name], least, f"{where}: {name}")
-        for name, least in (("cpus", 1), ("gpus", 0))
-    }
     return SlurmRequest(
         partition=_name(value, "partition", where),
         account=_name(value, "account", where),
-        memory=_amount(value.get("memory"), _MEMORY, "M", f"{where}: memory", "a text such as '32G' or '500M'"),
+        memory=_memory(value, where),
         time=_amount(value.get("time"), _TIME, "m", f"{where}: time", "a text such as '12h', '90m' or '1d 12h'"),
         extra=_options(value.get("extra") or [], f"{where}: extra"),
-        **counts,
+        **_counts(value, where),
     )
 
 
@@ -105,6 +172,17 @@ def _name(value: Mapping[str, Any], key: str, where: str) -> str | None:
     if name is not None and not re.fullmatch(r"[\w.@+][\w.@+,-]*", name):
         raise ValueError(f"{where}: {key} is {name!r}, which Slurm knows no name like: write one that it knows.")
     return name
+
+
+def _counts(value: Mapping[str, Any], where: str) -> dict[str, int | None]:
+    return {
+        name: None if value.get(name) is None else whole_number(value[name], least, f"{where}: {name}")
+        for name, least in (("cpus", 1), ("gpus", 0))
+    }
+
+
+def _memory(value: Mapping[str, Any], where: str) -> int | None:
+    return _amount(value.get("memory"), _MEMORY, "M", f"{where}: memory", "a text such as '32G' or '500M'")
 
 
 def _amount(value: Any, units: Mapping[str, int], smallest: str, where: str, expected: str) -> int | None:

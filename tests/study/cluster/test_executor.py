@@ -85,9 +85,7 @@ def test_jobs_that_would_ask_for_jobs_are_refused(tmp_path: Path) -> None:
 def test_a_folder_that_the_commands_do_not_survive(tmp_path: Path, out: str) -> None:
     """Snakemake writes such a path in double quotes, in which a shell runs `$(...)`."""
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="the study's extra needs Python 3.11")
-    with pytest.raises(
-        ValueError, match="out is .*: the commands that Snakemake sends .* do not survive"
-    ):
+    with pytest.raises(ValueError, match="out is .*: the commands that Snakemake sends .* do not survive"):
         require_executor("slurm", study(tmp_path, "none", out=f"work_dirs/{out}"))
 
 

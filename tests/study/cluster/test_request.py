@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mmdetpre.study.cluster.executor import requests
-from mmdetpre.study.cluster.request import SlurmRequest, read_slurm
+from mmdetpre.study.cluster.request import SlurmRequest, read_kubernetes, read_slurm
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -40,10 +40,10 @@ STUDY = {
 }
 
 
-def asked(tmp_path: Path, **change: object) -> dict[str, dict[str, int | str]]:
+def asked(tmp_path: Path, executor: str = "slurm", **change: object) -> dict[str, dict[str, int | str]]:
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY | change))
     study = read_study(tmp_path / "study.yaml")
-    return requests(study, make_plan(study))
+    return requests(study, make_plan(study), executor)
 
 
 def test_all_settings() -> None:
@@ -126,3 +126,28 @@ def test_gpus_follow_the_launcher_and_may_be_none(tmp_path: Path) -> None:
 def test_options_reach_the_shell_as_they_are_written() -> None:
     extra = read_slurm({"extra": ["--comment-not=$(touch x) `y`"]}, "slurm").resources(0, 1)["slurm_extra"]
     assert extra == "'--comment-not=$(touch x) `y`'"
+
+
+def test_what_runs_ask_of_kubernetes(tmp_path: Path) -> None:
+    launch = {"launcher": "pytorch", "gpus": 4}
+    found = asked(tmp_path, "kubernetes", launch=launch, kubernetes={"gpu_manufacturer": "amd", "memory": "8G"})
+    gpus = {"gpu": 4, "gpu_manufacturer": "amd"}
+    assert found["voc_detection/own/seed0"] == {"cpus_per_task": 24, "mem_mb": 8192, "scale": 0} | gpus
+    assert found["figures/1"] == {"cpus_per_task": 2, "mem_mb": 8192, "scale": 0}  # no key that would ask for a GPU
+    with pytest.raises(ValueError, match="kubernetes: gpus is 2, but launch starts 4 processes"):
+        asked(tmp_path, launch=launch, kubernetes={"gpus": 2})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"partition": "gpu"}, "has the unknown key 'partition': it knows cpus, gpu_manufacturer, gpus, memory, root"),
+        ({"gpu_manufacturer": "intel"}, "gpu_manufacturer is 'intel': choose one of nvidia, amd"),
+        ({"root": "study"}, "root is 'study': give the path of a folder of the pods"),
+        ({"root": "/a/../b"}, "root is '/a/../b'"),
+        ({"memory": 8}, "memory is 8, expected a text"),
+    ],
+)
+def test_mistakes_of_kubernetes_are_named(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_kubernetes(change, "study.yaml: kubernetes")
