@@ -4,7 +4,6 @@
 # Usage: tools/dev/setup_env.sh            (`make setup` calls it; a second run finds everything standing)
 #
 #   PYTHON=python3.11        the interpreter to use (3.10 to 3.13)
-#   DEVICE=cpu               PyTorch's builds without CUDA, 2.5 GB smaller: not the locked files, so without their hashes
 #   WITH_MMCV_OPS=1          also compile mmcv's own operators (tools/dev/build_mmcv.sh), to compare with
 #   MMDETPRE_HOST=onedl      instead make .venv-onedl, with OneDL's packages in place of OpenMMLab's (3.11 to 3.13)
 set -euo pipefail
@@ -17,10 +16,6 @@ case "$HOST" in
     openmmlab) NAME=.venv LOCK=requirements/lock.txt ;;
     onedl) NAME=.venv-onedl LOCK=requirements/onedl_lock.txt WITH_MMCV_OPS=0 ;;
     *) printf 'Set-up stopped: MMDETPRE_HOST=%s is neither openmmlab nor onedl\n' "$HOST" >&2; exit 1 ;;
-esac
-case "${DEVICE:-gpu}" in
-    gpu | cpu) ;;
-    *) printf 'Set-up stopped: DEVICE=%s is neither gpu nor cpu\n' "$DEVICE" >&2; exit 1 ;;
 esac
 VENV="$ROOT/$NAME"
 STAMP="$VENV/.setup-stamp"
@@ -49,7 +44,7 @@ with_heartbeat() {
 # What the environment is made from: if none of it changed, nothing needs to be done.
 fingerprint() {
     {
-        printf '%s\n' "$ROOT" "${WITH_MMCV_OPS:-0}" "${FORCE_CUDA:-auto}" "${DEVICE:-gpu}"
+        printf '%s\n' "$ROOT" "${WITH_MMCV_OPS:-0}" "${FORCE_CUDA:-auto}"
         cat "$LOCK" setup.cfg setup.py pyproject.toml mmdetpre/version.py mmdetpre/operators/startup.py tools/dev/*.sh
     } | cksum
 }
@@ -102,17 +97,7 @@ find_cache() {
 install_locked() {
     # An environment of before may hold a compiled mmcv, whose files are those of mmcv-lite.
     "$VENV/bin/uv" pip uninstall --quiet --python "$VENV/bin/python" mmcv mmcv-lite 2>/dev/null || true
-    if [ "${DEVICE:-gpu}" = gpu ]; then
-        "$VENV/bin/uv" pip install --require-hashes --compile-bytecode --python "$VENV/bin/python" -r "$LOCK"
-        return
-    fi
-    # Of the lock, all but torch, torchvision and what only CUDA needs; then these two in the same versions.
-    local with_cuda='^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)=='
-    awk -v cuda="$with_cuda" '/^[a-z]/ { skip = $0 ~ cuda } !skip' "$LOCK" >"$VENV/lock-without-cuda.txt"
-    "$VENV/bin/uv" pip install --require-hashes --no-deps --compile-bytecode --python "$VENV/bin/python" \
-        -r "$VENV/lock-without-cuda.txt"
-    grep -oE '^(torch|torchvision)==[^ ;\\]+' "$LOCK" | xargs "$VENV/bin/uv" pip install --torch-backend cpu \
-        --compile-bytecode --python "$VENV/bin/python"
+    "$VENV/bin/uv" pip install --require-hashes --compile-bytecode --python "$VENV/bin/python" -r "$LOCK"
 }
 
 if [ -x "$VENV/bin/python" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]; then
