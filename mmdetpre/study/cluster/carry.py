@@ -130,7 +130,7 @@ def unpack(archive: Path, out: Path) -> None:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if not member.isfile() or path.is_absolute() or ".." in path.parts or "\\" in member.name:
-                    raise ValueError(f"{member.name!r} is no file of a study")
+                    raise ValueError(f"{member.name!r} is not a file of a study")
                 content = tar.extractfile(member)
                 assert content is not None
                 if path.parts[0] == _FIGURES and len(path.parts) == 2:
@@ -143,7 +143,9 @@ def unpack(archive: Path, out: Path) -> None:
                     while block := content.read(1 << 22):
                         file.write(block)
     except (tarfile.TarError, ValueError, EOFError) as error:
-        raise ValueError(f"{archive} is no archive of a study's run ({error}): remove it and start again.") from error
+        raise ValueError(
+            f"{archive} is not an archive of a study's run ({error}): remove it and start again."
+        ) from error
     if figures:
         write_own(out / _FIGURES, figures, out)
 

@@ -23,7 +23,7 @@ _SENT = re.compile(r"Job (\d+) has been submitted with SLURM jobid (\d+)")
 _REFUSED = re.compile(r"SLURM sbatch failed\. The error message was '(.*?)'\.\n", re.DOTALL)
 _ENDED = re.compile(r"SLURM-job '(\w+)' failed, SLURM status is: '(\w+)'")
 _ADVICE = "For further error details see the cluster/cloud log and the log files of the involved rule(s)."
-_GOES_ON = "it goes on from its last checkpoint when the study is started again"
+_GOES_ON = "it resumes from its last checkpoint when the study is started again"
 _OUTSIDE = {
     "CANCELLED": f"somebody, or Snakemake, canceled it; {_GOES_ON}",
     "TIMEOUT": f"{_GOES_ON}; a longer limit is `time` of `slurm` in the study's file",

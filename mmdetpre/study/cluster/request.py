@@ -202,7 +202,7 @@ def _amount(value: Any, units: Mapping[str, int], smallest: str, where: str, exp
 def _options(value: list[Any], where: str) -> tuple[str, ...]:
     for option in value:
         if not isinstance(option, str) or not re.match(r"--[a-z]", option):
-            raise ValueError(f"{where}: {option!r} is no option of sbatch: write long ones, such as '--qos=long'.")
+            raise ValueError(f"{where}: {option!r} is not an option of sbatch: write long ones, such as '--qos=long'.")
         if (name := option[2:].split("=")[0].split()[0]) in _OURS:
             raise ValueError(f"{where}: --{name} is set by the study: there are {_known()} for it.")
     return tuple(value)

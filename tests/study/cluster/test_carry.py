@@ -117,10 +117,10 @@ def test_paths_of_shipped_configs_are_those_of_the_machine(study: Path, tmp_path
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ([("../mine.txt", b"x")], "'../mine.txt' is no file of a study"),
-        ([("/tmp/mine.txt", b"x")], "is no file of a study"),
-        ([("runs/../../mine.txt", b"x")], "is no file of a study"),
-        ([("records/a.json", None)], "is no file of a study"),
+        ([("../mine.txt", b"x")], "'../mine.txt' is not a file of a study"),
+        ([("/tmp/mine.txt", b"x")], "is not a file of a study"),
+        ([("runs/../../mine.txt", b"x")], "is not a file of a study"),
+        ([("records/a.json", None)], "is not a file of a study"),
         ([("linked/mine.txt", b"x")], "leads out of"),
     ],
 )
@@ -136,11 +136,11 @@ def test_archives_of_strangers(tmp_path: Path, members: list, message: str) -> N
 
 def test_archives_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="a.tar is no archive of a study's run"):
+    with pytest.raises(ValueError, match="a.tar is not an archive of a study's run"):
         carry.unpack(tmp_path / "a.tar", tmp_path)
     whole = archive(tmp_path / "b.tar", ("records/x.json", b"{}" * 9000)).read_bytes()
     (tmp_path / "b.tar").write_bytes(whole[:5000])
-    with pytest.raises(ValueError, match="b.tar is no archive of a study's run"):
+    with pytest.raises(ValueError, match="b.tar is not an archive of a study's run"):
         carry.unpack(tmp_path / "b.tar", tmp_path / "out")
     with pytest.raises(ValueError, match="has no record of y"):
         carry.fetch(archive(tmp_path / "c.tar", ("records/x.json", b"{}")), tmp_path / "out", "y")

@@ -72,8 +72,8 @@ def test_what_slurm_does_not_take_is_said_once(cluster) -> None:
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ("CANCELLED", "somebody, or Snakemake, canceled it; it goes on from its last checkpoint"),
-        ("TIMEOUT", "it goes on from its last checkpoint when the study is started again; a longer limit is `time`"),
+        ("CANCELLED", "somebody, or Snakemake, canceled it; it resumes from its last checkpoint"),
+        ("TIMEOUT", "it resumes from its last checkpoint when the study is started again; a longer limit is `time`"),
         ("OUT_OF_MEMORY", "a larger request is `memory` of `slurm`"),
     ],
 )
