@@ -53,8 +53,8 @@ def require_executor(executor: str, study: Study) -> None:
         raise ValueError(f"Snakemake has no executor {executor} here: pip install {package}")
     if study.launcher == "slurm":
         raise ValueError(
-            f"{study.path}: launch: launcher is slurm: each training would be a Slurm job of its own, and with --executor"
-            f" {executor} each run is a job already. Runs of one node: set launcher to pytorch, with the gpus of one"
+            f"{study.path}: launch: launcher is slurm: each training would be a Slurm job of its own, and with"
+            f" --executor {executor} each run is a job already. Runs of one node: set launcher to pytorch, with the gpus of one"
             " node. Trainings on several nodes: leave out --executor, and start the study on a login node."
         )
     if found := set(str(study.out.absolute())) & set("'\\"):

@@ -77,7 +77,7 @@ def test_jobs_that_would_ask_for_jobs_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="the study's extra needs Python 3.11")
     for launcher in ("none", "pytorch"):
         require_executor("slurm", study(tmp_path, launcher))
-    with pytest.raises(ValueError, match=r"(?s)launcher is slurm, .*set launcher to pytorch.*start .* on a login node"):
+    with pytest.raises(ValueError, match=r"(?s)launcher is slurm: .*set launcher to pytorch.*start .* on a login node"):
         require_executor("slurm", study(tmp_path, "slurm"))
 
 
