@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from mmdetpre.study.spec import Study, read_study
 from mmdetpre.utils.bounded_files import read_end, read_json
 from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line, printable
-from mmdetpre.utils.whole_file import write_json, write_text
+from mmdetpre.utils.whole_file import write_json
 
 _LOCK = "study.lock"
 _OURS = (
@@ -130,7 +131,7 @@ def _snakemake(study: Study, plan: Mapping[str, PlannedRun], cores: int, dry_run
     snakefile = SNAKEFILE
     if shares_no_folder(given):  # what is sent must lie in the folder
         snakefile = study.out / SNAKEFILE.name
-        write_text(snakefile, SNAKEFILE.read_text(encoding="utf-8"))
+        shutil.copyfile(SNAKEFILE, snakefile)
         values |= {"carried": study.kubernetes.root, "plan": read_json(study.out / "study.json")}
     values_file = study.out / "workflow.json"
     write_json(values_file, values)

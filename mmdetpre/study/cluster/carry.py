@@ -27,6 +27,7 @@ from mmdetpre.utils.whole_file import whole_file, write_json
 _CONFIGS = "{configs}"
 """Stands for the folder of the shipped configs, which is another one on every machine."""
 _FIGURES = "figures"
+_GIVEN = ("study.json", "jobs/", "configs/")
 
 
 def all_needs(runs: Mapping[str, Mapping[str, Any]], run: str) -> list[str]:
@@ -75,7 +76,7 @@ def work(root: Path, out: Path, run: str, archives: Iterable[Path], kept: Path, 
         root: Folder that relative paths of the plan and of configs are of.
         out: Folder of the study, relative to it.
         run: Id of the run.
-        archives: Those that it needs.
+        archives: What it was given, then what was kept of the runs before it, in the order of `all_needs`.
         kept: The archive to write.
         errors: Where it is said that the run failed.
 
@@ -84,8 +85,10 @@ def work(root: Path, out: Path, run: str, archives: Iterable[Path], kept: Path, 
         ValueError: If an archive is none of ours, or leads out of the folder.
     """
     folder = root / out
-    for archive in archives:
-        unpack(archive, folder)
+    given, *needed = archives
+    unpack(given, folder, _GIVEN)
+    for name, archive in zip(all_needs(read_json(folder / "study.json")["runs"], run), needed, strict=True):
+        unpack(archive, folder, _kept(name))
     job = job_path(folder, run)
     write_json(job, _shipped(read_json(job), _CONFIGS, str(CONFIG_ROOT.resolve())))
     if run_job(out, run, root, errors=errors):
@@ -106,7 +109,7 @@ def fetch(kept: Path, out: Path, run: str) -> None:
     Raises:
         ValueError: If the archive is none of this run.
     """
-    unpack(kept, out)
+    unpack(kept, out, _kept(run))
     record = out / "records" / f"{run}.json"
     if not record.is_file():
         raise ValueError(f"{kept} has no record of {run}: remove it and start the study again.")
@@ -114,12 +117,13 @@ def fetch(kept: Path, out: Path, run: str) -> None:
     (out / "failed" / f"{run}.json").unlink(missing_ok=True)
 
 
-def unpack(archive: Path, out: Path) -> None:
-    """Extract an archive: plain files only, none outside the study's folder.
+def unpack(archive: Path, out: Path, allowed: Sequence[str]) -> None:
+    """Extract an archive: plain files only, and only where they belong in the study's folder.
 
     Args:
         archive: The archive, which may be a stranger's.
         out: Folder of the study.
+        allowed: Files that it may hold, and folders, which end in ``/``.
 
     Raises:
         ValueError: If it is damaged or holds anything else.
@@ -129,7 +133,8 @@ def unpack(archive: Path, out: Path) -> None:
         with tarfile.open(archive, "r:") as tar:
             for member in tar:
                 path = PurePosixPath(member.name)
-                if not member.isfile() or path.is_absolute() or ".." in path.parts or "\\" in member.name:
+                placed = any(str(path) == name or str(path).startswith(name) and name[-1] == "/" for name in allowed)
+                if not member.isfile() or ".." in path.parts or "\\" in member.name or not placed:
                     raise ValueError(f"{member.name!r} is not a file of a study")
                 content = tar.extractfile(member)
                 assert content is not None
@@ -148,6 +153,10 @@ def unpack(archive: Path, out: Path) -> None:
         ) from error
     if figures:
         write_own(out / _FIGURES, figures, out)
+
+
+def _kept(run: str) -> tuple[str, ...]:
+    return f"records/{run}.json", f"logs/{run}.log", f"runs/{run}/", f"{_FIGURES}/"
 
 
 def _shipped(value: Any, old: str, new: str) -> Any:

@@ -54,8 +54,8 @@ def require_executor(executor: str, study: Study) -> None:
     if study.launcher == "slurm":
         raise ValueError(
             f"{study.path}: launch: launcher is slurm: each training would be a Slurm job of its own, and with"
-            f" --executor {executor} each run is a job already. Runs of one node: set launcher to pytorch, with the gpus of one"
-            " node. Trainings on several nodes: leave out --executor, and start the study on a login node."
+            f" --executor {executor} each run is a job already. Runs of one node: set launcher to pytorch, with the"
+            " gpus of one node. Trainings on several nodes: leave out --executor, and start the study on a login node."
         )
     if found := set(str(study.out.absolute())) & set("'\\"):
         raise ValueError(

@@ -121,6 +121,8 @@ def test_paths_of_shipped_configs_are_those_of_the_machine(study: Path, tmp_path
         ([("/tmp/mine.txt", b"x")], "is not a file of a study"),
         ([("runs/../../mine.txt", b"x")], "is not a file of a study"),
         ([("records/a.json", None)], "is not a file of a study"),
+        ([("configs/mine.txt", b"x")], "'configs/mine.txt' is not a file of a study"),
+        ([("records/a.json/mine.txt", b"x")], "is not a file of a study"),
         ([("linked/mine.txt", b"x")], "leads out of"),
     ],
 )
@@ -130,17 +132,19 @@ def test_archives_of_strangers(tmp_path: Path, members: list, message: str) -> N
     out.mkdir()
     (out / "linked").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match=message):
-        carry.unpack(archive(tmp_path / "a.tar", *members), out)
+        carry.unpack(archive(tmp_path / "a.tar", *members), out, ["records/a.json", "runs/", "linked/"])
     assert not list(tmp_path.rglob("mine.txt")) and not (out / "records").exists()
 
 
 def test_archives_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="a.tar is not an archive of a study's run"):
-        carry.unpack(tmp_path / "a.tar", tmp_path)
+        carry.unpack(tmp_path / "a.tar", tmp_path, ["records/"])
     whole = archive(tmp_path / "b.tar", ("records/x.json", b"{}" * 9000)).read_bytes()
     (tmp_path / "b.tar").write_bytes(whole[:5000])
     with pytest.raises(ValueError, match="b.tar is not an archive of a study's run"):
-        carry.unpack(tmp_path / "b.tar", tmp_path / "out")
+        carry.unpack(tmp_path / "b.tar", tmp_path / "out", ["records/"])
     with pytest.raises(ValueError, match="has no record of y"):
-        carry.fetch(archive(tmp_path / "c.tar", ("records/x.json", b"{}")), tmp_path / "out", "y")
+        carry.fetch(archive(tmp_path / "c.tar", ("logs/y.log", b"")), tmp_path / "out", "y")
+    with pytest.raises(ValueError, match="'records/x.json' is not a file of a study"):
+        carry.fetch(archive(tmp_path / "d.tar", ("records/x.json", b"{}")), tmp_path / "out", "y")
