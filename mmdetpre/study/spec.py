@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.study.cluster.request import KubernetesRequest, SlurmRequest, read_kubernetes, read_slurm
 from mmdetpre.study.figures import FIGURES, numbers
 from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, task_kinds, toolboxes
 from mmdetpre.study.layout import BACKBONE, work_dir
-from mmdetpre.utils.plain_text import name_problem, path_problem
+from mmdetpre.study.spec_checks import distinct_seeds, require_keys, require_types, whole_number
 from mmdetpre.utils.yaml_file import read_yaml
 
 SCRATCH = "scratch"
@@ -23,17 +24,6 @@ PER = ("seed", "init")
 LAUNCHERS = ("none", "pytorch", "slurm")
 _LAUNCH = ("launcher", "gpus", "mim_arguments")
 _NOT_IN_FILE = ("path", "pairs", "paper_pairs", *_LAUNCH)
-_EXPECTED = {str: "a text (in quotes)", int: "a whole number", bool: "true or false", list: "a list", dict: "settings"}
-_TYPES = (
-    dict.fromkeys(
-        ("out", "config", "scratch_config", "data_config", "checkpoint", "column", "toolbox", "launcher"), str
-    )
-    | dict.fromkeys(("title", "reference", "kind", "occlusion"), str)
-    | dict.fromkeys(("crop", "resize_edge"), int)
-    | dict.fromkeys(("figures", "sample_layouts", "mim_arguments", "layers"), list)
-    | {"tta": bool, "options": dict}
-)
-"""Types of the settings; a study's name may also be a number."""
 
 
 class Found(NamedTuple):
@@ -153,6 +143,7 @@ class Study:
         mim_arguments: Further arguments of ``mim train`` and ``mim test``, such as ``--partition NAME``.
         threads: Processor threads of one run.
         pairs: Figure -> the two initializations that it shows, where the file names them.
+        slurm, kubernetes: What its runs ask of a cluster.
         paper_pairs: Other figures of two show the paper's pair, where the study has both. So it is where the file gives
             no initialization for all of them.
     """
@@ -174,6 +165,8 @@ class Study:
     threads: int = 1
     pairs: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     paper_pairs: bool = False
+    slurm: SlurmRequest = field(default_factory=SlurmRequest)
+    kubernetes: KubernetesRequest = field(default_factory=KubernetesRequest)
 
     def pair_of(self, number: int) -> tuple[str, str]:
         """The two initializations that a figure shows."""
@@ -212,14 +205,14 @@ def read_study(path: str | Path) -> Study:
         raise ValueError(f"{path} holds no settings: see tools/study/sample.yaml for its form.")
     content = _in_new_words(content, path)
     known = [*(f.name for f in fields(Study) if f.name not in _NOT_IN_FILE), "launch"]
-    _require_keys(content, known, ("name", "out", "seeds", "inits", "tasks"), str(path))
-    _require_types(content, str(path))
+    require_keys(content, known, ("name", "out", "seeds", "inits", "tasks"), str(path))
+    require_types(content, str(path))
     launch = content.get("launch") or {}
-    _require_keys(launch, _LAUNCH, (), f"{path}: launch")
-    _require_types(launch, f"{path}: launch")
+    require_keys(launch, _LAUNCH, (), f"{path}: launch")
+    require_types(launch, f"{path}: launch")
     if launch.get("launcher", "none") not in LAUNCHERS:
         raise ValueError(f"{path}: launch: launcher is {launch['launcher']!r}: choose one of {', '.join(LAUNCHERS)}.")
-    out, seeds = Path(content["out"]), _seeds(content["seeds"], f"{path}: seeds")
+    out, seeds = Path(content["out"]), distinct_seeds(content["seeds"], f"{path}: seeds")
     inits = {key: _init(key, value, path, out) for key, value in _items(content, "inits", path)}
     tasks: dict[str, Task] = {}
     for key, value in _items(content, "tasks", path):
@@ -243,12 +236,20 @@ def read_study(path: str | Path) -> Study:
         figures=tuple(FIGURES if content.get("figures") is None else content["figures"]),
         sample_layouts=tuple(content.get("sample_layouts") or ()),
         launcher=str(launch.get("launcher", "none")),
-        gpus=_count(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
+        gpus=whole_number(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
         mim_arguments=tuple(map(str, launch.get("mim_arguments") or ())),
-        threads=_count(content.get("threads", 1), 1, f"{path}: threads"),
+        threads=whole_number(content.get("threads", 1), 1, f"{path}: threads"),
         pairs=pairs,
         paper_pairs=not isinstance(content.get("contrast"), str),
+        slurm=read_slurm(content.get("slurm"), f"{path}: slurm"),
+        kubernetes=read_kubernetes(content.get("kubernetes"), f"{path}: kubernetes"),
     )
+    for name, asked in (("slurm", study.slurm.gpus), ("kubernetes", study.kubernetes.gpus)):
+        if study.launcher == "pytorch" and asked not in (None, 0, study.gpus):
+            raise ValueError(
+                f"{path}: {name}: gpus is {asked}, but launch starts {study.gpus} processes, one per GPU: leave it out,"
+                " or set it to 0 for trainings without GPUs."
+            )
     among = f"which is not one of its inits: {', '.join(inits)}"
     for name in ("reference", "contrast"):
         if getattr(study, name) not in inits:
@@ -307,8 +308,8 @@ def _find(path: Path, written: str) -> Found:
 
 def _init(key: str, value: Any, path: Path, out: Path) -> Init:
     where, value = f"{path}: init {key}", value or {}
-    _require_keys(value, [f.name for f in fields(Init) if f.name not in ("key", "weights")], (), where)
-    _require_types(value, where)
+    require_keys(value, [f.name for f in fields(Init) if f.name not in ("key", "weights")], (), where)
+    require_types(value, where)
     title, checkpoint = str(value.get("title", key)), value.get("checkpoint")
     if "=" in title:
         raise ValueError(f"{where} has the title {title!r}: leave out the =, which ends a name on command lines.")
@@ -339,8 +340,8 @@ def _init(key: str, value: Any, path: Path, out: Path) -> Init:
 def _task(key: str, value: Any, path: Path, inits: Mapping[str, Init], seeds: tuple[int, ...]) -> Task:
     where, kinds = f"{path}: task {key}", task_kinds()
     known = [f.name for f in fields(Task) if f.name not in ("key", "configs", "fraction", "whole")]
-    _require_keys(value, [*known, "config", "scratch_config", "fractions"], ("kind",), where)
-    _require_types(value, where)
+    require_keys(value, [*known, "config", "scratch_config", "fractions"], ("kind",), where)
+    require_types(value, where)
     if value["kind"] not in kinds:
         raise ValueError(f"{where} is of kind {value['kind']!r}: choose one of {', '.join(kinds)}.")
     kind = kinds[value["kind"]]
@@ -352,7 +353,7 @@ def _task(key: str, value: Any, path: Path, inits: Mapping[str, Init], seeds: tu
     if not isinstance(value.get("inits") or [], list):
         raise ValueError(f"{where}: inits is {value['inits']!r}, expected a list of keys.")
     proposals = _proposals(value, where, path, "proposals" in kind.takes)
-    own_seeds = None if value.get("seeds") is None else _seeds(value["seeds"], f"{where}: seeds")
+    own_seeds = None if value.get("seeds") is None else distinct_seeds(value["seeds"], f"{where}: seeds")
     own_inits = tuple(map(str, value.get("inits") or inits))
     if unknown := [name for name in own_inits if name not in inits]:
         raise ValueError(f"{where} names the init '{unknown[0]}': there is {', '.join(inits)}.")
@@ -427,8 +428,8 @@ def _proposals(settings: Mapping[str, Any], where: str, path: Path, trained: boo
     if not trained:
         raise ValueError(f"{where} has proposals, which only a detector that the study trains can use: leave them out.")
     where = f"{where}: proposals"
-    _require_keys(value, [f.name for f in fields(ProposalNetwork)], ("config",), where)
-    _require_types(value, where)
+    require_keys(value, [f.name for f in fields(ProposalNetwork)], ("config",), where)
+    require_types(value, where)
     if value.get("per", "seed") not in PER:
         raise ValueError(f"{where}: per is {value['per']!r}: choose one of {', '.join(PER)}.")
     options = dict(value.get("options") or {})
@@ -462,45 +463,3 @@ def _items(content: Mapping[str, Any], name: str, path: Path) -> Iterator[tuple[
     if wrong := [key for key in value if not isinstance(key, str) or not key.isidentifier()]:
         raise ValueError(f"{path}: {wrong[0]!r} in {name} is not a plain name: use letters, digits and _.")
     yield from value.items()
-
-
-def _require_keys(value: Any, known: Sequence[str], needed: Sequence[str], where: str) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected settings, found {value!r}.")
-    if unknown := [key for key in value if key not in known]:
-        raise ValueError(f"{where} has the unknown key '{unknown[0]}': it knows {', '.join(sorted(known))}.")
-    if missing := [key for key in needed if key not in value]:
-        raise ValueError(f"{where} lacks the key '{missing[0]}'.")
-
-
-def _require_types(values: Mapping[str, Any], where: str) -> None:
-    for key, value in values.items():
-        kind = _TYPES.get(key)
-        if (
-            value is not None
-            and kind is not None
-            and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool))
-        ):
-            raise ValueError(f"{where}: {key} is {value!r}, expected {_EXPECTED[kind]}.")
-        if key == "options" and value and not all(isinstance(name, str) for name in value):
-            raise ValueError(
-                f"{where}: options has the key {min(value, key=lambda name: isinstance(name, str))!r}: give texts."
-            )
-        if isinstance(value, str) and value and (problem := name_problem(value)):
-            raise ValueError(f"{where}: {key} {problem}: write it on one line.")
-    if "out" in values and (problem := path_problem(values["out"] or "")):
-        raise ValueError(f"{where}: out {problem}: give another folder.")
-
-
-def _seeds(value: Any, where: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not value or not all(type(seed) is int and seed >= 0 for seed in value):
-        raise ValueError(f"{where} is {value!r}: give a list of numbers, such as [0, 1, 2].")
-    if len(set(value)) != len(value):
-        raise ValueError(f"{where} is {value!r}: a seed is there twice.")
-    return tuple(value)
-
-
-def _count(value: Any, least: int, where: str) -> int:
-    if type(value) is not int or value < least:
-        raise ValueError(f"{where} is {value!r}: give a number of at least {least}.")
-    return value

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mmdetpre.compat.warm_start import warm_start
 from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.study.cluster.executor import (
+    executor_arguments,
+    executor_of,
+    jobs_at_a_time,
+    requests,
+    require_executor,
+    shares_no_folder,
+)
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.lock import locked
-from mmdetpre.study.plan import make_plan, plan_table, write_plan
+from mmdetpre.study.plan import PlannedRun, make_plan, plan_table, write_plan
 from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
 from mmdetpre.study.report.write import report_folder
 from mmdetpre.study.runs.run_folder import environment as run_environment
 from mmdetpre.study.spec import Study, read_study
-from mmdetpre.utils.bounded_files import read_end
+from mmdetpre.utils.bounded_files import read_end, read_json
 from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line, printable
 from mmdetpre.utils.whole_file import write_json
 
 _LOCK = "study.lock"
-_OURS = (_LOCK, "study.json", "data.json", "workflow.json", "locks", "logs", "records", "failed", "figures", "report")
+_OURS = (
+    *(_LOCK, "study.json", "data.json", "workflow.json", "Snakefile", "given", "kept"),
+    *("locks", "logs", "records", "failed", "figures", "report"),
+)
 _QUOTED = 25  # lines of its log that are shown where Snakemake fails
 SNAKEFILE = CONFIG_ROOT.parent / "tools" / "study" / "Snakefile"
 
@@ -60,7 +72,9 @@ def run_study(
         ValueError: If the file is wrong, or another process runs this study.
     """
     _require_snakemake()
-    study = read_study(file)
+    study, executor = read_study(file), executor_of(snakemake_arguments)
+    if executor:
+        require_executor(executor, study)
     plan = make_plan(study)
     if dry_run:
         print(plan_table(plan))
@@ -69,7 +83,7 @@ def run_study(
         if not dry_run:
             _prepare(study, leave_out_bad)
             print(f"study: {len(plan)} runs; what each says is in {study.out / 'logs'}", flush=True)
-        code = _snakemake(study, cores, ["--dry-run"] if dry_run else [], snakemake_arguments)
+        code = _snakemake(study, plan, cores, dry_run, snakemake_arguments)
         if dry_run:
             return code
         _tell_snakemake(study.out, code)
@@ -101,26 +115,35 @@ def rules(gpus: int) -> dict[str, dict[str, list[str] | int]]:
     }
 
 
-def _snakemake(study: Study, cores: int, mode: Sequence[str], further: Sequence[str]) -> int:
+def _snakemake(study: Study, plan: Mapping[str, PlannedRun], cores: int, dry_run: bool, given: Sequence[str]) -> int:
     import torch
 
-    one_at_a_time = ["--resources", f"gpu={study.gpus}"] if torch.cuda.is_available() else []
-    given = study.out / "workflow.json"
+    executor, gpus = executor_of(given), torch.cuda.is_available()
     parallel = max(1, cores // study.threads)
     # In a file, for Snakemake would guess the types of --config.
     values = {"root": os.getcwd(), "out": str(study.out), "parallel": parallel, "rules": rules(study.gpus)}
-    write_json(given, values)
+    if executor:  # where --cores would be the sum of what all jobs ask for
+        mode = executor_arguments(executor, given)
+        values |= {"requests": requests(study, plan, executor), "elsewhere": not dry_run}
+        values |= {"parallel": jobs_at_a_time(given)}
+    else:
+        mode = ["--cores", str(cores), *(["--resources", f"gpu={study.gpus}"] if gpus else [])]
+    snakefile = SNAKEFILE
+    if shares_no_folder(given):  # what is sent must lie in the folder
+        snakefile = study.out / SNAKEFILE.name
+        shutil.copyfile(SNAKEFILE, snakefile)
+        values |= {"carried": study.kubernetes.root, "plan": read_json(study.out / "study.json")}
+    values_file = study.out / "workflow.json"
+    write_json(values_file, values)
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", study.out, "--cores", cores,
-        *one_at_a_time, "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",
-        "--rerun-triggers", "mtime", "input", "--configfile", given.absolute(),
-        "--quiet", "host", "rules", "reason", *mode, *further,
+        sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", study.out, *mode,
+        "--keep-going", "--rerun-incomplete", "--nolock", "--force-use-threads",
+        "--rerun-triggers", "mtime", "input", "--configfile", values_file.absolute(),
+        "--quiet", "host", "rules", "reason", *(["--dry-run"] if dry_run else []), *given,
     ]  # fmt: skip
-    # On a cluster the output of the runs is elsewhere, so Snakemake reports them; here each prints a line.
-    elsewhere = mode or any(word == "-e" or word.startswith("--executor") for word in further)
     with ExitStack() as held:
-        log = None if elsewhere else held.enter_context(_snakemake_log(study.out).open("w", encoding="utf-8"))
-        if not elsewhere:
+        log = None if dry_run else held.enter_context(_snakemake_log(study.out).open("w", encoding="utf-8"))
+        if not (dry_run or executor):
             held.enter_context(warm_start(run_environment(study.threads)))
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         process = subprocess.Popen([str(word) for word in command], env=environment, stderr=log)

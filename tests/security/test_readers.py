@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
 import re
 import struct
+import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +28,7 @@ from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
 from mmdetpre.inference.stored_model import build_stored_model
+from mmdetpre.study.cluster.carry import unpack
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -103,6 +106,14 @@ def features(folder: Path, marker: Path) -> Any:
     return read_features(folder / "features")
 
 
+def run_of_study(folder: Path, marker: Path) -> Any:
+    folder.mkdir(exist_ok=True)
+    with tarfile.open(folder / "kept.tar", "w") as tar:
+        member = tarfile.TarInfo("runs/../../marker")
+        tar.addfile(member, io.BytesIO())
+    return unpack(folder / "kept.tar", folder / "study", ["runs/"])
+
+
 def packed(folder: Path, marker: Path) -> Any:
     written(folder / "table", "meta.json", DEEP)
     objects(folder, marker, "table/boxes.npy")
@@ -150,6 +161,7 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.study.spec.read_study": lambda f, m: read_study(
         written(f, "study.yaml", f"!!python/object/apply:os.mkdir ['{m}']\n")
     ),
+    "mmdetpre.study.cluster.carry.unpack": run_of_study,
     "mmdetpre.datasets.images.size.read_image_size": lambda f, m: read_image_size(str(png(f))),
 }
 

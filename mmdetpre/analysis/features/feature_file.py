@@ -314,14 +314,7 @@ class FeatureWriter:
 
     def pending(self) -> np.ndarray:
         """Rows that are neither written by this process nor complete by another."""
-        missing = np.ones(len(self.images), bool)
-        if self._finished():
-            missing[:] = False
-        for shard in self._complete:
-            missing[shard.rows] = False
-        if self._own:
-            missing[self._own.shard().rows] = False
-        return np.flatnonzero(missing)
+        return np.flatnonzero(self._missing())
 
     def pending_batches(self) -> list[np.ndarray]:
         """Rows of this process's batches that are not complete yet: of every n-th batch of n processes.
@@ -335,8 +328,8 @@ class FeatureWriter:
             >>> writer.pending_batches()
             [array([2, 3]), array([6])]
         """
-        pending = self.pending()
-        return [rows for rows in self._batches if np.isin(rows, pending).any()]
+        missing = self._missing()
+        return [rows for rows in self._batches if missing[rows].any()]
 
     def write(self, rows: Sequence[int] | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
         """Write all layers of some images.
@@ -350,7 +343,9 @@ class FeatureWriter:
                 of this process.
         """
         rows = np.asarray(rows)
-        if self._own is None or not np.isin(rows, self._own.rows).all():
+        own = np.zeros(0, np.int64) if self._own is None else self._own.rows
+        places = np.searchsorted(own, rows)
+        if self._own is None or not np.array_equal(own[np.minimum(places, len(own) - 1)], rows):
             raise ValueError(f"the rows {rows.tolist()[:5]} are not this process's to write.")
         for name, shape in self.plan["layers"].items():
             if name not in values:
@@ -366,7 +361,7 @@ class FeatureWriter:
                     f"{name} of {self.images[rows[np.argmin(finite)]]} is not finite: the network has diverged. Use"
                     " another checkpoint."
                 )
-        self._own.write(np.searchsorted(self._own.rows, rows), values)
+        self._own.write(places, values)
 
     def finish(self) -> FeatureFile:
         """Complete the rows of this process, and join those of all processes.
@@ -391,12 +386,19 @@ class FeatureWriter:
     def complete(self) -> bool:
         """Declare the rows of this process complete, where all of them are; whether those of all processes are."""
         alone = self._own is not None and len(self._own.rows) == len(self.images)  # nobody waits for it
-        if self._own and not alone and not np.isin(self._own.rows, self.pending()).any():
+        if self._own and not alone and not self._missing()[self._own.rows].any():
             self._own.seal(self._digest)
             self._own = None
         if not self._finished():
             self._complete = self._complete_shards()
         return not len(self.pending())
+
+    def _missing(self) -> np.ndarray:
+        """(n,) whether each row is pending."""
+        missing = np.full(len(self.images), not self._finished())
+        for shard in [*self._complete, *([self._own.shard()] if self._own else [])]:
+            missing[shard.rows] = False
+        return missing
 
     def _finished(self) -> bool:
         return (self.path / INDEX).is_file()
@@ -412,7 +414,7 @@ class FeatureWriter:
     def _open(self, shard: tuple[int, int]) -> None:
         """Open this process's files, where a row of it is not complete."""
         own = np.concatenate([np.zeros(0, np.int64), *self._batches])
-        if np.isin(own, self.pending()).any():
+        if self._missing()[own].any():
             self._own = shards.ShardWriter(self.path, shard, self.plan["layers"], own)
 
     def _join(self) -> None:

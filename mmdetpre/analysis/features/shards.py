@@ -250,7 +250,7 @@ def own_column(path: Path, shape: tuple[int, ...]) -> np.memmap:
 
 def _no_link(path: Path) -> Path:
     if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
-        raise FileExistsError(f"{path} is a link, which is not written through: remove the folder, or start anew.")
+        raise FileExistsError(f"{path} is a link, which is not written through: remove it, or start from scratch.")
     return path
 
 

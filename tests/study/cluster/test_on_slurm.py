@@ -1,0 +1,101 @@
+"""A small study on a real Slurm: what that does not take, a run that somebody cancels, and going on after it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmdetpre.sample import make_sample
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.version_info < (3, 11), reason="Snakemake 9, which runs a study, needs Python 3.11"),
+]
+ARGUMENTS = ["--", "--executor", "slurm", "--jobs", "2", "--slurm-init-seconds-before-status-checks", "2"]
+ODD = 'a "b" $(touch harm) `touch harm`'
+"""A folder that shells must not read."""
+
+
+def write_study(folder: Path, data: Path, slurm: dict[str, Any]) -> Path:
+    """Two classifiers from scratch: one is trained long enough to be canceled."""
+    options: dict[str, Any] = {"train_cfg.val_begin": 999, "param_scheduler": None}
+    for part in ("train", "val", "test"):
+        options[f"{part}_dataloader.dataset.data_root"] = str(data)
+        options[f"{part}_dataloader.dataset.per_class"] = 4
+        options[f"{part}_dataloader.num_workers"] = 0
+    config = "configs/cls/caltech256_sample.py"
+    task = {"kind": "classification", "config": config, "scratch_config": config}
+    long = options | {"train_cfg.max_epochs": 40, "default_hooks.checkpoint.interval": 5}
+    content = {
+        "name": "small",
+        "out": str(folder / ODD),
+        "seeds": [0],
+        "inits": {"scratch": {"title": "from scratch"}},
+        "tasks": {"long": task | {"options": long}, "short": task | {"options": options | {"train_cfg.max_epochs": 1}}},
+        "slurm": slurm,
+    }
+    path = folder / "study.yaml"
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def env(slurm, tmp_path: Path) -> dict[str, str]:
+    """The executor hides SLURM_CONF from the ``srun`` within a job: one that knows it stands in front."""
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="OneDL's mim allows no executor for Slurm")
+    found = slurm.env
+    (tmp_path / "bin").mkdir()
+    srun = tmp_path / "bin" / "srun"
+    real = slurm.run("sh", "-c", "command -v srun")
+    srun.write_text(f"#!/bin/sh\nexport SLURM_CONF='{found['SLURM_CONF']}'\nexec {real} \"$@\"\n")
+    srun.chmod(0o755)
+    return found | {"PATH": f"{tmp_path}/bin:{found['PATH']}"}
+
+
+def test_a_study_on_slurm(repository: Path, slurm, env: dict[str, str], tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
+    out = tmp_path / ODD
+
+    def command(**settings: Any) -> list[str]:
+        file = write_study(tmp_path, data, settings)
+        return [sys.executable, str(repository / "tools/study/study.py"), "run", str(file), *ARGUMENTS]
+
+    def start(**settings: Any) -> subprocess.CompletedProcess:
+        return subprocess.run(command(**settings), cwd=repository, env=env, capture_output=True, text=True, timeout=600)
+
+    done = start(partition="nowhere", gpus=0)
+    assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
+    assert done.stdout.count("sbatch: error: invalid partition specified: nowhere") == 1, done.stdout + done.stderr
+    assert "failed: long/scratch/seed0, short/scratch/seed0" in done.stdout
+
+    asked = dict(partition=slurm.cpu, gpus=0, cpus=2, memory="3G", time="1h", extra=["--nice=7"])
+    log = (tmp_path / "log").open("w+")
+    process = subprocess.Popen(command(**asked), cwd=repository, env=env, stdout=log, stderr=subprocess.STDOUT)
+    checkpoint = out / "runs/long/scratch/seed0/epoch_5.pth"
+    slurm.wait(lambda: checkpoint.exists() or process.poll() is not None, "a checkpoint", 400)
+    jobs = slurm.run("squeue", "--noheader", "--states=R", "--format=%i %k %P %C %m %l %b")
+    (job,) = re.findall(r"^(\d+) rule_transfer_wildcards_long_scratch_seed0 cpu 2 3G 1:00:00 N/A$", jobs, re.MULTILINE)
+    slurm.run("scancel", job)
+    assert process.wait(600) == 1
+    log.seek(0)
+    said = log.read()
+    assert f"study: long/scratch/seed0 failed: Slurm job {job} ended as CANCELLED: somebody, or Snakemake" in said
+    assert "study: short/scratch/seed0 is in the queue: Slurm job" in said and "short/scratch/seed0: short" in said
+    assert "1 of 2 runs are done.\nfailed: long/scratch/seed0\n" in said
+    assert json.loads((out / "failed/long/scratch/seed0.json").read_text())["error"].startswith(
+        f"Slurm job {job} ended"
+    )
+
+    done = start(**asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 runs are done.\nReport:" in done.stdout
+    record = json.loads((out / "records/long/scratch/seed0.json").read_text())
+    assert "--resume" in record["commands"][0]
+    assert not (out / "failed/long/scratch/seed0.json").exists()
+    assert not list(tmp_path.rglob("harm")) and not (repository / "harm").exists()
