@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
 import runpy
@@ -88,6 +89,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             best = next((k for k, count in enumerate(counts) if count < len(items) / processes), -1)
         parts[best].append(path)
     items[:] = [item for part in parts for path in part for item in files[path]]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: neither collections of garbage nor processes that are forked need to go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def _beside(name: str) -> ModuleType:

@@ -201,10 +201,10 @@ with warm_start(os.environ):
     script = tmp_path / "parent.py"
     script.write_text("import os; print(os.getppid(), flush=True)")
     env = {name: value for name, value in ENV.items() if name != ADDRESS}
-    done = subprocess.run([sys.executable, "-c", code, script], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code, script], env=env, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
     warm = int(done.stdout)
-    for _ in range(200):
+    for _ in range(2000):
         if not Path(f"/proc/{warm}").exists():
             return
         time.sleep(0.05)
