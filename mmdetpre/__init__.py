@@ -36,9 +36,11 @@ def _meet_hosts(mmengine: ModuleType) -> None:
     from mmdetpre.compat.config_text import lay_out_once
     from mmdetpre.compat.cpu_ranks import join_ranks
     from mmdetpre.compat.training_faults import tell_faults
+    from mmdetpre.storage.register import register_backends
 
     when_imported("mmengine.runner.checkpoint", _guard_checkpoints)
     lay_out_once()
+    when_imported("mmengine.fileio", lambda module: register_backends())
     tell_faults()
     join_ranks()
 

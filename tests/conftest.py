@@ -307,6 +307,22 @@ def fake_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
+def far(tmp_path: Path) -> Iterator[ModuleType]:
+    """A server of this machine for the folder ``far.folder``, which knows ranges and fails as it is told."""
+    folder = tmp_path / "far"
+    folder.mkdir()
+    with _beside("file_servers").far_folder(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], str]]:
+    """Function ``bucket(folder)`` that gives the s3:// address of a folder's files, on a server of this machine."""
+    with _beside("file_servers").s3_bucket(monkeypatch) as put:
+        yield put
+
+
+@pytest.fixture
 def run_warm(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Function that runs a script of Python, ``mim train`` or ``mim test`` in a fork of a process with the imports.
 

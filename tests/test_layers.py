@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"version", "config_files", "registry", "utils"},
     {"chips", "operators", "paper", "plotting"},
-    {"checkpoints", "console", "sample", "zoo"},
+    {"checkpoints", "console", "sample", "storage", "zoo"},
     {"compat"},
     {"transfer"},
     {"models", "datasets"},

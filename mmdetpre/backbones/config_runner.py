@@ -13,7 +13,7 @@ from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.compat.gpu_settings import GpuSettings, has_gpu
 from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.registry import RUNNERS
-from mmdetpre.utils.read_config import move_data
+from mmdetpre.utils.read_config import move_data, set_image_backend
 
 __all__ = ["ConfigRunner"]
 _NAMED = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
@@ -28,6 +28,7 @@ class ConfigRunner(Runner):
       work dir and in checkpoints is that of the changed model.
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
     * ``label_fraction`` keeps a part of the training images, see `mmdetpre.datasets.label_fraction`.
+    * ``img_backend_args`` says what all images are read by, such as tar shards or addresses.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
     * Where there is a GPU, it is used as the key ``gpu`` says, see `GpuSettings`.
     * A config of before, whose ``custom_hooks`` repeat hooks of ``_base_/runtime.py``, runs them once, with a warning.
@@ -39,6 +40,7 @@ class ConfigRunner(Runner):
         cfg = with_chosen_backbone(cfg)
         move_data(cfg)
         take_fraction(cfg)
+        set_image_backend(cfg)
         gpu = GpuSettings.of(cfg)
         if has_gpu():
             gpu.pin_batches(cfg)

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from mmdetpre.datasets.chips.broken_images import BrokenImages
+from mmdetpre.datasets.images.backend_args import image_backend_args
 from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.registry import HOOKS
 from mmdetpre.utils.open_image import allow_huge_images
@@ -147,7 +148,7 @@ class _SkippedImages(BaseMetric):
 def _broken_rows(dataset: Any) -> dict[int, str]:
     """Row of each broken image, and its path with the reason; found by the main process for all."""
     found: list[dict[int, str]] = [{}]
-    if dist.is_main_process() and hasattr(dataset, "get_data_info") and getattr(dataset, "backend_args", None) is None:
+    if dist.is_main_process() and hasattr(dataset, "get_data_info") and image_backend_args(dataset) is None:
         paths = [str(dataset.get_data_info(row).get("img_path", "")) for row in range(len(dataset))]
         local = [path for path in paths if path and "://" not in path]
         reasons = broken_images(local) if local else {}

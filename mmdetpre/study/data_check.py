@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmdetpre.datasets.from_config import open_dataset
+from mmdetpre.datasets.images.backend_args import image_backend_args
 from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.study.layout import write_json_if_changed
 from mmdetpre.study.records import DATA_FORMAT
@@ -172,7 +173,7 @@ def _broken(dataset: Any, allowed: int, part: str) -> int:
     Raises:
         ValueError: If more are broken than is allowed; names the first.
     """
-    if getattr(dataset, "backend_args", None) is not None or not hasattr(dataset, "get_data_info"):
+    if image_backend_args(dataset) is not None or not hasattr(dataset, "get_data_info"):
         return 0  # images elsewhere are fetched by training
     paths = [str(dataset.get_data_info(i).get("img_path", "")) for i in range(len(dataset))]
     reasons = broken_images([path for path in paths if path and "://" not in path])

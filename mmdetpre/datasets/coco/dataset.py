@@ -91,7 +91,7 @@ class PackedCocoDataset(PackedDataset):
     def _open(self) -> PackedAnnotations:
         classes = self._resolve_classes()
         if self.further:
-            files = list(self._files().values())
+            files = [self._here(file) for file in self._files().values()]
             return self._cached(
                 Path(self.ann_file).stem,
                 {"classes": classes, "first": self._first, "further": self.further, "reader": 2},
@@ -100,12 +100,13 @@ class PackedCocoDataset(PackedDataset):
                 lambda: self._table_of(self._read_all(files), self.data_root),
                 list(self._folders().values()),
             )
+        file = self._here(self.ann_file)
         return self._cached(
             Path(self.ann_file).stem,
             {"classes": classes, "reader": 2},
-            [self.ann_file],
+            [file],
             self._images,
-            lambda: self._table_of(read_coco_json(self.ann_file, need_annotations=False), self._images),
+            lambda: self._table_of(read_coco_json(file, need_annotations=False), self._images),
         )
 
     def _read_all(self, files: Sequence[str]) -> CocoFile:
@@ -118,7 +119,7 @@ class PackedCocoDataset(PackedDataset):
         count = len(found.files[: self.max_images])
         photos = self._find_photos(found.files[:count], images)
         paths = [osp.join(images, name) for name in photos.names]
-        sizes = settle_sizes(paths, found.sizes[:count], self.backend_args, missing=photos.missing)
+        sizes = settle_sizes(paths, found.sizes[:count], self.img_backend_args, missing=photos.missing)
         rows = np.flatnonzero(found.image < count)
         image, box_sizes, corners = found.image[rows], sizes[found.image[rows]], WAYS[WAY](found.boxes[rows])
         verdicts = judge_boxes(corners, box_sizes)

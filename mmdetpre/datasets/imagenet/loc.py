@@ -157,7 +157,7 @@ class PackedImageNetLOCDataset(PackedDataset):
                 "Set classes=[...] of the data set to WordNet ids of the XML."
             )
         paths = [osp.join(self._images, f"{name}{self.img_suffix}") for name in names]
-        sizes = read_image_sizes(paths, self.backend_args)
+        sizes = read_image_sizes(paths, self.img_backend_args)
         index = {wnid: label for label, wnid in enumerate(wnids)}
         labels = np.asarray([index.get(name, -1) for name in found.names], np.int64)
         x1, y1, x2, y2 = found.boxes.T

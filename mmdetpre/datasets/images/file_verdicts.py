@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from mmdetpre.utils.bounded_files import GIB, parse_json, read_bounded
+from mmdetpre.utils.cache_folder import cache_folder
 from mmdetpre.utils.locks import file_lock
 from mmdetpre.utils.progress_bar import progress_bar
 from mmdetpre.utils.whole_file import whole_file
@@ -22,12 +23,6 @@ _FORMAT = "mmdetpre verdicts 1"
 _SAMPLE = 16 << 10  # bytes at the beginning, in the middle and at the end
 _MANY = 500
 Verdict = Callable[[bytes], str]
-
-
-def cache_folder() -> Path:
-    """Where verdicts are kept: ``MMDETPRE_CACHE``, else ``mmdetpre`` in the user's folder of caches."""
-    given = os.environ.get("MMDETPRE_CACHE")
-    return Path(given or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "mmdetpre"))
 
 
 def file_verdicts(

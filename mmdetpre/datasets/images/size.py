@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from mmengine import fileio
 from mmengine.logging import print_log
 
+from mmdetpre.storage.read import is_local, known_sizes, read_bytes
+from mmdetpre.storage.retry import StorageError
 from mmdetpre.utils.open_image import open_image
 from mmdetpre.utils.progress_bar import progress_bar
 
@@ -40,11 +41,15 @@ def read_image_sizes(paths: Sequence[str], backend_args: dict | None = None, wor
     Args:
         paths: N paths.
         backend_args: Arguments of mmengine's file backend; ``None`` reads only the headers of local files.
+            ``mmdetpre.TarShards`` knows the sizes without reading any image.
         workers: Number of threads.
 
     Returns:
         (N, 2) int32 width and height; (0, 0) for an image that is missing or unreadable. These are counted and the
         first few named in a warning.
+
+    Raises:
+        StorageError: If a file server or network does not answer after all retries.
     """
     sizes = np.zeros((len(paths), 2), np.int32)
     reasons: dict[int, str] = {}
@@ -53,17 +58,30 @@ def read_image_sizes(paths: Sequence[str], backend_args: dict | None = None, wor
         block = range(start, min(start + _BLOCK, len(paths)))
         for i in block:
             try:
-                path = paths[i]
-                sizes[i] = read_image_size(path if backend_args is None else io.BytesIO(fileio.get(path, backend_args)))
+                near = backend_args is None and is_local(paths[i])
+                file = paths[i] if near else io.BytesIO(read_bytes(paths[i], backend_args))
+            except StorageError:  # it says nothing of the image
+                raise
+            except OSError as error:
+                reasons[i] = "missing" if isinstance(error, FileNotFoundError) else str(error)
+                continue
+            try:
+                sizes[i] = read_image_size(file)
             except Exception as error:  # damaged headers make Pillow raise SyntaxError, ValueError, struct.error ...
                 reasons[i] = "missing" if isinstance(error, FileNotFoundError) else str(error)
         return len(block)
 
+    if (known := known_sizes(paths, backend_args)) is not None:
+        sizes = known
+        reasons = {int(i): "missing or damaged" for i in np.flatnonzero(sizes.min(axis=1, initial=1) <= 0)}
+        blocks = range(0)
+    else:
+        blocks = range(0, len(paths), _BLOCK)
     with (
         ThreadPoolExecutor(workers) as pool,
         progress_bar(total=len(paths), desc="reading image sizes", unit=" images") as bar,
     ):
-        for done in pool.map(read_block, range(0, len(paths), _BLOCK)):
+        for done in pool.map(read_block, blocks):
             bar.update(done)
     if reasons:
         named = "; ".join(f"{paths[i]}: {reasons[i]}" for i in sorted(reasons)[:5])

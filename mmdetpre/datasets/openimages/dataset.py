@@ -110,30 +110,31 @@ class PackedOpenImagesDataset(PackedDataset):
         return {"folder of the images, data_prefix['img']": self.data_prefix["img"]}
 
     def _open(self) -> PackedAnnotations:
-        descriptions = read_class_descriptions(self.label_file)
+        label_file, ann_file = self._here(self.label_file), self._here(self.ann_file)
+        descriptions = read_class_descriptions(label_file)
         self._mids = mids = choose_classes(self.classes, descriptions)
         self._metainfo["classes"] = tuple(descriptions[mid] for mid in mids)
-        self._metainfo["RELATION_MATRIX"] = relation_matrix(self.hierarchy_file, mids)
+        self._metainfo["RELATION_MATRIX"] = relation_matrix(self._here(self.hierarchy_file), mids)
         if self.classes == "challenge":
             self._metainfo["dataset_type"] = "oid_challenge"
         images = self.data_prefix["img"]
         return self._cached(
             Path(self.ann_file).stem,
             {"classes": mids},
-            [self.ann_file, self.label_file],
+            [ann_file, label_file],
             images,
-            lambda: self._build(descriptions, mids, osp.join(images, "")),
+            lambda: self._build(ann_file, descriptions, mids, osp.join(images, "")),
         )
 
-    def _build(self, descriptions: dict[str, str], mids: list[str], images: str) -> PackedAnnotations:
+    def _build(self, ann_file: str, descriptions: dict[str, str], mids: list[str], images: str) -> PackedAnnotations:
         labels = {mid: i for i, mid in enumerate(mids)}
-        rows = read_box_csv(self.ann_file, labels, set(descriptions), self.max_images)
+        rows = read_box_csv(ann_file, labels, set(descriptions), self.max_images)
         if not len(rows.boxes):
             raise ValueError(
                 f"{self.ann_file}: no image has a box of the chosen classes ({len(rows.images)} images; left out:"
                 f" {rows.dropped or 'nothing'}). Check `classes` of the data set."
             )
-        sizes = read_image_sizes([f"{images}{name}{self.img_suffix}" for name in rows.images], self.backend_args)
+        sizes = read_image_sizes([f"{images}{name}{self.img_suffix}" for name in rows.images], self.img_backend_args)
         boxes = rows.boxes
         for axis in range(4):
             boxes[:, axis] *= sizes[rows.image, axis % 2]
@@ -150,7 +151,7 @@ class PackedOpenImagesDataset(PackedDataset):
 
     def _read_image_labels(self, path: str) -> ImageLevelLabels:
         relation = self._metainfo["RELATION_MATRIX"] if self.expand_image_labels else None
-        image_labels = read_image_labels(path, {mid: i for i, mid in enumerate(self._mids)}, relation)
+        image_labels = read_image_labels(self._here(path), {mid: i for i, mid in enumerate(self._mids)}, relation)
         covered = sum(self._table.names[int(row)] in image_labels.rows for row in self._rows)
         left_out = "".join(f" {count} rows with {what} left out." for what, count in image_labels.dropped.items())
         print_log(

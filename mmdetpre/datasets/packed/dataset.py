@@ -12,12 +12,12 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from mmdet.datasets import BaseDetDataset
-from mmengine import fileio
 from mmengine.logging import print_log
 
 from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
 from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
 from mmdetpre.datasets.packed.cache import cache_name, fingerprint_files, open_or_build
+from mmdetpre.storage.read import file_exists, is_local, local_copy
 from mmdetpre.utils.class_list import read_class_names
 
 _FILTERS = ("filter_empty_gt", "min_size")
@@ -43,6 +43,9 @@ class PackedDataset(BaseDetDataset):
         max_unreadable: Largest fraction of images that may be missing or unreadable.
         img_suffix: What the name of an image file ends with, after its name in the annotations.
         require_boxes: False allows a data set without any box, to write detections where the boxes are secret.
+        img_backend_args: What the images are read by, where that is another backend than the annotations have
+            (``backend_args``); ``dict(backend="local")``: files of this machine. A pipeline has its own: the key
+            ``img_backend_args`` of a config sets both.
         metainfo: See ``mmdet.BaseDetDataset``.
         **kwargs: See ``mmdet.BaseDetDataset`` (``data_root``, ``ann_file``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``filter_cfg``, ``indices``, ``backend_args``, ``lazy_init``, ...). ``filter_cfg`` knows
@@ -75,12 +78,15 @@ class PackedDataset(BaseDetDataset):
         max_unreadable: float = 0.1,
         img_suffix: str = "",
         require_boxes: bool = True,
+        img_backend_args: Mapping[str, Any] | None = None,
         metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
         self.classes = (metainfo or {}).get("classes", classes)
         self.cache_dir, self.max_images, self.max_unreadable = cache_dir, max_images, max_unreadable
         self.img_suffix, self.require_boxes = img_suffix, require_boxes
+        images_by = dict((kwargs.get("backend_args") if img_backend_args is None else img_backend_args) or {})
+        self.img_backend_args = None if images_by in ({}, {"backend": "local"}) else images_by
         if unknown := sorted(set(kwargs.get("filter_cfg") or {}) - set(_FILTERS)):
             raise ValueError(
                 f"filter_cfg of {type(self).__name__} has {', '.join(unknown)}: it knows {', '.join(_FILTERS)}."
@@ -124,8 +130,8 @@ class PackedDataset(BaseDetDataset):
         self._fully_initialized = True
 
     def _require_files(self) -> None:
-        files, folders = self._files(), self._folders() if self.backend_args is None else {}
-        missing = [f"    {name}: {path}" for name, path in files.items() if not fileio.exists(path, self.backend_args)]
+        files, folders = self._files(), self._folders() if self.img_backend_args is None else {}
+        missing = [f"    {name}: {path}" for name, path in files.items() if not file_exists(path, self.backend_args)]
         missing += [f"    {name}: {path}" for name, path in folders.items() if not osp.isdir(path)]
         if missing:
             lines = "\n".join(missing)
@@ -155,19 +161,32 @@ class PackedDataset(BaseDetDataset):
             image_folders: Where the images lie, if not in ``images`` itself but in folders below it.
         """
         images = osp.join(images, "")
-        local = osp.isdir(images)
+        local = self.img_backend_args is None and osp.isdir(images)
         parameters = {
             **parameters,
             "max_images": self.max_images,
             "images": osp.realpath(images) if local else images,
             "suffix": self.img_suffix,
         }
-        cache = Path(self.cache_dir or osp.join(self.data_root or osp.dirname(self.ann_file), ".mmdetpre"))
-        folders = None
+        cache, folders = self._cache_folder(), None
         if local:
             folders = fingerprint_files(images, ((folder, os.stat(folder)) for folder in image_folders or [images]))
         table = open_or_build(cache / cache_name(stem, parameters), sources, folders, build)
         return table.with_paths(images, table.extra.get("suffix", self.img_suffix))
+
+    def _cache_folder(self) -> Path:
+        """Where the packed table lies, and copies of annotation files that are read from elsewhere."""
+        folder = self.cache_dir or osp.join(self.data_root or osp.dirname(self.ann_file), ".mmdetpre")
+        if "://" in folder:
+            raise ValueError(
+                f"The packed table cannot be kept at {folder}: set cache_dir of the data set to a folder of this"
+                " machine, e.g. cache_dir='work_dirs/annotations'."
+            )
+        return Path(folder)
+
+    def _here(self, path: str) -> str:
+        """An annotation file as a file of this machine: itself, or a copy of what ``backend_args`` reads."""
+        return path if is_local(path, self.backend_args) else local_copy(path, self.backend_args, self._cache_folder())
 
     def _report(self) -> None:
         table, label = self._table, self._label()
@@ -184,7 +203,7 @@ class PackedDataset(BaseDetDataset):
             print_log(f"{label}: {remark}.", "current", logging.WARNING)
         if len(unreadable) > self.max_unreadable * len(table):
             path = table.path(int(unreadable[0]))
-            near = None if self.backend_args is not None else PhotoFolder(table.prefix or ".").nearest(path)
+            near = None if self.img_backend_args is not None else PhotoFolder(table.prefix or ".").nearest(path)
             raise FileNotFoundError(
                 f"{len(unreadable)} of the {len(table)} images in {label} are missing or unreadable, e.g."
                 f" {path}{f' (the nearest name there is {near})' if near else ''}. Check data_prefix. To work with the"
@@ -227,8 +246,8 @@ class PackedDataset(BaseDetDataset):
         return len(self._rows)
 
     def _find_photos(self, names: Sequence[str], folder: str) -> FoundPhotos:
-        """The photos called name + suffix in a folder; with ``backend_args`` they are trusted to be there."""
-        if self.backend_args is not None:
+        """The photos called name + suffix in a folder; those of a backend are trusted to be there."""
+        if self.img_backend_args is not None:
             return FoundPhotos([f"{name}{self.img_suffix}" for name in names], [])
         return PhotoFolder(folder).find(names, self.img_suffix)
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from mmdetpre.compat.toolbox_commands import toolbox_name
-from mmdetpre.datasets.packed.annotations import NameColumn, PackedAnnotations
+from mmdetpre.datasets.packed.annotations import PackedAnnotations
 from mmdetpre.utils import bounded_files
 from mmdetpre.utils.checked_files import damaged_files
+from mmdetpre.utils.name_column import NameColumn
 
 FORMAT = "mmdetpre proposals"
 FORMAT_VERSION = 1

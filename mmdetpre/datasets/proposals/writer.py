@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from mmdetpre.datasets.packed.annotations import NameColumn
 from mmdetpre.datasets.proposals.table import COLUMNS, FORMAT, FORMAT_VERSION, Proposals, images_digest
 from mmdetpre.utils.bounded_files import read_json
 from mmdetpre.utils.checked_files import VERIFIED, checksum, damaged_files
+from mmdetpre.utils.name_column import NameColumn
 from mmdetpre.utils.whole_file import write_json
 
 _OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in COLUMNS)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
-from mmengine import fileio
 
 from mmdetpre.datasets.images.decoded_images import DecodedImages
 from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, jpeg_reduction
 from mmdetpre.datasets.packed.annotations import IGNORE
 from mmdetpre.datasets.transforms.cut_chip import cut_chip, reduce_image
 from mmdetpre.registry import TRANSFORMS
+from mmdetpre.storage.read import read_bytes
+from mmdetpre.storage.retry import StorageError
 
 
 @TRANSFORMS.register_module()
@@ -38,6 +39,7 @@ class LoadChip(BaseTransform):
 
     Raises:
         BrokenImageError: If the image is missing, damaged or not of its annotated size.
+        StorageError: If a file server or network does not answer after all retries: the image counts as no damaged one.
 
     Source: section 3.1 of "An Analysis of Pre-Training on Object Detection" (2019).
     """
@@ -68,9 +70,11 @@ class LoadChip(BaseTransform):
 
     def _read(self, path: str) -> bytes:
         try:
-            return fileio.get(path, backend_args=self.backend_args)
+            return read_bytes(path, self.backend_args)
         except FileNotFoundError as error:
             raise BrokenImageError("the file is missing") from error
+        except StorageError:  # a server that does not answer says nothing of the image
+            raise
         except OSError as error:
             raise BrokenImageError(f"the file cannot be read ({error})") from error
 

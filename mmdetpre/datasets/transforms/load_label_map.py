@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine import fileio
 
 from mmdetpre.datasets.label_maps.files import check_label_map, decode_label_map
 from mmdetpre.registry import TRANSFORMS
+from mmdetpre.storage.read import read_bytes
+from mmdetpre.storage.retry import StorageError
 
 
 @TRANSFORMS.register_module()
@@ -42,9 +43,11 @@ class LoadLabelMap(BaseTransform):
         """
         path = results["seg_map_path"]
         try:
-            data = fileio.get(path, backend_args=self.backend_args)
+            data = read_bytes(path, self.backend_args)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"There is no label map {path}.") from error
+        except StorageError:
+            raise
         except OSError as error:
             raise ValueError(f"The label map {path} cannot be read ({error}).") from error
         try:

@@ -178,7 +178,7 @@ class PackedVOCDataset(PackedDataset):
         found = read_xml_files(files)
         photos = self._photos_of(names, found.files)
         images = [osp.join(self._base, name) for name in photos.names]
-        sizes = settle_sizes(images, found.sizes, self.backend_args, missing=photos.missing)
+        sizes = settle_sizes(images, found.sizes, self.img_backend_args, missing=photos.missing)
         labels = self._labels(found, classes)
         boxes = half_open(found.boxes)
         verdicts = judge_boxes(boxes, sizes[found.image])
@@ -225,7 +225,7 @@ class PackedVOCDataset(PackedDataset):
 
     def _photos_of(self, names: list[str], told: list[str]) -> FoundPhotos:
         """The photos of XML files, which also tell their names, relative to the base folder."""
-        if self.backend_args is not None:
+        if self.img_backend_args is not None:
             return self._find_photos(names, self._base)
         photos = FoundPhotos([f"{name}{self.img_suffix}" for name in names], [])
         for prefix in {part.prefix: None for part in self._parts()}:

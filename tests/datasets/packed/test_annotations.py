@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from mmdetpre.datasets.packed.annotations import IGNORE, NameColumn, PackedAnnotations
+from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
+from mmdetpre.utils.name_column import NameColumn
 
 
 def table(**changes):
