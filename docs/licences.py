@@ -36,7 +36,7 @@ This page is written by `python docs/licences.py` from the metadata of the packa
 """
 
 PERMISSIVE = re.compile(
-    r"MIT|MIT-CMU|0?BSD(-\d-Clause)?|FreeBSD|Apache(-2\.0)?|LLVM-exception|PSF(-2\.0)?|CNRI-Python|Zlib|CC0-1\.0|ISC|"
+    r"MIT|MIT-0|MIT-CMU|0?BSD(-\d-Clause)?|FreeBSD|Apache(-2\.0)?|LLVM-exception|PSF(-2\.0)?|CNRI-Python|Zlib|CC0-1\.0|ISC|"
     r"Unlicense|Public Domain"
 )
 MPL = "a changed file of the package stays under the MPL; we change none, and it is only installed and imported"
@@ -46,6 +46,7 @@ NOTES = {
     "certifi": MPL,
     "hypothesis": f"for the tests only; {MPL}",
     "pathspec": f"for mypy only; {MPL}",
+    "lmdb": "for the tests only; the licence of OpenLDAP, which asks for its notice as BSD's do",
     "tqdm": MPL,
     "docutils": "for the documentation only; the GPL is that of an Emacs mode beside the library",
     "nvidia-*": NVIDIA,

@@ -57,7 +57,7 @@ for arguments in ["--help"], ["config"], ["config", "sniper_openimages"], ["stdu
     assert "usage: mmdetpre study run" in done.stdout
     assert done.stderr == (
         "mmdetpre: there is no command 'stduy' (did you mean study?): "
-        "it is one of demo, study, detect, chips, inspect, verify, export, config.\n"
+        "it is one of demo, study, detect, pack, chips, inspect, verify, export, config.\n"
     )
 
 

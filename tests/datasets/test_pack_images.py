@@ -172,6 +172,9 @@ def test_the_table_of_far_data_needs_a_place_on_this_machine(folder, far):
         target.write_bytes(path.read_bytes())
     with pytest.raises(ValueError, match="set cache_dir of the data set to a folder of this machine"):
         OURS.build(config)
+    found, plain = OURS.build(config | {"cache_dir": str(folder.root / "tables")}), OURS.build(folder.config())
+    assert found.get_data_info(1)["img_path"] == far.at("OpenImages/train/b.jpg")
+    assert found.get_data_info(1)["instances"] == plain.get_data_info(1)["instances"]
 
 
 @pytest.mark.parametrize(

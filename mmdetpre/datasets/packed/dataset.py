@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
+from mmengine.utils import is_abs
 
 from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
 from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
@@ -94,6 +95,18 @@ class PackedDataset(BaseDetDataset):
             )
         kwargs["serialize_data"] = False  # the packed table takes the place of pickled dicts
         super().__init__(*args, metainfo=metainfo, **kwargs)
+
+    def _join_prefix(self) -> None:
+        """As mmengine does, whose own cannot join anything to an address."""
+        if "://" not in (self.data_root or ""):
+            super()._join_prefix()
+            return
+
+        def below(path: str) -> str:
+            return path if not path or is_abs(path) else osp.join(str(self.data_root), path)
+
+        self.ann_file: str = below(self.ann_file)
+        self.data_prefix: dict[str, str] = {key: below(path) for key, path in self.data_prefix.items()}
 
     def _files(self) -> dict[str, str]:
         """Argument -> path of the files that must exist."""
