@@ -54,6 +54,7 @@ BENCHMARKS = (
     "mask_out_batches",
     "backbone_loading",
     "start_up",
+    "tar_shards",
 )
 """In the order of the table. The GPU's measurements have a command of their own."""
 PACKAGES = ("numba", "opencv-python-headless", "scipy", "scikit-learn")

@@ -28,6 +28,7 @@ TINY = {
     "mask_out_batches": "--depth 18 --size 96 --stride 36 --batch-sizes 2 --repeats 1 --threads 1",
     "backbone_loading": "--families MobileNetV2 --repeats 1",
     "start_up": "--parts import --repeats 1",
+    "tar_shards": "--files 30 --kilobytes 10 --indexed 500 --repeats 1",
 }
 
 
