@@ -1,4 +1,4 @@
-"""Write the table of docs/at_scale.md: what 64 GPUs ask for, computed from the inputs below. A test holds the page to it.
+"""Write the table of docs/at_scale.md: what 64 GPUs ask for, by the inputs below. A test holds the page to it.
 
 Example: python docs/at_scale.py
 """

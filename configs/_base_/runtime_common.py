@@ -7,6 +7,9 @@ custom_imports = dict(imports=["mmdetpre"])
 # mmengine's Runner, but that a changed `data_root` moves all data, `default_hooks.NAME=None` takes out any hook, and a
 # GPU is used as `gpu` says: gpu.bfloat16=False trains in float32, gpu.tf32=False makes that exact.
 runner_type = "mmdetpre.ConfigRunner"
+# What images are read by, such as dict(backend="mmdetpre.TarShards", ...); one for all dataloaders, or one for each of
+# train, val and test. Empty: as the data sets and pipelines say.
+img_backend_args = dict()
 default_hooks = dict(
     runtime_info=dict(type="mmdetpre.LateRuntimeInfoHook"),
     timer=dict(type="IterTimerHook"),

@@ -18,7 +18,14 @@ class Store(Protocol):
     """What reads files of one kind of address, one try each."""
 
     def read(self, address: str, most_bytes: int, start: int | None = None, size: int = 0) -> bytes:
-        """The content of a file, or a part of it."""
+        """The content of a file, or a part of it.
+
+        Args:
+            address: The address.
+            most_bytes: Largest content.
+            start: First byte of the part, or ``None`` for all.
+            size: Bytes of the part.
+        """
 
     def mark(self, address: str) -> str:
         """What changes when the file does."""
@@ -38,7 +45,9 @@ def is_remote(address: str) -> bool:
     if not found or "/" in scheme:
         return False
     if scheme not in SCHEMES:
-        raise ValueError(f"{address:.200} is no address that is read: it begins with one of {', '.join(SCHEMES)}.")
+        raise ValueError(
+            f"{address:.200} is not an address that can be read: those begin with one of {', '.join(SCHEMES)}."
+        )
     return True
 
 

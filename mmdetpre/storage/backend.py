@@ -84,8 +84,8 @@ class RemoteBackend(ReadingBackend):
         most_mb: Largest file, in units of 2**20 bytes.
 
     Example:
-        >>> RemoteBackend().get("https://host/coco/val2017/000000000139.jpg")[:2]  # doctest: +SKIP
-        b'\\xff\\xd8'
+        >>> RemoteBackend().exists("no such file")
+        False
     """
 
     def __init__(

@@ -77,7 +77,7 @@ def set_image_backend(cfg: Any) -> None:
         cfg: The config; its dataloaders are changed.
 
     Raises:
-        ValueError: If it is no dictionary that names a backend.
+        ValueError: If what it holds names no backend.
 
     Example:
         >>> cfg = Config({"img_backend_args": {"backend": "mmdetpre.Remote", "cache_gb": 200}})

@@ -95,7 +95,7 @@ def test_redirects_are_followed_to_http_and_nowhere_else(files, address, far):
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://host/a", "data://x", "gs://bucket/a"])
 def test_other_schemes_are_no_addresses(files, address):
-    with pytest.raises(ValueError, match="begins with one of https, http, s3"):
+    with pytest.raises(ValueError, match="those begin with one of https, http, s3"):
         files.read(address)
 
 

@@ -40,10 +40,6 @@ class TarShardsBackend(ReadingBackend):
         timeout: Seconds without an answer after which a connection counts as lost.
         first_wait: Seconds before the first retry; each wait is twice the last.
         most_mb: Largest file, in units of 2**20 bytes.
-
-    Example:
-        >>> TarShardsBackend("data/coco_shards", root="data/coco/train2017").get("data/coco/train2017/000000000009.jpg")
-        ... # doctest: +SKIP
     """
 
     def __init__(

@@ -174,7 +174,7 @@ def _require_ours(out: Path, plan: Mapping[str, Any]) -> None:
     if (under_way / _PLAN).exists() and read_json(under_way / _PLAN) != plan:
         raise FileExistsError(
             f"{out} was begun with other files, annotations or another number per shard: choose another folder, or"
-            " remove it to begin anew."
+            " remove it to pack from the first."
         )
 
 
