@@ -41,6 +41,7 @@ def _meet_hosts(mmengine: ModuleType) -> None:
     when_imported("mmengine.runner.checkpoint", _guard_checkpoints)
     when_imported("mmengine.fileio", lambda module: register_backends())
     lay_out_once()
+    when_imported("mmengine.fileio", lambda module: register_backends())
     tell_faults()
     join_ranks()
 
