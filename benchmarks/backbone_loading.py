@@ -24,7 +24,7 @@ from mmdetpre.transfer import load_backbone, loaded_digest, weights_digest, writ
 from mmdetpre.transfer.toolboxes import build_in_toolbox
 
 STAGES = dict(out_indices=(0, 1, 2, 3))
-FAMILIES = {
+FAMILIES: dict[str, tuple[str, dict]] = {
     "ResNet": ("ResNet-101", dict(type="mmdet.ResNet", depth=101)),
     "ConvNeXt": ("ConvNeXt-T", dict(type="mmpretrain.ConvNeXt", arch="tiny", gap_before_final_norm=False, **STAGES)),
     "Swin": ("Swin-T", dict(type="mmdet.SwinTransformer")),

@@ -59,7 +59,7 @@ def region_decoder() -> Callable[[bytes, Region], np.ndarray]:
 
 
 def whole(data: bytes, reduction: int = 1) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS[reduction])
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS[reduction]))
 
 
 def each(work: Callable, items: Sequence[tuple]) -> None:

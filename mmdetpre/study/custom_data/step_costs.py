@@ -45,7 +45,7 @@ def step_costs(table: Path = TABLE) -> Mapping[tuple[str, str], StepCost]:
         table: CSV with `COLUMNS`.
 
     Raises:
-        ValueError: If it has other columns, or a value is no number.
+        ValueError: If it has other columns, or a value is not a number.
 
     Example:
         >>> step_costs()["sample", "detection"].side
