@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def forked_ranks(count: int, work: Callable[[int], Any], seconds: float = 120) -> list[Any]:
+def forked_ranks(count: int, work: Callable[[int], Any], seconds: float = 900) -> list[Any]:
     """What ``work(rank)`` returns on each of several ranks, in a group as under ``mim train --launcher pytorch``.
 
     Args:

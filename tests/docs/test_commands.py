@@ -15,6 +15,7 @@ from mmdetpre.cli.main import TOOLS as COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"python", "mim", "make", "torchrun", "mmdetpre"}
+SCRIPT_OF = "$(python -m mmdetpre.compat.toolbox_commands"
 TOOLBOXES = {"mmdet": "mmdet", "mmsegmentation": "mmseg", "mmpretrain": "mmpretrain"}
 
 
@@ -146,6 +147,9 @@ def problems(words: list[str]) -> list[str]:
         toolbox = "mmdet" if toolbox in {"", "..."} else toolbox
         action = action or "train"
         return found + sorted(given_options(rest) - options_of_mim(action, toolbox))
+    if program == "torchrun" and (script_of := next((word for word in rest if SCRIPT_OF in word), None)):
+        *_, toolbox, action = script_of.rstrip(")").split()
+        return found + sorted(given_options(rest[rest.index(script_of) :]) - options_of_mim(action, toolbox))
     if program == "torchrun":
         start = next((i for i, word in enumerate(rest) if word.endswith(".py")), None)
         rest = rest if start is None else rest[start:]
