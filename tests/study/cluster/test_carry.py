@@ -86,7 +86,7 @@ def test_a_study_whose_runs_see_only_archives(study: Path, tmp_path: Path) -> No
     for number, run in enumerate(plan):  # in the order in which they need each other
         (out / "workflow.json").write_text(json.dumps(values | {"carried": str(pods / str(number))}))
         command = [sys.executable, "-m", "snakemake", "--directory", out, "--snakefile", out / "Snakefile", "--nolock"]
-        command += ["--configfile", out / "workflow.json", "--cores", "1", "--rerun-triggers", "mtime", "input"]
+        command += ["--rerun-triggers", "mtime", "input", "--configfile", out / "workflow.json", "--cores", "1"]
         done = subprocess.run([*map(str, command), f"records/{run}.json"], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         shutil.rmtree(pods)

@@ -67,7 +67,9 @@ def test_a_study_on_slurm(repository: Path, slurm, env: dict[str, str], tmp_path
         return [sys.executable, str(repository / "tools/study/study.py"), "run", str(file), *ARGUMENTS]
 
     def start(**settings: Any) -> subprocess.CompletedProcess:
-        return subprocess.run(command(**settings), cwd=repository, env=env, capture_output=True, text=True, timeout=600)
+        return subprocess.run(
+            command(**settings), cwd=repository, env=env, capture_output=True, text=True, timeout=1200
+        )
 
     done = start(partition="nowhere", gpus=0)
     assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
@@ -78,11 +80,11 @@ def test_a_study_on_slurm(repository: Path, slurm, env: dict[str, str], tmp_path
     log = (tmp_path / "log").open("w+")
     process = subprocess.Popen(command(**asked), cwd=repository, env=env, stdout=log, stderr=subprocess.STDOUT)
     checkpoint = out / "runs/long/scratch/seed0/epoch_5.pth"
-    slurm.wait(lambda: checkpoint.exists() or process.poll() is not None, "a checkpoint", 400)
+    slurm.wait(lambda: checkpoint.exists() or process.poll() is not None, "a checkpoint", 900)
     jobs = slurm.run("squeue", "--noheader", "--states=R", "--format=%i %k %P %C %m %l %b")
     (job,) = re.findall(r"^(\d+) rule_transfer_wildcards_long_scratch_seed0 cpu 2 3G 1:00:00 N/A$", jobs, re.MULTILINE)
     slurm.run("scancel", job)
-    assert process.wait(600) == 1
+    assert process.wait(1200) == 1
     log.seek(0)
     said = log.read()
     assert f"study: long/scratch/seed0 failed: Slurm job {job} ended as CANCELLED: somebody, or Snakemake" in said
