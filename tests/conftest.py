@@ -341,7 +341,8 @@ def run_warm(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     def run(command: Sequence[object], cwd: Path | str = ".") -> subprocess.CompletedProcess[str]:
         words = list(map(str, command))
-        out, err = (tmp_path_factory.mktemp("run_warm") / name for name in ("out", "err"))
+        folder = tmp_path_factory.mktemp("run_warm")
+        out, err = folder / "out", folder / "err"
         with out.open("wb") as output, err.open("wb") as errors:
             status = run_command(
                 words, cwd=Path(cwd).absolute(), log=output.fileno(), errors=errors.fileno(), env=environment(threads=1)
