@@ -9,6 +9,7 @@ stages that are read.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,8 +20,6 @@ from mmdetpre.transfer.backbone_init import CHANGES, apply_changes
 
 IMAGES = 16
 """Images a step that the tables' learning rates are for."""
-STRIDE = 16
-"""Of the single map that SNIPER and DeepLab read, in pixels."""
 PYRAMID = (4, 8, 16, 32)
 """Strides of the maps of the stages that a pyramid reads, in pixels."""
 
@@ -114,27 +113,28 @@ def _kind(model: Any) -> Callable[[Any, dict, Backbone, Sequence[int]], Sequence
 
 
 def _single_map_detector(model: Any, module: dict, new: Backbone, stages: Sequence[int]) -> Sequence[int]:
-    """SNIPER, its RPN, and R-FCN-3000: all heads read one map of stride 16."""
+    """SNIPER, its RPN, and R-FCN-3000: all heads read one map, that of the first of the joined stages."""
     before = sum(model.neck.in_channels)
     neck = _joining(module, new)
     (stride,) = model.rpn_head.anchor_generator.strides
     for part in _dictionaries([model.rpn_head, model.get("roi_head")]):
         if part.get("in_channels") == before:
             part["in_channels"] = sum(neck["in_channels"])
-        for key in ("strides", "featmap_strides"):
-            if part.get(key) == [stride]:
-                part[key] = [STRIDE]
-        if part.get("featmap_stride") == stride:
-            part["featmap_stride"] = STRIDE
-    anchors = model.rpn_head.anchor_generator
-    anchors["scales"] = [scale * stride / STRIDE for scale in anchors.scales] if stride != STRIDE else anchors.scales
+    _restride(model, new.strides[new.joined[0]] / stride)
     model.neck = neck
     return new.joined
 
 
 def _pyramid_detector(model: Any, module: dict, new: Backbone, stages: Sequence[int]) -> Sequence[int]:
     """RetinaNet, Faster R-CNN and whatever else reads the maps of several stages."""
-    scales = [stride / wanted for stride, wanted in zip(new.strides, PYRAMID, strict=True)]
+    scales = [2.0 ** round(math.log2(stride / wanted)) for stride, wanted in zip(new.strides, PYRAMID, strict=True)]
+    ratios = {stride / scale / wanted for stride, scale, wanted in zip(new.strides, scales, PYRAMID, strict=True)}
+    if len(ratios) > 1:
+        raise ValueError(
+            f"The maps of {new.name} have strides {', '.join(map(str, new.strides))}: scaled by powers of two they make"
+            " no pyramid, each of whose maps has twice the stride of the one before."
+        )
+    _restride(model, *ratios)
     if set(scales) == {1}:
         model.neck["in_channels"] = [new.channels[stage] for stage in stages]
         return stages
@@ -144,6 +144,27 @@ def _pyramid_detector(model: Any, module: dict, new: Backbone, stages: Sequence[
     rescaling = dict(type="mmdetpre.RescaleMaps", channels=channels, scales=[scales[stage] for stage in stages])
     model.neck = [rescaling, model.neck]
     return stages
+
+
+def _restride(model: Any, ratio: float) -> None:
+    """Heads for maps whose strides are so many times as large; anchors keep their sizes in pixels."""
+    if ratio == 1:
+        return
+    for part in _dictionaries([model.get("rpn_head"), model.get("bbox_head"), model.get("roi_head")]):
+        for key in ("strides", "featmap_strides"):
+            if part.get(key):
+                part[key] = [_whole(stride * ratio) for stride in part[key]]
+        if part.get("featmap_stride"):
+            part["featmap_stride"] = _whole(part["featmap_stride"] * ratio)
+        if str(part.get("type")).endswith("AnchorGenerator"):
+            if part.get("scales"):
+                part["scales"] = [scale / ratio for scale in part["scales"]]
+            if part.get("octave_base_scale"):
+                part["octave_base_scale"] /= ratio
+
+
+def _whole(value: float) -> float:
+    return int(value) if value == int(value) else value
 
 
 def _segmentor(model: Any, module: dict, new: Backbone, stages: Sequence[int]) -> Sequence[int]:
@@ -203,10 +224,13 @@ def _prepare(preprocessor: Any, new: Backbone, scope: str | None) -> None:
     order = settings.pop("channel_order", "rgb")
     preprocessor.update(settings)
     preprocessor["to_rgb" if scope == "mmpretrain" else "bgr_to_rgb"] = order == "rgb"
+    whole = math.lcm(*new.strides)
     for part in _dictionaries(preprocessor):
         for key in ("pad_size_divisor", "size_divisor"):
-            if part.get(key):
-                part[key] = max(part[key], *new.strides)
+            if part.get(key, 0) % whole:
+                part[key] = whole
+        if isinstance(part.get("size"), list | tuple):
+            part["size"] = type(part["size"])(-(-side // whole) * whole for side in part["size"])
 
 
 def _optimize(config: Any, new: Backbone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet.registry import TASK_UTILS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, RUNNERS, DefaultScope
@@ -17,7 +19,7 @@ from mmengine.registry import MODELS, RUNNERS, DefaultScope
 from mmdetpre.backbones import Backbone, backbone_names, named_backbone, on_backbone, with_chosen_backbone
 from mmdetpre.config_files import find_config
 
-NAMES = ["convnext_tiny", "efficientnet_lite0", "resnet50", "swin_tiny", "vit_small"]
+NAMES = ["convnext_tiny", "dinov2_small", "efficientnet_lite0", "resnet18", "resnet50", "swin_tiny", "vit_small"]
 CONFIGS = ["sniper_coco", "retinanet_chips_coco", "faster_rcnn_r50_fpn_chips_coco", "deeplab_voc", "caltech256"]
 MORE = ["sniper_imagenet_loc", "sniper_coco_deform_roi", "rpn_coco", "sniper_coco_sample"]
 MORE += [
@@ -25,7 +27,14 @@ MORE += [
     "deeplabv3plus_voc",
     "caltech256_linear",
 ]
+NARROW_VIT = dict(
+    backbone=dict(arch=dict(embed_dims=16, num_layers=4, num_heads=2, feedforward_channels=32)),
+    channels=(16,) * 4,
+    out_indices=(0, 1, 2, 3),
+    frozen_stages=(-1, None, 1, 2, 3, 4),
+)
 NARROW: dict[str, dict[str, Any]] = {
+    "resnet18": dict(backbone=dict(base_channels=4, stem_channels=4), channels=(4, 8, 16, 32)),
     "resnet50": dict(backbone=dict(base_channels=4, stem_channels=4), channels=(16, 32, 64, 128)),
     "swin_tiny": dict(
         backbone=dict(embed_dims=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2)), channels=(8, 16, 32, 64)
@@ -33,12 +42,8 @@ NARROW: dict[str, dict[str, Any]] = {
     "convnext_tiny": dict(
         backbone=dict(arch=dict(depths=[1, 1, 2, 1], channels=[8, 16, 32, 64])), channels=(8, 16, 32, 64)
     ),
-    "vit_small": dict(
-        backbone=dict(arch=dict(embed_dims=16, num_layers=4, num_heads=2, feedforward_channels=32)),
-        channels=(16,) * 4,
-        out_indices=(0, 1, 2, 3),
-        frozen_stages=(-1, None, 1, 2, 3, 4),
-    ),
+    "vit_small": NARROW_VIT,
+    "dinov2_small": NARROW_VIT,
     "efficientnet_lite0": {},  # timm has no narrower one
 }
 
@@ -79,14 +84,14 @@ def test_full_size_models_have_the_channels_and_strides_that_they_say(config: st
     with DefaultScope.overwrite_default_scope(changed.default_scope):
         backbone = MODELS.build(changed.model.backbone)
     backbone.eval()
-    side = 64
+    side = 2 * math.lcm(*new.strides)
     maps = backbone(torch.zeros(1, 3, side, side))
     stages = [new.out_indices.index(one) for one in changed.model.backbone.out_indices]
     if config == "caltech256":
         assert [one.shape[1] for one in maps] == [new.channels[-1]] == [changed.model.head.in_channels]
         return
     dense = "dilations" in changed.model.backbone
-    strides = [16 if dense and stage == 3 else new.strides[stage] for stage in stages]
+    strides = [new.strides[2] if dense and stage == 3 else new.strides[stage] for stage in stages]
     assert [tuple(one.shape[1:]) for one in maps] == [
         (new.channels[stage], side // stride, side // stride) for stage, stride in zip(stages, strides, strict=True)
     ]
@@ -158,7 +163,9 @@ def test_what_the_config_freezes_is_frozen(name: str) -> None:
             assert not any(modes.values())
 
 
-@pytest.mark.parametrize(("name", "kinds"), [("swin_tiny", 2), ("convnext_tiny", 12), ("vit_small", 20)])
+@pytest.mark.parametrize(
+    ("name", "kinds"), [("swin_tiny", 2), ("convnext_tiny", 12), ("vit_small", 20), ("dinov2_small", 20)]
+)
 def test_rates_and_decay_are_those_of_the_family(name: str, kinds: int) -> None:
     cfg = on_backbone(read("sniper_coco"), named_backbone(name))
     assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=16)
@@ -209,6 +216,37 @@ def test_preprocessing_follows_the_backbone() -> None:
         found = on_backbone(read(config), named_backbone("efficientnet_lite0")).model.data_preprocessor
         assert (found["mean"], found["std"], found[key]) == ([127.0] * 3, [128.0] * 3, True)
     assert on_backbone(read("deeplab_voc"), named_backbone("swin_tiny")).model.data_preprocessor.size_divisor == 32
+
+
+@pytest.mark.parametrize("config", ["sniper_coco", "sniper_coco_sample", "retinanet_chips_coco", "rpn_coco"])
+def test_strides_of_14_keep_the_anchors_in_pixels(config: str) -> None:
+    """Anchors of the same sizes, one every 14 pixels, and images of whole patches."""
+    generators = []
+    for name in ("vit_small", "dinov2_small"):
+        changed = on_backbone(read(config), named_backbone(name)).model
+        head = changed.get("rpn_head") or changed.bbox_head
+        generators.append(TASK_UTILS.build(dict(head.anchor_generator, _scope_="mmdet")))
+        divisor = changed.data_preprocessor.pad_size_divisor
+        sizes = [part["size"] for part in changed.data_preprocessor.get("batch_augments") or []]
+        assert divisor % named_backbone(name).strides[0] == 0
+        assert all(side % named_backbone(name).strides[0] == 0 for size in sizes for side in size)
+    sixteen, fourteen = generators
+    assert [b[0] / a[0] for a, b in zip(sixteen.strides, fourteen.strides, strict=True)] == [14 / 16] * len(
+        sixteen.strides
+    )
+    for a, b in zip(sixteen.base_anchors, fourteen.base_anchors, strict=True):
+        sides = [(anchors[:, 2:] - anchors[:, :2]) for anchors in (a, b)]
+        assert torch.allclose(*sides, rtol=0.08)  # whole pixels of a base side of 14 instead of 16
+    (first, *_) = fourteen.grid_priors([(2, 2)] * len(fourteen.strides), device="cpu")
+    centers = (first[:, :2] + first[:, 2:]) / 2
+    step = fourteen.strides[0][0]
+    assert torch.allclose(centers.amax(0) - centers.amin(0), torch.tensor([step, step], dtype=torch.float), atol=1.0)
+
+
+def test_strides_that_make_no_pyramid_are_refused() -> None:
+    odd = replace(named_backbone("swin_tiny"), name="mine", strides=(4, 8, 12, 32))
+    with pytest.raises(ValueError, match="mine have strides 4, 8, 12, 32: scaled by powers of two"):
+        on_backbone(read("retinanet_chips_coco"), odd)
 
 
 def test_a_training_by_name_leaves_the_config_of_the_model_it_trained(sample_config: Any) -> None:
