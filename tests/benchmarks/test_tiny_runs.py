@@ -25,7 +25,7 @@ TINY = {
     "kmeans_sweep": "--images 200 --dims 16 --k 5 10 --repeats 1 --threads 1",
     "tsne_map": "--images 60 --dims 64 --repeats 1 --cores 1",
     "mask_out_batches": "--depth 18 --size 96 --stride 36 --batch-sizes 2 --repeats 1 --threads 1",
-    "backbone_loading": "--depth 18 --repeats 1",
+    "backbone_loading": "--families MobileNetV2 --repeats 1",
     "start_up": "--parts import --repeats 1",
 }
 

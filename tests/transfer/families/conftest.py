@@ -18,10 +18,30 @@ vision = torchvision.models
 Stages = Callable[[Tensor], list[Tensor]]
 
 
-def build(package: str, **config) -> nn.Module:
-    from mmdetpre.transfer.toolboxes import build_in_toolbox
+@dataclass(frozen=True)
+class Target:
+    """A backbone of a toolbox.
 
-    return build_in_toolbox(package, config)
+    Attributes:
+        package: Of the toolbox.
+        config: Of the backbone.
+    """
+
+    package: str
+    config: dict
+
+    def __call__(self, package: str = "") -> nn.Module:
+        """The backbone, also in another toolbox, which knows it by its scope."""
+        from mmdetpre.transfer.toolboxes import build_in_toolbox
+
+        config = dict(self.config)
+        if package and "." not in config["type"]:
+            config["type"] = f"{self.package}.{config['type']}"
+        return build_in_toolbox(package or self.package, config)
+
+
+def at(package: str, **config) -> Target:
+    return Target(package, config)
 
 
 def fill(module: nn.Module, seed: int = 0) -> nn.Module:
@@ -62,7 +82,7 @@ class Case:
     """
 
     sources: dict[str, Callable[[], Source]]
-    targets: dict[str, Callable[[], nn.Module]]
+    targets: dict[str, Target]
     outputs: tuple[int, ...]
     side: int = 64
     after: Callable[[nn.Module, int, Tensor], Tensor] = lambda module, index, output: output
@@ -154,13 +174,13 @@ def as_map(tokens: Tensor, others: int = 1) -> Tensor:
     return tokens[:, others:].transpose(1, 2).unflatten(2, (4, 4))
 
 
-def vit(**options) -> Callable[[], nn.Module]:
+def vit(**options) -> Target:
     config = dict(arch=VIT, img_size=56, patch_size=14, out_indices=(0, 1, 2), out_type="featmap") | options
-    return lambda: build("mmpretrain", type="VisionTransformer", **config)
+    return at("mmpretrain", type="VisionTransformer", **config)
 
 
-def mmseg_vit() -> nn.Module:
-    return build("mmseg", type="VisionTransformer", img_size=56, patch_size=14, embed_dims=128, num_layers=3,
+def mmseg_vit() -> Target:
+    return at("mmseg", type="VisionTransformer", img_size=56, patch_size=14, embed_dims=128, num_layers=3,
                  num_heads=2, out_indices=(0, 1, 2), patch_bias=True, norm_cfg=dict(type="LN", eps=1e-6),
                  final_norm=True, interpolate_mode="bicubic")  # fmt: skip
 
@@ -196,9 +216,9 @@ def resnet(network: nn.Module) -> Source:
     return source(network, through(first, parts))
 
 
-def wrapped(name: str, **options) -> Callable[[], nn.Module]:
+def wrapped(name: str, **options) -> Target:
     """timm's network as a backbone of OpenMMLab."""
-    return lambda: build("mmpretrain", type="TIMMBackbone", model_name=name, features_only=True, **options)
+    return at("mmpretrain", type="TIMMBackbone", model_name=name, features_only=True, **options)
 
 
 def norm(module: nn.Module, index: int, output: Tensor) -> Tensor:
@@ -223,7 +243,7 @@ CASES = {
             "timm": lambda: resnet(timm.create_model("resnet18", num_classes=3)),
             "torchvision": lambda: resnet(vision.resnet18(num_classes=3)),
         },
-        {package: lambda package=package: build(package, type="ResNet", depth=18, out_indices=(0, 1, 2, 3))
+        {package: at(package, type="ResNet", depth=18, out_indices=(0, 1, 2, 3))
          for package in ("mmdet", "mmseg", "mmpretrain")} | {"timm": wrapped("resnet18", out_indices=(1, 2, 3, 4))},
         (0, 1, 2, 3),
     ),
@@ -233,7 +253,7 @@ CASES = {
             "timm, convolutions": lambda: small_convnext(conv_mlp=True),
             "torchvision": vision_convnext,
         },
-        {package: lambda package=package: build(package, **CONVNEXT) for package in ("mmdet", "mmseg", "mmpretrain")},
+        {package: at(package, **CONVNEXT) for package in ("mmdet", "mmseg", "mmpretrain")},
         (0, 1, 2, 3),
         after=norm,
     ),
@@ -244,7 +264,7 @@ CASES = {
     ),
     "ConvNeXt V2": Case(
         {"timm": lambda: small_convnext("convnextv2_atto")},
-        {"mmpretrain": lambda: build("mmpretrain", **CONVNEXT, use_grn=True, layer_scale_init_value=0.0)},
+        {"mmpretrain": at("mmpretrain", **CONVNEXT, use_grn=True, layer_scale_init_value=0.0)},
         (0, 1, 2, 3),
         after=norm,
     ),
@@ -256,9 +276,9 @@ CASES = {
             ),
         },
         {
-            "mmdet": lambda: build("mmdet", type="SwinTransformer", window_size=4, **SWIN),
-            "mmseg": lambda: build("mmseg", type="SwinTransformer", window_size=4, **SWIN),
-            "mmpretrain": lambda: build(
+            "mmdet": at("mmdet", type="SwinTransformer", window_size=4, **SWIN),
+            "mmseg": at("mmseg", type="SwinTransformer", window_size=4, **SWIN),
+            "mmpretrain": at(
                 "mmpretrain", type="SwinTransformer", arch=SWIN, window_size=4, out_indices=(0, 1, 2, 3)
             ),
         },
@@ -271,7 +291,7 @@ CASES = {
     ),
     "ViT": Case(
         {"timm": lambda: small_vit("vit_small_patch16_224", patch_size=14), "torchvision": vision_vit},
-        {"mmpretrain": vit(), "mmseg": mmseg_vit},
+        {"mmpretrain": vit(), "mmseg": mmseg_vit()},
         (0, 1, 2),
         side=56,
     ),
@@ -295,7 +315,7 @@ CASES = {
     ),
     "EfficientNet": Case(
         {"timm": lambda: blocks("tf_efficientnet_b0")},
-        {package: lambda package=package: build(package, **EFFICIENT) for package in ("mmdet", "mmpretrain")}
+        {package: at(package, **EFFICIENT) for package in ("mmdet", "mmpretrain")}
         | {"timm": wrapped("tf_efficientnet_b0")},
         LAST,
     ),
@@ -304,7 +324,7 @@ CASES = {
             "timm": lambda: blocks("efficientnet_b0"),
             "torchvision": lambda: features(vision.efficientnet_b0(num_classes=3), tuple(range(1, 8))),
         },
-        {"mmpretrain": lambda: build("mmpretrain", **EFFICIENT, **SYMMETRIC)},
+        {"mmpretrain": at("mmpretrain", **EFFICIENT, **SYMMETRIC)},
         LAST,
     ),
     "EfficientNet-Lite": Case(
@@ -317,12 +337,12 @@ CASES = {
                 vision.mobilenet_v2(width_mult=0.5, num_classes=3), (1, 3, 6, 10, 13, 16, 17)
             ),
         },
-        {package: lambda package=package: build(package, **MOBILE) for package in ("mmdet", "mmseg", "mmpretrain")},
+        {package: at(package, **MOBILE) for package in ("mmdet", "mmseg", "mmpretrain")},
         tuple(range(7)),
     ),
     "RegNetX": Case(
         {"timm": lambda: regnet("regnetx_008"), "torchvision": lambda: vision_regnet("regnet_x_800mf")},
-        {package: lambda package=package: build(package, **REG) for package in ("mmdet", "mmpretrain")},
+        {package: at(package, **REG) for package in ("mmdet", "mmpretrain")},
         (0, 1, 2, 3),
     ),
     "RegNetY": Case(
@@ -346,7 +366,9 @@ def filled() -> Callable[..., nn.Module]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """``pair``: each library of each family into each toolbox; ``own``: each toolbox of each family."""
+    """``pair``: each library of each family into each toolbox; ``case_name``: each family."""
+    if "case_name" in metafunc.fixturenames:
+        metafunc.parametrize("case_name", CASES)
     if "pair" in metafunc.fixturenames:
         pairs = [(name, a, b) for name, case in CASES.items() for a in case.sources for b in case.targets]
         metafunc.parametrize("pair", pairs, ids=lambda pair: "-".join(pair))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdetpre.transfer import (
     export_backbone,
@@ -58,26 +58,37 @@ def test_outputs_are_those_of_the_source(pair: tuple[str, str, str], cases: dict
         assert float((output - wanted).abs().max() / wanted.abs().max()) < TOLERANCE, (index, str(report))
 
 
-def test_a_round_trip_keeps_the_digest(cases: dict, filled: Callable, tmp_path: Path) -> None:
-    """detector -> segmentor -> classifier -> detector, for every family that has backbones in all of them."""
-    travelled = []
-    for name, case in cases.items():
-        if not {"mmdet", "mmpretrain"} <= case.targets.keys():
-            continue
-        first = filled(case.targets["mmdet"]())
-        digest = write_backbone(tmp_path / f"{name}.pth", first.state_dict())
-        for toolbox in ("mmseg", "mmpretrain", "mmdet"):
-            if toolbox not in case.targets:  # mmsegmentation then builds another toolbox's
-                continue
-            module = case.targets[toolbox]()
-            report = load_backbone(module, tmp_path / f"{name}.pth")
-            # mmsegmentation's MobileNetV2 ends before the last convolution: its digest is that of the rest.
-            rest = name == "MobileNetV2" and toolbox == "mmseg"
-            assert report.verdict == ("expected" if rest else "complete"), str(report)
-            assert rest or report.digest == digest
-        assert all(torch.equal(a, module.state_dict()[key]) for key, a in first.state_dict().items())
-        travelled.append(name)
-    assert travelled == ["ResNet", "ConvNeXt", "Swin", "EfficientNet", "MobileNetV2", "RegNetX"]
+def test_a_round_trip_keeps_the_digest(case_name: str, cases: dict, filled: Callable, tmp_path: Path) -> None:
+    """detector -> segmentor -> classifier -> detector: one digest, and not one bit changed.
+
+    A toolbox that has no backbone of the family builds that of another one, by its scope.
+    """
+    targets = cases[case_name].targets
+    any_ = next(iter(targets.values()))
+
+    def build(toolbox: str) -> nn.Module:
+        # mmsegmentation's MobileNetV2 ends before the last convolution, which would be lost on the way.
+        own = toolbox in targets and (case_name, toolbox) != ("MobileNetV2", "mmseg")
+        return targets[toolbox]() if own else any_(toolbox)
+
+    first = filled(build("mmdet"))
+    digest = write_backbone(tmp_path / "mmdet.pth", first.state_dict())
+    path = tmp_path / "mmdet.pth"
+    for toolbox in ("mmseg", "mmpretrain", "mmdet"):
+        module = build(toolbox)
+        report = load_backbone(module, path)
+        assert report.verdict == "complete" and report.digest == digest, str(report)
+        path = tmp_path / f"from_{toolbox}.pth"
+        assert write_backbone(path, module.state_dict()) == digest
+    for key, tensor in first.state_dict().items():  # as bytes: 0 and -0 are equal, and are not the same
+        there = module.state_dict()[key]
+        assert torch.equal(tensor.reshape(-1).view(torch.uint8), there.reshape(-1).view(torch.uint8)), key
+
+
+def test_mmsegmentations_mobilenet_takes_what_it_has(cases: dict, filled: Callable, tmp_path: Path) -> None:
+    targets = cases["MobileNetV2"].targets
+    write_backbone(tmp_path / "whole.pth", filled(targets["mmdet"]()).state_dict())
+    assert load_backbone(targets["mmseg"](), tmp_path / "whole.pth").verdict == "expected"
 
 
 def test_libraries_agree_on_the_digest(cases: dict, filled: Callable, tmp_path: Path) -> None:
