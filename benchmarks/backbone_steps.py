@@ -67,12 +67,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chips", type=int, default=2, help="chips a step (2)")
     parser.add_argument("--size", type=int, default=256, help="side of a chip in pixels (256)")
+    parser.add_argument(
+        "--backbones", nargs="+", choices=backbone_names(), default=backbone_names(), help="which (all)"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     rows = []
     for detector, config in DETECTORS.items():
-        for name in backbone_names():
+        for name in args.backbones:
             cfg = on_backbone(Config.fromfile(find_config(config)), named_backbone(name))
             cfg.model.data_preprocessor.batch_augments = None
             torch.manual_seed(0)

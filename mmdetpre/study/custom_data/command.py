@@ -51,8 +51,8 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument(
         "--model",
         choices=MODELS,
-        default="paper",
-        help="; ".join(f"{name}: {model.title}" for name, model in MODELS.items()) + " (%(default)s)",
+        help="; ".join(f"{name}: {model.title}" for name, model in MODELS.items())
+        + " (default: the one that the weights of --init are of; on a machine without a GPU one for a CPU)",
     )
     study.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; it must not exist")
     study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each initialization (%(default)s)")

@@ -24,10 +24,17 @@ from mmdetpre.study.custom_data.configs import (
 )
 from mmdetpre.study.custom_data.inits import OwnInit, read_own_inits, split_source
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
+from mmdetpre.study.custom_data.propose_model import propose_model
 from mmdetpre.study.custom_data.recipe import detection_recipe
 from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
-from mmdetpre.study.custom_data.summary import describe_boxes, describe_classes, describe_cpu, describe_inits
+from mmdetpre.study.custom_data.summary import (
+    describe_boxes,
+    describe_classes,
+    describe_cpu,
+    describe_inits,
+    describe_model,
+)
 from mmdetpre.transfer.backbone_file import export_backbone
 from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
@@ -53,7 +60,7 @@ class Settings:
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
         inits: ``KEY=FILE`` of each.
-        model: Key of `mmdetpre.study.custom_data.models.MODELS`.
+        model: Key of `mmdetpre.study.custom_data.models.MODELS`; None: as the initializations and the machine say.
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.
@@ -68,7 +75,7 @@ class Settings:
     cls: Path | None = None
     cls_per_class: int | None = None
     inits: Sequence[str] = ()
-    model: str = "paper"
+    model: str | None = None
     seeds: int = 3
     epochs: int | None = None
     split_seed: int = 0
@@ -94,10 +101,11 @@ def init_study(settings: Settings) -> str:
     out = settings.out
     if os.path.lexists(out):
         raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
-    choice = MODELS[settings.model]
+    gpu = torch.cuda.is_available()
+    choice, why = (MODELS[settings.model], "") if settings.model is not None else propose_model(settings.inits, gpu=gpu)
     inits = _inits(settings, choice)
     files: dict[str, str | ConfigFile] = {}
-    found = [f"Model: {choice.title}."]
+    found = [describe_model(choice, why)]
     boxes_title = classes_title = None
     scales, trained, steps = 1, {}, {}
     if settings.det is not None:
@@ -154,7 +162,7 @@ def init_study(settings: Settings) -> str:
                 export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
         os.rename(study, out)
     found.append(describe_inits(inits, choice, probed=settings.cls is not None))
-    if choice.frozen and not torch.cuda.is_available():
+    if choice.for_gpus and not gpu:
         found.append(describe_cpu(choice, steps, runs=(len(inits) + 1) * settings.seeds))
     return "\n\n".join([*found, _next_steps(settings, files)])
 
@@ -181,7 +189,7 @@ def _check(settings: Settings) -> None:
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if settings.det is None and settings.cls is None:
         raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
-    if settings.model not in MODELS:
+    if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):
         if (value := getattr(settings, name)) is not None and value < 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from mmdetpre.study.custom_data.step_costs import StepCost, step_costs
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -42,6 +44,7 @@ class ModelChoice:
     Attributes:
         name: As the command line has it.
         title: One line.
+        form: What `mmdetpre.transfer` calls the backbone; weights of that form may fit.
         reference: Config whose backbone the initializations have to fit.
         detection, classification: Files of ``configs/_base_``.
         chip_size: Side of a chip in pixels.
@@ -50,12 +53,11 @@ class ModelChoice:
         probe_crop: Side in pixels of the images of a probe; None: the usual 224.
         backbone: File of ``configs/_base_/backbones`` that takes the place of the ResNet; None: that stays.
         zoo: What names of the zoo begin with whose weights may fit; None: nobody published any.
-        cpu_seconds: Of a training step of 2 chips of 256 pixels on one thread (docs/my_backbone.md); None: not
-            measured.
     """
 
     name: str
     title: str
+    form: str
     reference: str
     detection: tuple[str, ...]
     classification: tuple[str, ...]
@@ -66,25 +68,28 @@ class ModelChoice:
     probe_crop: int | None = None
     backbone: str | None = None
     zoo: str | None = None
-    cpu_seconds: float | None = None
+
+    @property
+    def for_gpus(self) -> bool:
+        """Whether it has the paper's settings, frozen stages among them, which a CPU takes days for."""
+        return self.frozen
 
     @property
     def deformable(self) -> bool:
         """Whether the backbone has deformable convolutions, whose offsets a new task may have to learn anew."""
-        return self.frozen and self.backbone is None
+        return self.for_gpus and self.backbone is None
 
-    def chip_hours(self, steps: int) -> float | None:
-        """Hours of one core for so many steps of the detector, by the pixels of a step; None: not measured."""
-        if self.cpu_seconds is None:
-            return None
-        pixels = self.detection_amount.batch * self.chip_size**2
-        return steps * self.cpu_seconds * pixels / (2 * 256**2) / 3600
+    @property
+    def costs(self) -> dict[str, StepCost]:
+        """Measured cost of a training step of each task, ``detection`` and ``classification``; empty: not measured."""
+        return {task: cost for (model, task), cost in step_costs().items() if model == self.name}
 
 
 _SHIPPED = {
     "sample": ModelChoice(
         name="sample",
         title="ResNet-18 of quarter width, chips of 128 pixels, for a CPU",
+        form="ResNet-18, width 16",
         reference="det/sniper_voc_sample.py",
         detection=(
             "models/sniper_r18_sample.py",
@@ -108,6 +113,7 @@ _SHIPPED = {
     "paper": ModelChoice(
         name="paper",
         title="ResNet-101 with deformable conv5, chips of 512 pixels, for GPUs",
+        form="ResNet-101",
         reference="det/sniper_voc.py",
         detection=(
             "models/sniper_r101_dcn.py",
@@ -130,12 +136,14 @@ _SHIPPED = {
     ),
 }
 _BACKBONES = (
-    ("resnet50", "ResNet-50", "resnet50", 6.1),
-    ("convnext-tiny", "ConvNeXt-T", "convnext_tiny", 5.6),
-    ("swin-tiny", "Swin-T", "swin_tiny", 5.4),
-    ("vit-small", "ViT-S/16", "vit_small", 5.0),
+    ("resnet18", "ResNet-18", "resnet18", "ResNet-18", "resnet18"),
+    ("resnet50", "ResNet-50", "resnet50", "ResNet-50", "resnet50"),
+    ("convnext-tiny", "ConvNeXt-T", "convnext_tiny", "ConvNeXt-tiny", "convnext-tiny"),
+    ("swin-tiny", "Swin-T", "swin_tiny", "Swin-tiny", "swin-tiny"),
+    ("vit-small", "ViT-S/16", "vit_small", "ViT-small/16", "vit-small"),
+    ("dinov2-small", "ViT-S/14 as of DINOv2", "dinov2_small", "ViT-small/14", "vit-small-p14"),
 )
-"""Name on the command line and in the zoo, title, file of ``configs/_base_/backbones``, seconds of a step."""
+"""Name on the command line, title, file of ``configs/_base_/backbones``, form, name in the zoo."""
 MODELS: Mapping[str, ModelChoice] = (
     _SHIPPED
     | {
@@ -143,16 +151,17 @@ MODELS: Mapping[str, ModelChoice] = (
             _SHIPPED["paper"],
             name=name,
             title=f"{title}, chips of 512 pixels, for GPUs",
+            form=form,
             backbone=backbone,
-            zoo=name,
-            cpu_seconds=seconds,
+            zoo=zoo,
         )
-        for name, title, backbone, seconds in _BACKBONES
+        for name, title, backbone, form, zoo in _BACKBONES
     }
     | {
         "efficientnet-lite0": ModelChoice(
             name="efficientnet-lite0",
             title="EfficientNet-Lite0, chips of 256 pixels, for a CPU",
+            form="EfficientNet-Lite-0",
             reference="det/sniper_voc_sample.py",
             detection=(
                 "models/sniper_small.py",

@@ -11,7 +11,7 @@ from mmdetpre.backbones.table import named_backbone
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.inits import OwnInit
-from mmdetpre.study.custom_data.models import ModelChoice
+from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.study.custom_data.split import same_files
 from mmdetpre.transfer.preprocessing import TOLERANCE
@@ -20,6 +20,10 @@ from mmdetpre.zoo import ZooEntry, zoo_entry, zoo_names
 from mmdetpre.zoo.entry import MEAN, STD
 
 _SHOWN = 20
+_TASKS = {"detection": ("own_det", "chips"), "classification": ("own_cls", "images")}
+"""Names in the study, and what a step takes."""
+_REGISTERS = "-registers"
+"""How names of weights end that no model here can take: its backbone has no registers."""
 
 
 def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe, *, split: bool) -> str:
@@ -107,7 +111,7 @@ def fitting_weights(choice: ModelChoice) -> list[ZooEntry]:
     if choice.zoo is None:
         return []
     wanted = {"mean": MEAN, "std": STD} if choice.backbone is None else named_backbone(choice.backbone).preprocessing
-    entries = map(zoo_entry, zoo_names(choice.zoo))
+    entries = (zoo_entry(name) for name in zoo_names(choice.zoo) if not name.endswith(_REGISTERS))
     return [entry for entry in entries if all(_near(getattr(entry, key), wanted[key]) for key in ("mean", "std"))]
 
 
@@ -115,27 +119,47 @@ def _near(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(abs(a - b) <= TOLERANCE for a, b in zip(one, other, strict=True))
 
 
+def describe_model(choice: ModelChoice, why: str = "") -> str:
+    """The model, what a training step of it was measured to cost, and how many published weights fit.
+
+    Args:
+        choice: The model.
+        why: Why it was proposed; empty where it was asked for.
+    """
+    lines = [f"Model: {choice.title}{f' (--model {choice.name}: {why})' if why else ''}."]
+    steps = [
+        f"{cost.seconds:,.3g} s and {cost.gibibytes:.2g} GiB for {cost.items} {_TASKS[task][1]} of {cost.side} pixels"
+        for task, cost in choice.costs.items()
+    ]
+    if steps:
+        lines.append(f"A training step takes {', '.join(steps)}, measured on one core of a CPU.")
+    fitting = fitting_weights(choice)
+    if fitting:
+        lines.append(f"{_count(len(fitting), 'file', 'files')} of the zoo can fit, such as {fitting[0].name}.")
+    return "\n".join(lines)
+
+
 def describe_cpu(choice: ModelChoice, steps: Mapping[str, int], runs: int) -> str:
-    """The warning of a machine without a GPU, with an estimate where the model was measured.
+    """The warning of a machine without a GPU, with an estimate.
 
     Args:
         choice: The model.
         steps: Of one training of the tasks ``own_det`` and ``own_cls``.
         runs: Trainings of each task.
     """
-    lines = [f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; --model sample is for a CPU."]
-    if count := steps.get("own_det"):
-        hours = choice.chip_hours(count)
-        time = "more than with resnet50, but not measured" if hours is None else f"about {hours:,.0f} hours of one core"
-        lines.append(
-            f"  detection: {_count(runs, 'training', 'trainings')} of {count} steps of"
-            f" {choice.detection_amount.batch} chips of {choice.chip_size} pixels, each {time}"
-        )
-    if count := steps.get("own_cls"):
-        lines.append(
-            f"  classification: {_count(runs, 'training', 'trainings')} of {count} steps of"
-            f" {choice.classification_amount.batch} images; the time was not measured"
-        )
+    small = ", ".join(name for name, other in MODELS.items() if not other.for_gpus)
+    lines = [f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; for a CPU are {small}."]
+    for task, (name, items) in _TASKS.items():
+        if count := steps.get(name):
+            trained, cost = (
+                f"  {task}: {_count(runs, 'training', 'trainings')} of {count} steps",
+                choice.costs.get(task),
+            )
+            if cost is None:
+                lines.append(f"{trained}; the time was not measured")
+            else:
+                size = f"{cost.items} {items} of {cost.side} pixels"
+                lines.append(f"{trained} of {size}, each about {cost.hours(count):,.0f} hours of one core")
     return "\n".join(lines)
 
 
