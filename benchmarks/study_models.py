@@ -182,10 +182,11 @@ def main() -> int:
     lines = [",".join(map(str, row)) for row in (COLUMNS, *rows)]
     write_text(args.out, "\n".join([*lines, ""]))
     if args.out == TABLE:
-        table = markdown_table(COLUMNS, [list(map(str, row)) for row in measured], right={2, 3, 4, 5})
+        table = markdown_table(COLUMNS, [list(map(str, row)) for row in rows], right={2, 3, 4, 5})
         listed = "\n".join(f"* {name}: {value}" for name, value in facts.items())
         title = f"# {date.today()}: a training step of each model of study init"
         note = "One thread; steps of more than 512 x 512 pixels follow from one of so many."
+        note += f" Measured in this run: {', '.join(args.models)}; the rest is that of the table before."
         stem = f"{date.today()}-study-models"
         path = next(
             path for i in range(1, 100) if not (path := RESULTS / f"{stem}{f'-{i}' if i > 1 else ''}.md").exists()

@@ -265,7 +265,7 @@ def test_without_a_model_the_weights_or_the_machine_propose_it(tmp_path: Path) -
     boxes = coco(tmp_path)
     out, text = init(tmp_path, det=boxes, model=None, inits=["imagenet_cls=zoo:efficientnet-lite0/imagenet"])
     assert "(--model efficientnet-lite0: imagenet_cls holds weights of efficientnet-lite0)" in text
-    assert "1 file of the zoo can fit" in text
+    assert "of the zoo can fit, such as zoo:efficientnet-lite0/imagenet." in text
     shutil.rmtree(out)
     out, text = init(tmp_path, det=boxes, model=None)
     assert f"there is {'a' if torch.cuda.is_available() else 'no'} GPU)." in text
