@@ -230,7 +230,8 @@ def decode_row(name: str, chips: ChipDataset) -> Row:
         for file, size in zip(data, sizes, strict=True):
             decode_image(file, size)
 
-    ways: dict[str, Callable[[], Any]] = {"ours": ours, "theirs": partial(decode, buffers, [cv2.IMREAD_COLOR] * len(buffers))}
+    theirs = partial(decode, buffers, [cv2.IMREAD_COLOR] * len(buffers))
+    ways: dict[str, Callable[[], Any]] = {"ours": ours, "theirs": theirs}
     times = in_turn(ways, 5, clock="cpu")
     cost, other = (1e3 * times[way].median / len(chips) for way in ways)
     what = f"{name}, a JPEG by {jpeg_decoder()}, its header checked"
