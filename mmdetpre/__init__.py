@@ -35,13 +35,14 @@ def _meet_hosts(mmengine: ModuleType) -> None:
     from mmdetpre import registry  # noqa: F401  declares the registries
     from mmdetpre.compat.config_text import lay_out_once
     from mmdetpre.compat.cpu_ranks import join_ranks
+    from mmdetpre.compat.runner_type import take_named_runner
     from mmdetpre.compat.training_faults import tell_faults
     from mmdetpre.storage.register import register_backends
 
     when_imported("mmengine.runner.checkpoint", _guard_checkpoints)
     when_imported("mmengine.fileio", lambda module: register_backends())
+    take_named_runner()
     lay_out_once()
-    when_imported("mmengine.fileio", lambda module: register_backends())
     tell_faults()
     join_ranks()
 
