@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
@@ -142,6 +143,23 @@ def _unformatted_configs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for place in ("mmengine.config.config.FormatCode", "yapf.yapflib.yapf_api.FormatCode"):  # 0.10, and newer
             patch.setattr(place, lambda text, **options: (text, True), raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_second_for_each_run() -> Iterator[None]:
+    """mmengine names loggers, visualizers and the folders of logs by the second: no two runs of a process share one."""
+    from mmengine.runner import runner
+
+    last = 0.0
+
+    def next_second() -> float:
+        nonlocal last
+        last = max(time.time(), last + 1)
+        return last
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "time", SimpleNamespace(**vars(time) | {"time": next_second}))
         yield
 
 
