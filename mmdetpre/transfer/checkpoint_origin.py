@@ -88,8 +88,8 @@ def source_preprocessing(source: str, tensors: Mapping[str, Tensor]) -> Preproce
         tensors: All tensors of the file.
 
     Example:
-        >>> source_preprocessing("detectron2", {}).style
-        'caffe'
+        >>> source_preprocessing("torchvision", {}).channel_order
+        'rgb'
     """
     if source == "mxnet":
         return replace(SNIPER, origin="the SNIPER release")
