@@ -42,7 +42,7 @@ def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """File of a study: a classifier, its backbone fine-tuned and probed, and a figure of the probe."""
+    """File of a study: a classifier, its backbone probed, and a figure of the probe."""
     data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
     options = {"train_cfg.max_epochs": 1, "train_cfg.val_begin": 9, "param_scheduler": None}
     for part in ("train", "val", "test"):
@@ -55,7 +55,6 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "seeds": [0],
         "inits": {"own": {"toolbox": "mmpretrain", "config": CONFIG, "options": options}},
         "tasks": {
-            "tuned": {"kind": "classification", "config": CONFIG, "options": options | {"randomness.seed": 7}},
             "probed": {
                 "kind": "linear", "data_config": CONFIG, "crop": 32, "resize_edge": 32,
                 "options": {key: value for key, value in options.items() if "dataset" in key},
