@@ -71,6 +71,7 @@ def warm_start(env: Mapping[str, str]) -> Iterator[None]:
             yield
         finally:
             del os.environ[ADDRESS]
+            process.terminate()  # processes that this one has forked may hold its input open
             process.communicate()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -166,7 +167,11 @@ def test_what_is_settled_by_imports_starts_by_itself(run: Run, name: str, value:
 @pytest.mark.usefixtures("warm")
 def test_what_imports_set_makes_no_difference(run: Run) -> None:
     """The process that asks for many commands has imported scikit-learn and OpenCV after a while."""
-    set_by_imports = {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE", "LD_LIBRARY_PATH": "/cv2/lib64:"}
+    set_by_imports = {
+        "KMP_DUPLICATE_LIB_OK": "True",
+        "KMP_INIT_AT_FORK": "FALSE",
+        "LD_LIBRARY_PATH": "/site/cv2/../../lib64:",
+    }
     status, output = run(FACTS, env=ENV | set_by_imports)
     assert (status, facts(output)["parent_is_warm"]) == (0, True)
 
@@ -209,6 +214,18 @@ with warm_start(os.environ):
             return
         time.sleep(0.05)
     pytest.fail("the warm process is still there")
+
+
+def test_it_ends_with_its_context_beside_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of a pool, which are not closed yet, hold open what tells it that this process is gone."""
+    monkeypatch.delenv(ADDRESS, raising=False)
+    with warm_start(ENV):
+        context = multiprocessing.get_context("fork")
+        fork = context.Process(target=time.sleep, args=(600,))
+        fork.start()
+    assert fork.is_alive() and ADDRESS not in os.environ
+    fork.kill()
+    fork.join()
 
 
 @pytest.mark.parametrize("toolbox", ["mmdet", "mmpretrain"])
