@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 # Set before NumPy and torch start their thread pools: many small tests are faster on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")  # as mmengine sets it: else commands would not fork from the warm process
 # Threads that wait must not spin: on shared cores they take the time of those that work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # The suite runs on the CPU everywhere: mmengine would move models to any GPU that torch sees, where mmcv may have no
@@ -265,7 +266,7 @@ def config_of_sample(tiny_sample: Path) -> Callable[..., Config]:
     """The same with the work dir as its first argument, for trainings that several tests look at."""
     from mmengine.config import Config
 
-    def make(work_dir: Path, **options: object) -> Config:
+    def make(work_dir: Path, /, **options: object) -> Config:
         cfg = Config.fromfile(ROOT / "configs" / "det" / "sniper_openimages_sample.py")
         root = str(tiny_sample) + "/"
         cfg.merge_from_dict(

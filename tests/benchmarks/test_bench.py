@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_what_was_measured(benchmarks, tmp_path, monkeypatch):
 def test_every_benchmark_is_in_the_table():
     folder = Path(bench.__file__).parent
     scripts = {path.stem for path in folder.glob("*.py") if "def rows(" in path.read_text()}
-    assert scripts - {"gpu"} == set(bench.BENCHMARKS)
+    assert scripts - {"gpu", "region_decoding"} == set(bench.BENCHMARKS), "the latter needs a package of its own"
     assert all(len(bench.title(name)) > 20 for name in bench.BENCHMARKS)
 
 

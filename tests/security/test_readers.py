@@ -28,6 +28,7 @@ from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
 from mmdetpre.inference.stored_model import build_stored_model
+from mmdetpre.storage.shards.index import ShardIndex
 from mmdetpre.study.cluster.carry import unpack
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
@@ -120,6 +121,12 @@ def packed(folder: Path, marker: Path) -> Any:
     return PackedAnnotations.open(folder / "table")
 
 
+def shards(folder: Path, marker: Path) -> Any:
+    written(folder / "index", "meta.json", DEEP)
+    objects(folder, marker, "index/offsets.npy")
+    return ShardIndex.open(folder / "index")
+
+
 def proposals(folder: Path, marker: Path) -> Any:
     written(folder / "found", "meta.json", DEEP)
     objects(folder, marker, "found/boxes.npy")
@@ -162,6 +169,7 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
         written(f, "study.yaml", f"!!python/object/apply:os.mkdir ['{m}']\n")
     ),
     "mmdetpre.study.cluster.carry.unpack": run_of_study,
+    "mmdetpre.storage.shards.index.ShardIndex.open": shards,
     "mmdetpre.datasets.images.size.read_image_size": lambda f, m: read_image_size(str(png(f))),
 }
 
@@ -188,6 +196,8 @@ RAW = re.compile(
 ALLOWED = {
     "mmdetpre/utils/bounded_files.py": 4,  # the bounded readers themselves
     "mmdetpre/analysis/features/feature_file.py": 1,  # json.loads(json.dumps(plan)), of our own
+    "mmdetpre/compat/config_text.py": 1,  # json.loads(json.dumps(options)), of our own
+    "mmdetpre/storage/file_cache.py": 1,  # a number of at most twenty digits, in a folder of this user alone
     "mmdetpre/utils/yaml_file.py": 1,  # a loader of its own, bounded
     "mmdetpre/study/custom_data/study_yaml.py": 1,  # reads back what was just written
     "mmdetpre/inference/bounded_build.py": 1,  # /proc/self/statm

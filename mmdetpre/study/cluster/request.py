@@ -83,7 +83,7 @@ class KubernetesRequest:
 
     Example:
         >>> KubernetesRequest().resources(gpus=0, cpus=2)
-        {'cpus_per_task': 2, 'scale': 0, 'mem_mb': 8192}
+        {'cpus_per_task': 2, 'mem_mb': 8192, 'scale': 0}
     """
 
     memory: int | None = None
