@@ -16,6 +16,9 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FULL_SIZE = [path for folder in ("cls", "det", "seg") for path in sorted((CONFIGS / folder).glob("*.py"))]
 FULL_SIZE = [path for path in FULL_SIZE if not path.stem.endswith("_sample")]
 IMAGES = 4
+NEAR = {"sniper_imagenet_loc": 0.06}
+"""Relative difference of losses; elsewhere 0.02. R-FCN-3000 classifies the few regions that are objects alone, and which
+proposals these are follows from rounded offsets."""
 
 
 def step(model: torch.nn.Module, batch: dict, mixed: bool) -> tuple[dict, dict]:
@@ -50,7 +53,9 @@ def test_a_step_in_bfloat16_is_near_one_in_float32(path: Path, narrow_config: Mo
     assert losses.keys() == mixed_losses.keys()
     for name in (name for name in losses if "loss" in name):
         assert mixed_losses[name].dtype == torch.float32, name
-        assert mixed_losses[name].item() == pytest.approx(losses[name].item(), rel=0.02, abs=1e-3), name
+        assert mixed_losses[name].item() == pytest.approx(
+            losses[name].item(), rel=NEAR.get(path.stem, 0.02), abs=1e-3
+        ), name
     assert gradients.keys() == mixed_gradients.keys() and gradients
     for name, gradient in mixed_gradients.items():
         assert gradient.dtype == torch.float32 and gradient.isfinite().all(), name
