@@ -17,7 +17,7 @@ FULL_SIZE = [path for folder in ("cls", "det", "seg") for path in sorted((CONFIG
 FULL_SIZE = [path for path in FULL_SIZE if not path.stem.endswith("_sample")]
 IMAGES = 4
 NEAR = {"sniper_imagenet_loc": 0.06}
-"""Relative difference of losses; elsewhere 0.02. R-FCN-3000 classifies the few regions that are objects alone, and which
+"""Relative difference of losses; elsewhere 0.02. R-FCN-3000 classifies the few regions that are objects, and which
 proposals these are follows from rounded offsets."""
 
 
