@@ -120,9 +120,9 @@ def read_run(work_dir: str | os.PathLike[str]) -> TrainingRun:
             if "lr" not in line and "loss" not in line:
                 for name, value in _numbers(line):
                     _add(metrics, name, value)
-    # A test of what was trained on since then says nothing about the run as it stands.
+    # A test of what was trained on since then says nothing about the run as it stands. Both may be of one second.
     latest = starts[-1].name if starts else ""
-    tests = [p for p in work_dir.glob("test/*/*.json") if p.stem == p.parent.name and p.stem > latest]
+    tests = [p for p in work_dir.glob("test/*/*.json") if p.stem == p.parent.name and p.stem >= latest]
     if tests:
         for name, value in _numbers(_read(max(tests))):
             metrics.setdefault(name, {})["test"] = value

@@ -185,6 +185,8 @@ def _grouped(canonical: Sequence[str], own: Sequence[str]) -> tuple[dict[str, st
     parts: dict[str, dict[int, str]] = {}
     for one, name in zip(canonical, own, strict=True):
         whole, bar, part = one.partition("|")
+        if not part.isdecimal():  # a name that has a bar of its own
+            whole, bar = one, ""
         if bar and int(part) not in parts.setdefault(whole, {}):
             parts[whole][int(part)] = name
             if part != "0":

@@ -31,7 +31,7 @@ def write_study(folder: Path, data: Path, slurm: dict[str, Any]) -> Path:
         options[f"{part}_dataloader.num_workers"] = 0
     config = "configs/cls/caltech256_sample.py"
     task = {"kind": "classification", "config": config, "scratch_config": config}
-    long = options | {"train_cfg.max_epochs": 40, "default_hooks.checkpoint.interval": 5}
+    long = options | {"train_cfg.max_epochs": 200, "default_hooks.checkpoint.interval": 5}
     content = {
         "name": "small",
         "out": str(folder / ODD),
