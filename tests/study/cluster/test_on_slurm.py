@@ -31,7 +31,7 @@ def write_study(folder: Path, data: Path, slurm: dict[str, Any]) -> Path:
         options[f"{part}_dataloader.num_workers"] = 0
     config = "configs/cls/caltech256_sample.py"
     task = {"kind": "classification", "config": config, "scratch_config": config}
-    long = options | {"train_cfg.max_epochs": 200, "default_hooks.checkpoint.interval": 5}
+    long = options | {"train_cfg.max_epochs": 40, "default_hooks.checkpoint.interval": 5}
     content = {
         "name": "small",
         "out": str(folder / ODD),
@@ -98,6 +98,8 @@ def test_a_study_on_slurm(repository: Path, slurm, env: dict[str, str], tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 runs are done.\nReport:" in done.stdout
     record = json.loads((out / "records/long/scratch/seed0.json").read_text())
-    assert "--resume" in record["commands"][0]
+    first = record["commands"][0]  # on a fast machine the training ends within the time that Slurm gives a canceled job
+    assert "--resume" in first or first[:2] == ["mim", "test"], "nothing is trained twice"
+    assert not (out / "runs/long/scratch/seed0.old1").exists()
     assert not (out / "failed/long/scratch/seed0.json").exists()
     assert not list(tmp_path.rglob("harm")) and not (repository / "harm").exists()
