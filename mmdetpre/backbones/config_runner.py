@@ -41,7 +41,6 @@ class ConfigRunner(Runner):
         move_data(cfg)
         set_image_backend(cfg)
         take_fraction(cfg)
-        set_image_backend(cfg)
         gpu = GpuSettings.of(cfg)
         if has_gpu():
             gpu.pin_batches(cfg)
