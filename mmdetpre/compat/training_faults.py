@@ -81,7 +81,10 @@ def _killed_worker(error: BaseException) -> str | None:
     while trace is not None:
         loader = trace.tb_frame.f_locals.get("self")
         for worker in getattr(loader, "_workers", ()) if type(loader).__name__ == _LOADER else ():
-            worker.join(timeout=0.2)
+            try:
+                worker.join(timeout=0.2)
+            except RuntimeError as told:  # torch's handler of SIGCHLD raises wherever the main process is
+                return _killed_worker(told)
             if worker.exitcode is not None and worker.exitcode < 0:
                 return f"{worker.pid}) is killed by signal: {signal.Signals(-worker.exitcode).name}"
         trace = trace.tb_next

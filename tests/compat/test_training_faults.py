@@ -93,6 +93,29 @@ def test_a_worker_that_is_killed_while_it_hands_over_a_batch(small_run: Callable
     assert f"(DataLoader worker, pid {worker.pid}) is killed by signal: SIGKILL. Mostly" in str(message)
 
 
+def test_a_worker_that_dies_while_its_end_is_looked_for(small_run: Callable, tmp_path: Path) -> None:
+    """torch's handler of SIGCHLD then raises in the middle of the search."""
+
+    class Worker:
+        pid = 77
+
+        def join(self, timeout: float) -> None:
+            raise RuntimeError("DataLoader worker (pid 77) is killed by signal: Killed. ")
+
+    class _MultiProcessingDataLoaderIter:  # as torch's own
+        _workers = [Worker()]
+
+        def __next__(self) -> None:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    class Loads(Numbers):
+        def __getitem__(self, index: int) -> None:
+            return next(_MultiProcessingDataLoaderIter())
+
+    message = explain(fault_of(small_run(dataset=Loads()).train))
+    assert "(DataLoader worker, pid 77) is killed by signal: Killed. Mostly" in str(message)
+
+
 def test_a_work_dir_that_vanishes(small_run: Callable, tmp_path: Path, told: Callable) -> None:
     class Vanishes(Numbers):
         def __getitem__(self, index: int) -> dict:
