@@ -81,7 +81,8 @@ def data_of_options(options: Sequence[tuple[str, str]]) -> tuple[list[DetectionD
         ValueError: If a part belongs to nothing, or is given twice.
 
     Example:
-            >>> options = [("--det", "a.json"), ("--det-images", "a"), ("--pretrain", "coco=b")])
+        >>> options = [("--det", "a.json"), ("--det-images", "a"), ("--pretrain", "coco=b.json")]
+        >>> tasks, pretrainings = data_of_options(options)
         >>> [str(data.images) for data in tasks], list(pretrainings)
         (['a'], ['coco'])
     """
