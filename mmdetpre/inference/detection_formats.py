@@ -80,7 +80,7 @@ def _csv(folder: Path, found: Found, classes: Sequence[str]) -> Path:
 FORMATS: Mapping[str, Callable[[Path, Found, Sequence[str]], Path]] = {
     "coco": _coco, "voc": _voc, "yolo": _yolo, "csv": _csv,
 }  # fmt: skip
-"""Name -> function of a folder, the detections of all images and the classes; it writes them there, and gives the path."""
+"""Name -> function of a folder, detections of all images and classes, which writes them there and gives the path."""
 
 
 def _files(folder: Path, found: Found, suffix: str) -> list[Path]:
