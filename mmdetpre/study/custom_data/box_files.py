@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,8 @@ def read_annotations(
         raise FileNotFoundError(f"There is no {source}: give a COCO JSON, or a folder of VOC XML files.")
     if source.suffix == ".txt" and source.parent.name == "Main":
         root = source.parents[2] / "Annotations"
-        return _read_xml(root, find_xml(root, read_image_list(source)), images_dir, option)
+        found = _read_xml(root, find_xml(root, read_image_list(source)), images_dir, option)
+        return replace(found, left_out={})  # a list leaves photos out on purpose
     return _read_json(source, images_dir)
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.utils.plain_text import printable
@@ -16,17 +17,41 @@ EXAMPLE = (
 )
 
 
+class _InOrder(argparse.Action):
+    """Keep options with their order: some belong to one before them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), (option_string, values)])
+
+
+_DATA: Any = {"action": _InOrder, "dest": "data", "default": []}
+
+
 def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``init`` to its parser."""
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     det = parser.add_argument_group("detection")
-    det.add_argument("--det", type=Path, metavar="DATA", help="COCO JSON, or folder of VOC XML files")
-    det.add_argument("--det-images", type=Path, metavar="DIR", help="its images (default: found beside it)")
+    det.add_argument("--det", **_DATA, metavar="DATA", help="COCO JSON, or folder of VOC XML files; repeat it for more")
     det.add_argument(
-        "--det-test", type=Path, metavar="DATA", help="the same, of the test images (default: a fifth is split off)"
+        "--pretrain",
+        **_DATA,
+        metavar="KEY=DATA",
+        help="such data that the study pre-trains on: an initialization KEY, trained from imagenet_cls where --init has"
+        " that, else from the first --init, else from scratch; repeat it for more",
     )
-    det.add_argument("--det-test-images", type=Path, metavar="DIR", help="images of --det-test (default: --det-images)")
+    of = "of the --det or --pretrain before it"
+    det.add_argument("--det-images", **_DATA, metavar="DIR", help=f"images {of} (default: found beside it)")
+    det.add_argument(
+        "--det-test", **_DATA, metavar="DATA", help=f"test data {of} (default: a fifth of the images is split off)"
+    )
+    det.add_argument("--det-test-images", **_DATA, metavar="DIR", help="images of --det-test (default: --det-images)")
     cls = parser.add_argument_group("classification")
     cls.add_argument("--cls", type=Path, metavar="DIR", help="folder with one folder of images per class")
     cls.add_argument(
@@ -68,6 +93,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(args: argparse.Namespace) -> int:
     """Write the study; 1 after an error, which is one message on stderr."""
+    from mmdetpre.study.custom_data.detection_data import data_of_options
     from mmdetpre.study.custom_data.init_study import (  # imports torch and mmdet, for which --help need not wait
         Settings,
         init_study,
@@ -77,6 +103,7 @@ def run_init(args: argparse.Namespace) -> int:
         print("study init: --start is now --init; the next release no longer has the old name.", file=sys.stderr)
         args.inits += args.starts
     try:
+        args.det, args.pretrain = data_of_options(args.data)
         print(init_study(Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})))
     except (OSError, ValueError) as error:
         print(f"study init: {printable(error)}", file=sys.stderr)

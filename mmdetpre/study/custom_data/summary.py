@@ -15,14 +15,15 @@ from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
 from mmdetpre.study.custom_data.split import same_files
+from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask
 from mmdetpre.transfer.preprocessing import TOLERANCE
 from mmdetpre.utils.tables import text_table
 from mmdetpre.zoo import ZooEntry, zoo_entry, zoo_names
 from mmdetpre.zoo.entry import MEAN, STD
 
 _SHOWN = 20
-_TASKS = {"detection": ("own_det", "chips"), "classification": ("own_cls", "images")}
-"""Names in the study, and what a step takes."""
+_ITEMS = {"detection": "chips", "classification": "images"}
+"""What a training step takes."""
 _REGISTERS = "-registers"
 """How names of weights end that no model here can take: its backbone has no registers."""
 
@@ -103,19 +104,26 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
     )
 
 
-def describe_inits(inits: Sequence[OwnInit], choice: ModelChoice, *, probed: bool) -> str:
+def describe_inits(
+    inits: Sequence[OwnInit], choice: ModelChoice, pretrainings: Sequence[OwnPretraining] = (), *, probed: bool
+) -> str:
     """Each initialization, and what the check of its file said; without any, those that can be had.
 
     Args:
         inits: Beside the one from scratch.
         choice: The model.
+        pretrainings: Further ones, which the study trains.
         probed: Whether there are images by class for probes.
     """
     lines = ["  scratch: without weights"]
     for init in inits:
         layers = ", its layers are probed too" if probed and init.detector else ""
         lines.append(f"  {init.key}: {init.found}{layers}")
-    if not inits:
+    for pretraining in pretrainings:
+        first = f"from {pretraining.first.key}" if pretraining.first else "from scratch"
+        task = pretraining.task
+        lines.append(f"  {pretraining.key}: trained here on {task.title}, {first}, {task.steps} steps")
+    if not inits and not pretrainings:
         lines += ["Nothing is compared with it yet. Weights for this model (--init KEY=FILE):"]
         lines += [f"  {entry.name}  ({entry.pretrained_on}; {entry.license})" for entry in fitting_weights(choice)]
         own = "of a *_sample config" if choice.zoo is None else "of your own: any file with this backbone"
@@ -145,7 +153,7 @@ def describe_model(choice: ModelChoice, why: str = "") -> str:
     """
     lines = [f"Model: {choice.title}{f' (--model {choice.name}: {why})' if why else ''}."]
     steps = [
-        f"{cost.seconds:,.3g} s and {cost.gibibytes:.2g} GiB for {cost.items} {_TASKS[task][1]} of {cost.side} pixels"
+        f"{cost.seconds:,.3g} s and {cost.gibibytes:.2g} GiB for {cost.items} {_ITEMS[task]} of {cost.side} pixels"
         for task, cost in choice.costs.items()
     ]
     if steps:
@@ -156,27 +164,24 @@ def describe_model(choice: ModelChoice, why: str = "") -> str:
     return "\n".join(lines)
 
 
-def describe_cpu(choice: ModelChoice, steps: Mapping[str, int], runs: int) -> str:
+def describe_cpu(choice: ModelChoice, tasks: Sequence[OwnTask], runs: int) -> str:
     """The warning of a machine without a GPU, with an estimate.
 
     Args:
         choice: The model.
-        steps: Of one training of the tasks ``own_det`` and ``own_cls``.
+        tasks: What is trained.
         runs: Trainings of each task.
     """
     small = ", ".join(name for name, other in MODELS.items() if not other.for_gpus)
     lines = [f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; for a CPU are {small}."]
-    for task, (name, items) in _TASKS.items():
-        if count := steps.get(name):
-            trained, cost = (
-                f"  {task}: {_count(runs, 'training', 'trainings')} of {count} steps",
-                choice.costs.get(task),
-            )
-            if cost is None:
-                lines.append(f"{trained}; the time was not measured")
-            else:
-                size = f"{cost.items} {items} of {cost.side} pixels"
-                lines.append(f"{trained} of {size}, each about {cost.hours(count):,.0f} hours of one core")
+    for task in tasks:
+        trained = f"  {task.kind}, {task.title}: {_count(runs, 'training', 'trainings')} of {task.steps} steps"
+        cost = choice.costs.get(task.kind)
+        if cost is None:
+            lines.append(f"{trained}; the time was not measured")
+        else:
+            size = f"{cost.items} {_ITEMS[task.kind]} of {cost.side} pixels"
+            lines.append(f"{trained} of {size}, each about {cost.hours(task.steps):,.0f} hours of one core")
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ from mmdetpre.backbones import named_backbone
 from mmdetpre.datasets.classification.dataset import ClassFolders
 from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.study.custom_data.command import add_init_arguments, run_init
+from mmdetpre.study.custom_data.detection_data import data_of_options
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.study.plan import make_plan
@@ -60,8 +61,11 @@ def class_folders(root: Path, **counts: int) -> Path:
 
 
 def init(tmp_path: Path, **settings: Any) -> tuple[Path, str]:
+    """The study of data named by ``det``, ``det_images`` and so on, as by their options."""
+    names = {f"--{key.replace('_', '-')}": settings.pop(key) for key in list(settings) if key.startswith("det")}
+    det, _ = data_of_options(list(names.items()))
     out = tmp_path / "study"
-    return out, init_study(Settings(out, **{"model": "sample", **settings}))
+    return out, init_study(Settings(out, det=det, **{"model": "sample", **settings}))
 
 
 def refused(tmp_path: Path, kind: type[Exception] = ValueError, **settings: Any) -> str:
@@ -257,7 +261,7 @@ def test_other_backbones_are_built_in_both_tasks(tmp_path: Path, model: str) -> 
     if "no GPU here" in text:
         assert f"and --model {model} is for GPUs" in text
         assert re.search(
-            r"detection: 3 trainings of \d+ steps of 16 chips of 512 pixels, each about [\d,]+ hours", text
+            r"detection, bolts: 3 trainings of \d+ steps of 16 chips of 512 pixels, each about [\d,]+ hours", text
         )
 
 
