@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmdetpre.backbones.table import named_backbone
+from mmdetpre.chips.class_sizes import class_size_table
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.inits import OwnInit
@@ -36,7 +37,7 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
         recipe: What the config takes from the first.
         split: Whether the second was split off.
     """
-    chips, names = recipe.chips, [*train.files, *test.files]
+    names = [*train.files, *test.files]
     sides = np.concatenate([train.boxes, test.boxes])["box"][:, 2:]
     left_out = Counter(train.left_out) + (Counter() if split else Counter(test.left_out))
     copies = [[names[i] for i in group] for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
@@ -53,14 +54,30 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
         photos = _count(len(copies), "photo is", "photos are")
         example = " = ".join(copies[0])
         lines.append(f"{photos} there more than once ({example}): all copies are in the same part.")
-    lines += [
-        _left_out(left_out),
-        f"Chips of {chips.chip_size} pixels, longer image side {', '.join(str(side) for _, side in chips.scales)}:"
-        f" {recipe.coverage.chips} an epoch. {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+    return "\n".join([*lines, _left_out(left_out), describe_chips(recipe)])
+
+
+def describe_chips(recipe: DetectionRecipe) -> str:
+    """Scales and their cost, sizes of each class in pixels of the network, coverage, epochs, and warnings.
+
+    Args:
+        recipe: Of the training part.
+    """
+    chips, coverage = recipe.chips, recipe.coverage
+    sides = [side for _, side in chips.scales]
+    lines = [
+        f"Chips of {chips.chip_size} pixels, longer image side {', '.join(map(str, sides))}: {coverage.chips} an epoch."
+        f" {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+        f"Cost: {coverage.chips_per_image:.1f} chips of an image, {coverage.chips_per_image * chips.chip_size**2:,.0f}"
+        f" pixels, {coverage.chips_per_image:.1f} times one scale of {sides[-1]}; in the test"
+        f" {recipe.test_cost:.1f} times.",
+        class_size_table(recipe.class_sizes),
+        "(Median sizes: in the images, and as the network sees them at the finest scale that learns a box.)",
     ]
-    if recipe.coverage.valid_nowhere:
-        lines.append(f"{_count(recipe.coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
-    return "\n".join([*lines, *(f"Warning: {text}" for text in recipe.coverage.warnings)])
+    if coverage.valid_nowhere:
+        lines.append(f"{_count(coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
+    warnings = [*coverage.warnings, *(size.warning for size in recipe.class_sizes if size.warning)]
+    return "\n".join([*lines, *(f"Warning: {text}" for text in warnings)])
 
 
 def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
