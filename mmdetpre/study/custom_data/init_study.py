@@ -64,6 +64,7 @@ class Settings:
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.
+        trainable_stages: What of the backbone is trained, ``all`` or a number of last stages; a row of the tables each.
         leave_out_bad: Continue without what cannot be used.
     """
 
@@ -79,6 +80,7 @@ class Settings:
     seeds: int = 3
     epochs: int | None = None
     split_seed: int = 0
+    trainable_stages: Sequence[str | int] = ()
     leave_out_bad: bool = False
 
 
@@ -146,6 +148,7 @@ def init_study(settings: Settings) -> str:
         choice=choice,
         epochs=trained,
         scales=scales,
+        trainable_stages=settings.trainable_stages,
     )
     files["study.yaml"] = study_text(content, choice)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
@@ -197,6 +200,8 @@ def _check(settings: Settings) -> None:
     for name, needed in (("det_images", "det"), ("det_test", "det"), ("cls_per_class", "cls")):
         if getattr(settings, name) is not None and getattr(settings, needed) is None:
             raise ValueError(f"--{name.replace('_', '-')} needs --{needed}.")
+    if not settings.inits and any(one != "all" for one in settings.trainable_stages):
+        raise ValueError("--trainable-stages needs --init: from scratch all of the backbone is trained.")
     if settings.det_test_images is not None and settings.det_test is None:
         raise ValueError("--det-test-images needs --det-test.")
 

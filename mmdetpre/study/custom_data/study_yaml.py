@@ -12,6 +12,7 @@ from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.figures import FIGURES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
@@ -51,6 +52,7 @@ def study_settings(
     choice: ModelChoice,
     epochs: Mapping[str, int],
     scales: int = 1,
+    trainable_stages: Sequence[str | int] = (),
 ) -> dict[str, object]:
     """Content of the study's configuration file.
 
@@ -63,17 +65,21 @@ def study_settings(
         choice: Size of the model.
         epochs: Of the tasks ``own_det`` and ``own_cls``.
         scales: Scales that the detector is tested at.
+        trainable_stages: What of the backbone is trained, as `mmdetpre.study.spec` has it; empty: all.
     """
     keys = [init.key for init in inits]
     reference, contrast = _compared(keys)
-    tasks: dict[str, object] = {}
+    tasks: dict[str, dict[str, object]] = {}
     if boxes is not None:
         scratch = "own_det_scratch" if choice.frozen else "own_det"
         tasks["own_det"] = _trained("own_det", "detection", boxes, scratch, epochs) | {"tta": scales > 1}
     if classes is not None:
         tasks["own_cls"] = _trained("own_cls", "classification", classes, "own_cls", epochs)
         tasks |= _probes(classes, choice, inits)
-    given = {str(task["kind"]) for task in tasks.values() if isinstance(task, dict)} - {"classification"}
+    if trainable_stages:
+        for key in epochs:
+            tasks[key] = {**tasks[key], TRAINABLE: list(trainable_stages)}
+    given = {str(task["kind"]) for task in tasks.values()} - {"classification"}
     return {
         "name": name,
         "title": " and ".join(title for title in (boxes, classes) if title),
@@ -99,15 +105,20 @@ def _trained(name: str, kind: str, title: str, scratch: str, epochs: Mapping[str
     return {"kind": kind, "title": title, **configs, "options": {"train_cfg.val_begin": epochs[name] + 1}}
 
 
-def _probes(title: str, choice: ModelChoice, inits: Sequence[OwnInit]) -> dict[str, object]:
+def _probes(title: str, choice: ModelChoice, inits: Sequence[OwnInit]) -> dict[str, dict[str, object]]:
     """A task for each kind of probe that any initialization can have."""
     size = {} if choice.probe_crop is None else {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
-    tasks: dict[str, object] = {}
+    tasks: dict[str, dict[str, object]] = {}
     for name, kind in task_kinds().items():
         able = [init.key for init in inits if init.detector or not kind.of_detector]
         if not kind.toolbox and able:
             only = {"inits": able} if kind.of_detector else {}
-            probe = {"kind": name, "title": title, "column": "own_cls", "data_config": "configs/own_cls.py"}
+            probe: dict[str, object] = {
+                "kind": name,
+                "title": title,
+                "column": "own_cls",
+                "data_config": "configs/own_cls.py",
+            }
             tasks[f"own_cls_{name}"] = probe | size | only
     return tasks
 
