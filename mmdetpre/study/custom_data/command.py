@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.transfer.trainable_stages import STAGES
 from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
@@ -83,6 +84,16 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each initialization (%(default)s)")
     study.add_argument("--epochs", type=int, metavar="N", help="of each run (default: fitted to the size of the data)")
     study.add_argument("--split-seed", type=int, default=0, metavar="N", help="seed of the splits (%(default)s)")
+    study.add_argument(
+        "--trainable-stages",
+        nargs="+",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        choices=["all", *range(STAGES + 1)],
+        default=[],
+        metavar="N",
+        help="train only so many of the last stages of the backbone, 0 for none (frozen), or `all`; each of them"
+        " is a row of the tables: all 1 0",
+    )
     study.add_argument(
         "--leave-out-bad",
         action="store_true",

@@ -91,6 +91,24 @@ def test_the_study_of_both_kinds_of_data_can_be_planned(tmp_path: Path) -> None:
     assert f"mmdetpre study run {out}/study.yaml" in text
 
 
+def test_what_is_trained_is_an_option(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_init_arguments(parser)
+    given = parser.parse_args(["--out", "x", "--trainable-stages", "all", "0"]).trainable_stages
+    out, _ = init(
+        tmp_path,
+        cls=class_folders(tmp_path / "pets", cat=6, dog=9),
+        model="paper",
+        inits=["imagenet_cls=torchvision://resnet101"],  # which is not fetched
+        seeds=1,
+        trainable_stages=given,
+    )
+    tasks = read_study(out / "study.yaml").tasks
+    assert [key for key, task in tasks.items() if task.kind == "classification"] == ["own_cls", "own_cls_frozen"]
+    shutil.rmtree(out)
+    assert refused(tmp_path, cls=tmp_path / "pets", trainable_stages=[0]).startswith("--trainable-stages needs --init")
+
+
 def test_the_split_keeps_every_class_in_both_parts_and_the_ids(tmp_path: Path) -> None:
     out, _ = init(tmp_path, det=coco(tmp_path))
     parts = {part: split(out, part) for part in ("train", "test")}
