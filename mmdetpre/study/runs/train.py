@@ -15,6 +15,7 @@ from mmdetpre.study.layout import config_path, work_dir
 from mmdetpre.study.records import Cell
 from mmdetpre.study.runs.cells import test_scores
 from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id
+from mmdetpre.study.runs.parts import by_class
 from mmdetpre.study.runs.proposal_origin import proposals_id
 from mmdetpre.study.runs.result import RunResult
 from mmdetpre.study.runs.run_folder import Job
@@ -36,12 +37,14 @@ def train_and_test(job: Job) -> RunResult:
     kind, trained = KINDS[job.kind], str(job.settings.get("tested", job.id))
     checkpoint = train(job) if trained == job.id else _trained_before(job)
     kept = ["--out", str(job.folder / "test" / "maps")] if kind.maps else []
-    kept += ["--cfg-options", f"default_hooks.labels.type={LABELS_HOOK}"] if kind.labels else []
+    options = [f"default_hooks.labels.type={LABELS_HOOK}"] if kind.labels else []
+    options += by_class(job) if "table" in job.settings else []
+    kept += ["--cfg-options", *options] if options else []
     run = tested(job, checkpoint, *_tta(job), *kept)
-    cells, notes = function(kind.cells)(job, run)
+    cells, notes, parts = function(kind.cells)(job, run)
     if trained != job.id:
         run, notes = read_run(work_dir(job.out, trained)), [*notes, f"Its training is the run {trained}."]
-    return RunResult.of_training(checkpoint, run, cells, notes)
+    return RunResult.of_training(checkpoint, run, cells, notes, parts)
 
 
 def pretrain(job: Job) -> RunResult:
