@@ -39,8 +39,8 @@ def _differing(values: Sequence[Any], key: str) -> Iterator[tuple[str, Sequence[
                 items = [value.get(name, _NotSet) for value in values]
                 yield from _differing(items, f"{key}.{name}".lstrip("."))
     elif all(isinstance(value, list | tuple) for value in values) and len({len(value) for value in values}) == 1:
-        for i, items in enumerate(zip(*values, strict=True)):
-            yield from _differing(items, f"{key}.{i}")
+        for i, places in enumerate(zip(*values, strict=True)):
+            yield from _differing(places, f"{key}.{i}")
     else:
         yield key, values
 

@@ -66,6 +66,8 @@ def test_choice_of_images(folder: Path) -> None:
     assert [image.name for image in differing] == ["b", "c"]
     assert [[shown.found for shown in image.runs] for image in differing] == [[1, 0], [0, 1]]
     assert [len(image.truth) for image in differing] == [1, 1], "ignored objects are not drawn"
+    extremes = compare_runs(runs, Choice(1, gains_and_losses=True))
+    assert [image.name for image in extremes] == ["+1 objects: c", "-1 objects: b"]
 
 
 def test_low_scores_are_left_out_and_ground_truth_is_optional(folder: Path) -> None:
@@ -98,12 +100,12 @@ def test_bad_choices_and_images(folder: Path) -> None:
         compare_runs({name: replace(run, sizes=[[32, 24]] * 3) for name in runs}, Choice(1))
     (folder / "a.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match="cannot be read as an image"):
-        compare_runs(runs, 1)
+        compare_runs(runs, Choice(1))
 
 
 def test_both_colors_and_the_objects_are_in_the_picture(folder: Path) -> None:
     other = replace(make_run(folder, [0, 1, 2], [0.9, 0.9, 0.9]), boxes=np.repeat(BOX - 5, 3, axis=0))
-    images = compare_runs({"one": make_run(folder, [0, 1], [0.9, 0.9]), "two": other}, 3)
+    images = compare_runs({"one": make_run(folder, [0, 1], [0.9, 0.9]), "two": other}, Choice(3))
     figure = draw_comparison(images, ["one", "two"], ["cat", "dog"], score_thr=0.5, columns=2)
     assert len(figure.axes) == 3
     assert figure.axes[0].get_title(loc="left") == "a\nfound: one 1, two 1 of 1"
@@ -125,5 +127,5 @@ def test_both_colors_and_the_objects_are_in_the_picture(folder: Path) -> None:
 @pytest.mark.parametrize(("count", "named"), [(12, 24), (13, 0)])
 def test_names_do_not_hide_a_crowd(folder: Path, count: int, named: int) -> None:
     run = make_run(folder, [0] * count, [0.9] * count)
-    figure = draw_comparison(compare_runs({"a": run, "b": run}, 1), ["a", "b"], ["cat", "dog"], score_thr=0.5)
+    figure = draw_comparison(compare_runs({"a": run, "b": run}, Choice(1)), ["a", "b"], ["cat", "dog"], score_thr=0.5)
     assert len(figure.axes[0].texts) == named

@@ -45,12 +45,13 @@ class Report:
     configs: list[ConfigTable]
 
 
-def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
+def read_report(out: str | Path, paper: str | Path | None = None, photos: bool = True) -> Report:
     """Read the folder of a study and work out what it says.
 
     Args:
         out: The folder.
         paper: JSON file with figures of the paper, as :func:`~mmdetpre.paper.tables.with_figures` takes it.
+        photos: Whether to show figures with photos of the data; never where the study's file says ``photos: false``.
 
     Raises:
         FileNotFoundError: If there is no study in the folder, or no such file.
@@ -64,4 +65,5 @@ def read_report(out: str | Path, paper: str | Path | None = None) -> Report:
     sizes, size = data_sizes(outcome), size_sentences(outcome, tables)
     curves, gains = label_curves(outcome, tables), gain_tables(outcome)
     told, configs = answers(outcome, tables), config_tables(outcome)
-    return Report(outcome, told, sizes, tables, figures(outcome), size, curves, gains, configs)
+    pictures = figures(outcome, photos and outcome.plan.get("photos") is not False)
+    return Report(outcome, told, sizes, tables, pictures, size, curves, gains, configs)

@@ -27,7 +27,7 @@ _NOT_OF_RUN = ("cells", "parts", "format", "run")
 _OF_TABLE = ("group", "own", "title", "lower_is_better", "columns", "rows", "notes")
 
 
-def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
+def write_report(out: str | Path, paper: str | Path | None = None, photos: bool = True) -> Path:
     """Write ``report/index.html``, ``tables.md`` and ``report.json`` in the folder of a study, over older ones.
 
     The same records give the same bytes.
@@ -35,6 +35,7 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
     Args:
         out: The folder; also that of a study that is still running or was stopped.
         paper: JSON file with figures of the paper.
+        photos: Whether the page shows figures with photos of the data, if the study's file does not forbid it.
 
     Returns:
         Path of the page.
@@ -55,7 +56,7 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
     except ModuleNotFoundError as error:
         raise ValueError(f"The page is made with Jinja ({error}): pip install 'mmdetpre[study]'.") from error
     folder = report_folder(out)
-    report = read_report(out, paper)
+    report = read_report(out, paper, photos)
     content = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False)
     texts = {"tables.md": markdown(report), "report.json": f"{content}\n", "index.html": page(report, content)}
     write_own(folder, texts)

@@ -19,8 +19,11 @@ from mmdetpre.study.runs.parts import by_class
 from mmdetpre.study.runs.proposal_origin import proposals_id
 from mmdetpre.study.runs.result import RunResult
 from mmdetpre.study.runs.run_folder import Job
+from mmdetpre.study.tracker import with_tracker
 from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.utils.bounded_files import file_sha256
+from mmdetpre.utils.config_writer import resolved_text, write_config
+from mmdetpre.utils.own_files import require_inside
 
 LABELS_HOOK = "mmdetpre.WriteLabelsHook"
 _OWN_SCORES = ("mAP", "AP50", "mIoU", "top1")
@@ -117,9 +120,31 @@ def train(job: Job) -> Path:
     if not job.claim(made_of):
         resume = ["--resume"] if newest_whole(job.folder).path else []
         arguments = ["--work-dir", job.folder, *resume, *job.launch]
-        job.command(*training_command(job.settings["toolbox"], config, *arguments))
+        job.command(*training_command(job.settings["toolbox"], _tracked(job, config), *arguments))
         job.note_trained()
     return last_checkpoint(job.folder)
+
+
+def _tracked(job: Job, config: Path) -> Path:
+    """The config that is trained: that of the plan, or with a tracker a copy that also reports to it.
+
+    So a tracker that is added to a study or taken out makes no finished training be made again.
+    """
+    if not job.tracker:
+        return config
+    values = with_tracker(
+        Config.fromfile(config, import_custom_modules=False).to_dict(),
+        job.tracker,
+        study=job.study,
+        out=job.out,
+        run=job.id,
+        group=str(job.run["task"]),
+        digest=str(job.settings["config_digest"]),
+    )
+    path = job.folder / "tracked" / config.name
+    require_inside(path, job.out)
+    write_config(path, resolved_text(values, f"The config of {job.id}, which reports to {job.tracker}."), values)
+    return path
 
 
 def _trained_before(job: Job) -> Path:
