@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.cluster.request import KubernetesRequest, SlurmRequest, read_kubernetes, read_slurm
-from mmdetpre.study.figures import FIGURES, numbers
+from mmdetpre.study.figures import FIGURES, IMAGES, numbers
 from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, task_kinds, toolboxes
 from mmdetpre.study.layout import BACKBONE, work_dir
 from mmdetpre.study.spec_checks import distinct_seeds, require_keys, require_types, whole_number
+from mmdetpre.study.tracker import BACKENDS
 from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 from mmdetpre.transfer.trainable_stages import STAGES, trainable_text
 from mmdetpre.utils.yaml_file import read_yaml
@@ -143,7 +144,9 @@ class Study:
         reference: Initialization that differences are to.
         contrast: Initialization that is shown beside it in figures of two.
         inits, tasks: By key, in order.
-        figures: Figures of the paper to draw.
+        figures: Figures of the paper to draw, and `IMAGES`.
+        tracker: Experiment tracker that trainings report to, of `mmdetpre.study.tracker.BACKENDS`, or None.
+        photos: Whether the page of the report shows figures with photos of the data.
         sample_layouts: Layouts of the synthetic sample that are made before the study, where they are missing.
         launcher: Of ``mim train`` and ``mim test``: ``none``, ``pytorch`` or ``slurm``.
         gpus: GPUs of one training or test; the study uses so many at a time.
@@ -164,7 +167,9 @@ class Study:
     contrast: str
     inits: Mapping[str, Init]
     tasks: Mapping[str, Task]
-    figures: tuple[int, ...]
+    figures: tuple[int | str, ...]
+    photos: bool = True
+    tracker: str | None = None
     sample_layouts: tuple[str, ...] = ()
     launcher: str = "none"
     gpus: int = 1
@@ -242,7 +247,9 @@ def read_study(path: str | Path) -> Study:
         contrast=contrast,
         inits=inits,
         tasks=tasks,
-        figures=tuple(FIGURES if content.get("figures") is None else content["figures"]),
+        figures=tuple((*FIGURES, IMAGES) if content.get("figures") is None else content["figures"]),
+        photos=content.get("photos") is not False,
+        tracker=content.get("tracker"),
         sample_layouts=tuple(content.get("sample_layouts") or ()),
         launcher=str(launch.get("launcher", "none")),
         gpus=whole_number(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
@@ -266,8 +273,10 @@ def read_study(path: str | Path) -> Study:
     for number, pair in pairs.items():
         if unknown := [key for key in pair if key not in inits]:
             raise ValueError(f"{path}: contrast: figure {number} names '{unknown[0]}', {among}.")
-    if wrong := [number for number in study.figures if number not in list(FIGURES)]:
-        raise ValueError(f"{path}: there is no figure {wrong[0]}, choose from {numbers(FIGURES)}.")
+    if study.tracker not in (None, *BACKENDS):
+        raise ValueError(f"{path}: tracker is {study.tracker!r}: choose one of {', '.join(BACKENDS)}, or remove it.")
+    if wrong := [number for number in study.figures if number not in (*FIGURES, IMAGES)]:
+        raise ValueError(f"{path}: there is no figure {wrong[0]}, choose from {numbers(FIGURES)} and {IMAGES}.")
     if taken := [key for key in tasks if key in (PRETRAINING, PRETRAINING_TEST, PROPOSALS, FIGURE_RUNS)]:
         raise ValueError(f"{path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
     return study

@@ -36,6 +36,7 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     wanted |= {f"{data}_linear/{init}" for data in DATA for init in INITS}  # Table 6
     wanted |= {f"{data}_layers/{init}" for data in DATA for init in ("coco", "openimages")}  # Table 7
     wanted |= {f"figures/{number}" for number in range(1, 10)}
+    wanted |= {f"figures/images/{task}/{init}" for task in ("voc_detection", "voc_segmentation") for init in INITS}
     assert set(paper) == wanted
     assert f"{len(wanted)} runs" in plan_table(paper)
 
@@ -270,6 +271,14 @@ def test_a_figure_waits_for_the_features_whose_images_it_shows(repository: Path,
     for number in range(5, 10):
         run = plan[f"figures/{number}"]
         assert run.settings["images"] in {str(work_dir(study.out, need) / "test") for need in run.needs}
+
+
+def test_images_show_each_initialization_beside_scratch(paper) -> None:
+    run = paper["figures/images/voc_segmentation/coco"]
+    assert list(run.settings["runs"].values()) == run.needs == [
+        f"voc_segmentation/{init}/seed0" for init in ("scratch", "coco")
+    ]  # fmt: skip
+    assert (run.settings["number"], run.settings["kind"], run.settings["init"]) == ("images", "segmentation", "coco")
 
 
 def test_figures_of_the_paper(paper) -> None:

@@ -42,7 +42,7 @@ def test_the_shipped_studies_are_read(repository: Path, name: str) -> None:
     assert {task.kind for task in study.tasks.values()} == {
         "detection", "segmentation", "classification", "linear", "layers"
     }  # fmt: skip
-    assert (study.reference, study.contrast, study.figures) == ("imagenet_cls", "openimages", tuple(range(1, 10)))
+    assert (study.reference, study.contrast, study.figures) == ("imagenet_cls", "openimages", (*range(1, 10), "images"))
     assert study.pair_of(3) == ("imagenet_cls", "imagenet_loc")
     assert {study.pair_of(number) for number in (2, 5, 6, 9)} == {("imagenet_cls", "openimages")}
 
@@ -74,6 +74,8 @@ def test_a_config_beside_the_file_wins(tmp_path: Path) -> None:
         ({"sead": 1}, "unknown key 'sead'.*seeds"),
         ({"reference": "imagenet"}, "reference is 'imagenet', which is not one of its inits: scratch, coco, own"),
         ({"figures": [1, 12]}, "no figure 12"),
+        ({"photos": "no"}, "photos is 'no', expected true or false"),
+        ({"tracker": "comet"}, "tracker is 'comet': choose one of tensorboard, wandb, mlflow, or remove it"),
         ({"threads": 0}, "threads is 0"),
         ({"launch": {"launcher": "ssh"}}, "launcher is 'ssh': choose one of none, pytorch, slurm"),
         ({"launch": {"gpu": 2}}, "unknown key 'gpu'"),

@@ -10,7 +10,7 @@ import yaml
 
 from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import ModelChoice
-from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
@@ -126,7 +126,10 @@ def study_settings(
         | {init.key: _init(init) for init in inits}
         | {pretraining.key: _pretraining(pretraining, choice) for pretraining in pretrainings},
         "tasks": settings,
-        "figures": [number for number, figure in FIGURES.items() if figure.kind in given],
+        "figures": [
+            *(number for number, figure in FIGURES.items() if figure.kind in given),
+            *([IMAGES] if given & set(GAINS) else []),
+        ],
     }
 
 
