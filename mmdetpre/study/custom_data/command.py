@@ -21,10 +21,13 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     det = parser.add_argument_group("detection")
-    det.add_argument("--det", type=Path, metavar="DATA", help="COCO JSON, or folder of VOC XML files")
+    det.add_argument("--det", type=Path, metavar="DATA", help="annotated photos: COCO JSON, folder of VOC XML or YOLO")
     det.add_argument("--det-images", type=Path, metavar="DIR", help="its images (default: found beside it)")
     det.add_argument(
-        "--det-test", type=Path, metavar="DATA", help="the same, of the test images (default: a fifth is split off)"
+        "--det-test",
+        type=Path,
+        metavar="DATA",
+        help="the same, of the test images (default: the test or val part of the data, else a fifth is split off)",
     )
     det.add_argument("--det-test-images", type=Path, metavar="DIR", help="images of --det-test (default: --det-images)")
     cls = parser.add_argument_group("classification")

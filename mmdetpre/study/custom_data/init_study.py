@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
@@ -53,9 +54,9 @@ class Settings:
 
     Attributes:
         out: Folder to write; it must not exist.
-        det: COCO JSON or folder of VOC XML; None: no detection.
+        det: Annotations in a format that `mmdetpre.study.custom_data.recognize` knows; None: no detection.
         det_images: Folder of its images.
-        det_test: The same of the test images; None: a part is split off.
+        det_test: The same of the test images; None: a part of their own, or one that is split off.
         det_test_images: Folder of the test images; None: as ``det_images``.
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
@@ -112,8 +113,8 @@ def init_study(settings: Settings) -> str:
         boxes_title = _title(settings.det)
         train, test = _detection_parts(settings)
         for part in (train, test):
-            require_names(part.classes, f"{part.source}: the category")
-            require_names(part.files, f"{part.source}: the image")
+            require_names(part.classes, f"{part.title}: the category")
+            require_names(part.files, f"{part.title}: the image")
         recipe = detection_recipe(train, choice, settings.epochs)
         scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
         steps["own_det"] = recipe.steps
@@ -123,7 +124,7 @@ def init_study(settings: Settings) -> str:
         files["configs/own_det.py"] = detection_config(choice, recipe, train, test)
         if choice.frozen:
             files["configs/own_det_scratch.py"] = detection_scratch_config(choice)
-        found.append(describe_boxes(boxes_title, train, test, recipe, split=settings.det_test is None))
+        found.append(describe_boxes(boxes_title, train, test, recipe))
     if settings.cls is not None:
         classes_title = _title(settings.cls)
         classes = read_own_classes(
@@ -188,7 +189,7 @@ def _check(settings: Settings) -> None:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if settings.det is None and settings.cls is None:
-        raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
+        raise ValueError("no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --cls FOLDER, or both.")
     if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):
@@ -208,13 +209,15 @@ def _parent(out: Path) -> Path:
 
 def _detection_parts(settings: Settings) -> tuple[OwnBoxes, OwnBoxes]:
     assert settings.det is not None
-    train = read_own_boxes(settings.det, settings.det_images, leave_out_bad=settings.leave_out_bad)
-    if settings.det_test is not None:
-        images = settings.det_test_images or settings.det_images
-        bad = settings.leave_out_bad
-        test = read_own_boxes(settings.det_test, images, leave_out_bad=bad, classes=train.classes)
-        _require_other_images(train, test)
-        return train, test
+    bad = settings.leave_out_bad
+    train = read_own_boxes(settings.det, settings.det_images, leave_out_bad=bad)
+    if settings.det_test is not None or train.own_test:
+        source, images, option = settings.det, settings.det_images, "--det-images"
+        if settings.det_test is not None:
+            source, images = settings.det_test, settings.det_test_images or images
+            option = "--det-test-images"
+        test = read_own_boxes(source, images, leave_out_bad=bad, classes=train.classes, option=option)
+        return _without_test_images(train, test, leave_out_bad=bad), test
     shown: list[set[int]] = [set() for _ in train.files]
     for box in train.boxes[~train.boxes["crowd"]]:
         shown[box["image"]].add(int(box["label"]))
@@ -222,18 +225,28 @@ def _detection_parts(settings: Settings) -> tuple[OwnBoxes, OwnBoxes]:
         rows = split_images_by_class(train.files, same_files(train.paths()), shown, seed=settings.split_seed)
     except ValueError as error:
         raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
-    return train.part(rows[0]), train.part(rows[1])
+    return train.of_images(rows[0]), train.of_images(rows[1])
 
 
-def _require_other_images(train: OwnBoxes, test: OwnBoxes) -> None:
+def _without_test_images(train: OwnBoxes, test: OwnBoxes, *, leave_out_bad: bool) -> OwnBoxes:
+    """The training part; photos that the test part has too are refused, or left out of it."""
     paths, first = [*train.paths(), *test.paths()], len(train.files)
     both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
-    if both:
+    if both and not leave_out_bad:
         pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
         raise ValueError(
-            f"{len(both)} images are in {train.source} and in {test.source} as well: {pairs}"
-            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them."
+            f"{len(both)} images are in {train.title} and in {test.title} as well: {pairs}"
+            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them. Or add"
+            " --leave-out-bad to take them out of the training part."
         )
+    if not both:
+        return train
+    known = {i for group in both for i in group}
+    kept = [i for i in range(first) if i not in known]
+    if not kept or not np.isin(train.boxes["image"], kept).any():
+        raise ValueError(f"{train.title}: no box is left to train on, all its images are in {test.title} as well.")
+    train.left_out["training images that are test images as well"] = first - len(kept)
+    return train.of_images(kept)
 
 
 def _title(source: Path) -> str:
