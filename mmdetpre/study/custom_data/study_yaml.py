@@ -159,7 +159,9 @@ def _trained(task: OwnTask, choice: ModelChoice) -> dict[str, object]:
     return found | ({"tta": task.scales > 1} if detection else {})
 
 
-def _probes(task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]) -> dict[str, dict[str, object]]:
+def _probes(
+    task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]
+) -> dict[str, dict[str, object]]:
     """A task for each kind of probe that any initialization can have, on the images of a classification task."""
     size = {} if choice.probe_crop is None else {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
     tasks: dict[str, dict[str, object]] = {}
