@@ -39,7 +39,12 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     det = parser.add_argument_group("detection")
-    det.add_argument("--det", **_DATA, metavar="DATA", help="COCO JSON, or folder of VOC XML files; repeat it for more")
+    det.add_argument(
+        "--det",
+        **_DATA,
+        metavar="DATA",
+        help="annotated photos: COCO JSON, folder of VOC XML or YOLO; repeat it for more",
+    )
     det.add_argument(
         "--pretrain",
         **_DATA,
@@ -50,7 +55,10 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     of = "of the --det or --pretrain before it"
     det.add_argument("--det-images", **_DATA, metavar="DIR", help=f"images {of} (default: found beside it)")
     det.add_argument(
-        "--det-test", **_DATA, metavar="DATA", help=f"test data {of} (default: a fifth of the images is split off)"
+        "--det-test",
+        **_DATA,
+        metavar="DATA",
+        help=f"test data {of} (default: the test or val part of the data, else a fifth is split off)",
     )
     det.add_argument("--det-test-images", **_DATA, metavar="DIR", help="images of --det-test (default: --det-images)")
     cls = parser.add_argument_group("classification")

@@ -162,7 +162,7 @@ def _detection(
     files[f"configs/{name}.py"] = detection_config(choice, recipe, train, test, name)
     if choice.frozen:
         files[f"configs/{name}_scratch.py"] = detection_scratch_config(choice, name)
-    found.append(describe_boxes(data.title, train, test, recipe, split=data.test is None))
+    found.append(describe_boxes(data.title, train, test, recipe))
     return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales))
 
 
@@ -206,7 +206,7 @@ def _check(settings: Settings) -> None:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if not settings.det and settings.cls is None:
-        raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
+        raise ValueError("no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --cls FOLDER, or both.")
     if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):

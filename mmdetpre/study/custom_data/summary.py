@@ -28,22 +28,23 @@ _REGISTERS = "-registers"
 """How names of weights end that no model here can take: its backbone has no registers."""
 
 
-def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe, *, split: bool) -> str:
-    """Images, boxes by class, their size, what was left out and why, chips and epochs.
+def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe) -> str:
+    """Format, images, boxes by class, their size, what was left out and why, chips and epochs.
 
     Args:
         title: What the data are called.
         train, test: The two parts.
         recipe: What the config takes from the first.
-        split: Whether the second was split off.
     """
     names = [*train.files, *test.files]
     sides = np.concatenate([train.boxes, test.boxes])["box"][:, 2:]
+    split = train.source == test.source and train.part == test.part
     left_out = Counter(train.left_out) + (Counter() if split else Counter(test.left_out))
     copies = [[names[i] for i in group] for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
     lines = [
         f"Detection, {title}: {len(train.files)} training and {len(test.files)} test images,"
         f" {_count(len(train.classes), 'class', 'classes')}.",
+        *(_recognized(part) for part in ([train] if split else [train, test])),
         _boxes_by_class(train, test),
         f"Median size of a box: {np.median(np.sqrt(sides.prod(axis=1))):.0f} pixels (root of its area).",
         *_notes("training", train),
@@ -183,6 +184,12 @@ def describe_cpu(choice: ModelChoice, tasks: Sequence[OwnTask], runs: int) -> st
             size = f"{cost.items} {_ITEMS[task.kind]} of {cost.side} pixels"
             lines.append(f"{trained} of {size}, each about {cost.hours(task.steps):,.0f} hours of one core")
     return "\n".join(lines)
+
+
+def _recognized(part: OwnBoxes) -> str:
+    images, boxes = part.found
+    where = f", its part {part.part}" if part.part else ""
+    return f"Read as {part.form}{where}: {_count(images, 'image', 'images')}, {_count(boxes, 'box', 'boxes')}."
 
 
 def _boxes_by_class(train: OwnBoxes, test: OwnBoxes) -> str:
