@@ -1,4 +1,4 @@
-"""Epochs and seeds that fit a time: first the epochs, down to the fewest that are sensible, then the seeds, down to two.
+"""Epochs and seeds that fit a time: first the epochs, down to the fewest that make sense, then the seeds, down to two.
 
 Initializations are never left out: they are the user's question, and the message says what one of them takes.
 """
@@ -97,9 +97,7 @@ def study_seconds(
         >>> study_seconds([Trained("own_det", 10, (2, 40), 3.0, 5.0, 2)], {"own_det": 10}, 3, 0, 2)
         105.0
     """
-    work = sum(
-        one.runs * (seeds if one.seeded else 1) * (one.fixed + epochs[one.name] * one.epoch) for one in trained
-    )
+    work = sum(one.runs * (seeds if one.seeded else 1) * (one.fixed + epochs[one.name] * one.epoch) for one in trained)
     return (work + other) / max(parallel, 1)
 
 
@@ -143,11 +141,13 @@ def fit(budget: float, trained: Sequence[Trained], seeds: int, other: float, par
             low, high = (middle, high) if at(middle, number).seconds <= most else (low, middle)
         return at(low, number)
     least = at(0, fewest)
+    wanted = -(-least.seconds / (1 - RESERVE) // 60)
+    each = f"initializations (about {duration(least.seconds / max(inits, 1))} each) or " if inits > 1 else ""
     told = ", ".join(f"{name} {epochs}" for name, epochs in least.epochs.items())
     raise ValueError(
         f"--budget is {duration(budget)}, and the least takes about {duration(least.seconds)}: epochs {told}, seeds"
-        f" {fewest}, initializations {inits}. Give --budget {-(-least.seconds / (1 - RESERVE) // 60):.0f}m, or leave out"
-        f" initializations (about {duration(least.seconds / max(inits, 1))} each) or data."
+        f" {fewest}, initializations {inits}. Give --budget {wanted:.0f}m, or leave out"
+        f" {each}data."
     )
 
 
