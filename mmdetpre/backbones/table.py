@@ -79,7 +79,7 @@ def backbone_names() -> list[str]:
 
     Example:
         >>> backbone_names()
-        ['convnext_tiny', 'dinov2_small', 'efficientnet_lite0', 'resnet18', 'resnet50', 'swin_tiny', 'vit_small']
+        ['convnext_tiny', 'dinov2_small', 'efficientnet_lite0', 'mobilenet_v2', 'resnet18', 'resnet50', 'swin_tiny', 'vit_small']
     """
     return sorted(path.stem for path in FOLDER.glob("*.py"))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
     from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
     from mmdetpre.models.layer_decay import LayerDecayConstructor
+    from mmdetpre.models.mobilenet import MobileNetV2
     from mmdetpre.models.multi_scale_tta import MultiScaleTTA
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv as MXNetDCN
@@ -44,6 +45,7 @@ __all__ = [
     "LayerDecayConstructor",
     "MXNetDCN",
     "MXNetDeformConv",
+    "MobileNetV2",
     "MultiScaleTTA",
     "PoolFirstClassifier",
     "PositionSensitiveHead",
