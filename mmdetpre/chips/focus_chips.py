@@ -123,7 +123,11 @@ def to_next_scale(rectangles: np.ndarray, stride: int, size: tuple[int, int], ne
 
 
 def near_inner_edge(
-    boxes: np.ndarray, rectangle: Sequence[float], size: tuple[float, float], margin: float, tolerance: float = 0.5
+    boxes: np.ndarray,
+    rectangle: Sequence[float] | np.ndarray,
+    size: tuple[float, float],
+    margin: float,
+    tolerance: float = 0.5,
 ) -> np.ndarray:
     """Which detections of a rectangle end near one of its sides that does not lie on the image's border.
 
