@@ -12,12 +12,14 @@ from matplotlib.patheffects import withStroke
 from mmengine.structures import InstanceData
 
 from mmdetpre.models.focus_tta import FocusView
+from mmdetpre.models.nms import hard_nms
 from mmdetpre.plotting.palette import class_color, scale_color, unit
 from mmdetpre.plotting.style import HEADLINE, new_figure
 
 _COLUMNS, _WIDTH = 2, 5.6
 _UNSEEN = (0.0, 0.0, 0.0, 0.65)
 _HEAT = "inferno"
+_OVERLAP = 0.5
 
 
 def draw_focus_views(
@@ -33,7 +35,8 @@ def draw_focus_views(
     """A panel per scale, coarsest first, and one with the detections of all.
 
     What a scale does not look at is dark, its rectangles are outlined in its colour. The brighter a cell, the more
-    probable is a small object there; the next scale looks there. Boxes are detections that the scale keeps.
+    probable is a small object there; the next scale looks there. Boxes are detections that the scale keeps, without
+    those that overlap a better one by half.
 
     Args:
         image: (H, W, 3) uint8 RGB, the original.
@@ -95,11 +98,10 @@ def _draw_view(
         _outline(axis, rectangle / np.array(view.ratio * 2), color, 3.0)
     kept = view.kept.numpy()
     boxes, scores, labels = (values.numpy()[kept] for values in (view.boxes, view.scores, view.labels))
-    count = _draw_boxes(axis, boxes, scores, labels, classes, score_thr)
-    whole = view.rectangles.tolist() == [[0, 0, *view.size]]
+    best, _ = hard_nms(boxes, scores, labels, iou_threshold=_OVERLAP, min_score=score_thr)
+    _draw_boxes(axis, boxes[best], scores[best], labels[best], classes, score_thr)
     many = f"{len(view.rectangles)} rectangle{'' if len(view.rectangles) == 1 else 's'}"
-    where = "the whole image" if whole else f"{many}, {100 * looked_at(view):.0f} % of the image"
-    text = f"Scale {scale + 1}, {view.size[0]} x {view.size[1]}: {where}; {count} detections"
+    text = f"Scale {scale + 1}, {view.size[0]} x {view.size[1]}: {many}, {100 * looked_at(view):.0f} %"
     axis.set_title(text, **(HEADLINE | {"color": color}))
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)
