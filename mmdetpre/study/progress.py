@@ -77,7 +77,7 @@ def _told(outcome: Outcome, run: str) -> str:
     ]
     shown = ", ".join(scores[:_MOST]) + (f" and {len(scores) - _MOST} more" if len(scores) > _MOST else "")
     if number := (found.content.get("figure") or {}).get("number"):
-        shown = f"figure {number}"
+        shown = f"figure {number}" if number.isdigit() else number
     seconds = found.content.get("seconds")
     taken = f" ({duration(float(seconds))})" if isinstance(seconds, int | float) else ""
     return f"{shown or found.state}{taken}"

@@ -43,6 +43,17 @@ class CellForm(TypedDict, total=False):
     resampled: ResampledForm
 
 
+class PartForm(TypedDict, total=False):
+    """One number of a run on a class, or on objects of a size."""
+
+    by: str
+    name: str
+    measure: str
+    value: float
+    count: int
+    resampled: ResampledForm
+
+
 class CheckpointForm(TypedDict, total=False):
     """A file that a run wrote."""
 
@@ -93,6 +104,7 @@ class Record(RunForm, total=False):
     checkpoint: CheckpointForm
     load: LoadForm
     cells: list[CellForm]
+    parts: list[PartForm]
     figure: FigureForm
     notes: list[str]
 
@@ -115,6 +127,8 @@ class TaskForm(TypedDict, total=False):
     column: str
     fraction: float
     whole: str
+    trainable: int
+    rows_of: str
 
 
 class PlannedForm(RunForm, total=False):
@@ -222,7 +236,7 @@ def _require(value: Any, form: Any, where: str) -> None:
             _require(item, get_args(form)[0], f"{where}[{i}]")
     elif isinstance(value, bool) or not isinstance(value, _KINDS[form][1]):
         raise ValueError(f"{where} is {_shown(value)}, expected {_KINDS[form][0]}")
-    elif form is float and "cells" in where and not -GREATEST <= float(value) <= GREATEST:
+    elif form is float and where.startswith(("cells", "parts")) and not -GREATEST <= float(value) <= GREATEST:
         raise ValueError(f"{where} is {value!r}, which no run measures")
 
 

@@ -7,6 +7,7 @@ initialization.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.study.record_form import Data, Plan, Record, read_form
+from mmdetpre.transfer.trainable_stages import trainable_text
 
 PLAN_FORMAT = "mmdetpre.study/1"
 DATA_FORMAT = "mmdetpre.study.data/1"
@@ -46,6 +48,28 @@ class Cell:
     resampled: Resampled | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """A number of a run on a part of its test.
+
+    Attributes:
+        by: What the parts are of: ``class`` or ``size``.
+        name: Of the class or size.
+        measure: What is measured.
+        value: Percent; None where there was nothing to measure.
+        count: Objects that were to be found; of label maps and classifiers, images that show the class. None where it
+            is not known.
+        resampled: The number on resamples of the test images, or None.
+    """
+
+    by: str
+    name: str
+    measure: str
+    value: float | None
+    count: int | None = None
+    resampled: Resampled | None = None
+
+
 @dataclass
 class Run:
     """A run of the plan and what became of it.
@@ -56,6 +80,7 @@ class Run:
         needs: Ids of the runs it builds on.
         state: ``done``, ``failed``, ``record damaged`` or ``not run``.
         cells: Its numbers.
+        parts: Its numbers by class and by size; records of before have none.
         content: The record or failure as it was read, else empty.
     """
 
@@ -66,6 +91,7 @@ class Run:
     needs: tuple[str, ...] = ()
     state: str = NOT_RUN
     cells: tuple[Cell, ...] = ()
+    parts: tuple[Part, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -97,8 +123,20 @@ class Outcome:
         return str(self.plan.get("reference") or next(iter(self.inits), ""))
 
     def title_of_init(self, key: str) -> str:
-        """Its title, or the key of one that is not in the plan."""
-        return self.inits.get(key, key)
+        """Its title, or the key of one that is not in the plan; also of a row, see `row_of`."""
+        init, _, trainable = key.partition("@")
+        title = self.inits.get(init, init)
+        return f"{title}, {trainable_text(int(trainable))}" if re.fullmatch("[0-9]", trainable) else title
+
+    def row_of(self, run: Run) -> str:
+        """Row of the tables that a run is of: its initialization, and ``@`` how many stages are trained if not all."""
+        trainable = self.tasks.get(run.task, {}).get("trainable")
+        return f"{run.init or ''}{'' if trainable is None else f'@{trainable}'}"
+
+    def shown_as(self, task: str) -> str:
+        """Key of the task whose tables the results of a task are rows of: often its own."""
+        of = self.tasks.get(task, {}).get("rows_of")
+        return str(of) if of in self.tasks else task
 
     def in_state(self, *states: str) -> list[Run]:
         """Runs in one of some states, in the order of the plan."""
@@ -173,15 +211,16 @@ def _read_records(outcome: Outcome) -> None:
                 if content.get("run") != name:
                     raise ValueError(f"it is of the run '{content.get('run')}'")
                 cells = tuple(_cell(cell) for cell in content.get("cells") or ()) if state == DONE else ()
+                parts = tuple(_part(part) for part in content.get("parts") or ()) if state == DONE else ()
                 if content.get("figure"):
                     content["figure"]["number"] = str(content["figure"]["number"])
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 outcome.problems.append(f"{shown} is damaged ({_why(error)}): remove it and run the study again.")
-                run.state, run.cells, run.content = DAMAGED, (), {}
+                run.state, run.cells, run.parts, run.content = DAMAGED, (), (), {}
                 continue
             if state == DONE and run.state == FAILED:
                 outcome.problems.append(f"{name} has a record and a failure: the record is shown.")
-            run.state, run.cells, run.content = state, cells, content
+            run.state, run.cells, run.parts, run.content = state, cells, parts, content
 
 
 def _compare_backbones(outcome: Outcome) -> None:
@@ -205,9 +244,19 @@ def _require_inside(path: Path, folder: Path) -> None:
 def _cell(cell: Mapping[str, Any]) -> Cell:
     value, low, high = (None if cell.get(key) is None else float(cell[key]) for key in ("value", "low", "high"))
     where = (str(cell["table"]), str(cell.get("group") or ""), str(cell["row"]), str(cell["column"]))
-    if sample := cell.get("resampled"):
-        sample = Resampled(int(sample["images"]), str(sample["digest"]), tuple(map(float, sample["values"])))
-    return Cell(*where, value, *((low, high) if None not in (low, high) else (None, None)), sample or None)
+    return Cell(*where, value, *((low, high) if None not in (low, high) else (None, None)), _resampled(cell))
+
+
+def _part(part: Mapping[str, Any]) -> Part:
+    value, count = part.get("value"), part.get("count")
+    where = (str(part["by"]), str(part["name"]), str(part["measure"]))
+    return Part(*where, None if value is None else float(value), count, _resampled(part))
+
+
+def _resampled(number: Mapping[str, Any]) -> Resampled | None:
+    if not (sample := number.get("resampled")):
+        return None
+    return Resampled(int(sample["images"]), str(sample["digest"]), tuple(map(float, sample["values"])))
 
 
 def _why(error: Exception) -> str:

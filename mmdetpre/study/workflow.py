@@ -28,6 +28,7 @@ from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outc
 from mmdetpre.study.report.write import report_folder
 from mmdetpre.study.runs.run_folder import environment as run_environment
 from mmdetpre.study.spec import Study, read_study
+from mmdetpre.study.tracker import require_tracker
 from mmdetpre.utils.bounded_files import read_end, read_json
 from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line, printable
@@ -50,6 +51,7 @@ def run_study(
     paper: str | Path | None = None,
     snakemake_arguments: Sequence[str] = (),
     leave_out_bad: bool = False,
+    photos: bool = True,
 ) -> int:
     """Run what is missing of a study and write its report.
 
@@ -63,6 +65,7 @@ def run_study(
         paper: JSON file with figures of the paper, for the report.
         snakemake_arguments: Passed on, such as ``--executor slurm --jobs 20``.
         leave_out_bad: Continue with broken test images, which tests skip.
+        photos: Whether the page of the report shows figures with photos of the data.
 
     Returns:
         Exit code: 0 if all runs are done, else 1.
@@ -75,6 +78,7 @@ def run_study(
     study, executor = read_study(file), executor_of(snakemake_arguments)
     if executor:
         require_executor(executor, study)
+    require_tracker(study.tracker)
     plan = make_plan(study)
     if dry_run:
         print(plan_table(plan))
@@ -87,7 +91,7 @@ def run_study(
         if dry_run:
             return code
         _tell_snakemake(study.out, code)
-        return _report(study, paper)
+        return _report(study, paper, photos)
 
 
 def _prepare(study: Study, leave_out_bad: bool) -> None:
@@ -170,10 +174,10 @@ def _tell_snakemake(out: Path, code: int) -> None:
         print(f"study: Snakemake failed; its log: {log}", file=sys.stderr)
 
 
-def _report(study: Study, paper: str | Path | None) -> int:
+def _report(study: Study, paper: str | Path | None, photos: bool) -> int:
     from mmdetpre.study.report.write import write_report
 
-    page = write_report(study.out, paper)
+    page = write_report(study.out, paper, photos)
     outcome = read_outcome(study.out)
     done = outcome.in_state(DONE)
     print(f"\n{len(done)} of {len(outcome.runs)} runs are done.{_left(outcome)}\nReport: {page}")

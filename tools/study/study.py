@@ -19,6 +19,7 @@ from pathlib import Path
 from mmdetpre.study.custom_data.command import add_init_arguments, run_init
 from mmdetpre.utils.plain_text import printable
 
+NO_PHOTOS = "leave figures with photos of the data out of the report's page"
 LEAVE_OUT = "continue with broken test images: tests skip them, and their results say so"
 FILE = "file of the study; `sample` and `paper` are those that the package brings"
 
@@ -39,6 +40,7 @@ def parse_args() -> argparse.Namespace:
     run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
     run.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, for the report")
     run.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
+    run.add_argument("--no-photos", action="store_true", help=NO_PHOTOS)
     run.add_argument(
         "snakemake", nargs="*", metavar="-- ARGUMENTS", help="for Snakemake, such as: -- --executor slurm --jobs 20"
     )
@@ -50,6 +52,7 @@ def parse_args() -> argparse.Namespace:
     report = commands.add_parser("report", help="write the report of the runs that are done")
     report.add_argument("out", type=Path, help="folder of the study")
     report.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
+    report.add_argument("--no-photos", action="store_true", help=NO_PHOTOS)
     return parser.parse_args()
 
 
@@ -79,11 +82,12 @@ def _commands(args: argparse.Namespace) -> int:
             paper=args.paper,
             snakemake_arguments=args.snakemake,
             leave_out_bad=args.leave_out_bad,
+            photos=not args.no_photos,
         )
     if args.command == "report":
         from mmdetpre.study.report.write import write_report
 
-        print(write_report(args.out, args.paper))
+        print(write_report(args.out, args.paper, not args.no_photos))
         return 0
     from mmdetpre.study.spec import read_study
 

@@ -6,8 +6,10 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.transfer.trainable_stages import STAGES
 from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
@@ -16,17 +18,49 @@ EXAMPLE = (
 )
 
 
+class _InOrder(argparse.Action):
+    """Keep options with their order: some belong to one before them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), (option_string, values)])
+
+
+_DATA: Any = {"action": _InOrder, "dest": "data", "default": []}
+
+
 def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``init`` to its parser."""
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     det = parser.add_argument_group("detection")
-    det.add_argument("--det", type=Path, metavar="DATA", help="COCO JSON, or folder of VOC XML files")
-    det.add_argument("--det-images", type=Path, metavar="DIR", help="its images (default: found beside it)")
     det.add_argument(
-        "--det-test", type=Path, metavar="DATA", help="the same, of the test images (default: a fifth is split off)"
+        "--det",
+        **_DATA,
+        metavar="DATA",
+        help="annotated photos: COCO JSON, folder of VOC XML or YOLO; repeat it for more",
     )
-    det.add_argument("--det-test-images", type=Path, metavar="DIR", help="images of --det-test (default: --det-images)")
+    det.add_argument(
+        "--pretrain",
+        **_DATA,
+        metavar="KEY=DATA",
+        help="such data that the study pre-trains on: an initialization KEY, trained from imagenet_cls where --init has"
+        " that, else from the first --init, else from scratch; repeat it for more",
+    )
+    of = "of the --det or --pretrain before it"
+    det.add_argument("--det-images", **_DATA, metavar="DIR", help=f"images {of} (default: found beside it)")
+    det.add_argument(
+        "--det-test",
+        **_DATA,
+        metavar="DATA",
+        help=f"test data {of} (default: the test or val part of the data, else a fifth is split off)",
+    )
+    det.add_argument("--det-test-images", **_DATA, metavar="DIR", help="images of --det-test (default: --det-images)")
     cls = parser.add_argument_group("classification")
     cls.add_argument("--cls", type=Path, metavar="DIR", help="folder with one folder of images per class")
     cls.add_argument(
@@ -59,6 +93,16 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--epochs", type=int, metavar="N", help="of each run (default: fitted to the size of the data)")
     study.add_argument("--split-seed", type=int, default=0, metavar="N", help="seed of the splits (%(default)s)")
     study.add_argument(
+        "--trainable-stages",
+        nargs="+",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        choices=["all", *range(STAGES + 1)],
+        default=[],
+        metavar="N",
+        help="train only so many of the last stages of the backbone, 0 for none (frozen), or `all`; each of them"
+        " is a row of the tables: all 1 0",
+    )
+    study.add_argument(
         "--leave-out-bad",
         action="store_true",
         help="continue without images that are missing or broken, boxes that are empty or outside of their image, and"
@@ -68,6 +112,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(args: argparse.Namespace) -> int:
     """Write the study; 1 after an error, which is one message on stderr."""
+    from mmdetpre.study.custom_data.detection_data import data_of_options
     from mmdetpre.study.custom_data.init_study import (  # imports torch and mmdet, for which --help need not wait
         Settings,
         init_study,
@@ -77,6 +122,7 @@ def run_init(args: argparse.Namespace) -> int:
         print("study init: --start is now --init; the next release no longer has the old name.", file=sys.stderr)
         args.inits += args.starts
     try:
+        args.det, args.pretrain = data_of_options(args.data)
         print(init_study(Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})))
     except (OSError, ValueError) as error:
         print(f"study init: {printable(error)}", file=sys.stderr)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
-from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.custom_data.classes import read_own_classes
 from mmdetpre.study.custom_data.configs import (
     classification_config,
@@ -22,12 +20,12 @@ from mmdetpre.study.custom_data.configs import (
     detection_scratch_config,
     reference_config,
 )
-from mmdetpre.study.custom_data.inits import OwnInit, read_own_inits, split_source
+from mmdetpre.study.custom_data.detection_data import DetectionData, data_title, task_names
+from mmdetpre.study.custom_data.inits import OwnInit, key_problem, read_own_inits, split_source
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.propose_model import propose_model
 from mmdetpre.study.custom_data.recipe import detection_recipe
-from mmdetpre.study.custom_data.split import same_files, split_images_by_class
-from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
+from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask, study_settings, study_text
 from mmdetpre.study.custom_data.summary import (
     describe_boxes,
     describe_classes,
@@ -38,13 +36,8 @@ from mmdetpre.study.custom_data.summary import (
 from mmdetpre.transfer.backbone_file import export_backbone
 from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
-from mmdetpre.utils.plain_text import path_problem, require_names
+from mmdetpre.utils.plain_text import path_problem
 from mmdetpre.utils.whole_file import write_text
-
-_CONFIG = os.path.join("configs", "own_det.py")
-_GENERAL = re.compile(
-    r"(ann\w*|images?|labels?|xml|coco|train\w*|instances_\w+|result|\d+_ObjectCategories)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -53,10 +46,9 @@ class Settings:
 
     Attributes:
         out: Folder to write; it must not exist.
-        det: COCO JSON or folder of VOC XML; None: no detection.
-        det_images: Folder of its images.
-        det_test: The same of the test images; None: a part is split off.
-        det_test_images: Folder of the test images; None: as ``det_images``.
+        det: Detection data, a task each.
+        pretrain: Key -> detection data that an initialization of that key is pre-trained on by the study, from
+            ``imagenet_cls`` where that is given, else from the first of ``inits``, else from scratch.
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
         inits: ``KEY=FILE`` of each.
@@ -64,14 +56,13 @@ class Settings:
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.
+        trainable_stages: What of the backbone is trained, ``all`` or a number of last stages; a row of the tables each.
         leave_out_bad: Continue without what cannot be used.
     """
 
     out: Path
-    det: Path | None = None
-    det_images: Path | None = None
-    det_test: Path | None = None
-    det_test_images: Path | None = None
+    det: Sequence[DetectionData] = ()
+    pretrain: Mapping[str, DetectionData] = field(default_factory=dict)
     cls: Path | None = None
     cls_per_class: int | None = None
     inits: Sequence[str] = ()
@@ -79,6 +70,7 @@ class Settings:
     seeds: int = 3
     epochs: int | None = None
     split_seed: int = 0
+    trainable_stages: Sequence[str | int] = ()
     leave_out_bad: bool = False
 
 
@@ -106,46 +98,32 @@ def init_study(settings: Settings) -> str:
     inits = _inits(settings, choice)
     files: dict[str, str | ConfigFile] = {}
     found = [describe_model(choice, why)]
-    boxes_title = classes_title = None
-    scales, trained, steps = 1, {}, {}
-    if settings.det is not None:
-        boxes_title = _title(settings.det)
-        train, test = _detection_parts(settings)
-        for part in (train, test):
-            require_names(part.classes, f"{part.source}: the category")
-            require_names(part.files, f"{part.source}: the image")
-        recipe = detection_recipe(train, choice, settings.epochs)
-        scales, trained["own_det"] = len(recipe.chips.scales), recipe.epochs
-        steps["own_det"] = recipe.steps
-        files["data/own_det_train.json"] = json.dumps(train.to_coco())
-        files["data/own_det_test.json"] = json.dumps(test.to_coco())
-        files["data/own_det_classes.txt"] = class_names_text(train.classes)
-        files["configs/own_det.py"] = detection_config(choice, recipe, train, test)
-        if choice.frozen:
-            files["configs/own_det_scratch.py"] = detection_scratch_config(choice)
-        found.append(describe_boxes(boxes_title, train, test, recipe, split=settings.det_test is None))
+    tasks: list[OwnTask] = []
+    for name, data in zip(task_names("own_det", [data.title for data in settings.det]), settings.det, strict=True):
+        tasks.append(_detection(settings, choice, name, data, files, found))
+    pretrainings = _pretrainings(settings, choice, inits, files, found)
     if settings.cls is not None:
-        classes_title = _title(settings.cls)
+        title = data_title(settings.cls)
         classes = read_own_classes(
             settings.cls, settings.cls_per_class, settings.split_seed, leave_out_bad=settings.leave_out_bad
         )
-        trained["own_cls"] = epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
-        steps["own_cls"] = epochs * choice.classification_amount.steps_per_epoch(len(classes.train))
+        epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
+        steps = epochs * choice.classification_amount.steps_per_epoch(len(classes.train))
+        tasks.append(OwnTask("own_cls", "classification", title, epochs, steps))
         files["data/own_cls_train.txt"] = _lines(classes.train)
         files["data/own_cls_test.txt"] = _lines(classes.test)
         files["configs/own_cls.py"] = classification_config(choice, classes, epochs)
-        found.append(describe_classes(classes_title, classes, epochs))
+        found.append(describe_classes(title, classes, epochs))
     files |= {f"configs/init_{init.key}.py": init.detector for init in inits if init.detector}
     content = study_settings(
         name=out.name,
         out=Path(os.path.abspath(out), "results"),
         seeds=settings.seeds,
         inits=inits,
-        boxes=boxes_title,
-        classes=classes_title,
+        pretrainings=pretrainings,
+        tasks=tasks,
         choice=choice,
-        epochs=trained,
-        scales=scales,
+        trainable_stages=settings.trainable_stages,
     )
     files["study.yaml"] = study_text(content, choice)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
@@ -161,10 +139,49 @@ def init_study(settings: Settings) -> str:
                 prefix, entry = init.part
                 export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
         os.rename(study, out)
-    found.append(describe_inits(inits, choice, probed=settings.cls is not None))
+    found.append(describe_inits(inits, choice, pretrainings, probed=settings.cls is not None))
     if choice.for_gpus and not gpu:
-        found.append(describe_cpu(choice, steps, runs=(len(inits) + 1) * settings.seeds))
+        found.append(describe_cpu(choice, tasks, runs=(len(inits) + len(pretrainings) + 1) * settings.seeds))
     return "\n\n".join([*found, _next_steps(settings, files)])
+
+
+def _detection(
+    settings: Settings,
+    choice: ModelChoice,
+    name: str,
+    data: DetectionData,
+    files: dict[str, str | ConfigFile],
+    found: list[str],
+) -> OwnTask:
+    """Read detection data, and add its files and what was found."""
+    train, test = data.read(settings.split_seed, leave_out_bad=settings.leave_out_bad)
+    recipe = detection_recipe(train, choice, settings.epochs)
+    files[f"data/{name}_train.json"] = json.dumps(train.to_coco())
+    files[f"data/{name}_test.json"] = json.dumps(test.to_coco())
+    files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
+    files[f"configs/{name}.py"] = detection_config(choice, recipe, train, test, name)
+    if choice.frozen:
+        files[f"configs/{name}_scratch.py"] = detection_scratch_config(choice, name)
+    found.append(describe_boxes(data.title, train, test, recipe))
+    return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales))
+
+
+def _pretrainings(
+    settings: Settings,
+    choice: ModelChoice,
+    inits: Sequence[OwnInit],
+    files: dict[str, str | ConfigFile],
+    found: list[str],
+) -> list[OwnPretraining]:
+    given = {init.key: init for init in inits}
+    first = given.get("imagenet_cls") or next(iter(given.values()), None)
+    pretrainings = []
+    for key, data in settings.pretrain.items():
+        if problem := key_problem(key, given):
+            raise ValueError(f"--pretrain {key}={data.source}: {problem}")
+        task = _detection(settings, choice, f"pretrain_{key}", data, files, found)
+        pretrainings.append(OwnPretraining(key, task, first))
+    return pretrainings
 
 
 def _inits(settings: Settings, choice: ModelChoice) -> list[OwnInit]:
@@ -182,22 +199,24 @@ def _lines(names: Iterable[str]) -> str:
 
 
 def _check(settings: Settings) -> None:
-    paths = [settings.out.absolute(), settings.det, settings.det_images, settings.det_test, settings.det_test_images]
+    data = [*settings.det, *settings.pretrain.values()]
     inits = [split_source(init.partition("=")[2])[0] for init in settings.inits]
-    for path in [*paths, settings.cls, CONFIG_ROOT.resolve(), *inits]:
+    paths = [settings.out.absolute(), settings.cls, CONFIG_ROOT.resolve(), *inits]
+    for path in [*paths, *(path for one in data for path in one.paths())]:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
-    if settings.det is None and settings.cls is None:
-        raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
+    if not settings.det and settings.cls is None:
+        raise ValueError("no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --cls FOLDER, or both.")
     if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):
         if (value := getattr(settings, name)) is not None and value < 1:
             raise ValueError(f"--{name} is {value}: give 1 or more.")
-    for name, needed in (("det_images", "det"), ("det_test", "det"), ("cls_per_class", "cls")):
-        if getattr(settings, name) is not None and getattr(settings, needed) is None:
-            raise ValueError(f"--{name.replace('_', '-')} needs --{needed}.")
-    if settings.det_test_images is not None and settings.det_test is None:
+    if settings.cls_per_class is not None and settings.cls is None:
+        raise ValueError("--cls-per-class needs --cls.")
+    if not settings.inits and any(one != "all" for one in settings.trainable_stages):
+        raise ValueError("--trainable-stages needs --init: from scratch all of the backbone is trained.")
+    if any(one.test_images is not None and one.test is None for one in data):
         raise ValueError("--det-test-images needs --det-test.")
 
 
@@ -206,49 +225,16 @@ def _parent(out: Path) -> Path:
     return out.absolute().parent
 
 
-def _detection_parts(settings: Settings) -> tuple[OwnBoxes, OwnBoxes]:
-    assert settings.det is not None
-    train = read_own_boxes(settings.det, settings.det_images, leave_out_bad=settings.leave_out_bad)
-    if settings.det_test is not None:
-        images = settings.det_test_images or settings.det_images
-        bad = settings.leave_out_bad
-        test = read_own_boxes(settings.det_test, images, leave_out_bad=bad, classes=train.classes)
-        _require_other_images(train, test)
-        return train, test
-    shown: list[set[int]] = [set() for _ in train.files]
-    for box in train.boxes[~train.boxes["crowd"]]:
-        shown[box["image"]].add(int(box["label"]))
-    try:
-        rows = split_images_by_class(train.files, same_files(train.paths()), shown, seed=settings.split_seed)
-    except ValueError as error:
-        raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
-    return train.part(rows[0]), train.part(rows[1])
-
-
-def _require_other_images(train: OwnBoxes, test: OwnBoxes) -> None:
-    paths, first = [*train.paths(), *test.paths()], len(train.files)
-    both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
-    if both:
-        pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
-        raise ValueError(
-            f"{len(both)} images are in {train.source} and in {test.source} as well: {pairs}"
-            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them."
-        )
-
-
-def _title(source: Path) -> str:
-    """What the data are called: the nearest name of the path that says more than that here are annotations."""
-    path = Path(os.path.abspath(source))
-    names = [path.stem if path.is_file() else path.name, *(parent.name for parent in path.parents)]
-    return next((name for name in names if name and not _GENERAL.fullmatch(name)), names[0])
-
-
 def _next_steps(settings: Settings, files: Iterable[str]) -> str:
     out = str(settings.out)
-    configs, chips, study = (shlex.quote(os.path.join(out, name)) for name in (_CONFIG, "chips", "study.yaml"))
-    look = f"Look at the chips:  mmdetpre chips {configs} --out-dir {chips}\n" if settings.det is not None else ""
+    quoted = {name: shlex.quote(os.path.join(out, name)) for name in ("chips", "study.yaml")}
+    detectors = (name for name in files if name.startswith("configs/own_det") and not name.endswith("_scratch.py"))
+    look = "".join(
+        f"Look at the chips:  mmdetpre chips {shlex.quote(os.path.join(out, name))} --out-dir {quoted['chips']}\n"
+        for name in detectors
+    )
     return (
         f"Written to {out}:\n"
         + "".join(f"  {name}\n" for name in sorted(files))
-        + f"{look}Run the study:      mmdetpre study run {study}"
+        + f"{look}Run the study:      mmdetpre study run {quoted['study.yaml']}"
     )

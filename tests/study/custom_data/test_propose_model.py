@@ -15,6 +15,7 @@ from mmdetpre.study.custom_data.configs import reference_config
 from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.study.custom_data.propose_model import propose_model
 from mmdetpre.study.custom_data.step_costs import StepCost, step_costs
+from mmdetpre.study.custom_data.study_yaml import OwnTask
 from mmdetpre.study.custom_data.summary import describe_cpu, describe_model, fitting_weights
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.compare_weights import described
@@ -105,7 +106,9 @@ def test_every_model_says_what_a_step_was_measured_to_cost() -> None:
 def test_the_estimate_is_steps_times_the_measured_time() -> None:
     paper = MODELS["paper"]
     hours = {task: cost.hours(5000) for task, cost in paper.costs.items()}
-    said = describe_cpu(paper, {"own_det": 5000, "own_cls": 5000}, runs=6)
+    tasks = [OwnTask("own_det", "detection", "a", 30, 5000), OwnTask("own_cls", "classification", "b", 30, 5000)]
+    said = describe_cpu(paper, tasks, runs=6)
+    assert "  detection, a: 6 trainings" in said and "  classification, b: 6 trainings" in said
     assert f"6 trainings of 5000 steps of 16 chips of 512 pixels, each about {hours['detection']:,.0f} hours" in said
     assert f"steps of 64 images of 224 pixels, each about {hours['classification']:,.0f} hours of one core" in said
     assert "--model paper is for GPUs; for a CPU are sample, efficientnet-lite0" in said
