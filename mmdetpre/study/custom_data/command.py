@@ -103,6 +103,14 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         " is a row of the tables: all 1 0",
     )
     study.add_argument(
+        "--search",
+        type=int,
+        metavar="N",
+        help="try N chip settings, the proposed and others near them, by short trainings on three quarters of the"
+        " training images, and take the cheapest of those that score best on the others; the trainings are kept in"
+        " OUT_search, and the same command continues there",
+    )
+    study.add_argument(
         "--leave-out-bad",
         action="store_true",
         help="continue without images that are missing or broken, boxes that are empty or outside of their image, and"

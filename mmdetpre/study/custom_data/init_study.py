@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
+from mmdetpre.study.custom_data.chip_search import search_chips
 from mmdetpre.study.custom_data.classes import read_own_classes
 from mmdetpre.study.custom_data.configs import (
     classification_config,
@@ -58,6 +59,7 @@ class Settings:
         split_seed: Seed of the splits.
         trainable_stages: What of the backbone is trained, ``all`` or a number of last stages; a row of the tables each.
         leave_out_bad: Continue without what cannot be used.
+        search: Chip settings to try for each detection data by short trainings; None: the proposed ones are taken.
     """
 
     out: Path
@@ -72,6 +74,7 @@ class Settings:
     split_seed: int = 0
     trainable_stages: Sequence[str | int] = ()
     leave_out_bad: bool = False
+    search: int | None = None
 
 
 def init_study(settings: Settings) -> str:
@@ -100,7 +103,7 @@ def init_study(settings: Settings) -> str:
     found = [describe_model(choice, why)]
     tasks: list[OwnTask] = []
     for name, data in zip(task_names("own_det", [data.title for data in settings.det]), settings.det, strict=True):
-        tasks.append(_detection(settings, choice, name, data, files, found))
+        tasks.append(_detection(settings, choice, name, data, files, found, inits if settings.search else None))
     pretrainings = _pretrainings(settings, choice, inits, files, found)
     if settings.cls is not None:
         title = data_title(settings.cls)
@@ -152,10 +155,24 @@ def _detection(
     data: DetectionData,
     files: dict[str, str | ConfigFile],
     found: list[str],
+    searched: Sequence[OwnInit] | None = None,
 ) -> OwnTask:
-    """Read detection data, and add its files and what was found."""
+    """Read detection data, and add its files and what was found.
+
+    Args:
+        settings, choice: What the user asks for, and the model.
+        name: Name of the files.
+        data: The data.
+        files, found: What is added to.
+        searched: Initializations, with the first of which chips are searched; None: the proposed ones are taken.
+    """
     train, test = data.read(settings.split_seed, leave_out_bad=settings.leave_out_bad)
-    recipe = detection_recipe(train, choice, settings.epochs)
+    chips, search = None, ""
+    if searched is not None and settings.search is not None:
+        folder = settings.out.with_name(f"{settings.out.name}_search")
+        chips, search = search_chips(folder, train, choice, settings.search, next(iter(searched), None))
+        files[f"{name}_chip_search.txt"] = f"{search}\n"
+    recipe = detection_recipe(train, choice, settings.epochs, chips)
     files[f"data/{name}_train.json"] = json.dumps(train.to_coco())
     files[f"data/{name}_test.json"] = json.dumps(test.to_coco())
     files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
@@ -163,6 +180,7 @@ def _detection(
     if choice.frozen:
         files[f"configs/{name}_scratch.py"] = detection_scratch_config(choice, name)
     found.append(describe_boxes(data.title, train, test, recipe))
+    found += [search] if search else []
     return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales))
 
 
@@ -212,6 +230,8 @@ def _check(settings: Settings) -> None:
     for name in ("seeds", "epochs"):
         if (value := getattr(settings, name)) is not None and value < 1:
             raise ValueError(f"--{name} is {value}: give 1 or more.")
+    if settings.search is not None and (settings.search < 2 or not settings.det):
+        raise ValueError("--search tries so many chip settings for --det: give that, and 2 or more.")
     if settings.cls_per_class is not None and settings.cls is None:
         raise ValueError("--cls-per-class needs --cls.")
     if not settings.inits and any(one != "all" for one in settings.trainable_stages):
