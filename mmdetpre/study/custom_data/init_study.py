@@ -26,12 +26,19 @@ from mmdetpre.study.custom_data.inits import OwnInit, key_problem, read_own_init
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.propose_model import propose_model
 from mmdetpre.study.custom_data.recipe import detection_recipe
+from mmdetpre.study.custom_data.segmentation.config import (
+    DRAWN,
+    segmentation_config,
+    segmentation_scratch_config,
+)
+from mmdetpre.study.custom_data.segmentation.read import read_segmentation
 from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask, study_settings, study_text
 from mmdetpre.study.custom_data.summary import (
     describe_boxes,
     describe_classes,
     describe_cpu,
     describe_inits,
+    describe_maps,
     describe_model,
 )
 from mmdetpre.transfer.backbone_file import export_backbone
@@ -39,6 +46,9 @@ from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
 from mmdetpre.utils.plain_text import path_problem
 from mmdetpre.utils.whole_file import write_text
+
+Files = dict[str, "str | bytes | ConfigFile"]
+"""Files of a study by their names."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,9 @@ class Settings:
         det: Detection data, a task each.
         pretrain: Key -> detection data that an initialization of that key is pre-trained on by the study, from
             ``imagenet_cls`` where that is given, else from the first of ``inits``, else from scratch.
+        seg: Folder of label maps, or COCO JSON with outlines; None: no segmentation.
+        seg_images: Folder of its photos; None: found beside it.
+        seg_classes: Names of the classes of label maps; None: a list beside them, or their values.
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
         inits: ``KEY=FILE`` of each.
@@ -65,6 +78,9 @@ class Settings:
     out: Path
     det: Sequence[DetectionData] = ()
     pretrain: Mapping[str, DetectionData] = field(default_factory=dict)
+    seg: Path | None = None
+    seg_images: Path | None = None
+    seg_classes: Path | None = None
     cls: Path | None = None
     cls_per_class: int | None = None
     inits: Sequence[str] = ()
@@ -99,11 +115,13 @@ def init_study(settings: Settings) -> str:
     gpu = torch.cuda.is_available()
     choice, why = (MODELS[settings.model], "") if settings.model is not None else propose_model(settings.inits, gpu=gpu)
     inits = _inits(settings, choice)
-    files: dict[str, str | ConfigFile] = {}
+    files: Files = {}
     found = [describe_model(choice, why)]
     tasks: list[OwnTask] = []
     for name, data in zip(task_names("own_det", [data.title for data in settings.det]), settings.det, strict=True):
         tasks.append(_detection(settings, choice, name, data, files, found, inits if settings.search else None))
+    if settings.seg is not None:
+        tasks.append(_segmentation(settings, settings.seg, choice, files, found))
     pretrainings = _pretrainings(settings, choice, inits, files, found)
     if settings.cls is not None:
         title = data_title(settings.cls)
@@ -135,6 +153,8 @@ def init_study(settings: Settings) -> str:
             (study / name).parent.mkdir(parents=True, exist_ok=True)
             if isinstance(file, ConfigFile):
                 file.write(study / name)
+            elif isinstance(file, bytes):
+                (study / name).write_bytes(file)
             else:
                 write_text(study / name, file)
         for init in inits:
@@ -153,7 +173,7 @@ def _detection(
     choice: ModelChoice,
     name: str,
     data: DetectionData,
-    files: dict[str, str | ConfigFile],
+    files: Files,
     found: list[str],
     searched: Sequence[OwnInit] | None = None,
 ) -> OwnTask:
@@ -184,11 +204,31 @@ def _detection(
     return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales))
 
 
+def _segmentation(settings: Settings, source: Path, choice: ModelChoice, files: Files, found: list[str]) -> OwnTask:
+    """Read segmentation data, and add its files and what was found."""
+    train, test = read_segmentation(
+        source, settings.seg_images, settings.seg_classes, settings.split_seed, leave_out_bad=settings.leave_out_bad
+    )
+    name, title, amount = "own_seg", data_title(source), choice.segmentation_amount
+    epochs = settings.epochs or amount.epochs_for(len(train.images))
+    task = OwnTask(name, "segmentation", title, epochs, epochs * amount.steps_per_epoch(len(train.images)))
+    for part, called in ((train, "train"), (test, "test")):
+        pairs = zip(part.images, part.maps, strict=True)
+        files[f"data/{name}_{called}.txt"] = _lines(f"{photo}\t{label_map}" for photo, label_map in pairs)
+        files |= {f"data/{name}_{DRAWN}/{label_map}": png for label_map, png in part.drawn.items()}
+    files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
+    files[f"configs/{name}.py"] = segmentation_config(choice, train, test, task.steps, name)
+    if choice.frozen:
+        files[f"configs/{name}_scratch.py"] = segmentation_scratch_config(choice, name)
+    found.append(describe_maps(title, train, test, task))
+    return task
+
+
 def _pretrainings(
     settings: Settings,
     choice: ModelChoice,
     inits: Sequence[OwnInit],
-    files: dict[str, str | ConfigFile],
+    files: Files,
     found: list[str],
 ) -> list[OwnPretraining]:
     given = {init.key: init for init in inits}
@@ -219,12 +259,18 @@ def _lines(names: Iterable[str]) -> str:
 def _check(settings: Settings) -> None:
     data = [*settings.det, *settings.pretrain.values()]
     inits = [split_source(init.partition("=")[2])[0] for init in settings.inits]
-    paths = [settings.out.absolute(), settings.cls, CONFIG_ROOT.resolve(), *inits]
+    own = [settings.seg, settings.seg_images, settings.seg_classes, settings.cls]
+    paths = [settings.out.absolute(), *own, CONFIG_ROOT.resolve(), *inits]
     for path in [*paths, *(path for one in data for path in one.paths())]:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
-    if not settings.det and settings.cls is None:
-        raise ValueError("no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --cls FOLDER, or both.")
+    if not settings.det and settings.cls is None and settings.seg is None:
+        raise ValueError(
+            "no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --seg DATA, --cls FOLDER, or several."
+        )
+    for option in ("seg_images", "seg_classes"):
+        if getattr(settings, option) is not None and settings.seg is None:
+            raise ValueError(f"--{option.replace('_', '-')} needs --seg.")
     if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):
@@ -245,7 +291,12 @@ def _parent(out: Path) -> Path:
     return out.absolute().parent
 
 
-def _next_steps(settings: Settings, files: Iterable[str]) -> str:
+def _shown(files: Files) -> set[str]:
+    """Names of files; of drawn label maps their folder."""
+    return {f"{os.path.dirname(name)}/*.png" if isinstance(file, bytes) else name for name, file in files.items()}
+
+
+def _next_steps(settings: Settings, files: Files) -> str:
     out = str(settings.out)
     quoted = {name: shlex.quote(os.path.join(out, name)) for name in ("chips", "study.yaml")}
     detectors = (name for name in files if name.startswith("configs/own_det") and not name.endswith("_scratch.py"))
@@ -255,6 +306,6 @@ def _next_steps(settings: Settings, files: Iterable[str]) -> str:
     )
     return (
         f"Written to {out}:\n"
-        + "".join(f"  {name}\n" for name in sorted(files))
+        + "".join(f"  {name}\n" for name in sorted(_shown(files)))
         + f"{look}Run the study:      mmdetpre study run {quoted['study.yaml']}"
     )
