@@ -116,6 +116,8 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
             }
             | ({"occlusion": task.occlusion.written} if task.occlusion else {})
             | ({"fraction": task.fraction, "whole": task.whole} if task.whole else {})
+            | ({"trainable": task.trainable} if task.trainable is not None else {})
+            | ({"rows_of": task.rows_of} if task.rows_of else {})
             for key, task in study.tasks.items()
         },
         "runs": {run.id: _facts(run) for run in plan.values()},
@@ -217,18 +219,21 @@ def _training(study: Study, task: Task, kind: Kind, init: Init, seed: int) -> li
     if own is not None:
         results = str(work_dir(study.out, name) / "test" / "results")
         own.update(outfile_prefix=results, overwrite=True)
+    shown_as = task.rows_of or task.key
     settings: dict[str, Any] = {
         "toolbox": kind.toolbox,
         "source": source,
         "options": dict(task.options),
         "tta": task.tta,
         "column": task.column,
-        "own_table": kind.paper_task not in (None, task.key),
+        "own_table": kind.paper_task not in (None, shown_as),
     }
+    if task.rows_of:
+        settings["rows_of"] = task.rows_of
     if task.occlusion:
         settings["occlusion"] = str(task.occlusion.path)
     if own is None and kind.evaluator:  # another metric: what it gives are the columns
-        table = (kind.other_metrics or {}).get(task.key)
+        table = (kind.other_metrics or {}).get(shown_as)
         settings |= {"table": table or kind.table, "own_table": table is None}
         if task.occlusion:
             raise ValueError(

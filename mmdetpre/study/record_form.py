@@ -127,6 +127,8 @@ class TaskForm(TypedDict, total=False):
     column: str
     fraction: float
     whole: str
+    trainable: int
+    rows_of: str
 
 
 class PlannedForm(RunForm, total=False):

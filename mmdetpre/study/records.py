@@ -7,6 +7,7 @@ initialization.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.study.record_form import Data, Plan, Record, read_form
+from mmdetpre.transfer.trainable_stages import trainable_text
 
 PLAN_FORMAT = "mmdetpre.study/1"
 DATA_FORMAT = "mmdetpre.study.data/1"
@@ -121,8 +123,20 @@ class Outcome:
         return str(self.plan.get("reference") or next(iter(self.inits), ""))
 
     def title_of_init(self, key: str) -> str:
-        """Its title, or the key of one that is not in the plan."""
-        return self.inits.get(key, key)
+        """Its title, or the key of one that is not in the plan; also of a row, see `row_of`."""
+        init, _, trainable = key.partition("@")
+        title = self.inits.get(init, init)
+        return f"{title}, {trainable_text(int(trainable))}" if re.fullmatch("[0-9]", trainable) else title
+
+    def row_of(self, run: Run) -> str:
+        """Row of the tables that a run is of: its initialization, and ``@`` how many stages are trained if not all."""
+        trainable = self.tasks.get(run.task, {}).get("trainable")
+        return f"{run.init or ''}{'' if trainable is None else f'@{trainable}'}"
+
+    def shown_as(self, task: str) -> str:
+        """Key of the task whose tables the results of a task are rows of: often its own."""
+        of = self.tasks.get(task, {}).get("rows_of")
+        return str(of) if of in self.tasks else task
 
     def in_state(self, *states: str) -> list[Run]:
         """Runs in one of some states, in the order of the plan."""

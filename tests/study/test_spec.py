@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmdetpre.study.spec import read_study
+from mmdetpre.study.spec import Task, read_study
 
 DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_sample.py", "inits": ["coco"]}
 GOOD = {
@@ -196,3 +196,46 @@ def test_other_fractions_are_refused(tmp_path: Path, fractions: object, message:
     task = {"kind": "classification", "config": "configs/cls/caltech256_sample.py", "fractions": fractions}
     with pytest.raises(ValueError, match=message):
         read_study(write(tmp_path / "s.yaml", GOOD | {"tasks": {"caltech256": task}}))
+
+
+def trained(tmp_path: Path, stages: object, **changes: object) -> dict[str, Task]:
+    task = {"kind": "classification", "config": "configs/cls/caltech256_sample.py", "trainable_stages": stages}
+    return dict(read_study(write(tmp_path / "s.yaml", GOOD | {"tasks": {"c": task | changes}})).tasks)
+
+
+def test_what_is_trained_are_tasks_that_share_their_tables(tmp_path: Path) -> None:
+    tasks = trained(tmp_path, [0, "all", 2], fractions=[0.1, 1.0])
+    assert list(tasks) == ["c_10pct", "c_10pct_last_2_stages", "c_10pct_frozen", "c", "c_last_2_stages", "c_frozen"]
+    frozen = tasks["c_10pct_frozen"]
+    assert frozen.options == {"label_fraction": 0.1, "trainable_stages": 0} and tasks["c"].options == {}
+    assert (frozen.trainable, frozen.rows_of, frozen.whole, frozen.title) == (
+        0,
+        "c_10pct",
+        "c",
+        "c, 10 % of the labels",
+    )
+    assert frozen.inits == ("coco", "own") and tasks["c"].inits == ("scratch", "coco", "own")
+    assert (tasks["c"].trainable, tasks["c"].rows_of, tasks["c"].column) == (None, "", frozen.whole)
+    alone = trained(tmp_path, 0)
+    assert list(alone) == ["c_frozen"] and alone["c_frozen"].rows_of == ""
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "message"),
+    [
+        ([], {}, r"trainable_stages is \[\]: give a list .*: all, or a number of last stages from 0 \(none\) to 4"),
+        ([5], {}, r"trainable_stages is \[5\]: give a list"),
+        (["head"], {}, r"trainable_stages is \['head'\]: give a list"),
+        ([True], {}, r"trainable_stages is \[True\]: give a list"),
+        ([0, 0], {}, "one is there twice"),
+        ([0], {"inits": ["scratch"]}, "task c is trained from scratch alone, where trainable_stages can only be all"),
+        (
+            [0],
+            {"kind": "linear", "data_config": "configs/cls/caltech256.py"},
+            "is of kind linear, whose backbone is fr",
+        ),
+    ],
+)
+def test_other_stages_are_refused(tmp_path: Path, stages: object, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trained(tmp_path, stages, **changes)

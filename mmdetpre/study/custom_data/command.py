@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.transfer.trainable_stages import STAGES
 from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
@@ -38,7 +39,12 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     det = parser.add_argument_group("detection")
-    det.add_argument("--det", **_DATA, metavar="DATA", help="COCO JSON, or folder of VOC XML files; repeat it for more")
+    det.add_argument(
+        "--det",
+        **_DATA,
+        metavar="DATA",
+        help="annotated photos: COCO JSON, folder of VOC XML or YOLO; repeat it for more",
+    )
     det.add_argument(
         "--pretrain",
         **_DATA,
@@ -49,7 +55,10 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     of = "of the --det or --pretrain before it"
     det.add_argument("--det-images", **_DATA, metavar="DIR", help=f"images {of} (default: found beside it)")
     det.add_argument(
-        "--det-test", **_DATA, metavar="DATA", help=f"test data {of} (default: a fifth of the images is split off)"
+        "--det-test",
+        **_DATA,
+        metavar="DATA",
+        help=f"test data {of} (default: the test or val part of the data, else a fifth is split off)",
     )
     det.add_argument("--det-test-images", **_DATA, metavar="DIR", help="images of --det-test (default: --det-images)")
     cls = parser.add_argument_group("classification")
@@ -83,6 +92,16 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each initialization (%(default)s)")
     study.add_argument("--epochs", type=int, metavar="N", help="of each run (default: fitted to the size of the data)")
     study.add_argument("--split-seed", type=int, default=0, metavar="N", help="seed of the splits (%(default)s)")
+    study.add_argument(
+        "--trainable-stages",
+        nargs="+",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        choices=["all", *range(STAGES + 1)],
+        default=[],
+        metavar="N",
+        help="train only so many of the last stages of the backbone, 0 for none (frozen), or `all`; each of them"
+        " is a row of the tables: all 1 0",
+    )
     study.add_argument(
         "--leave-out-bad",
         action="store_true",

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from mmdetpre.backbones.change import on_backbone
 from mmdetpre.backbones.table import named_backbone
+from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.custom_data.boxes import OwnBoxes
@@ -55,12 +56,13 @@ def detection_config(
         "backbone_init": _no_init(choice),
         "data_root": DATA,
         "classes": Named("data_root", f"{name}_classes.txt"),
-        "model": {"roi_head": {"bbox_head": {"num_classes": len(train.classes)}}},
+        "model": {"roi_head": {"bbox_head": {"num_classes": len(train.classes)}}} | _chip_pixels(choice, chips),
         "chips": {
             "scales": _pairs(chips.scales),
             "valid_ranges": _pairs(chips.valid_ranges),
             "range_reference": None if chips.range_reference is None else _number(chips.range_reference),
-        },
+        }
+        | ({} if chips.chip_size == choice.chip_size else {"chip_size": chips.chip_size, "strides": chips.strides}),
         "test_pipeline": test_pipeline,
         "tta_model": {
             "test_ranges": _pairs(recipe.test_ranges),
@@ -92,6 +94,14 @@ def detection_config(
     }
     values |= _changed_backbone(choice.backbone, choice.detection, values["model"])
     return ConfigFile(values, _bases(choice.detection), _detection_comments(choice, recipe, train, test, name))
+
+
+def _chip_pixels(choice: ModelChoice, chips: ChipSettings) -> PlainConfig:
+    """What the model says of the size of chips, where it is not the usual one."""
+    if chips.chip_size == choice.chip_size:
+        return {}
+    pad = {"type": "BatchFixedSizePad", "size": (chips.chip_size, chips.chip_size), "pad_mask": False}
+    return {"data_preprocessor": {"batch_augments": [pad]}}
 
 
 def _test_pipelines(choice: ModelChoice, recipe: DetectionRecipe, upright: bool) -> tuple[Steps, Steps]:

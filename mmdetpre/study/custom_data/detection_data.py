@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
@@ -24,9 +26,9 @@ class DetectionData:
     """Where boxes are.
 
     Attributes:
-        source: COCO JSON, folder of VOC XML, or a list of ``ImageSets/Main``.
+        source: In a format that `mmdetpre.study.custom_data.recognize` knows.
         images: Folder of the images; None: found beside it.
-        test: The same of the test images; None: a part is split off.
+        test: The same of the test images; None: a part of their own, or one that is split off.
         test_images: Folder of the test images; None: as ``images``.
     """
 
@@ -54,17 +56,19 @@ class DetectionData:
         Raises:
             FileNotFoundError, ValueError: If something is wrong with the data.
         """
-        train = read_own_boxes(self.source, self.images, leave_out_bad=leave_out_bad)
-        if self.test is None:
-            parts = _split_off(train, split_seed)
+        bad = leave_out_bad
+        train = read_own_boxes(self.source, self.images, leave_out_bad=bad)
+        if self.test is not None or train.own_test:
+            source, images, option = self.source, self.images, "--det-images"
+            if self.test is not None:
+                source, images, option = self.test, self.test_images or images, "--det-test-images"
+            test = read_own_boxes(source, images, leave_out_bad=bad, classes=train.classes, option=option)
+            parts = _without_test_images(train, test, leave_out_bad=bad), test
         else:
-            images = self.test_images or self.images
-            test = read_own_boxes(self.test, images, leave_out_bad=leave_out_bad, classes=train.classes)
-            _require_other_images(train, test)
-            parts = train, test
+            parts = _split_off(train, split_seed)
         for part in parts:
-            require_names(part.classes, f"{part.source}: the category")
-            require_names(part.files, f"{part.source}: the image")
+            require_names(part.classes, f"{part.title}: the category")
+            require_names(part.files, f"{part.title}: the image")
         return parts
 
 
@@ -81,7 +85,8 @@ def data_of_options(options: Sequence[tuple[str, str]]) -> tuple[list[DetectionD
         ValueError: If a part belongs to nothing, or is given twice.
 
     Example:
-            >>> options = [("--det", "a.json"), ("--det-images", "a"), ("--pretrain", "coco=b")])
+        >>> options = [("--det", "a.json"), ("--det-images", "a"), ("--pretrain", "coco=b.json")]
+        >>> tasks, pretrainings = data_of_options(options)
         >>> [str(data.images) for data in tasks], list(pretrainings)
         (['a'], ['coco'])
     """
@@ -147,15 +152,25 @@ def _split_off(train: OwnBoxes, seed: int) -> tuple[OwnBoxes, OwnBoxes]:
         rows = split_images_by_class(train.files, same_files(train.paths()), shown, seed=seed)
     except ValueError as error:
         raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
-    return train.part(rows[0]), train.part(rows[1])
+    return train.of_images(rows[0]), train.of_images(rows[1])
 
 
-def _require_other_images(train: OwnBoxes, test: OwnBoxes) -> None:
+def _without_test_images(train: OwnBoxes, test: OwnBoxes, *, leave_out_bad: bool) -> OwnBoxes:
+    """The training part; photos that the test part has too are refused, or left out of it."""
     paths, first = [*train.paths(), *test.paths()], len(train.files)
     both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
-    if both:
+    if both and not leave_out_bad:
         pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
         raise ValueError(
-            f"{len(both)} images are in {train.source} and in {test.source} as well: {pairs}"
-            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them."
+            f"{len(both)} images are in {train.title} and in {test.title} as well: {pairs}"
+            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them. Or add"
+            " --leave-out-bad to take them out of the training part."
         )
+    if not both:
+        return train
+    known = {i for group in both for i in group}
+    kept = [i for i in range(first) if i not in known]
+    if not kept or not np.isin(train.boxes["image"], kept).any():
+        raise ValueError(f"{train.title}: no box is left to train on, all its images are in {test.title} as well.")
+    train.left_out["training images that are test images as well"] = first - len(kept)
+    return train.of_images(kept)

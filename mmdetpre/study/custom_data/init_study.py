@@ -56,6 +56,7 @@ class Settings:
         seeds: Number of seeds of the study.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.
+        trainable_stages: What of the backbone is trained, ``all`` or a number of last stages; a row of the tables each.
         leave_out_bad: Continue without what cannot be used.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     seeds: int = 3
     epochs: int | None = None
     split_seed: int = 0
+    trainable_stages: Sequence[str | int] = ()
     leave_out_bad: bool = False
 
 
@@ -121,6 +123,7 @@ def init_study(settings: Settings) -> str:
         pretrainings=pretrainings,
         tasks=tasks,
         choice=choice,
+        trainable_stages=settings.trainable_stages,
     )
     files["study.yaml"] = study_text(content, choice)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
@@ -159,7 +162,7 @@ def _detection(
     files[f"configs/{name}.py"] = detection_config(choice, recipe, train, test, name)
     if choice.frozen:
         files[f"configs/{name}_scratch.py"] = detection_scratch_config(choice, name)
-    found.append(describe_boxes(data.title, train, test, recipe, split=data.test is None))
+    found.append(describe_boxes(data.title, train, test, recipe))
     return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales))
 
 
@@ -203,7 +206,7 @@ def _check(settings: Settings) -> None:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
     if not settings.det and settings.cls is None:
-        raise ValueError("no data: give --det COCO.json (or a folder of VOC XML), --cls FOLDER, or both.")
+        raise ValueError("no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --cls FOLDER, or both.")
     if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):
@@ -211,6 +214,8 @@ def _check(settings: Settings) -> None:
             raise ValueError(f"--{name} is {value}: give 1 or more.")
     if settings.cls_per_class is not None and settings.cls is None:
         raise ValueError("--cls-per-class needs --cls.")
+    if not settings.inits and any(one != "all" for one in settings.trainable_stages):
+        raise ValueError("--trainable-stages needs --init: from scratch all of the backbone is trained.")
     if any(one.test_images is not None and one.test is None for one in data):
         raise ValueError("--det-test-images needs --det-test.")
 

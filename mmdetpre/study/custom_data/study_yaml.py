@@ -13,6 +13,7 @@ from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
@@ -90,6 +91,7 @@ def study_settings(
     tasks: Sequence[OwnTask],
     choice: ModelChoice,
     pretrainings: Sequence[OwnPretraining] = (),
+    trainable_stages: Sequence[str | int] = (),
 ) -> dict[str, object]:
     """Content of the study's configuration file.
 
@@ -101,13 +103,14 @@ def study_settings(
         tasks: What is trained; those of a classifier are probed too.
         choice: Size of the model.
         pretrainings: Further initializations, which the study trains.
+        trainable_stages: What of the backbone is trained, as `mmdetpre.study.spec` has it; empty: all.
     """
     keys = [init.key for init in inits] + [pretraining.key for pretraining in pretrainings]
     reference, contrast = _compared(keys)
     detectors = [init.key for init in inits if init.detector] + [pretraining.key for pretraining in pretrainings]
     settings: dict[str, object] = {}
     for task in tasks:
-        settings[task.name] = _trained(task, choice)
+        settings[task.name] = _trained(task, choice) | ({TRAINABLE: list(trainable_stages)} if trainable_stages else {})
         if task.kind == "classification":
             settings |= _probes(task, choice, keys, detectors)
     given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)} - {"classification"}
@@ -156,15 +159,17 @@ def _trained(task: OwnTask, choice: ModelChoice) -> dict[str, object]:
     return found | ({"tta": task.scales > 1} if detection else {})
 
 
-def _probes(task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]) -> dict[str, object]:
+def _probes(
+    task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]
+) -> dict[str, dict[str, object]]:
     """A task for each kind of probe that any initialization can have, on the images of a classification task."""
     size = {} if choice.probe_crop is None else {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
-    tasks: dict[str, object] = {}
+    tasks: dict[str, dict[str, object]] = {}
     for name, kind in task_kinds().items():
         able = detectors if kind.of_detector else keys
         if not kind.toolbox and able:
             only = {"inits": list(able)} if kind.of_detector else {}
-            data = {"column": task.name, "data_config": f"configs/{task.name}.py"}
+            data: dict[str, object] = {"column": task.name, "data_config": f"configs/{task.name}.py"}
             tasks[f"{task.name}_{name}"] = {"kind": name, "title": task.title} | data | size | only
     return tasks
 

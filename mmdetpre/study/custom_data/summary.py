@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmdetpre.backbones.table import named_backbone
+from mmdetpre.chips.class_sizes import class_size_table
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.inits import OwnInit
@@ -27,22 +28,23 @@ _REGISTERS = "-registers"
 """How names of weights end that no model here can take: its backbone has no registers."""
 
 
-def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe, *, split: bool) -> str:
-    """Images, boxes by class, their size, what was left out and why, chips and epochs.
+def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe) -> str:
+    """Format, images, boxes by class, their size, what was left out and why, chips and epochs.
 
     Args:
         title: What the data are called.
         train, test: The two parts.
         recipe: What the config takes from the first.
-        split: Whether the second was split off.
     """
-    chips, names = recipe.chips, [*train.files, *test.files]
+    names = [*train.files, *test.files]
     sides = np.concatenate([train.boxes, test.boxes])["box"][:, 2:]
+    split = train.source == test.source and train.part == test.part
     left_out = Counter(train.left_out) + (Counter() if split else Counter(test.left_out))
     copies = [[names[i] for i in group] for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
     lines = [
         f"Detection, {title}: {len(train.files)} training and {len(test.files)} test images,"
         f" {_count(len(train.classes), 'class', 'classes')}.",
+        *(_recognized(part) for part in ([train] if split else [train, test])),
         _boxes_by_class(train, test),
         f"Median size of a box: {np.median(np.sqrt(sides.prod(axis=1))):.0f} pixels (root of its area).",
         *_notes("training", train),
@@ -53,14 +55,30 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
         photos = _count(len(copies), "photo is", "photos are")
         example = " = ".join(copies[0])
         lines.append(f"{photos} there more than once ({example}): all copies are in the same part.")
-    lines += [
-        _left_out(left_out),
-        f"Chips of {chips.chip_size} pixels, longer image side {', '.join(str(side) for _, side in chips.scales)}:"
-        f" {recipe.coverage.chips} an epoch. {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+    return "\n".join([*lines, _left_out(left_out), describe_chips(recipe)])
+
+
+def describe_chips(recipe: DetectionRecipe) -> str:
+    """Scales and their cost, sizes of each class in pixels of the network, coverage, epochs, and warnings.
+
+    Args:
+        recipe: Of the training part.
+    """
+    chips, coverage = recipe.chips, recipe.coverage
+    sides = [side for _, side in chips.scales]
+    lines = [
+        f"Chips of {chips.chip_size} pixels, longer image side {', '.join(map(str, sides))}: {coverage.chips} an epoch."
+        f" {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+        f"Cost: {coverage.chips_per_image:.1f} chips of an image, {coverage.chips_per_image * chips.chip_size**2:,.0f}"
+        f" pixels, {coverage.chips_per_image:.1f} times one scale of {sides[-1]}; in the test"
+        f" {recipe.test_cost:.1f} times.",
+        class_size_table(recipe.class_sizes),
+        "(Median sizes: in the images, and as the network sees them at the finest scale that learns a box.)",
     ]
-    if recipe.coverage.valid_nowhere:
-        lines.append(f"{_count(recipe.coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
-    return "\n".join([*lines, *(f"Warning: {text}" for text in recipe.coverage.warnings)])
+    if coverage.valid_nowhere:
+        lines.append(f"{_count(coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
+    warnings = [*coverage.warnings, *(size.warning for size in recipe.class_sizes if size.warning)]
+    return "\n".join([*lines, *(f"Warning: {text}" for text in warnings)])
 
 
 def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
@@ -166,6 +184,12 @@ def describe_cpu(choice: ModelChoice, tasks: Sequence[OwnTask], runs: int) -> st
             size = f"{cost.items} {_ITEMS[task.kind]} of {cost.side} pixels"
             lines.append(f"{trained} of {size}, each about {cost.hours(task.steps):,.0f} hours of one core")
     return "\n".join(lines)
+
+
+def _recognized(part: OwnBoxes) -> str:
+    images, boxes = part.found
+    where = f", its part {part.part}" if part.part else ""
+    return f"Read as {part.form}{where}: {_count(images, 'image', 'images')}, {_count(boxes, 'box', 'boxes')}."
 
 
 def _boxes_by_class(train: OwnBoxes, test: OwnBoxes) -> str:

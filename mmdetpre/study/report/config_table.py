@@ -36,7 +36,7 @@ class ConfigTable:
 def config_tables(outcome: Outcome) -> list[ConfigTable]:
     """One table per task of which two initializations or more are trained, in the order of the plan.
 
-    Paths of the runs' own folders are no difference. A config that cannot be read is named in ``problems``.
+    Paths of the runs' own folders do not count. A config that cannot be read is named in ``problems``.
     """
     found = []
     for task, facts in outcome.tasks.items():

@@ -80,7 +80,8 @@ def _cells(
     resamples: Mapping[str, Resampled | None] | None = None,
 ) -> list[Cell]:
     """Cells of the row of the run's initialization; a table of the task's own is named in the column."""
-    own, resamples = f"{job.run['task']}." if job.settings.get("own_table") else "", resamples or {}
+    task = job.settings.get("rows_of", job.run["task"])
+    own, resamples = f"{task}." if job.settings.get("own_table") else "", resamples or {}
     return [
         Cell(table, group, job.init, f"{own}{column}", value, resampled=resamples.get(column))
         for column, value in values.items()
