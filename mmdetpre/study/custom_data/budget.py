@@ -97,9 +97,7 @@ def study_seconds(
         >>> study_seconds([Trained("own_det", 10, (2, 40), 3.0, 5.0, 2)], {"own_det": 10}, 3, 0, 2)
         105.0
     """
-    work = sum(
-        one.runs * (seeds if one.seeded else 1) * (one.fixed + epochs[one.name] * one.epoch) for one in trained
-    )
+    work = sum(one.runs * (seeds if one.seeded else 1) * (one.fixed + epochs[one.name] * one.epoch) for one in trained)
     return (work + other) / max(parallel, 1)
 
 
