@@ -1,4 +1,4 @@
-"""Epochs and seeds that fit a time: first the epochs, down to the fewest that are sensible, then the seeds, down to two.
+"""Epochs and seeds that fit a time: epochs first, down to the fewest that are sensible, then seeds, down to two.
 
 Initializations are never left out: they are the user's question, and the message says what one of them takes.
 """
@@ -144,8 +144,8 @@ def fit(budget: float, trained: Sequence[Trained], seeds: int, other: float, par
     told = ", ".join(f"{name} {epochs}" for name, epochs in least.epochs.items())
     raise ValueError(
         f"--budget is {duration(budget)}, and the least takes about {duration(least.seconds)}: epochs {told}, seeds"
-        f" {fewest}, initializations {inits}. Give --budget {-(-least.seconds / (1 - RESERVE) // 60):.0f}m, or leave out"
-        f" initializations (about {duration(least.seconds / max(inits, 1))} each) or data."
+        f" {fewest}, initializations {inits}. Give --budget {-(-least.seconds / (1 - RESERVE) // 60):.0f}m, or leave"
+        f" out initializations (about {duration(least.seconds / max(inits, 1))} each) or data."
     )
 
 
