@@ -82,8 +82,8 @@ class Run:
         needs: Ids of the runs it builds on.
         state: ``done``, ``failed``, ``record damaged`` or ``not run``.
         cells: Its numbers.
-        parts: Its numbers by class and by size; records of before have none.
         content: The record or failure as it was read, else empty.
+        parts: Its numbers by class and by size; records of before have none.
     """
 
     id: str
@@ -93,8 +93,8 @@ class Run:
     needs: tuple[str, ...] = ()
     state: str = NOT_RUN
     cells: tuple[Cell, ...] = ()
-    parts: tuple[Part, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass

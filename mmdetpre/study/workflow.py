@@ -29,7 +29,7 @@ from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outc
 from mmdetpre.study.report.write import report_folder
 from mmdetpre.study.runs.run_folder import environment as run_environment
 from mmdetpre.study.spec import Study, read_study
-from mmdetpre.study.tracker import require_tracker
+from mmdetpre.study.tracker import open_experiment, require_tracker
 from mmdetpre.utils.bounded_files import read_end, read_json
 from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line, printable
@@ -90,6 +90,7 @@ def run_study(
         write_plan(study, plan)
         if not dry_run:
             _prepare(study, leave_out_bad)
+            open_experiment(study.tracker, study.name, study.out)
             expected = "" if executor else f", {expect(study, plan, cores, timing=timing)}"
             print(f"study: {len(plan)} runs{expected}; what each says is in {study.out / 'logs'}", flush=True)
         shown = {"paper": paper and os.path.abspath(paper), "photos": photos}

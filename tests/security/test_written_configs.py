@@ -207,7 +207,7 @@ def test_any_text_comes_back_from_yaml(title: str, name: str) -> None:
         out=Path("results"),
         seeds=1,
         inits=[],
-        tasks=[OwnTask("own_det", "detection", title, 1, 1, lambda epochs: ConfigFile({}))],
+        tasks=[OwnTask("own_det", "detection", title, 1, 1)],
         choice=choice,
     )
     try:

@@ -5,6 +5,7 @@
     plan     list the runs of a study, without checking the data
     check    check the data of a study: what is there, what is missing, which images are broken
     report   write the report of the runs that are done
+    diff     say what differs between the configs of two runs, of one study or of two
 
 Example: mmdetpre study run sample            (`make study`)
 """
@@ -54,6 +55,8 @@ def parse_args() -> argparse.Namespace:
     report.add_argument("out", type=Path, help="folder of the study")
     report.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
     report.add_argument("--no-photos", action="store_true", help=NO_PHOTOS)
+    diff = commands.add_parser("diff", help="what differs between two configs")
+    diff.add_argument("configs", type=Path, nargs=2, metavar="CONFIG", help="config of a run: OUT/configs/RUN.py")
     return parser.parse_args()
 
 
@@ -90,6 +93,15 @@ def _commands(args: argparse.Namespace) -> int:
         from mmdetpre.study.report.write import write_report
 
         print(write_report(args.out, args.paper, not args.no_photos))
+        return 0
+    if args.command == "diff":
+        from mmdetpre.utils.config_differences import config_differences
+        from mmdetpre.utils.read_config import read_config
+        from mmdetpre.utils.tables import text_table
+
+        rows = config_differences([dict(read_config(path).to_dict()) for path in args.configs])
+        table = text_table(["key", *args.configs], [[key, *values] for key, values in rows.items()], left=(0, 1, 2))
+        print(table if rows else "They differ in nothing but where they write.")
         return 0
     from mmdetpre.study.spec import read_study
 

@@ -15,6 +15,7 @@ import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
 from mmdetpre.study.custom_data.budget import read_duration
+from mmdetpre.study.custom_data.chip_search import search_chips
 from mmdetpre.study.custom_data.classes import read_own_classes
 from mmdetpre.study.custom_data.configs import (
     classification_config,
@@ -27,6 +28,12 @@ from mmdetpre.study.custom_data.inits import OwnInit, key_problem, read_own_init
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.propose_model import propose_model, require_named
 from mmdetpre.study.custom_data.recipe import detection_recipe
+from mmdetpre.study.custom_data.segmentation.config import (
+    DRAWN,
+    segmentation_config,
+    segmentation_scratch_config,
+)
+from mmdetpre.study.custom_data.segmentation.read import read_segmentation
 from mmdetpre.study.custom_data.study_time import study_time
 from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask, study_settings, study_text
 from mmdetpre.study.custom_data.summary import (
@@ -34,6 +41,7 @@ from mmdetpre.study.custom_data.summary import (
     describe_classes,
     describe_cpu,
     describe_inits,
+    describe_maps,
     describe_model,
 )
 from mmdetpre.study.kinds import PRETRAINING
@@ -42,6 +50,9 @@ from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
 from mmdetpre.utils.plain_text import path_problem
 from mmdetpre.utils.whole_file import write_text
+
+Files = dict[str, "str | bytes | ConfigFile"]
+"""Files of a study by their names."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,9 @@ class Settings:
         det: Detection data, a task each.
         pretrain: Key -> detection data that an initialization of that key is pre-trained on by the study, from
             ``imagenet_cls`` where that is given, else from the first of ``inits``, else from scratch.
+        seg: Folder of label maps, or COCO JSON with outlines; None: no segmentation.
+        seg_images: Folder of its photos; None: found beside it.
+        seg_classes: Names of the classes of label maps; None: a list beside them, or their values.
         cls: Folder of class folders; None: no classification.
         cls_per_class: Training images of each class.
         inits: ``KEY=FILE`` of each.
@@ -64,11 +78,15 @@ class Settings:
         leave_out_bad: Continue without what cannot be used.
         timing: Time a few steps of each training, to say how long the study takes.
         budget: Time that the study may take, such as ``1h``: epochs and seeds are fitted to it.
+        search: Chip settings to try for each detection data by short trainings; None: the proposed ones are taken.
     """
 
     out: Path
     det: Sequence[DetectionData] = ()
     pretrain: Mapping[str, DetectionData] = field(default_factory=dict)
+    seg: Path | None = None
+    seg_images: Path | None = None
+    seg_classes: Path | None = None
     cls: Path | None = None
     cls_per_class: int | None = None
     inits: Sequence[str] = ()
@@ -80,6 +98,7 @@ class Settings:
     leave_out_bad: bool = False
     timing: bool = False
     budget: str | None = None
+    search: int | None = None
 
 
 def init_study(settings: Settings) -> str:
@@ -105,11 +124,13 @@ def init_study(settings: Settings) -> str:
     choice, why = (MODELS[settings.model], "") if settings.model is not None else propose_model(settings.inits, gpu=gpu)
     require_named(settings.inits, choice)
     inits = _inits(settings, choice)
-    files: dict[str, str | ConfigFile] = {}
+    files: Files = {}
     found, times = [describe_model(choice, why)], []
     tasks: list[OwnTask] = []
     for name, data in zip(task_names("own_det", [data.title for data in settings.det]), settings.det, strict=True):
-        tasks.append(_detection(settings, choice, name, data, files, found))
+        tasks.append(_detection(settings, choice, name, data, files, found, inits if settings.search else None))
+    if settings.seg is not None:
+        tasks.append(_segmentation(settings, settings.seg, choice, files, found))
     pretrainings = _pretrainings(settings, choice, inits, files, found)
     if settings.cls is not None:
         title = data_title(settings.cls)
@@ -119,7 +140,7 @@ def init_study(settings: Settings) -> str:
         epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
         steps = epochs * choice.classification_amount.steps_per_epoch(len(classes.train))
         config = partial(classification_config, choice, classes)
-        tasks.append(OwnTask("own_cls", "classification", title, epochs, steps, config))
+        tasks.append(OwnTask("own_cls", "classification", title, epochs, steps, config=config))
         files["data/own_cls_train.txt"] = _lines(classes.train)
         files["data/own_cls_test.txt"] = _lines(classes.test)
         found.append(describe_classes(title, classes, epochs))
@@ -159,11 +180,13 @@ def _of_epochs(
     tasks: Sequence[OwnTask],
     pretrainings: Sequence[OwnPretraining],
     seeds: int,
-) -> dict[str, str | ConfigFile]:
+) -> Files:
     """The files that follow from the numbers of epochs and seeds: configs of trainings, and the study's own."""
     out = settings.out
-    files: dict[str, str | ConfigFile] = {
-        f"configs/{task.name}.py": task.config(task.epochs) for task in (*tasks, *(one.task for one in pretrainings))
+    files: Files = {
+        f"configs/{task.name}.py": task.config(task.epochs)
+        for task in (*tasks, *(one.task for one in pretrainings))
+        if task.config
     }
     content = study_settings(
         name=out.name,
@@ -178,11 +201,13 @@ def _of_epochs(
     return files | {"study.yaml": study_text(content, choice)}
 
 
-def _write(study: Path, files: Mapping[str, str | ConfigFile]) -> None:
+def _write(study: Path, files: Files) -> None:
     for name, file in files.items():
         (study / name).parent.mkdir(parents=True, exist_ok=True)
         if isinstance(file, ConfigFile):
             file.write(study / name)
+        elif isinstance(file, bytes):
+            (study / name).write_bytes(file)
         else:
             write_text(study / name, file)
 
@@ -192,36 +217,75 @@ def _detection(
     choice: ModelChoice,
     name: str,
     data: DetectionData,
-    files: dict[str, str | ConfigFile],
+    files: Files,
     found: list[str],
+    searched: Sequence[OwnInit] | None = None,
 ) -> OwnTask:
-    """Read detection data, and add its files and what was found."""
+    """Read detection data, and add its files and what was found.
+
+    Args:
+        settings, choice: What the user asks for, and the model.
+        name: Name of the files.
+        data: The data.
+        files, found: What is added to.
+        searched: Initializations, with the first of which chips are searched; None: the proposed ones are taken.
+    """
     train, test = data.read(settings.split_seed, leave_out_bad=settings.leave_out_bad)
     if test.boxes["crowd"].all():
         raise ValueError(
             f"{data.source}: no test image has a box that counts, so that nothing would be measured: annotate more"
             " images, or give --det-test."
         )
-    recipe = detection_recipe(train, choice, settings.epochs)
+    chips, search = None, ""
+    if searched is not None and settings.search is not None:
+        folder = settings.out.with_name(f"{settings.out.name}_search")
+        chips, search = search_chips(folder, train, choice, settings.search, next(iter(searched), None))
+        files[f"{name}_chip_search.txt"] = f"{search}\n"
+    recipe = detection_recipe(train, choice, settings.epochs, chips)
     files[f"data/{name}_train.json"] = json.dumps(train.to_coco())
     files[f"data/{name}_test.json"] = json.dumps(test.to_coco())
     files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
     if choice.frozen:
         files[f"configs/{name}_scratch.py"] = detection_scratch_config(choice, name)
     found.append(describe_boxes(data.title, train, test, recipe))
+    found += [search] if search else []
 
     def config(epochs: int) -> ConfigFile:
         steps = recipe.steps // recipe.epochs * epochs
         return detection_config(choice, replace(recipe, epochs=epochs, steps=steps), train, test, name)
 
-    return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, config, len(recipe.chips.scales))
+    return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales), config)
+
+
+def _segmentation(settings: Settings, source: Path, choice: ModelChoice, files: Files, found: list[str]) -> OwnTask:
+    """Read segmentation data, and add its files and what was found."""
+    train, test = read_segmentation(
+        source, settings.seg_images, settings.seg_classes, settings.split_seed, leave_out_bad=settings.leave_out_bad
+    )
+    name, title, amount = "own_seg", data_title(source), choice.segmentation_amount
+    epochs = settings.epochs or amount.epochs_for(len(train.images))
+    each = amount.steps_per_epoch(len(train.images))
+
+    def config(epochs: int) -> ConfigFile:
+        return segmentation_config(choice, train, test, epochs * each, name)
+
+    task = OwnTask(name, "segmentation", title, epochs, epochs * each, config=config)
+    for part, called in ((train, "train"), (test, "test")):
+        pairs = zip(part.images, part.maps, strict=True)
+        files[f"data/{name}_{called}.txt"] = _lines(f"{photo}\t{label_map}" for photo, label_map in pairs)
+        files |= {f"data/{name}_{DRAWN}/{label_map}": png for label_map, png in part.drawn.items()}
+    files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
+    if choice.frozen:
+        files[f"configs/{name}_scratch.py"] = segmentation_scratch_config(choice, name)
+    found.append(describe_maps(title, train, test, task))
+    return task
 
 
 def _pretrainings(
     settings: Settings,
     choice: ModelChoice,
     inits: Sequence[OwnInit],
-    files: dict[str, str | ConfigFile],
+    files: Files,
     found: list[str],
 ) -> list[OwnPretraining]:
     given = {init.key: init for init in inits}
@@ -252,17 +316,25 @@ def _lines(names: Iterable[str]) -> str:
 def _check(settings: Settings) -> None:
     data = [*settings.det, *settings.pretrain.values()]
     inits = [split_source(init.partition("=")[2])[0] for init in settings.inits]
-    paths = [settings.out.absolute(), settings.cls, CONFIG_ROOT.resolve(), *inits]
+    own = [settings.seg, settings.seg_images, settings.seg_classes, settings.cls]
+    paths = [settings.out.absolute(), *own, CONFIG_ROOT.resolve(), *inits]
     for path in [*paths, *(path for one in data for path in one.paths())]:
         if path is not None and (problem := path_problem(path)):
             raise ValueError(f"The path {str(path)!r} {problem}: rename it, or give another one.")
-    if not settings.det and settings.cls is None:
-        raise ValueError("no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --cls FOLDER, or both.")
+    if not settings.det and settings.cls is None and settings.seg is None:
+        raise ValueError(
+            "no data: give --det DATA (COCO JSON, VOC XML, YOLO ...), --seg DATA, --cls FOLDER, or several."
+        )
+    for option in ("seg_images", "seg_classes"):
+        if getattr(settings, option) is not None and settings.seg is None:
+            raise ValueError(f"--{option.replace('_', '-')} needs --seg.")
     if settings.model is not None and settings.model not in MODELS:
         raise ValueError(f"--model is {settings.model!r}: choose one of {', '.join(MODELS)}.")
     for name in ("seeds", "epochs"):
         if (value := getattr(settings, name)) is not None and value < 1:
             raise ValueError(f"--{name} is {value}: give 1 or more.")
+    if settings.search is not None and (settings.search < 2 or not settings.det):
+        raise ValueError("--search tries so many chip settings for --det: give that, and 2 or more.")
     if settings.cls_per_class is not None and settings.cls is None:
         raise ValueError("--cls-per-class needs --cls.")
     if settings.budget is not None:
@@ -278,7 +350,12 @@ def _parent(out: Path) -> Path:
     return out.absolute().parent
 
 
-def _next_steps(settings: Settings, files: Iterable[str]) -> str:
+def _shown(files: Files) -> set[str]:
+    """Names of files; of drawn label maps their folder."""
+    return {f"{os.path.dirname(name)}/*.png" if isinstance(file, bytes) else name for name, file in files.items()}
+
+
+def _next_steps(settings: Settings, files: Files) -> str:
     out = str(settings.out)
     quoted = {name: shlex.quote(os.path.join(out, name)) for name in ("chips", "study.yaml")}
     detectors = (name for name in files if name.startswith("configs/own_det") and not name.endswith("_scratch.py"))
@@ -288,6 +365,6 @@ def _next_steps(settings: Settings, files: Iterable[str]) -> str:
     )
     return (
         f"Written to {out}:\n"
-        + "".join(f"  {name}\n" for name in sorted(files))
+        + "".join(f"  {name}\n" for name in sorted(_shown(files)))
         + f"{look}Run the study:      mmdetpre study run {quoted['study.yaml']}"
     )

@@ -86,10 +86,12 @@ class StudyTime:
     def trained(self, tasks: Mapping[str, OwnTask], choice: ModelChoice, given: int | None) -> list[Trained]:
         """What is trained, with the bounds of its epochs; arguments as of `fitted`."""
         found = []
+        amounts = {"detection": choice.detection_amount, "segmentation": choice.segmentation_amount}
+        amounts["classification"] = choice.classification_amount
         for name, times in self.timed.items():
             task, seeded = tasks[name], not name.startswith(f"{PRETRAINING}/")
             runs = sum(group_of(self.study, run) == name for run in self.plan.values())
-            amount = choice.detection_amount if task.kind == "detection" else choice.classification_amount
+            amount = amounts[task.kind]
             least = max(min(amount.epochs[0], task.epochs), math.ceil(FEWEST * task.epochs))
             most = task.epochs if choice.for_gpus else max(amount.epochs[1], task.epochs)
             bounds = (least, most) if given is None else (given, given)

@@ -35,7 +35,7 @@ class OwnTask:
         title: What its data are called.
         epochs, steps: Of one training.
         scales: Scales that a detector is tested at.
-        config: Config of its training for a number of epochs.
+        config: Its config for a number of epochs; None: that is written elsewhere, and does not change.
     """
 
     name: str
@@ -43,8 +43,8 @@ class OwnTask:
     title: str
     epochs: int
     steps: int
-    config: Callable[[int], ConfigFile]
     scales: int = 1
+    config: Callable[[int], ConfigFile] | None = None
 
     def of_epochs(self, epochs: int) -> OwnTask:
         """The same with another number of epochs."""
@@ -159,9 +159,9 @@ def _pretraining(pretraining: OwnPretraining, choice: ModelChoice) -> dict[str, 
 def _trained(task: OwnTask, choice: ModelChoice) -> dict[str, object]:
     """A task that is trained, without validation: the study tests each run itself."""
     detection = task.kind == "detection"
-    scratch = f"{task.name}_scratch" if detection and choice.frozen else task.name
+    scratch = f"{task.name}_scratch" if choice.frozen and task.kind != "classification" else task.name
     configs = {"config": f"configs/{task.name}.py", "scratch_config": f"configs/{scratch}.py"}
-    options = {"train_cfg.val_begin": task.epochs + 1}
+    options = {"train_cfg.val_begin": 1 + (task.steps if task.kind == "segmentation" else task.epochs)}
     found: dict[str, object] = {"kind": task.kind, "title": task.title, **configs, "options": options}
     return found | ({"tta": task.scales > 1} if detection else {})
 

@@ -22,7 +22,6 @@ from mmdetpre.transfer.compare_weights import described
 from mmdetpre.transfer.inspect_backbone import inspect_into
 from mmdetpre.transfer.key_map import map_names
 from mmdetpre.transfer.toolboxes import build_in_toolbox
-from mmdetpre.utils.config_writer import ConfigFile
 from mmdetpre.zoo import zoo_names
 
 
@@ -118,7 +117,7 @@ def test_the_estimate_is_steps_times_the_measured_time() -> None:
     paper = MODELS["paper"]
     hours = {task: cost.hours(5000) for task, cost in paper.costs.items()}
     kinds = {"own_det": "detection", "own_cls": "classification"}
-    tasks = [OwnTask(name, kind, name[-1], 30, 5000, lambda epochs: ConfigFile({})) for name, kind in kinds.items()]
+    tasks = [OwnTask(name, kind, name[-1], 30, 5000) for name, kind in kinds.items()]
     said = describe_cpu(paper, tasks, runs=6)
     assert "  detection, t: 6 trainings" in said and "  classification, s: 6 trainings" in said
     assert f"6 trainings of 5000 steps of 16 chips of 512 pixels, each about {hours['detection']:,.0f} hours" in said
