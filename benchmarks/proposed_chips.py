@@ -168,7 +168,9 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=80, help="drawn photos, a quarter of them to score (%(default)s)")
+    parser.add_argument(
+        "--images", type=int, default=80, help="synthetic images, a quarter of them scored (%(default)s)"
+    )
     parser.add_argument(
         "--data", nargs="*", type=Path, default=[], metavar="DATA", help="COCO JSON or folders of VOC XML"
     )

@@ -81,7 +81,7 @@ def try_chips(
     Args:
         folder: Folder of the trials. Those of other data, another model or other weights are beside them.
         settings: Settings by name.
-        train: Boxes and images to train on.
+        train: The training part.
         held_out: Boxes and images to score.
         choice: The model, and how much it is trained.
         init: Weights that all begin with; None: from scratch.
@@ -161,7 +161,7 @@ def standard_error(one: Trial, other: Trial) -> float:
 
 
 def cheapest_of_the_best(trials: Sequence[Trial]) -> Trial:
-    """The cheapest of the trials that are no further below the best than noise may explain: one standard error of the
+    """The cheapest of the trials within the noise of the best: one standard error of the
     difference over the choice of the held-out images, and no more than 3 points.
 
     Args:
