@@ -44,6 +44,7 @@ BENCHMARKS = (
     "operators",
     "inference",
     "multi_scale_merge",
+    "autofocus",
     "voc_ap",
     "trimap",
     "boundary_iou",

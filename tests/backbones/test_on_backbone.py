@@ -19,7 +19,8 @@ from mmengine.registry import MODELS, RUNNERS, DefaultScope
 from mmdetpre.backbones import Backbone, backbone_names, named_backbone, on_backbone, with_chosen_backbone
 from mmdetpre.config_files import find_config
 
-NAMES = ["convnext_tiny", "dinov2_small", "efficientnet_lite0", "resnet18", "resnet50", "swin_tiny", "vit_small"]
+NAMES = ["convnext_tiny", "dinov2_small", "efficientnet_lite0", "mobilenet_v2"]
+NAMES += ["resnet18", "resnet50", "swin_tiny", "vit_small"]
 CONFIGS = ["sniper_coco", "retinanet_chips_coco", "faster_rcnn_r50_fpn_chips_coco", "deeplab_voc", "caltech256"]
 MORE = ["sniper_imagenet_loc", "sniper_coco_deform_roi", "rpn_coco", "sniper_coco_sample"]
 MORE += [
@@ -44,6 +45,7 @@ NARROW: dict[str, dict[str, Any]] = {
     ),
     "vit_small": NARROW_VIT,
     "dinov2_small": NARROW_VIT,
+    "mobilenet_v2": dict(backbone=dict(widen_factor=0.25), channels=(8, 8, 24, 1280)),
     "efficientnet_lite0": {},  # timm has no narrower one
 }
 

@@ -94,9 +94,13 @@ class PhotoFolder:
     def __contains__(self, name: str) -> bool:
         return self._is_there(name) or len(self._of_name(name)) == 1
 
+    def photos(self) -> list[str]:
+        """Paths of all photos, sorted."""
+        return sorted(path for paths in self._index.values() for path, _ in paths)
+
     def stems(self) -> set[str]:
         """Paths of all photos without their suffixes."""
-        return {os.path.splitext(path)[0] for paths in self._index.values() for path, _ in paths}
+        return {os.path.splitext(path)[0] for path in self.photos()}
 
     def nearest(self, name: str) -> str | None:
         """The photo whose name is most like this one, to show in a message."""

@@ -107,7 +107,7 @@ def try_chips(
     if init is not None and init.part is not None and not (folder / init.weights).is_file():
         prefix, entry = init.part
         export_backbone(init.checkpoint, folder / init.weights, prefix=prefix, entry=entry)
-    run_study(folder / "study.yaml", cores=os.cpu_count() or 1)
+    run_study(folder / "study.yaml", cores=os.cpu_count() or 1, timing=False)
     trials = []
     for name, recipe in recipes.items():
         results = work_dir(folder / "results", f"{name}/{init.key if init else SCRATCH}/seed0") / "test" / "results.npz"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.transfer.trainable_stages import STAGES
 from mmdetpre.utils.plain_text import printable
 
 EXAMPLE = (
@@ -38,7 +39,12 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     det = parser.add_argument_group("detection")
-    det.add_argument("--det", **_DATA, metavar="DATA", help="COCO JSON, or folder of VOC XML files; repeat it for more")
+    det.add_argument(
+        "--det",
+        **_DATA,
+        metavar="DATA",
+        help="annotated photos: COCO JSON, folder of VOC XML or YOLO; repeat it for more",
+    )
     det.add_argument(
         "--pretrain",
         **_DATA,
@@ -49,9 +55,26 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     of = "of the --det or --pretrain before it"
     det.add_argument("--det-images", **_DATA, metavar="DIR", help=f"images {of} (default: found beside it)")
     det.add_argument(
-        "--det-test", **_DATA, metavar="DATA", help=f"test data {of} (default: a fifth of the images is split off)"
+        "--det-test",
+        **_DATA,
+        metavar="DATA",
+        help=f"test data {of} (default: the test or val part of the data, else a fifth is split off)",
     )
     det.add_argument("--det-test-images", **_DATA, metavar="DIR", help="images of --det-test (default: --det-images)")
+    seg = parser.add_argument_group("segmentation")
+    seg.add_argument(
+        "--seg",
+        type=Path,
+        metavar="DATA",
+        help="folder of label maps (PNG of one value per pixel, 255 void), or COCO JSON with outlines",
+    )
+    seg.add_argument("--seg-images", type=Path, metavar="DIR", help="its photos (default: found beside it)")
+    seg.add_argument(
+        "--seg-classes",
+        type=Path,
+        metavar="FILE",
+        help="names of the classes of label maps, one per line (default: a list beside them, else their values)",
+    )
     cls = parser.add_argument_group("classification")
     cls.add_argument("--cls", type=Path, metavar="DIR", help="folder with one folder of images per class")
     cls.add_argument(
@@ -83,6 +106,28 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each initialization (%(default)s)")
     study.add_argument("--epochs", type=int, metavar="N", help="of each run (default: fitted to the size of the data)")
     study.add_argument("--split-seed", type=int, default=0, metavar="N", help="seed of the splits (%(default)s)")
+    study.add_argument(
+        "--trainable-stages",
+        nargs="+",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        choices=["all", *range(STAGES + 1)],
+        default=[],
+        metavar="N",
+        help="train only so many of the last stages of the backbone, 0 for none (frozen), or `all`; each of them"
+        " is a row of the tables: all 1 0",
+    )
+    study.add_argument(
+        "--budget",
+        metavar="TIME",
+        help="time that the study may take on this machine, such as 45m or '1h 30m': epochs are fitted to it, then,"
+        " where the fewest are too many, the seeds, down to 2",
+    )
+    study.add_argument(
+        "--no-timing",
+        dest="timing",
+        action="store_false",
+        help="do not time a few steps of each training to say how long the study takes",
+    )
     study.add_argument(
         "--search",
         type=int,

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
 
 _GENERAL = re.compile(
-    r"(ann\w*|images?|labels?|xml|coco|train\w*|instances_\w+|result|main|imagesets|\d+_ObjectCategories)",
+    r"(ann\w*|images?|labels?|masks?|maps|xml|coco|train\w*|instances_\w+|result|main|imagesets|Segmentation\w+|data"
+    r"|dataset|classes|\d+_ObjectCategories)",
     re.IGNORECASE,
 )
 _PARTS = {"--det-images": "images", "--det-test": "test", "--det-test-images": "test_images"}
@@ -24,9 +27,9 @@ class DetectionData:
     """Where boxes are.
 
     Attributes:
-        source: COCO JSON, folder of VOC XML, or a list of ``ImageSets/Main``.
+        source: In a format that `mmdetpre.study.custom_data.recognize` knows.
         images: Folder of the images; None: found beside it.
-        test: The same of the test images; None: a part is split off.
+        test: The same of the test images; None: a part of their own, or one that is split off.
         test_images: Folder of the test images; None: as ``images``.
     """
 
@@ -44,27 +47,31 @@ class DetectionData:
         """All that were named."""
         return [path for path in (self.source, self.images, self.test, self.test_images) if path is not None]
 
-    def read(self, split_seed: int = 0, *, leave_out_bad: bool = False) -> tuple[OwnBoxes, OwnBoxes]:
+    def read(
+        self, split_seed: int = 0, *, leave_out_bad: bool = False, option: str = "--det-images"
+    ) -> tuple[OwnBoxes, OwnBoxes]:
         """The training and the test part, checked.
 
         Args:
             split_seed: Seed of the split, where a test part is split off.
-            leave_out_bad: As of :func:`~mmdetpre.study.custom_data.boxes.read_own_boxes`.
+            leave_out_bad, option: As of :func:`~mmdetpre.study.custom_data.boxes.read_own_boxes`.
 
         Raises:
             FileNotFoundError, ValueError: If something is wrong with the data.
         """
-        train = read_own_boxes(self.source, self.images, leave_out_bad=leave_out_bad)
-        if self.test is None:
-            parts = split_off(train, split_seed, advice="Give --det-test, or add images.")
+        bad = leave_out_bad
+        train = read_own_boxes(self.source, self.images, leave_out_bad=bad, option=option)
+        if self.test is not None or train.own_test:
+            source, images = self.source, self.images
+            if self.test is not None:
+                source, images, option = self.test, self.test_images or images, "--det-test-images"
+            test = read_own_boxes(source, images, leave_out_bad=bad, classes=train.classes, option=option)
+            parts = _without_test_images(train, test, leave_out_bad=bad), test
         else:
-            images = self.test_images or self.images
-            test = read_own_boxes(self.test, images, leave_out_bad=leave_out_bad, classes=train.classes)
-            _require_other_images(train, test)
-            parts = train, test
+            parts = split_off(train, split_seed, advice="Give --det-test, or add images.")
         for part in parts:
-            require_names(part.classes, f"{part.source}: the category")
-            require_names(part.files, f"{part.source}: the image")
+            require_names(part.classes, f"{part.title}: the category")
+            require_names(part.files, f"{part.title}: the image")
         return parts
 
 
@@ -81,7 +88,8 @@ def data_of_options(options: Sequence[tuple[str, str]]) -> tuple[list[DetectionD
         ValueError: If a part belongs to nothing, or is given twice.
 
     Example:
-            >>> options = [("--det", "a.json"), ("--det-images", "a"), ("--pretrain", "coco=b")])
+        >>> options = [("--det", "a.json"), ("--det-images", "a"), ("--pretrain", "coco=b.json")]
+        >>> tasks, pretrainings = data_of_options(options)
         >>> [str(data.images) for data in tasks], list(pretrainings)
         (['a'], ['coco'])
     """
@@ -158,15 +166,25 @@ def split_off(train: OwnBoxes, seed: int, share: float = 0.2, *, advice: str) ->
         rows = split_images_by_class(train.files, same_files(train.paths()), shown, share, seed)
     except ValueError as error:
         raise ValueError(f"{train.source}: {error} {advice}") from error
-    return train.part(rows[0]), train.part(rows[1])
+    return train.of_images(rows[0]), train.of_images(rows[1])
 
 
-def _require_other_images(train: OwnBoxes, test: OwnBoxes) -> None:
+def _without_test_images(train: OwnBoxes, test: OwnBoxes, *, leave_out_bad: bool) -> OwnBoxes:
+    """The training part; photos that the test part has too are refused, or left out of it."""
     paths, first = [*train.paths(), *test.paths()], len(train.files)
     both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
-    if both:
+    if both and not leave_out_bad:
         pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
         raise ValueError(
-            f"{len(both)} images are in {train.source} and in {test.source} as well: {pairs}"
-            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them."
+            f"{len(both)} images are in {train.title} and in {test.title} as well: {pairs}"
+            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them. Or add"
+            " --leave-out-bad to take them out of the training part."
         )
+    if not both:
+        return train
+    known = {i for group in both for i in group}
+    kept = [i for i in range(first) if i not in known]
+    if not kept or not np.isin(train.boxes["image"], kept).any():
+        raise ValueError(f"{train.title}: no box is left to train on, all its images are in {test.title} as well.")
+    train.left_out["training images that are test images as well"] = first - len(kept)
+    return train.of_images(kept)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import ModelChoice
-from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
+from mmdetpre.utils.config_writer import ConfigFile
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
@@ -33,6 +35,7 @@ class OwnTask:
         title: What its data are called.
         epochs, steps: Of one training.
         scales: Scales that a detector is tested at.
+        config: Its config for a number of epochs; None: that is written elsewhere, and does not change.
     """
 
     name: str
@@ -41,6 +44,11 @@ class OwnTask:
     epochs: int
     steps: int
     scales: int = 1
+    config: Callable[[int], ConfigFile] | None = None
+
+    def of_epochs(self, epochs: int) -> OwnTask:
+        """The same with another number of epochs."""
+        return replace(self, epochs=epochs, steps=self.steps // self.epochs * epochs)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ def study_settings(
     tasks: Sequence[OwnTask],
     choice: ModelChoice,
     pretrainings: Sequence[OwnPretraining] = (),
+    trainable_stages: Sequence[str | int] = (),
 ) -> dict[str, object]:
     """Content of the study's configuration file.
 
@@ -101,13 +110,14 @@ def study_settings(
         tasks: What is trained; those of a classifier are probed too.
         choice: Size of the model.
         pretrainings: Further initializations, which the study trains.
+        trainable_stages: What of the backbone is trained, as `mmdetpre.study.spec` has it; empty: all.
     """
     keys = [init.key for init in inits] + [pretraining.key for pretraining in pretrainings]
     reference, contrast = _compared(keys)
     detectors = [init.key for init in inits if init.detector] + [pretraining.key for pretraining in pretrainings]
     settings: dict[str, object] = {}
     for task in tasks:
-        settings[task.name] = _trained(task, choice)
+        settings[task.name] = _trained(task, choice) | ({TRAINABLE: list(trainable_stages)} if trainable_stages else {})
         if task.kind == "classification":
             settings |= _probes(task, choice, keys, detectors)
     given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)} - {"classification"}
@@ -123,7 +133,10 @@ def study_settings(
         | {init.key: _init(init) for init in inits}
         | {pretraining.key: _pretraining(pretraining, choice) for pretraining in pretrainings},
         "tasks": settings,
-        "figures": [number for number, figure in FIGURES.items() if figure.kind in given],
+        "figures": [
+            *(number for number, figure in FIGURES.items() if figure.kind in given),
+            *([IMAGES] if given & set(GAINS) else []),
+        ],
     }
 
 
@@ -146,22 +159,24 @@ def _pretraining(pretraining: OwnPretraining, choice: ModelChoice) -> dict[str, 
 def _trained(task: OwnTask, choice: ModelChoice) -> dict[str, object]:
     """A task that is trained, without validation: the study tests each run itself."""
     detection = task.kind == "detection"
-    scratch = f"{task.name}_scratch" if detection and choice.frozen else task.name
+    scratch = f"{task.name}_scratch" if choice.frozen and task.kind != "classification" else task.name
     configs = {"config": f"configs/{task.name}.py", "scratch_config": f"configs/{scratch}.py"}
-    options = {"train_cfg.val_begin": task.epochs + 1}
+    options = {"train_cfg.val_begin": 1 + (task.steps if task.kind == "segmentation" else task.epochs)}
     found: dict[str, object] = {"kind": task.kind, "title": task.title, **configs, "options": options}
     return found | ({"tta": task.scales > 1} if detection else {})
 
 
-def _probes(task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]) -> dict[str, object]:
+def _probes(
+    task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]
+) -> dict[str, dict[str, object]]:
     """A task for each kind of probe that any initialization can have, on the images of a classification task."""
     size = {} if choice.probe_crop is None else {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
-    tasks: dict[str, object] = {}
+    tasks: dict[str, dict[str, object]] = {}
     for name, kind in task_kinds().items():
         able = detectors if kind.of_detector else keys
         if not kind.toolbox and able:
             only = {"inits": list(able)} if kind.of_detector else {}
-            data = {"column": task.name, "data_config": f"configs/{task.name}.py"}
+            data: dict[str, object] = {"column": task.name, "data_config": f"configs/{task.name}.py"}
             tasks[f"{task.name}_{name}"] = {"kind": name, "title": task.title} | data | size | only
     return tasks
 

@@ -91,6 +91,24 @@ def test_the_study_of_both_kinds_of_data_can_be_planned(tmp_path: Path) -> None:
     assert f"mmdetpre study run {out}/study.yaml" in text
 
 
+def test_what_is_trained_is_an_option(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_init_arguments(parser)
+    given = parser.parse_args(["--out", "x", "--trainable-stages", "all", "0"]).trainable_stages
+    out, _ = init(
+        tmp_path,
+        cls=class_folders(tmp_path / "pets", cat=6, dog=9),
+        model="paper",
+        inits=["imagenet_cls=torchvision://resnet101"],  # which is not fetched
+        seeds=1,
+        trainable_stages=given,
+    )
+    tasks = read_study(out / "study.yaml").tasks
+    assert [key for key, task in tasks.items() if task.kind == "classification"] == ["own_cls", "own_cls_frozen"]
+    shutil.rmtree(out)
+    assert refused(tmp_path, cls=tmp_path / "pets", trainable_stages=[0]).startswith("--trainable-stages needs --init")
+
+
 def test_the_split_keeps_every_class_in_both_parts_and_the_ids(tmp_path: Path) -> None:
     out, _ = init(tmp_path, det=coco(tmp_path))
     parts = {part: split(out, part) for part in ("train", "test")}
@@ -428,8 +446,18 @@ def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
 
 
 def test_too_few_images_for_a_split(tmp_path: Path) -> None:
-    file = coco(tmp_path, 2)
-    assert "Give --det-test, or add images" in refused(tmp_path, det=file)
+    assert "Give --det-test, or add images" in refused(tmp_path, det=coco(tmp_path, 2))
+    cat: dict[str, Any] = {
+        "categories": [{"id": 3, "name": "cat"}],
+        "annotations": [BOX | {"id": 0, "image_id": 7, "category_id": 3}],
+    }
+    assert "Give --det-test, or add images" in refused(tmp_path, det=coco(tmp_path, 1, **cat))
+    assert "no test image has a box that counts" in refused(tmp_path, det=coco(tmp_path, 2, **cat))
+
+
+def test_a_test_without_images(tmp_path: Path) -> None:
+    det, nothing = coco(tmp_path / "a"), coco(tmp_path / "b", 1, images=[], annotations=[])
+    assert "the list 'images' is empty: nothing can be" in refused(tmp_path, det=det, det_test=nothing)
 
 
 def test_bad_class_folders_are_named(tmp_path: Path) -> None:
@@ -538,9 +566,9 @@ def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
     cfg = Config.fromfile(out / "configs" / "own_det.py")
     chips = cfg.train_dataloader.dataset.chips
     sides = [side for _, side in chips.scales]
-    assert len(sides) == 3 and f"longer image side {sides[0]}, {sides[1]}, 128" in text
+    assert len(sides) > 1 and sides[-1] == 128 and f"longer image side {', '.join(map(str, sides))}" in text
     assert [resize.scale[0] for resize in cfg.tta_pipeline[1].transforms[0]] == sides
-    assert cfg.test_pipeline[1].scale[0] == sides[1]
+    assert cfg.test_pipeline[1].scale[0] == sides[(len(sides) - 1) // 2]
     for (lo, hi), (test_lo, test_hi) in zip(chips.valid_ranges, cfg.tta_model.test_ranges, strict=True):
         assert (test_lo < lo or lo == test_lo == -1) and (test_hi > hi or hi == test_hi == -1)
     assert yaml.safe_load((out / "study.yaml").read_text())["tasks"]["own_det"]["tta"] is True
