@@ -39,7 +39,9 @@ def test_all_are_tried():
     assert set(TINY) == set(bench.BENCHMARKS)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "proposed_chips" else name for name in TINY]
+)
 def test_runs_on_tiny_input(name, monkeypatch, repository):
     monkeypatch.chdir(repository)
     module = importlib.import_module(name)

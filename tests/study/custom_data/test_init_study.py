@@ -574,6 +574,23 @@ def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
     assert yaml.safe_load((out / "study.yaml").read_text())["tasks"]["own_det"]["tta"] is True
 
 
+def test_the_cost_of_chips_is_said_and_classes_of_too_few_pixels_are_warned_of(tmp_path: Path) -> None:
+    sides = {3: 4, 5: 60}
+    boxes = [
+        {"image_id": 7 + i, "category_id": label, "bbox": [20, 10, side, side]}
+        for i in range(10)
+        for label, side in sides.items()
+    ]
+    _, text = init(tmp_path, det=coco(tmp_path, annotations=boxes))
+    assert re.search(r"^cat +8 +4 +12 +3\.00 +100 %$", text, re.MULTILINE)  # enlarged 3 times, as far as it goes
+    assert re.search(r"^dog +8 +60 +48 +0\.80 +0 %$", text, re.MULTILINE)
+    assert "Cost: 2.0 chips of an image, 32,768 pixels, 2.0 times one scale of 128; in the test" in text
+    assert (
+        "Warning: Half of the boxes of cat have 12 pixels or fewer as the network sees them (4 in the images)" in text
+    )
+    assert "boxes of dog have" not in text
+
+
 @pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])
 def test_real_voc_xml(shared_data: Path, tmp_path: Path, source: str) -> None:
     from mmdetpre.study.custom_data.split import same_files
