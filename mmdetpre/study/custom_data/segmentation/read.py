@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdetpre.datasets.images.photo_names import PARTS
 from mmdetpre.datasets.label_maps.files import count_labels
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.detection_data import DetectionData
-from mmdetpre.study.custom_data.formats.yolo_layout import PARTS
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
 from mmdetpre.study.custom_data.segmentation.outlines import outline_mask
 from mmdetpre.study.custom_data.segmentation.own_maps import MOST_CLASSES, VOID, OwnMaps, label_png, require_parts
