@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import pytest
 from mmengine.registry import VISBACKENDS
 
-from mmdetpre.study.tracker import BACKENDS, require_tracker, with_tracker
+from mmdetpre.study.tracker import BACKENDS, open_experiment, require_tracker, with_tracker
 
 
 def tracked(tracker: str, config: dict[str, Any] = {}, **names: Any) -> dict[str, Any]:  # noqa: B006
@@ -44,9 +46,47 @@ def test_runs_can_be_told_apart_and_go_on(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = tracked("mlflow", out=tmp_path)
     assert (found["exp_name"], found["run_name"], found["tags"]) == ("mine", "det/coco/seed0", {"task": "det"})
-    assert found["tracking_uri"] == (tmp_path / "mlruns").as_uri()
+    assert found["tracking_uri"] == f"sqlite:///{tmp_path}/mlflow.db", "MLflow 3 refuses folders"
+    assert found["artifact_location"] == (tmp_path / "mlruns").as_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
-    assert tracked("mlflow")["tracking_uri"] == "http://localhost:5000"
+    found = tracked("mlflow")
+    assert found["tracking_uri"] == "http://localhost:5000" and "artifact_location" not in found
+
+
+class FakeMLflow(ModuleType):
+    """Knows one experiment, and no server."""
+
+    class exceptions:
+        MlflowException = RuntimeError
+
+    made: ClassVar[list[tuple[str, str, str]]] = []
+
+    class MlflowClient:
+        def __init__(self, tracking_uri: str) -> None:
+            self.address = tracking_uri
+
+        def get_experiment_by_name(self, name: str) -> str | None:
+            if self.address == "http://down":
+                raise RuntimeError("no answer")
+            return "known" if name == "known" else None
+
+        def create_experiment(self, name: str, artifact_location: str) -> None:
+            FakeMLflow.made.append((name, self.address, artifact_location))
+
+
+def test_the_experiment_of_mlflow_is_made_once_before_all_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", FakeMLflow("mlflow"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("known", "mine"):
+        open_experiment("mlflow", name, tmp_path)
+    open_experiment("wandb", "other", tmp_path)
+    place = tracked("mlflow", out=tmp_path)
+    assert FakeMLflow.made == [("mine", place["tracking_uri"], place["artifact_location"])]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://down")
+    with pytest.raises(
+        ValueError, match=r"MLflow at http://down cannot be used \(no answer\): set MLFLOW_TRACKING_URI"
+    ):
+        open_experiment("mlflow", "mine", tmp_path)
 
 
 def test_a_missing_package_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:

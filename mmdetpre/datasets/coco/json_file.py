@@ -197,7 +197,7 @@ def _rows(path: Path, content: Any, key: str, needed: bool) -> list[dict[str, An
         found = f"it has no key {key!r}" if key not in content else f"its {key!r} is not a list"
         raise ValueError(f"{path} is not a COCO file: {found}. It needs {', '.join(_KEYS)}.")
     if not rows and needed:
-        raise ValueError(f"{path}: the list {key!r} is empty.")
+        raise ValueError(f"{path}: the list {key!r} is empty: nothing can be learned from it, or tested on it.")
     keys = _KEYS[key]
     for i, row in enumerate(rows):
         if type(row) is not dict or any(row.get(name) is None for name in keys):

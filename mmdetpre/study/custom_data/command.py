@@ -117,6 +117,26 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         " is a row of the tables: all 1 0",
     )
     study.add_argument(
+        "--budget",
+        metavar="TIME",
+        help="time that the study may take on this machine, such as 45m or '1h 30m': epochs are fitted to it, then,"
+        " where the fewest are too many, the seeds, down to 2",
+    )
+    study.add_argument(
+        "--no-timing",
+        dest="timing",
+        action="store_false",
+        help="do not time a few steps of each training to say how long the study takes",
+    )
+    study.add_argument(
+        "--search",
+        type=int,
+        metavar="N",
+        help="try N chip settings, the proposed and others near them, by short trainings on three quarters of the"
+        " training images, and take the cheapest of those that score best on the others; the trainings are kept in"
+        " OUT_search, and the same command continues there",
+    )
+    study.add_argument(
         "--leave-out-bad",
         action="store_true",
         help="continue without images that are missing or broken, boxes that are empty or outside of their image, and"

@@ -26,7 +26,12 @@ DATA = Beside(("..", "data"))
 
 
 def detection_config(
-    choice: ModelChoice, recipe: DetectionRecipe, train: OwnBoxes, test: OwnBoxes, name: str = "own_det"
+    choice: ModelChoice,
+    recipe: DetectionRecipe,
+    train: OwnBoxes,
+    test: OwnBoxes,
+    name: str = "own_det",
+    data: str | None = None,
 ) -> ConfigFile:
     """Config of a detector on the user's boxes, for every initialization; class names are in a file of the data.
 
@@ -36,26 +41,27 @@ def detection_config(
         train: Boxes and training images.
         test: Boxes and test images.
         name: Name of the config, without suffix.
+        data: What the names of its files in the folder data begin with; None: as the config's.
     """
-    chips = recipe.chips
+    chips, data = recipe.chips, data or name
     test_pipeline, tta_pipeline = _test_pipelines(choice, recipe, bool(test.upright))
     val_data = {
         "data_root": Named("data_root"),
-        "ann_file": f"{name}_test.json",
+        "ann_file": f"{data}_test.json",
         "data_prefix": {"img": _folder(test.images_dir)},
         "classes": Named("classes"),
         "pipeline": Named("test_pipeline"),
     }
     train_data = {
         "data_root": Named("data_root"),
-        "ann_file": f"{name}_train.json",
+        "ann_file": f"{data}_train.json",
         "data_prefix": {"img": _folder(train.images_dir)},
         "classes": Named("classes"),
     }
     values: PlainConfig = {
         "backbone_init": no_init(choice),
         "data_root": DATA,
-        "classes": Named("data_root", f"{name}_classes.txt"),
+        "classes": Named("data_root", f"{data}_classes.txt"),
         "model": {"roi_head": {"bbox_head": {"num_classes": len(train.classes)}}} | _chip_pixels(choice, chips),
         "chips": {
             "scales": _pairs(chips.scales),

@@ -68,7 +68,7 @@ class DetectionData:
             test = read_own_boxes(source, images, leave_out_bad=bad, classes=train.classes, option=option)
             parts = _without_test_images(train, test, leave_out_bad=bad), test
         else:
-            parts = _split_off(train, split_seed)
+            parts = split_off(train, split_seed, advice="Give --det-test, or add images.")
         for part in parts:
             require_names(part.classes, f"{part.title}: the category")
             require_names(part.files, f"{part.title}: the image")
@@ -147,14 +147,25 @@ def task_names(stem: str, titles: Sequence[str]) -> Iterator[str]:
         yield name
 
 
-def _split_off(train: OwnBoxes, seed: int) -> tuple[OwnBoxes, OwnBoxes]:
+def split_off(train: OwnBoxes, seed: int, share: float = 0.2, *, advice: str) -> tuple[OwnBoxes, OwnBoxes]:
+    """Split a part off for a test, copies of one photo together and every class in both parts where that is possible.
+
+    Args:
+        train: All images.
+        seed: Seed of the split.
+        share: Share of the images that are split off.
+        advice: What a user can do where that fails.
+
+    Raises:
+        ValueError: If there are too few images.
+    """
     shown: list[set[int]] = [set() for _ in train.files]
     for box in train.boxes[~train.boxes["crowd"]]:
         shown[box["image"]].add(int(box["label"]))
     try:
-        rows = split_images_by_class(train.files, same_files(train.paths()), shown, seed=seed)
+        rows = split_images_by_class(train.files, same_files(train.paths()), shown, share, seed)
     except ValueError as error:
-        raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
+        raise ValueError(f"{train.source}: {error} {advice}") from error
     return train.of_images(rows[0]), train.of_images(rows[1])
 
 

@@ -7,12 +7,15 @@ import os
 import shlex
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
+from mmdetpre.study.custom_data.budget import read_duration
+from mmdetpre.study.custom_data.chip_search import search_chips
 from mmdetpre.study.custom_data.classes import read_own_classes
 from mmdetpre.study.custom_data.configs import (
     classification_config,
@@ -23,7 +26,7 @@ from mmdetpre.study.custom_data.configs import (
 from mmdetpre.study.custom_data.detection_data import DetectionData, data_title, task_names
 from mmdetpre.study.custom_data.inits import OwnInit, key_problem, read_own_inits, split_source
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
-from mmdetpre.study.custom_data.propose_model import propose_model
+from mmdetpre.study.custom_data.propose_model import propose_model, require_named
 from mmdetpre.study.custom_data.recipe import detection_recipe
 from mmdetpre.study.custom_data.segmentation.config import (
     DRAWN,
@@ -31,6 +34,7 @@ from mmdetpre.study.custom_data.segmentation.config import (
     segmentation_scratch_config,
 )
 from mmdetpre.study.custom_data.segmentation.read import read_segmentation
+from mmdetpre.study.custom_data.study_time import study_time
 from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask, study_settings, study_text
 from mmdetpre.study.custom_data.summary import (
     describe_boxes,
@@ -40,6 +44,7 @@ from mmdetpre.study.custom_data.summary import (
     describe_maps,
     describe_model,
 )
+from mmdetpre.study.kinds import PRETRAINING
 from mmdetpre.transfer.backbone_file import export_backbone
 from mmdetpre.utils.class_list import class_names_text
 from mmdetpre.utils.config_writer import ConfigFile
@@ -66,11 +71,14 @@ class Settings:
         cls_per_class: Training images of each class.
         inits: ``KEY=FILE`` of each.
         model: Key of `mmdetpre.study.custom_data.models.MODELS`; None: as the initializations and the machine say.
-        seeds: Number of seeds of the study.
+        seeds: Number of seeds of the study; with a budget the most.
         epochs: Of both tasks; None: fitted to the data.
         split_seed: Seed of the splits.
         trainable_stages: What of the backbone is trained, ``all`` or a number of last stages; a row of the tables each.
         leave_out_bad: Continue without what cannot be used.
+        timing: Time a few steps of each training, to say how long the study takes.
+        budget: Time that the study may take, such as ``1h``: epochs and seeds are fitted to it.
+        search: Chip settings to try for each detection data by short trainings; None: the proposed ones are taken.
     """
 
     out: Path
@@ -88,6 +96,9 @@ class Settings:
     split_seed: int = 0
     trainable_stages: Sequence[str | int] = ()
     leave_out_bad: bool = False
+    timing: bool = False
+    budget: str | None = None
+    search: int | None = None
 
 
 def init_study(settings: Settings) -> str:
@@ -111,12 +122,13 @@ def init_study(settings: Settings) -> str:
         raise FileExistsError(f"{out} exists and is left as it is: give another --out.")
     gpu = torch.cuda.is_available()
     choice, why = (MODELS[settings.model], "") if settings.model is not None else propose_model(settings.inits, gpu=gpu)
+    require_named(settings.inits, choice)
     inits = _inits(settings, choice)
     files: Files = {}
-    found = [describe_model(choice, why)]
+    found, times = [describe_model(choice, why)], []
     tasks: list[OwnTask] = []
     for name, data in zip(task_names("own_det", [data.title for data in settings.det]), settings.det, strict=True):
-        tasks.append(_detection(settings, choice, name, data, files, found))
+        tasks.append(_detection(settings, choice, name, data, files, found, inits if settings.search else None))
     if settings.seg is not None:
         tasks.append(_segmentation(settings, settings.seg, choice, files, found))
     pretrainings = _pretrainings(settings, choice, inits, files, found)
@@ -127,42 +139,77 @@ def init_study(settings: Settings) -> str:
         )
         epochs = settings.epochs or choice.classification_amount.epochs_for(len(classes.train))
         steps = epochs * choice.classification_amount.steps_per_epoch(len(classes.train))
-        tasks.append(OwnTask("own_cls", "classification", title, epochs, steps))
+        config = partial(classification_config, choice, classes)
+        tasks.append(OwnTask("own_cls", "classification", title, epochs, steps, config=config))
         files["data/own_cls_train.txt"] = _lines(classes.train)
         files["data/own_cls_test.txt"] = _lines(classes.test)
-        files["configs/own_cls.py"] = classification_config(choice, classes, epochs)
         found.append(describe_classes(title, classes, epochs))
     files |= {f"configs/init_{init.key}.py": init.detector for init in inits if init.detector}
+    files = _of_epochs(settings, choice, inits, tasks, pretrainings, settings.seeds) | files  # bases first
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
+        study = Path(folder, "study")
+        _write(study, files)
+        for init in inits:
+            if init.part is not None:
+                prefix, entry = init.part
+                export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
+        if settings.timing or settings.budget:
+            timed = {task.name: task for task in tasks}
+            timed |= {f"{PRETRAINING}/{one.key}": one.task for one in pretrainings}
+            known = study_time(study / "study.yaml", timed, choice, gpu=gpu)
+            times = [known.text()]
+            if settings.budget:
+                fitted = known.fitted(read_duration(settings.budget), timed, choice, settings.epochs)
+                times.append(f"Budget {settings.budget}: {known.change_text(fitted, timed, choice)}.")
+                tasks = [task.of_epochs(fitted.epochs[task.name]) for task in tasks]
+                pretrainings = [
+                    replace(one, task=one.task.of_epochs(fitted.epochs[one.task.name])) for one in pretrainings
+                ]
+                _write(study, _of_epochs(settings, choice, inits, tasks, pretrainings, fitted.seeds))
+        os.rename(study, out)
+    found.append(describe_inits(inits, choice, pretrainings, probed=settings.cls is not None))
+    if choice.for_gpus and not gpu:
+        found.append(describe_cpu(choice, tasks, runs=(len(inits) + len(pretrainings) + 1) * settings.seeds))
+    return "\n\n".join([*found, *times, _next_steps(settings, files)])
+
+
+def _of_epochs(
+    settings: Settings,
+    choice: ModelChoice,
+    inits: Sequence[OwnInit],
+    tasks: Sequence[OwnTask],
+    pretrainings: Sequence[OwnPretraining],
+    seeds: int,
+) -> Files:
+    """The files that follow from the numbers of epochs and seeds: configs of trainings, and the study's own."""
+    out = settings.out
+    files: Files = {
+        f"configs/{task.name}.py": task.config(task.epochs)
+        for task in (*tasks, *(one.task for one in pretrainings))
+        if task.config
+    }
     content = study_settings(
         name=out.name,
         out=Path(os.path.abspath(out), "results"),
-        seeds=settings.seeds,
+        seeds=seeds,
         inits=inits,
         pretrainings=pretrainings,
         tasks=tasks,
         choice=choice,
         trainable_stages=settings.trainable_stages,
     )
-    files["study.yaml"] = study_text(content, choice)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=_parent(out)) as folder:
-        study = Path(folder, "study")
-        for name, file in files.items():
-            (study / name).parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(file, ConfigFile):
-                file.write(study / name)
-            elif isinstance(file, bytes):
-                (study / name).write_bytes(file)
-            else:
-                write_text(study / name, file)
-        for init in inits:
-            if init.part is not None:
-                prefix, entry = init.part
-                export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
-        os.rename(study, out)
-    found.append(describe_inits(inits, choice, pretrainings, probed=settings.cls is not None))
-    if choice.for_gpus and not gpu:
-        found.append(describe_cpu(choice, tasks, runs=(len(inits) + len(pretrainings) + 1) * settings.seeds))
-    return "\n\n".join([*found, _next_steps(settings, files)])
+    return files | {"study.yaml": study_text(content, choice)}
+
+
+def _write(study: Path, files: Files) -> None:
+    for name, file in files.items():
+        (study / name).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file, ConfigFile):
+            file.write(study / name)
+        elif isinstance(file, bytes):
+            (study / name).write_bytes(file)
+        else:
+            write_text(study / name, file)
 
 
 def _detection(
@@ -172,18 +219,42 @@ def _detection(
     data: DetectionData,
     files: Files,
     found: list[str],
+    searched: Sequence[OwnInit] | None = None,
 ) -> OwnTask:
-    """Read detection data, and add its files and what was found."""
+    """Read detection data, and add its files and what was found.
+
+    Args:
+        settings, choice: What the user asks for, and the model.
+        name: Name of the files.
+        data: The data.
+        files, found: What is added to.
+        searched: Initializations, with the first of which chips are searched; None: the proposed ones are taken.
+    """
     train, test = data.read(settings.split_seed, leave_out_bad=settings.leave_out_bad)
-    recipe = detection_recipe(train, choice, settings.epochs)
+    if test.boxes["crowd"].all():
+        raise ValueError(
+            f"{data.source}: no test image has a box that counts, so that nothing would be measured: annotate more"
+            " images, or give --det-test."
+        )
+    chips, search = None, ""
+    if searched is not None and settings.search is not None:
+        folder = settings.out.with_name(f"{settings.out.name}_search")
+        chips, search = search_chips(folder, train, choice, settings.search, next(iter(searched), None))
+        files[f"{name}_chip_search.txt"] = f"{search}\n"
+    recipe = detection_recipe(train, choice, settings.epochs, chips)
     files[f"data/{name}_train.json"] = json.dumps(train.to_coco())
     files[f"data/{name}_test.json"] = json.dumps(test.to_coco())
     files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
-    files[f"configs/{name}.py"] = detection_config(choice, recipe, train, test, name)
     if choice.frozen:
         files[f"configs/{name}_scratch.py"] = detection_scratch_config(choice, name)
     found.append(describe_boxes(data.title, train, test, recipe))
-    return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales))
+    found += [search] if search else []
+
+    def config(epochs: int) -> ConfigFile:
+        steps = recipe.steps // recipe.epochs * epochs
+        return detection_config(choice, replace(recipe, epochs=epochs, steps=steps), train, test, name)
+
+    return OwnTask(name, "detection", data.title, recipe.epochs, recipe.steps, len(recipe.chips.scales), config)
 
 
 def _segmentation(settings: Settings, source: Path, choice: ModelChoice, files: Files, found: list[str]) -> OwnTask:
@@ -193,13 +264,17 @@ def _segmentation(settings: Settings, source: Path, choice: ModelChoice, files: 
     )
     name, title, amount = "own_seg", data_title(source), choice.segmentation_amount
     epochs = settings.epochs or amount.epochs_for(len(train.images))
-    task = OwnTask(name, "segmentation", title, epochs, epochs * amount.steps_per_epoch(len(train.images)))
+    each = amount.steps_per_epoch(len(train.images))
+
+    def config(epochs: int) -> ConfigFile:
+        return segmentation_config(choice, train, test, epochs * each, name)
+
+    task = OwnTask(name, "segmentation", title, epochs, epochs * each, config=config)
     for part, called in ((train, "train"), (test, "test")):
         pairs = zip(part.images, part.maps, strict=True)
         files[f"data/{name}_{called}.txt"] = _lines(f"{photo}\t{label_map}" for photo, label_map in pairs)
         files |= {f"data/{name}_{DRAWN}/{label_map}": png for label_map, png in part.drawn.items()}
     files[f"data/{name}_classes.txt"] = class_names_text(train.classes)
-    files[f"configs/{name}.py"] = segmentation_config(choice, train, test, task.steps, name)
     if choice.frozen:
         files[f"configs/{name}_scratch.py"] = segmentation_scratch_config(choice, name)
     found.append(describe_maps(title, train, test, task))
@@ -258,10 +333,14 @@ def _check(settings: Settings) -> None:
     for name in ("seeds", "epochs"):
         if (value := getattr(settings, name)) is not None and value < 1:
             raise ValueError(f"--{name} is {value}: give 1 or more.")
+    if settings.search is not None and (settings.search < 2 or not settings.det):
+        raise ValueError("--search tries so many chip settings for --det: give that, and 2 or more.")
     if settings.cls_per_class is not None and settings.cls is None:
         raise ValueError("--cls-per-class needs --cls.")
-    if not settings.inits and any(one != "all" for one in settings.trainable_stages):
-        raise ValueError("--trainable-stages needs --init: from scratch all of the backbone is trained.")
+    if settings.budget is not None:
+        read_duration(settings.budget)
+    if not (settings.inits or settings.pretrain) and any(one != "all" for one in settings.trainable_stages):
+        raise ValueError("--trainable-stages needs --init or --pretrain: from scratch all of the backbone is trained.")
     if any(one.test_images is not None and one.test is None for one in data):
         raise ValueError("--det-test-images needs --det-test.")
 
