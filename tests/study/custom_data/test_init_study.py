@@ -26,6 +26,7 @@ from mmdetpre.study.custom_data.command import add_init_arguments, run_init
 from mmdetpre.study.custom_data.detection_data import data_of_options
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.recognize import KNOWN
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -436,7 +437,7 @@ def test_photos_with_an_orientation_are_annotated_in_one_way(tmp_path: Path) -> 
 
 def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
     (tmp_path / "annots").mkdir()
-    assert "holds no *.xml file" in refused(tmp_path, det=tmp_path / "annots")
+    assert "holds no annotations that are known: COCO JSON, VOC XML" in refused(tmp_path, det=tmp_path / "annots")
     (tmp_path / "annots" / "a.xml").write_text("<annotation></annotation>")
     assert "Set --det-images" in refused(tmp_path, FileNotFoundError, det=tmp_path / "annots")
     photo(tmp_path / "images" / "a.jpg", 0)
@@ -546,7 +547,7 @@ def test_the_command_prints_one_message_and_returns_1(tmp_path: Path, capsys: py
     add_init_arguments(parser)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--det", str(tmp_path / "none.json")])) == 1
     assert capsys.readouterr().err == (
-        f"study init: There is no {tmp_path}/none.json: give a COCO JSON, or a folder of VOC XML files.\n"
+        f"study init: There is no {tmp_path}/none.json: give a file or folder of {KNOWN}.\n"
     )
     folder = class_folders(tmp_path / "pets", cat=6, dog=6)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--cls", str(folder)])) == 0
