@@ -40,6 +40,7 @@ def parse_args() -> argparse.Namespace:
     run.add_argument("--cores", type=int, default=os.cpu_count(), help="processor cores to use (%(default)s)")
     run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
     run.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, for the report")
+    run.add_argument("--no-timing", action="store_true", help="do not time steps first to say how long it takes")
     run.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
     run.add_argument("--no-photos", action="store_true", help=NO_PHOTOS)
     run.add_argument(
@@ -85,6 +86,7 @@ def _commands(args: argparse.Namespace) -> int:
             paper=args.paper,
             snakemake_arguments=args.snakemake,
             leave_out_bad=args.leave_out_bad,
+            timing=not args.no_timing,
             photos=not args.no_photos,
         )
     if args.command == "report":

@@ -446,8 +446,18 @@ def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
 
 
 def test_too_few_images_for_a_split(tmp_path: Path) -> None:
-    file = coco(tmp_path, 2)
-    assert "Give --det-test, or add images" in refused(tmp_path, det=file)
+    assert "Give --det-test, or add images" in refused(tmp_path, det=coco(tmp_path, 2))
+    cat: dict[str, Any] = {
+        "categories": [{"id": 3, "name": "cat"}],
+        "annotations": [BOX | {"id": 0, "image_id": 7, "category_id": 3}],
+    }
+    assert "Give --det-test, or add images" in refused(tmp_path, det=coco(tmp_path, 1, **cat))
+    assert "no test image has a box that counts" in refused(tmp_path, det=coco(tmp_path, 2, **cat))
+
+
+def test_a_test_without_images(tmp_path: Path) -> None:
+    det, nothing = coco(tmp_path / "a"), coco(tmp_path / "b", 1, images=[], annotations=[])
+    assert "the list 'images' is empty: nothing can be" in refused(tmp_path, det=det, det_test=nothing)
 
 
 def test_bad_class_folders_are_named(tmp_path: Path) -> None:
