@@ -252,9 +252,9 @@ def test_strides_that_make_no_pyramid_are_refused() -> None:
 
 
 def test_a_training_by_name_leaves_the_config_of_the_model_it_trained(sample_config: Any) -> None:
-    cfg = sample_config()
+    few = dict(train_dataloader__dataset__dataset__max_images=1, train_dataloader__batch_size=1)
+    cfg = sample_config(**few, train_cfg=dict(max_epochs=1, val_interval=9))
     cfg.model.backbone.name = "swin_tiny"
-    cfg.train_cfg.max_epochs = 1
     runner = RUNNERS.build(cfg)
     runner.train()
     left = Config.fromfile(next(Path(runner.work_dir).glob("*.py")))
