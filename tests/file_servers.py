@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
+from mmengine.fileio.io import backend_instances
 
 
 class FarFolder(ThreadingHTTPServer):
@@ -109,6 +110,7 @@ def s3_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], str]
         values = {"ACCESS_KEY_ID": "made-up", "SECRET_ACCESS_KEY": "made-up", "ENDPOINT_URL": f"http://{host}:{port}"}
         for name, value in {**values, "DEFAULT_REGION": "us-east-1"}.items():
             monkeypatch.setenv(f"AWS_{name}", value)
+        backend_instances.clear()  # mmengine keeps backends by their arguments, and ours its client of another server
         client = boto3.client("s3")
         client.create_bucket(Bucket="bucket")
 

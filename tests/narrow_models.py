@@ -25,6 +25,7 @@ from torch import nn
 
 from mmdetpre.analysis.features.batches import CROP
 from mmdetpre.analysis.mask_out.mask_out import BATCH, BATCH_GPU, MASK, STRIDE, mask_positions
+from mmdetpre.backbones import with_chosen_backbone
 
 WIDTH = 4
 """Channels of the first stage, 64 in the full models."""
@@ -46,7 +47,7 @@ IMAGES = {
 
 def narrow(cfg: Config) -> ConfigDict:
     """The config's model with a sixteenth of its channels, without weights from elsewhere."""
-    model = _thin(cfg.model.to_dict())
+    model = _thin(with_chosen_backbone(cfg).model.to_dict())
     backbone = model["backbone"]
     backbone |= {"base_channels": WIDTH, "stem_channels": WIDTH, "init_cfg": None}
     for augment in model.get("data_preprocessor", {}).get("batch_augments") or []:

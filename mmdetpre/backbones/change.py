@@ -25,7 +25,9 @@ PYRAMID = (4, 8, 16, 32)
 
 
 def with_chosen_backbone(config: Config) -> Config:
-    """The config as its keys choose the backbone: changed for ``backbone_init``, and to ``model.backbone.name``.
+    """The config as its keys choose the model: changed for ``backbone_init``, and to ``model.backbone.name``.
+
+    The key ``focus_head`` of ``_base_/models/autofocus.py`` gives a detector that branch.
 
     Args:
         config: Of mmdet, mmsegmentation or mmpretrain; a new one is returned.
@@ -42,6 +44,7 @@ def with_chosen_backbone(config: Config) -> Config:
     """
     config = copy.deepcopy(config)
     apply_changes(config)
+    _add_focus_head(config)
     backbone = _inner(config.get("model")).get("backbone")
     if not isinstance(backbone, dict) or "name" not in backbone:
         return config
@@ -91,6 +94,13 @@ def _inner(model: Any) -> Any:
     while isinstance(model, dict) and isinstance(model.get("module"), dict):
         model = model["module"]
     return model if isinstance(model, dict) else {}
+
+
+def _add_focus_head(config: Config) -> None:
+    """Make the detector one with the branch that the config names, see `mmdetpre.models.AutoFocus`."""
+    model, head = _inner(config.get("model")), config.get("focus_head")
+    if head is not None and not str(model.get("type")).endswith("AutoFocus"):
+        model.update(type="mmdetpre.AutoFocus", detector=model["type"], focus_head=copy.deepcopy(head))
 
 
 def _kind(model: Any) -> Callable[[Any, dict, Backbone, Sequence[int]], Sequence[int]]:
@@ -150,7 +160,7 @@ def _restride(model: Any, ratio: float) -> None:
     """Heads for maps whose strides are so many times as large; anchors keep their sizes in pixels."""
     if ratio == 1:
         return
-    for part in _dictionaries([model.get("rpn_head"), model.get("bbox_head"), model.get("roi_head")]):
+    for part in _dictionaries([model.get(part) for part in ("rpn_head", "bbox_head", "roi_head", "focus_head")]):
         for key in ("strides", "featmap_strides"):
             if part.get(key):
                 part[key] = [_whole(stride * ratio) for stride in part[key]]
@@ -178,6 +188,8 @@ def _segmentor(model: Any, module: dict, new: Backbone, stages: Sequence[int]) -
         neck = _joining(module, new, early)
         head["in_channels"] = sum(neck["in_channels"][len(early) :])
         model.neck, stages = neck, (*early, *new.joined)
+    if head.get("num_convs") == 0:  # a classifier of the map's own channels
+        head["channels"] = head["in_channels"]
     if early:
         head["c1_in_channels"] = new.channels[early[0]]
     return stages

@@ -13,6 +13,10 @@ from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.compat.gpu_settings import GpuSettings, has_gpu
 from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.registry import RUNNERS
+from mmdetpre.transfer.backbone_init import chosen_init
+from mmdetpre.transfer.find_backbone import find_backbone
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
+from mmdetpre.transfer.trainable_stages import freeze_stages
 from mmdetpre.utils.read_config import move_data, set_image_backend
 
 __all__ = ["ConfigRunner"]
@@ -28,6 +32,7 @@ class ConfigRunner(Runner):
       work dir and in checkpoints is that of the changed model.
     * A ``data_root`` that is not the ``default_data_root`` moves every path of data sets and metrics below that.
     * ``label_fraction`` keeps a part of the training images, see `mmdetpre.datasets.label_fraction`.
+    * ``trainable_stages`` freezes all of the backbone but its last stages, see `mmdetpre.transfer.trainable_stages`.
     * ``img_backend_args`` says what all images are read by, such as tar shards or addresses.
     * ``default_hooks.NAME=None`` takes out any hook, not only mmengine's own.
     * Where there is a GPU, it is used as the key ``gpu`` says, see `GpuSettings`.
@@ -64,6 +69,21 @@ class ConfigRunner(Runner):
                 f" change default_hooks.{twice[0]} instead. custom_hooks is for hooks of your own."
             )
         return runner
+
+    def build_model(self, model: Any) -> Any:
+        """mmengine's, with the backbone frozen as ``trainable_stages`` says, before anything is wrapped around it.
+
+        Args:
+            model: Its config, or the model itself.
+
+        Raises:
+            ValueError: If the number of stages cannot be trained, or the model has no such backbone.
+        """
+        built = super().build_model(model)
+        if (trainable := self.cfg.get(TRAINABLE)) is not None:
+            place = (chosen_init(self.cfg) or {}).get("backbone", "backbone")
+            freeze_stages(find_backbone(built, place), trainable)
+        return built
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """mmengine's, in bfloat16 where the config wants it and the GPU has it; the log says so.

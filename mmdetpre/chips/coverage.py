@@ -57,7 +57,7 @@ class CoverageReport:
         orphans: Boxes too elongated for the chips of their own scale.
         orphans_rescued: Whether the coarsest scale takes them (``rescue_orphans``).
         chips: All chips of the epoch.
-        chips_per_image: Chips per image that has any.
+        chips_per_image: Chips per image that has any: the cost of training relative to one scale, a chip per image.
         chip_pixels_ratio: Image pixels inside chips, relative to one pass over the same images with the short side at
             800 and the long side at most 1333 pixels.
         padded_pixels_ratio: The same with every chip padded to its full square, which is what the network computes on.
@@ -146,8 +146,8 @@ def coverage_report(
 
     Example:
         >>> settings = ChipSettings([(1400, 2000), (-1, 512)], [(-1, 80), (64, -1)])
-        >>> coverage_report([[640, 480]], [0, 1], [[10, 10, 50, 40]], settings).warnings
-        ('Scale (-1, 512) with valid range (64, -1) selects no box: widen its range or remove the scale.',)
+        >>> coverage_report([[640, 480]], [0, 1], [[50, 40, 450, 440]], settings).warnings
+        ('Scale (1400, 2000) with valid range (-1, 80) selects no box: widen its range or remove the scale.',)
     """
     annotations = check_annotations(sizes, box_offsets, boxes, ignore)
     if table is None:
@@ -212,7 +212,7 @@ def _warnings(
     texts = [
         f"Scale {_pair(row.scale)} with valid range {_pair(row.valid_range)} selects no box: widen its range or remove"
         " the scale."
-        for row in per_scale
+        for row in (per_scale if nowhere else per_scale[:-1])  # the coarsest must be, and costs nothing without boxes
         if row.selected_boxes == 0
     ]
     if nowhere > _NOTABLE_SHARE * usable:

@@ -20,7 +20,7 @@ from mmdetpre.version import __version__
 TOOLS = {
     "demo": ("misc/demo.py", "draw a sample, train SNIPER, test it, draw chips and detections"),
     "study": ("study/study.py", "init, plan, check, run, report: which pre-training helps, and by how much"),
-    "detect": ("visualization/detect_image.py", "detect in an image at several scales"),
+    "detect": ("visualization/detect.py", "detect in images or a video, at several scales"),
     "pack": ("dataset_converters/pack.py", "write the images of a data set as tar shards"),
     "chips": ("analysis_tools/browse_chips.py", "draw the chips that a config trains on"),
     "inspect": ("model_converters/inspect_backbone.py", "what backbone a file holds, and whether a model takes it"),

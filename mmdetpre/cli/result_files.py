@@ -16,6 +16,8 @@ from mmdetpre.utils.whole_file import write_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mmdetpre.visualization.choose_images import Choice
+
 NUMBERS, PICTURES = (".json", ".csv"), (".png", ".jpg", ".pdf", ".svg")
 
 
@@ -54,7 +56,7 @@ def add_kmeans(parser: argparse.ArgumentParser) -> None:
 
 
 def add_image_choice(parser: argparse.ArgumentParser, first: int, ids: str, measure: str) -> None:
-    """``--first``, ``--ids`` or ``--largest-difference``: which images two runs are compared on.
+    """``--first``, ``--ids`` or what runs differ in: which images they are compared on.
 
     Args:
         parser: Gets the arguments.
@@ -72,13 +74,23 @@ def add_image_choice(parser: argparse.ArgumentParser, first: int, ids: str, meas
         help=f"the N images in which the runs differ most in {measure}; they show where the runs differ, not how they"
         " do on average",
     )
+    choice.add_argument(
+        "--gains-and-losses",
+        type=int,
+        metavar="N",
+        help="the N images in which the last run gains most over the first, and the N in which it loses most",
+    )
 
 
-def image_choice(args: argparse.Namespace) -> tuple[int, bool]:
-    """How many images :func:`add_image_choice` asks for, and whether those in which the runs differ most."""
-    if args.largest_difference is None:
-        return args.first, False
-    return args.largest_difference, True
+def image_choice(args: argparse.Namespace) -> Choice:
+    """What :func:`add_image_choice` asks for."""
+    from mmdetpre.visualization.choose_images import Choice
+
+    if args.largest_difference is not None:
+        return Choice(args.largest_difference, largest_difference=True)
+    if args.gains_and_losses is not None:
+        return Choice(args.gains_and_losses, gains_and_losses=True)
+    return Choice(args.first, args.ids)
 
 
 def add_outputs(parser: argparse.ArgumentParser, numbers: str = "numbers to write (.json, .csv)") -> None:

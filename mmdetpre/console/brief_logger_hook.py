@@ -178,12 +178,15 @@ class BriefLoggerHook(LoggerHook):
     def _scores(self, runner: Runner, part: str, metrics: Mapping[str, Any] | None) -> None:
         if not self._brief:
             return
+        noted = {name.removeprefix(f"{part}/"): log.current() for name, log in runner.message_hub.log_scalars.items()
+                 if name.startswith(f"{part}/")}  # fmt: skip
+        scores = {name: value for name, value in noted.items() if name not in (metrics or {})} | dict(metrics or {})
         images = len(getattr(runner, f"{part}_dataloader").dataset)
         taken = duration(time.time() - self._test_began)
         when = ""
         if part == "val" and isinstance(runner._train_loop, BaseLoop):
             when = f" after epoch {runner.epoch}" if _counts_epochs(runner) else f" after step {runner.iter}"
-        self._say(runner, f"Scores{when}: {scores_text(metrics or {})} ({images} images, {taken})")
+        self._say(runner, f"Scores{when}: {scores_text(scores)} ({images} images, {taken})")
 
 
 def _counts_epochs(runner: Runner) -> bool:

@@ -178,7 +178,7 @@ class LoadBackboneHook(Hook):
         if frozen:
             runner.logger.warning(
                 f"Nothing was loaded into the backbone, and {', '.join(frozen)} will stay as initialized: frozen random"
-                " weights. Give backbone_init a checkpoint, or set frozen_stages=-1."
+                " weights. Give backbone_init a checkpoint, or set frozen_stages=-1 and no trainable_stages."
             )
 
     def _fail(self, runner: Runner, message: str) -> None:

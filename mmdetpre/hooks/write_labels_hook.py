@@ -14,10 +14,11 @@ from mmengine.runner import Runner
 
 from mmdetpre.registry import HOOKS
 from mmdetpre.utils.bounded_files import MIB, read_bounded
-from mmdetpre.utils.whole_file import write_rows
+from mmdetpre.utils.class_list import class_names_text
+from mmdetpre.utils.whole_file import write_rows, write_text
 
-FILE = "labels.csv"
-"""In the work dir."""
+FILE, CLASSES = "labels.csv", "classes.txt"
+"""In the work dir: the labels, and the names of the classes."""
 
 
 class ImageLabel(NamedTuple):
@@ -33,8 +34,9 @@ class ImageLabel(NamedTuple):
 class WriteLabelsHook(Hook):
     """Writes ``labels.csv`` into the work dir of a test of mmpretrain: image, label, prediction, score.
 
-    A line for each image in the order of the data set, whatever the number of ranks; labels are class indices. The file
-    of an earlier test in this work dir is replaced. It is added to any config by
+    A line for each image in the order of the data set, whatever the number of ranks; labels are class indices, whose
+    names are in ``classes.txt`` beside it. Files of an earlier test in this work dir are replaced. It is added to any
+    config by
     ``--cfg-options default_hooks.labels.type=mmdetpre.WriteLabelsHook``.
 
     Raises:
@@ -80,6 +82,8 @@ class WriteLabelsHook(Hook):
         if is_main_process():
             rows = ((*one[:3], f"{one.score:.6g}") for one in found or ())
             write_rows(Path(runner.work_dir) / FILE, [ImageLabel._fields, *rows])
+            names = (getattr(runner.test_dataloader.dataset, "metainfo", None) or {}).get("classes") or ()
+            write_text(Path(runner.work_dir) / CLASSES, class_names_text(names))
 
 
 def read_labels(path: str | Path) -> list[ImageLabel]:

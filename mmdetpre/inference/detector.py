@@ -20,6 +20,7 @@ from mmdetpre.backbones.change import with_chosen_backbone
 from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.inference.load_weights import class_names, load_weights
 from mmdetpre.inference.tta_config import Pairs, multi_scale_config
+from mmdetpre.models.focus_tta import FocusTTA, FocusView
 from mmdetpre.utils.read_config import ConfigSource, read_config
 
 Image = str | Path | np.ndarray
@@ -109,6 +110,28 @@ class MultiScaleDetector:
             part = [self._prepare(image, channels) for image in wanted[start : start + batch_size]]
             found += self.model.test_step(pseudo_collate(part))
         return found if several else found[0]
+
+    @torch.no_grad()
+    def look(self, image: Image, *, channels: str = "bgr") -> tuple[DetDataSample, list[FocusView]]:
+        """What each scale shows of an image in a test from coarse to fine, and the detections that `detect` gives.
+
+        Args:
+            image: As for `detect`.
+            channels: Likewise.
+
+        Returns:
+            The sample, and one `FocusView` per scale, coarsest first.
+
+        Raises:
+            ValueError: If the config's ``tta_model`` is not `FocusTTA`.
+        """
+        if not isinstance(self.model, FocusTTA):
+            raise ValueError(
+                f"The config tests by {type(self.model).__name__}: only mmdetpre.FocusTTA goes from coarse to fine."
+                " Take a config with ../_base_/models/autofocus.py and ../_base_/tta/autofocus_three_scales.py."
+            )
+        [(sample, views)] = self.model.look(pseudo_collate([self._prepare(image, channels)]))
+        return self.model.merge_looks(sample, views), views
 
     def _prepare(self, image: Image, channels: str) -> dict:
         if isinstance(image, np.ndarray):

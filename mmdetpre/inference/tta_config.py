@@ -44,7 +44,7 @@ def multi_scale_config(
             )
         model, pipeline = copy.deepcopy(cfg.tta_model), copy.deepcopy(cfg.tta_pipeline)
         if test_ranges is not None:
-            if model.type.split(".")[-1] != "MultiScaleTTA":
+            if model.type.split(".")[-1] not in ("MultiScaleTTA", "FocusTTA"):
                 raise ValueError(f"test_ranges do not fit tta_model {model.type!r}: give scales as well.")
             model.test_ranges = test_ranges
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mmdetpre.utils.lazy_imports import on_demand
 
 if TYPE_CHECKING:
+    from mmdetpre.models.auto_focus import AutoFocus
     from mmdetpre.models.chip_assigner import ChipAssigner
     from mmdetpre.models.chip_data_preprocessor import ChipDataPreprocessor
     from mmdetpre.models.chip_roi_head import ChipRoIHead
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from mmdetpre.models.deform_conv import DeformConv as DCN
     from mmdetpre.models.deform_roi_pool import DeformRoIExtractor, TwoStepDeformRoIPool
     from mmdetpre.models.fine_classifiers import DenseClassifier, PoolFirstClassifier
+    from mmdetpre.models.focus_head import FocusHead
+    from mmdetpre.models.focus_tta import FocusTTA
     from mmdetpre.models.layer_decay import LayerDecayConstructor
+    from mmdetpre.models.mobilenet import MobileNetV2
     from mmdetpre.models.multi_scale_tta import MultiScaleTTA
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv as MXNetDCN
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DCN",
     "SNIPER",
+    "AutoFocus",
     "ChipAssigner",
     "ChipDataPreprocessor",
     "ChipRPNHead",
@@ -41,9 +46,12 @@ __all__ = [
     "DeformConv",
     "DeformRoIExtractor",
     "DenseClassifier",
+    "FocusHead",
+    "FocusTTA",
     "LayerDecayConstructor",
     "MXNetDCN",
     "MXNetDeformConv",
+    "MobileNetV2",
     "MultiScaleTTA",
     "PoolFirstClassifier",
     "PositionSensitiveHead",

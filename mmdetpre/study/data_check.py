@@ -107,7 +107,7 @@ def data_sources(study: Study) -> list[DataSource]:
         if init.config and init.pretrained_here:
             title = f"{init.title} (pre-training)"
             add(f"pretraining_{init.key}", title, init.config.path, "pretraining", init.options)
-    for task in study.tasks.values():
+    for task in (task for task in study.tasks.values() if not task.rows_of):
         first = task.configs.get(SCRATCH) or next(iter(task.configs.values()), None)
         config = task.data_config or (first.path if first else None)
         if config:

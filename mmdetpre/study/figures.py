@@ -18,6 +18,8 @@ class Figure:
         arguments: What gives the tool's arguments without the files to write, a function of
             `mmdetpre.study.runs.figure`.
         data: Suffix of the numbers that it writes beside the picture, or None.
+        photos: Whether it shows photos of the data.
+        suffix: Of the picture.
         of_two: Whether it compares two initializations; else it shows all.
         paper_pair: The two that the paper's caption names.
     """
@@ -28,6 +30,8 @@ class Figure:
     tool: str
     arguments: str
     data: str | None = None
+    photos: bool = False
+    suffix: str = ".png"
     of_two: bool = False
     paper_pair: tuple[str, str] | None = None
 
@@ -39,11 +43,13 @@ FIGURES: dict[int, Figure] = {
     ),
     2: Figure(
         "Detections of two initializations", "images where they differ most, first seed.", "detection",
-        "visualization/compare_detections.py", "boxes", of_two=True, paper_pair=("imagenet_cls", "openimages"),
+        "visualization/compare_detections.py", "boxes", photos=True, of_two=True,
+        paper_pair=("imagenet_cls", "openimages"),
     ),
     3: Figure(
         "Segmentations of two initializations", "images where they differ most, first seed.", "segmentation",
-        "visualization/compare_segmentations.py", "maps", of_two=True, paper_pair=("imagenet_cls", "imagenet_loc"),
+        "visualization/compare_segmentations.py", "maps", photos=True, of_two=True,
+        paper_pair=("imagenet_cls", "imagenet_loc"),
     ),
     4: Figure(
         "mIoU near boundaries and away from them", "over the width of the trimap, first seed.", "segmentation",
@@ -51,7 +57,7 @@ FIGURES: dict[int, Figure] = {
     ),
     5: Figure(
         "Closest pairs", "pairs of test images closest in either space, and close in one but distant in the other.",
-        "linear", "analysis_tools/closest_pairs.py", "pairs", ".json", of_two=True,
+        "linear", "analysis_tools/closest_pairs.py", "pairs", ".json", photos=True, of_two=True,
     ),
     6: Figure(
         "Cluster agreement", "test images that share a cluster in one space and in the other.",
@@ -63,15 +69,30 @@ FIGURES: dict[int, Figure] = {
     ),
     8: Figure(
         "Activations of conv5", "mean over the channels, before any fine-tuning.",
-        "linear", "visualization/activation_maps.py", "activations", ".csv",
+        "linear", "visualization/activation_maps.py", "activations", ".csv", photos=True,
     ),
     9: Figure(
         "Probability of the correct class under a mask",
         "linear classifiers on the frozen backbones; test images that all of them classify correctly.",
-        "linear", "visualization/mask_out.py", "masked", ".json", of_two=True,
+        "linear", "visualization/mask_out.py", "masked", ".json", photos=True, of_two=True,
     ),
 }  # fmt: skip
 """Number of the paper's figure -> how it is made."""
+
+IMAGES = "images"
+"""Stands among the numbers of a study's figures for those of `GAINS`."""
+_EXTREMES = "first those of its greatest gains, then those of its greatest losses; first seed. They show no average."
+GAINS: dict[str, Figure] = {
+    "detection": Figure(
+        "Where {init} finds more objects than {base}, and fewer", _EXTREMES, "detection",
+        "visualization/compare_detections.py", "gained_boxes", photos=True, suffix=".jpg",
+    ),
+    "segmentation": Figure(
+        "Where {init} segments better than {base}, and worse", _EXTREMES, "segmentation",
+        "visualization/compare_segmentations.py", "gained_maps", photos=True, suffix=".jpg",
+    ),
+}  # fmt: skip
+"""Kind of a task -> the figure of each of its initializations: images in which it gains and loses most."""
 
 
 def numbers(figures: Iterable[int]) -> str:

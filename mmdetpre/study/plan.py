@@ -17,7 +17,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import FIGURE, FIGURE_RUNS, KINDS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, Kind
 from mmdetpre.study.layout import config_path, holds, job_path, work_dir, write_json_if_changed
 from mmdetpre.study.proposals_config import EVALUATOR, FOLDER, proposals_config
@@ -100,6 +100,8 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
         "title": study.title,
         "seeds": list(study.seeds),
         "reference": study.reference,
+        **({} if study.photos else {"photos": False}),
+        **({"tracker": study.tracker} if study.tracker else {}),
         "threads": study.threads,
         "gpus": study.gpus,
         "launch": _launch(study),
@@ -114,6 +116,8 @@ def write_plan(study: Study, plan: Mapping[str, PlannedRun]) -> None:
             }
             | ({"occlusion": task.occlusion.written} if task.occlusion else {})
             | ({"fraction": task.fraction, "whole": task.whole} if task.whole else {})
+            | ({"trainable": task.trainable} if task.trainable is not None else {})
+            | ({"rows_of": task.rows_of} if task.rows_of else {})
             for key, task in study.tasks.items()
         },
         "runs": {run.id: _facts(run) for run in plan.values()},
@@ -215,18 +219,21 @@ def _training(study: Study, task: Task, kind: Kind, init: Init, seed: int) -> li
     if own is not None:
         results = str(work_dir(study.out, name) / "test" / "results")
         own.update(outfile_prefix=results, overwrite=True)
+    shown_as = task.rows_of or task.key
     settings: dict[str, Any] = {
         "toolbox": kind.toolbox,
         "source": source,
         "options": dict(task.options),
         "tta": task.tta,
         "column": task.column,
-        "own_table": kind.paper_task not in (None, task.key),
+        "own_table": kind.paper_task not in (None, shown_as),
     }
+    if task.rows_of:
+        settings["rows_of"] = task.rows_of
     if task.occlusion:
         settings["occlusion"] = str(task.occlusion.path)
     if own is None and kind.evaluator:  # another metric: what it gives are the columns
-        table = (kind.other_metrics or {}).get(task.key)
+        table = (kind.other_metrics or {}).get(shown_as)
         settings |= {"table": table or kind.table, "own_table": table is None}
         if task.occlusion:
             raise ValueError(
@@ -282,15 +289,19 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
     """The figures that the study's tasks give: of the first task of their kind, and of its first seed."""
     without = {run.task for run in plan.values() if "table" in run.settings}  # their detections are not kept
     runs = []
+    if IMAGES in study.figures:
+        shown = [task for key, task in study.tasks.items() if task.kind in GAINS and key not in without]
+        runs += [run for task in shown if task.fraction == 1 and not task.rows_of for run in _images(study, task, plan)]
     for number in study.figures:
-        figure = FIGURES[number]
+        if number == IMAGES:
+            continue
+        figure = FIGURES[int(number)]
         task = next((t for key, t in study.tasks.items() if t.kind == figure.kind and key not in without), None)
         if task is None:
             continue
-        first = (run for run in plan.values() if run.task == task.key and run.seed in (None, task.seeds[0]))
-        of_task = {str(run.init): run.id for run in first}
+        of_task = _first_runs(task, plan)
         if figure.of_two:
-            inits = list(_pair(study, number, task.key, of_task))
+            inits = list(_pair(study, int(number), task.key, of_task))
         else:  # Figure 1 also shows differences: to the first
             inits = sorted(of_task, key=lambda key: key != study.reference)
         if not inits:
@@ -312,6 +323,31 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
                 "resize_edge": task.resize_edge,
             }
         runs.append(PlannedRun(f"{FIGURE_RUNS}/{number}", FIGURE_RUNS, FIGURE, None, None, needs, settings))
+    return runs
+
+
+def _first_runs(task: Task, plan: Mapping[str, PlannedRun]) -> dict[str, str]:
+    """Initialization -> run of the first seed."""
+    first = (run for run in plan.values() if run.task == task.key and run.seed in (None, task.seeds[0]))
+    return {str(run.init): run.id for run in first}
+
+
+def _images(study: Study, task: Task, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
+    """For each initialization the images in which it gains and loses most, over scratch or else the reference."""
+    runs, of_task = [], _first_runs(task, plan)
+    base = next((init for init in (SCRATCH, study.reference) if init in of_task), next(iter(of_task), ""))
+    for init in (init for init in of_task if init != base):
+        needs = [of_task[base], of_task[init]]
+        settings: dict[str, Any] = {
+            "number": IMAGES,
+            "task": task.key,
+            "kind": task.kind,
+            "init": init,
+            "title": task.title,
+            "runs": dict(zip((study.inits[base].title, study.inits[init].title), needs, strict=True)),
+        }
+        name = f"{FIGURE_RUNS}/{IMAGES}/{task.key}/{init}"
+        runs.append(PlannedRun(name, FIGURE_RUNS, FIGURE, None, None, needs, settings))
     return runs
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 
 EVALUATOR = "mmdetpre.DumpProposals"
 FOLDER = "proposals"
@@ -55,7 +56,7 @@ def proposals_config(
     cfg = copy.deepcopy(dict(network))
     images = copy.deepcopy(dict(learned["dataset"]))
     cfg["model"] = {**copy.deepcopy(dict(detector["model"])), "type": network["model"]["type"], "roi_head": None}
-    for key in (KEY, TABLE, OLD_KEY):  # as the detector, also where it says nothing
+    for key in (KEY, TABLE, OLD_KEY, TRAINABLE):  # as the detector, also where it says nothing
         cfg.pop(key, None)
         if key in detector:
             cfg[key] = copy.deepcopy(detector[key])

@@ -43,6 +43,17 @@ class CellForm(TypedDict, total=False):
     resampled: ResampledForm
 
 
+class PartForm(TypedDict, total=False):
+    """One number of a run on a class, or on objects of a size."""
+
+    by: str
+    name: str
+    measure: str
+    value: float
+    count: int
+    resampled: ResampledForm
+
+
 class CheckpointForm(TypedDict, total=False):
     """A file that a run wrote."""
 
@@ -93,6 +104,7 @@ class Record(RunForm, total=False):
     checkpoint: CheckpointForm
     load: LoadForm
     cells: list[CellForm]
+    parts: list[PartForm]
     figure: FigureForm
     notes: list[str]
 
@@ -115,6 +127,8 @@ class TaskForm(TypedDict, total=False):
     column: str
     fraction: float
     whole: str
+    trainable: int
+    rows_of: str
 
 
 class PlannedForm(RunForm, total=False):
@@ -163,7 +177,20 @@ class Data(TypedDict, total=False):
     data: list[DataForm]
 
 
-F = TypeVar("F", Record, Plan, Data)
+class ExpectedForm(TypedDict, total=False):
+    """What a run of a config is expected to take."""
+
+    seconds: float
+    config_digest: str
+
+
+class Times(TypedDict, total=False):
+    """``times.json``."""
+
+    runs: dict[str, ExpectedForm]
+
+
+F = TypeVar("F", Record, Plan, Data, Times)
 
 
 def read_form(path: Path, mark: str, form: type[F]) -> F:
@@ -172,7 +199,7 @@ def read_form(path: Path, mark: str, form: type[F]) -> F:
     Args:
         path: The file.
         mark: Its ``format``.
-        form: `Record`, `Plan` or `Data`.
+        form: `Record`, `Plan`, `Data` or `Times`.
 
     Raises:
         OSError: If it cannot be read.
@@ -222,7 +249,7 @@ def _require(value: Any, form: Any, where: str) -> None:
             _require(item, get_args(form)[0], f"{where}[{i}]")
     elif isinstance(value, bool) or not isinstance(value, _KINDS[form][1]):
         raise ValueError(f"{where} is {_shown(value)}, expected {_KINDS[form][0]}")
-    elif form is float and "cells" in where and not -GREATEST <= float(value) <= GREATEST:
+    elif form is float and where.startswith(("cells", "parts")) and not -GREATEST <= float(value) <= GREATEST:
         raise ValueError(f"{where} is {value!r}, which no run measures")
 
 

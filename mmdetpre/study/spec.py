@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.study.cluster.request import KubernetesRequest, SlurmRequest, read_kubernetes, read_slurm
-from mmdetpre.study.figures import FIGURES, numbers
+from mmdetpre.study.figures import FIGURES, IMAGES, numbers
 from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, task_kinds, toolboxes
 from mmdetpre.study.layout import BACKBONE, work_dir
 from mmdetpre.study.spec_checks import distinct_seeds, require_keys, require_types, whole_number
+from mmdetpre.study.tracker import BACKENDS
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
+from mmdetpre.transfer.trainable_stages import STAGES, trainable_text
 from mmdetpre.utils.yaml_file import read_yaml
 
 SCRATCH = "scratch"
@@ -103,6 +106,9 @@ class Task:
         proposals: Where the negative chips of a detector come from; None: it is trained without.
         fraction: Part of the training images that it has.
         whole: Key of the same task with other parts, where it is one of several; else empty.
+        trainable: How many of the last stages of the backbone are trained; None: all that the config does.
+        rows_of: Key of the task whose tables its results are rows of, where it is one of several that differ in what is
+            trained; empty for the first of these.
     """
 
     key: str
@@ -122,6 +128,8 @@ class Task:
     proposals: ProposalNetwork | None = None
     fraction: float = 1.0
     whole: str = ""
+    trainable: int | None = None
+    rows_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,9 @@ class Study:
         reference: Initialization that differences are to.
         contrast: Initialization that is shown beside it in figures of two.
         inits, tasks: By key, in order.
-        figures: Figures of the paper to draw.
+        figures: Figures of the paper to draw, and `IMAGES`.
+        tracker: Experiment tracker that trainings report to, of `mmdetpre.study.tracker.BACKENDS`, or None.
+        photos: Whether the page of the report shows figures with photos of the data.
         sample_layouts: Layouts of the synthetic sample that are made before the study, where they are missing.
         launcher: Of ``mim train`` and ``mim test``: ``none``, ``pytorch`` or ``slurm``.
         gpus: GPUs of one training or test; the study uses so many at a time.
@@ -157,7 +167,9 @@ class Study:
     contrast: str
     inits: Mapping[str, Init]
     tasks: Mapping[str, Task]
-    figures: tuple[int, ...]
+    figures: tuple[int | str, ...]
+    photos: bool = True
+    tracker: str | None = None
     sample_layouts: tuple[str, ...] = ()
     launcher: str = "none"
     gpus: int = 1
@@ -216,10 +228,12 @@ def read_study(path: str | Path) -> Study:
     inits = {key: _init(key, value, path, out) for key, value in _items(content, "inits", path)}
     tasks: dict[str, Task] = {}
     for key, value in _items(content, "tasks", path):
-        for part in _parts(_task(key, value, path, inits, seeds), value.get("fractions"), f"{path}: task {key}"):
-            if part.key in tasks:
-                raise ValueError(f"{path}: two tasks are called {part.key}: rename one.")
-            tasks[part.key] = part
+        where = f"{path}: task {key}"
+        for part in _parts(_task(key, value, path, inits, seeds), value.get("fractions"), where):
+            for variant in _variants(part, value.get(TRAINABLE), where):
+                if variant.key in tasks:
+                    raise ValueError(f"{path}: two tasks are called {variant.key}: rename one.")
+                tasks[variant.key] = variant
     others = [key for key in inits if key != SCRATCH] or [SCRATCH]
     reference = str(content.get("reference", "imagenet_cls" if "imagenet_cls" in inits else others[0]))
     contrast, pairs = _contrast(content.get("contrast"), reference, others[-1], f"{path}: contrast")
@@ -233,7 +247,9 @@ def read_study(path: str | Path) -> Study:
         contrast=contrast,
         inits=inits,
         tasks=tasks,
-        figures=tuple(FIGURES if content.get("figures") is None else content["figures"]),
+        figures=tuple((*FIGURES, IMAGES) if content.get("figures") is None else content["figures"]),
+        photos=content.get("photos") is not False,
+        tracker=content.get("tracker"),
         sample_layouts=tuple(content.get("sample_layouts") or ()),
         launcher=str(launch.get("launcher", "none")),
         gpus=whole_number(launch.get("gpus", 1), 1, f"{path}: launch: gpus"),
@@ -257,8 +273,10 @@ def read_study(path: str | Path) -> Study:
     for number, pair in pairs.items():
         if unknown := [key for key in pair if key not in inits]:
             raise ValueError(f"{path}: contrast: figure {number} names '{unknown[0]}', {among}.")
-    if wrong := [number for number in study.figures if number not in list(FIGURES)]:
-        raise ValueError(f"{path}: there is no figure {wrong[0]}, choose from {numbers(FIGURES)}.")
+    if study.tracker not in (None, *BACKENDS):
+        raise ValueError(f"{path}: tracker is {study.tracker!r}: choose one of {', '.join(BACKENDS)}, or remove it.")
+    if wrong := [number for number in study.figures if number not in (*FIGURES, IMAGES)]:
+        raise ValueError(f"{path}: there is no figure {wrong[0]}, choose from {numbers(FIGURES)} and {IMAGES}.")
     if taken := [key for key in tasks if key in (PRETRAINING, PRETRAINING_TEST, PROPOSALS, FIGURE_RUNS)]:
         raise ValueError(f"{path}: '{taken[0]}' is what the study calls runs of its own: rename the task.")
     return study
@@ -339,8 +357,9 @@ def _init(key: str, value: Any, path: Path, out: Path) -> Init:
 
 def _task(key: str, value: Any, path: Path, inits: Mapping[str, Init], seeds: tuple[int, ...]) -> Task:
     where, kinds = f"{path}: task {key}", task_kinds()
-    known = [f.name for f in fields(Task) if f.name not in ("key", "configs", "fraction", "whole")]
-    require_keys(value, [*known, "config", "scratch_config", "fractions"], ("kind",), where)
+    ours = ("key", "configs", "fraction", "whole", "trainable", "rows_of")
+    known = [f.name for f in fields(Task) if f.name not in ours]
+    require_keys(value, [*known, "config", "scratch_config", "fractions", TRAINABLE], ("kind",), where)
     require_types(value, where)
     if value["kind"] not in kinds:
         raise ValueError(f"{where} is of kind {value['kind']!r}: choose one of {', '.join(kinds)}.")
@@ -401,6 +420,38 @@ def _parts(task: Task, fractions: Any, where: str) -> list[Task]:
             replace(task, key=key, title=title, column=column, options=options, fraction=fraction, whole=task.key)
         )
     return parts
+
+
+def _variants(task: Task, given: Any, where: str) -> list[Task]:
+    """The task with each number of trained stages, from all to none; the first keeps the task's key if that is all.
+
+    From scratch everything is trained: stages that stay random would have to be made up for by the others.
+    """
+    if given is None:
+        return [task]
+    numbers = given if isinstance(given, list) else [given]
+    if not numbers or not all(one == "all" or (type(one) is int and 0 <= one <= STAGES) for one in numbers):
+        raise ValueError(
+            f"{where}: {TRAINABLE} is {given!r}: give a list of what of the backbone is trained: all, or a number of"
+            f" last stages from 0 (none) to {STAGES}: [all, 1, 0]."
+        )
+    if len(set(numbers)) != len(numbers):
+        raise ValueError(f"{where}: {TRAINABLE} is {given!r}: one is there twice.")
+    if not task_kinds()[task.kind].toolbox:
+        raise ValueError(f"{where} is of kind {task.kind}, whose backbone is frozen: leave {TRAINABLE} out.")
+    inits = tuple(name for name in task.inits if name != SCRATCH)
+    variants: list[Task] = []
+    for trainable in sorted((STAGES + 1 if one == "all" else int(one) for one in numbers), reverse=True):
+        rows_of = variants[0].key if variants else ""
+        if trainable > STAGES:
+            variants.append(task)
+            continue
+        if not inits:
+            raise ValueError(f"{where} is trained from scratch alone, where {TRAINABLE} can only be all.")
+        key = f"{task.key}_{trainable_text(trainable).removesuffix(' trained').replace(' ', '_')}"
+        options = {**task.options, TRAINABLE: trainable}
+        variants.append(replace(task, key=key, inits=inits, options=options, trainable=trainable, rows_of=rows_of))
+    return variants
 
 
 def _occlusion(written: str | None, where: str, path: Path) -> Found | None:

@@ -10,13 +10,13 @@ from mmdetpre.utils.plain_text import name_problem, path_problem
 _EXPECTED = {str: "a text (in quotes)", int: "a whole number", bool: "true or false", list: "a list", dict: "settings"}
 _TEXTS = (
     *("out", "config", "scratch_config", "data_config", "checkpoint", "column", "toolbox", "launcher"),
-    *("title", "reference", "kind", "occlusion", "partition", "account", "gpu_manufacturer", "root"),
+    *("title", "tracker", "reference", "kind", "occlusion", "partition", "account", "gpu_manufacturer", "root"),
 )
 _TYPES = (
     dict.fromkeys(_TEXTS, str)
     | dict.fromkeys(("crop", "resize_edge"), int)
     | dict.fromkeys(("figures", "sample_layouts", "mim_arguments", "layers", "extra"), list)
-    | {"tta": bool, "options": dict}
+    | {"tta": bool, "photos": bool, "options": dict}
 )
 """Types of the settings; a study's name may also be a number."""
 

@@ -49,7 +49,7 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
         OSError: If it is not there or cannot be read.
         ValueError: If it is larger, or no regular file: a device or a pipe never ends.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{os.fspath(path)} is a device or a pipe: give a file.")
@@ -60,6 +60,11 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
             )
         # As much memory as is asked for is taken before anything is read: never most_bytes.
         return file.read(min(most_bytes, max(status.st_size, 1 << 16)))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file, and a pipe as well, which otherwise waits for somebody to write to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_end(path: str | os.PathLike[str], most_bytes: int = MIB) -> bytes:

@@ -15,6 +15,7 @@ from mmdetpre.evaluation.errors.matching import Match, match_detections
 from mmdetpre.evaluation.errors.pairs import overlapping_pairs
 from mmdetpre.utils.bounded_files import GIB, read_bounded
 from mmdetpre.utils.plain_text import one_line
+from mmdetpre.visualization.choose_images import Choice, choose_images, gain_text
 from mmdetpre.visualization.compared_runs import ComparedImage, ShownBoxes
 
 _SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPEG", ".JPG", ".PNG")
@@ -41,64 +42,18 @@ def found_per_image(run: Detections, *, score_thr: float, iou_thr: float = 0.5) 
     return np.bincount(run.image[rows], minlength=len(run.names))
 
 
-def choose_images(
-    runs: Mapping[str, Detections],
-    n: int,
-    *,
-    ids: Sequence[str] = (),
-    largest_difference: bool = False,
-    score_thr: float = 0.5,
-) -> list[int]:
-    """Which images to compare.
-
-    Args:
-        runs: Two runs with their images in one order.
-        n: How many.
-        ids: These, in this order, whatever ``n`` is.
-        largest_difference: Those in which the runs differ most in the number of objects they find, whoever finds more;
-            among equal ones the first. Such a choice shows where the runs differ, not how they do on average.
-        score_thr: Least score of the detections that count for the difference.
-
-    Returns:
-        Indices of images; without ``ids`` and ``largest_difference`` the first ``n``.
-
-    Raises:
-        ValueError: If an id is unknown, or ``n`` is below 1.
-    """
-    first, second = runs.values()
-    if ids:
-        place = {name: i for i, name in enumerate(first.names)}
-        unknown = [name for name in ids if name not in place]
-        if unknown:
-            raise ValueError(
-                f"The runs have no image '{unknown[0]}': their {len(first.names)} images are called such as"
-                f" '{first.names[0]}'."
-            )
-        return [place[name] for name in ids]
-    if n < 1:
-        raise ValueError(f"{n} images are to be drawn: give 1 or more.")
-    if not largest_difference:
-        return list(range(min(n, len(first.names))))
-    difference = np.abs(found_per_image(first, score_thr=score_thr) - found_per_image(second, score_thr=score_thr))
-    return np.argsort(-difference, kind="stable")[:n].tolist()
-
-
 def compare_runs(
     runs: Mapping[str, Detections],
-    n: int = 6,
+    choice: Choice = Choice(),  # noqa: B008
     *,
-    ids: Sequence[str] = (),
-    largest_difference: bool = False,
     score_thr: float = 0.5,
     img_dir: str | Path | None = None,
 ) -> list[ComparedImage]:
-    """Read the chosen images with the boxes of both runs.
+    """Read the chosen images with the boxes of both runs; what differs is the number of objects that they find.
 
     Args:
         runs: Name -> detections; two of them, on the same images. Ground truth is drawn where both have it.
-        n: How many images.
-        ids: See :func:`choose_images`.
-        largest_difference: See :func:`choose_images`.
+        choice: Which images.
         score_thr: Least score of the boxes.
         img_dir: Folder of the images; by default the paths that the first run has stored.
 
@@ -107,31 +62,35 @@ def compare_runs(
         ValueError: If there are not two runs, they cannot be compared, or the choice of images is impossible.
 
     Example:
-        >>> images = compare_runs({"scratch": a, "pre-trained": b}, 6, largest_difference=True)  # doctest: +SKIP
+        >>> chosen = Choice(6, largest_difference=True)
+        >>> images = compare_runs({"scratch": a, "pre-trained": b}, chosen)  # doctest: +SKIP
     """
     if len(runs) != 2:
         raise ValueError(f"{len(runs)} runs are given: two are drawn on the same images.")
     has_truth = all(run.truth is not None for run in runs.values())
-    aligned = align_runs(runs, need_truth=largest_difference or has_truth)
+    aligned = align_runs(runs, need_truth=choice.needs_scores or has_truth)
     aligned = {name: run.half_open() for name, run in aligned.items()}
-    chosen = choose_images(aligned, n, ids=ids, largest_difference=largest_difference, score_thr=score_thr)
-    paths = find_images(next(iter(aligned.values())), chosen, img_dir)
-    counts = [found_per_image(run, score_thr=score_thr) if has_truth else None for run in aligned.values()]
+    first = next(iter(aligned.values()))
+    found = [found_per_image(run, score_thr=score_thr) for run in aligned.values()] if has_truth else []
+    chosen = choose_images(first.names, choice, lambda: np.stack(found, axis=1))
+    paths = find_images(first, chosen, img_dir)
     compared = []
     for i, path in zip(chosen, paths, strict=True):
         shown = []
-        for run, found in zip(aligned.values(), counts, strict=True):
+        for k, run in enumerate(aligned.values()):
             rows = np.arange(len(run))[run.rows(i)]
             rows = rows[run.scores[rows] >= score_thr]
-            count = None if found is None else int(found[i])
+            count = int(found[k][i]) if has_truth else None
             shown.append(ShownBoxes(run.boxes[rows], run.scores[rows], run.labels[rows], count))
-        first = next(iter(aligned.values()))
         truth = None
         if has_truth:
             objects = np.arange(len(first.ground_truth()))[first.truth_rows(i)]
             truth = first.ground_truth().boxes[objects[~first.ground_truth().not_counted[objects]]]
         width, height = np.asarray(first.sizes)[i].tolist()
-        compared.append(ComparedImage(_name(first.names[i], path), _read_image(path, (width, height)), shown, truth))
+        name = _name(first.names[i], path)
+        if choice.gains_and_losses:
+            name = f"{gain_text(found[1][i] - found[0][i], 'objects')}: {name}"
+        compared.append(ComparedImage(name, _read_image(path, (width, height)), shown, truth))
     return compared
 
 

@@ -11,11 +11,16 @@ from torch import Tensor
 
 from mmdetpre.plotting.boxes import draw_box, draw_tag
 from mmdetpre.plotting.palette import class_color
+from mmdetpre.plotting.style import shorten
+from mmdetpre.utils.plain_text import one_line
 
 _WHITE = (255, 255, 255)
 _GROUND = 24
 _GAP = 6
 _HEAD = 36
+_FEW, _MANY = 10, 30
+_TAG = (90, 18)
+"""Width and height that a tag takes, about, pixels."""
 
 
 def draw_detections(
@@ -26,8 +31,12 @@ def draw_detections(
     score_thr: float = 0.3,
     *,
     min_width: int = 480,
+    title: str = "",
 ) -> np.ndarray:
     """One picture: ground truth on the left (thin, white), detections on the right (class colour, score).
+
+    The more detections, the thinner their lines; of more than ten only those with the highest scores whose tags cover
+    no other are labelled.
 
     Args:
         image: (h, w, 3) uint8 RGB.
@@ -37,6 +46,7 @@ def draw_detections(
         classes: Class names.
         score_thr: Detections below this score are not drawn.
         min_width: Smaller images are enlarged to this width, so that the texts can be read, pixels.
+        title: Such as the name of the file, in a line above; empty: there is none.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -55,19 +65,47 @@ def draw_detections(
         scores = _array(instances_pred.scores)
         boxes, labels = _array(_boxes(instances_pred)) * enlarge, _array(instances_pred.labels)
         shown = np.flatnonzero(scores >= score_thr)
-        for i in shown[np.argsort(scores[shown])]:  # the highest-scoring on top
+        shown = shown[np.argsort(scores[shown])]  # the highest-scoring on top
+        thickness = 3 if len(shown) <= _FEW else 2 if len(shown) <= _MANY else 1
+        for i in shown:
+            draw_box(right, boxes[i], class_color(int(labels[i])), thickness)
+        tagged = _apart(boxes[shown]) if len(shown) > _FEW else np.ones(len(shown), bool)
+        for i in shown[tagged]:
             color = class_color(int(labels[i]))
-            draw_box(right, boxes[i], color, 3)
             draw_tag(right, f"{classes[int(labels[i])]} {scores[i]:.2f}", boxes[i, :2], color)
     if instances_gt is None:
-        return right
+        return _titled(right, title)
     left = ground
     boxes, labels = _array(_boxes(instances_gt)) * enlarge, _array(instances_gt.labels)
     for box, label in zip(boxes, labels, strict=True):
         draw_box(left, box, _WHITE, 2)
         draw_tag(left, classes[int(label)], box[:2], _WHITE)
     gap = np.full((left.shape[0], _GAP, 3), _GROUND, np.uint8)
-    return np.hstack([left, gap, right])
+    return _titled(np.hstack([left, gap, right]), title)
+
+
+def _apart(boxes: np.ndarray) -> np.ndarray:
+    """(n,) bool: boxes whose tags are drawn: from the last one back, those whose tag covers no tag drawn already."""
+    drawn: list[np.ndarray] = []
+    kept = np.zeros(len(boxes), bool)
+    for i in range(len(boxes) - 1, -1, -1):
+        if len(drawn) == _FEW:
+            break
+        corner = boxes[i, :2]
+        if not any((np.abs(corner - other) < _TAG).all() for other in drawn):
+            kept[i] = True
+            drawn.append(corner)
+    return kept
+
+
+def _titled(picture: np.ndarray, title: str) -> np.ndarray:
+    if not title:
+        return picture
+    head = np.full((_HEAD, picture.shape[1], 3), _GROUND, np.uint8)
+    (width, _), _ = cv2.getTextSize("m", cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    text = shorten(one_line(title), max(8, (picture.shape[1] - 2 * _GAP) // width * 3 // 2), 12)
+    cv2.putText(head, text, (_GAP + 2, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+    return np.vstack([head, picture])
 
 
 def detection_grid(pictures: Sequence[np.ndarray], columns: int = 2, score_thr: float | None = None) -> np.ndarray:

@@ -13,6 +13,7 @@ from mmdetpre.datasets.label_maps.files import check_shapes, read_label_map, wro
 from mmdetpre.evaluation.trimap.counts import region_scores
 from mmdetpre.utils.bounded_files import GIB, read_bounded
 from mmdetpre.utils.progress_bar import progress_bar
+from mmdetpre.visualization.choose_images import Choice, choose_images, gain_text
 from mmdetpre.visualization.segmentation_images import SegmentationImages
 from mmdetpre.visualization.segmentation_panels import SegmentedImage
 
@@ -74,51 +75,6 @@ def read_maps(
     return truth, predictions, scores
 
 
-def choose_images(
-    images: SegmentationImages,
-    runs: Mapping[str, Path],
-    n: int,
-    *,
-    ids: Sequence[str] = (),
-    largest_difference: bool = False,
-) -> list[int]:
-    """Which images to show.
-
-    Args:
-        images: The images.
-        runs: Name -> folder of predictions.
-        n: How many.
-        ids: These, by name and in this order, whatever ``n`` is.
-        largest_difference: Those in which the best and the worst run differ most in the mIoU of the image; among equal
-            ones the first. Such a choice shows where the runs differ, not how they do on average.
-
-    Returns:
-        Indices of images; without ``ids`` and ``largest_difference`` the first ``n``.
-
-    Raises:
-        ValueError: If a name is unknown, ``n`` is below 1, or one run alone is to differ.
-    """
-    if ids:
-        place = {name: i for i, name in enumerate(images.names)}
-        if unknown := [name for name in ids if name not in place]:
-            raise ValueError(
-                f"There is no image '{unknown[0]}': the {len(images.names)} images are called such as"
-                f" '{images.names[0]}'."
-            )
-        return [place[name] for name in ids]
-    if n < 1:
-        raise ValueError(f"{n} images are to be drawn: give 1 or more.")
-    if not largest_difference:
-        return list(range(min(n, len(images.names))))
-    if len(runs) < 2:
-        raise ValueError("One run differs from nothing: give a second one, or choose images in another way.")
-    require_predictions(images, runs, range(len(images.names)))
-    scores = [
-        read_maps(images, runs, i)[2] for i in progress_bar(range(len(images.names)), desc="comparing", unit=" images")
-    ]
-    return np.argsort(-np.nan_to_num(np.ptp(scores, axis=1)), kind="stable")[:n].tolist()
-
-
 def require_predictions(images: SegmentationImages, runs: Mapping[str, Path], chosen: Sequence[int]) -> None:
     """Raise ``FileNotFoundError`` that counts the missing predictions of a run, if any is missing.
 
@@ -143,37 +99,42 @@ def require_predictions(images: SegmentationImages, runs: Mapping[str, Path], ch
 def compare_segmentations(
     images: SegmentationImages,
     runs: Mapping[str, str | Path],
-    n: int = 6,
-    *,
-    ids: Sequence[str] = (),
-    largest_difference: bool = False,
+    choice: Choice = Choice(),  # noqa: B008
 ) -> list[SegmentedImage]:
-    """Read the chosen images with the truth and the predictions of all runs.
+    """Read the chosen images with the truth and the predictions of all runs; what differs is the mIoU of an image.
 
     Args:
         images: The images.
         runs: Name -> folder of predictions, ``<image>.png`` as ``mmseg.IoUMetric(output_dir=...)`` writes them.
-        n: How many images.
-        ids: See :func:`choose_images`.
-        largest_difference: See :func:`choose_images`.
+        choice: Which images.
 
     Raises:
         FileNotFoundError: If files are missing.
         ValueError: If there is no run, files do not fit, or the choice of images is impossible.
 
     Example:
-        >>> chosen = compare_segmentations(images, {"scratch": "a/out", "COCO": "b/out"}, 4)  # doctest: +SKIP
+        >>> chosen = compare_segmentations(images, {"scratch": "a/out", "COCO": "b/out"}, Choice(4))  # doctest: +SKIP
     """
     if not runs:
         raise ValueError("No run is given: one or more are drawn.")
     folders = {name: Path(folder) for name, folder in runs.items()}
-    chosen = choose_images(images, folders, n, ids=ids, largest_difference=largest_difference)
+
+    def scores() -> np.ndarray:
+        if len(folders) < 2:
+            return np.zeros((len(images.names), len(folders)))
+        require_predictions(images, folders, range(len(images.names)))
+        rows = progress_bar(range(len(images.names)), desc="comparing", unit=" images")
+        return np.array([read_maps(images, folders, i)[2] for i in rows])
+
+    chosen = choose_images(images.names, choice, scores)
     require_predictions(images, folders, chosen)
     compared = []
     for i in chosen:
-        truth, predictions, scores = read_maps(images, folders, i)
-        photo = _read_image(images.paths[i], truth.shape)
-        compared.append(SegmentedImage(images.names[i], photo, truth, predictions, scores))
+        truth, predictions, found = read_maps(images, folders, i)
+        photo, name = _read_image(images.paths[i], truth.shape), images.names[i]
+        if choice.gains_and_losses:
+            name = f"{gain_text(100 * (found[-1] - found[0]), 'mIoU')}: {name}"
+        compared.append(SegmentedImage(name, photo, truth, predictions, found))
     return compared
 
 

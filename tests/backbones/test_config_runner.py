@@ -98,6 +98,16 @@ def test_an_initialization_brings_its_changes(built: Callable[..., Runner]) -> N
     assert "IterTimerHook" not in hooks(runner)
 
 
+def test_stages_that_are_not_trained_are_frozen_before_anything_wraps_the_model(built: Callable[..., Runner]) -> None:
+    runner = built(trainable_stages=1)
+    trained = {name.split(".")[0] for name, one in runner.model.backbone.named_parameters() if one.requires_grad}
+    assert trained == {"layer4"} and any(one.requires_grad for one in runner.model.rpn_head.parameters())
+    runner.model.train()
+    assert runner.model.training and not runner.model.backbone.layer3.training and runner.model.backbone.layer4.training
+    with pytest.raises(ValueError, match="trainable_stages is 9: give the number of last stages to train"):
+        built(trainable_stages=9)
+
+
 def test_hooks_that_an_old_config_repeats_run_once(built: Callable[..., Runner]) -> None:
     text = 'custom_hooks = [dict(type="mmdetpre.ExportBackboneHook", policy="error"), dict(type="EMAHook")]'
     runner = built(text)

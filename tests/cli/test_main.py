@@ -116,7 +116,7 @@ def test_package_without_its_tools_says_how_to_get_them(
 ) -> None:
     monkeypatch.setattr(door, "TOOL_ROOT", tmp_path)
     assert main(["detect"]) == 1
-    assert "detect_image.py is missing: install the package with `pip install mmdetpre`" in capsys.readouterr().err
+    assert "detect.py is missing: install the package with `pip install mmdetpre`" in capsys.readouterr().err
 
 
 def test_demo_draws_into_the_current_folder(

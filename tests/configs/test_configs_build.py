@@ -9,6 +9,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
+from mmdetpre.backbones import with_chosen_backbone
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.sample import object_classes
 
@@ -22,6 +23,8 @@ CONFIGS = [
     "rpn_voc.py",
     "rpn_voc_sample.py",
     "sniper_coco.py",
+    "sniper_coco_autofocus.py",
+    "sniper_coco_autofocus_sample.py",
     "sniper_coco_deform_roi.py",
     "sniper_coco_deform_roi_sample.py",
     "sniper_coco_sample.py",
@@ -57,7 +60,7 @@ def test_detector_builds_and_fits_its_data(repository, name):
     settings = ChipSettings(**cfg.train_dataloader.dataset.chips)
     for augment in cfg.model.data_preprocessor.get("batch_augments") or []:
         assert tuple(augment.size) == (settings.chip_size,) * 2
-    check_detector(json.dumps(without_initial_weights(cfg.model)))
+    check_detector(json.dumps(without_initial_weights(with_chosen_backbone(cfg).model)))
     dataset = cfg.train_dataloader.dataset.dataset
     assert set(class_counts(cfg.model)) <= {number_of_classes(dataset)}
     if cfg.get("val_dataloader") and dataset.type != "mmdetpre.PackedImageNetLOCDataset":

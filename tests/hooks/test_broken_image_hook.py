@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmdetpre.datasets.chips.broken_images import BrokenImages
 from mmdetpre.registry import HOOKS
+from mmdetpre.study.custom_data.detection_data import DetectionData
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 
 
@@ -50,7 +51,8 @@ def study(tiny_coco: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(root / "pets" / name / f"{i}.jpg"), pixels)
     coco = tiny_coco / "annotations/instances_val2017.json"
     images = tiny_coco / "val2017"
-    settings = Settings(root / "study", det=coco, det_images=images, cls=root / "pets", model="sample", epochs=1)
+    det = [DetectionData(coco, images)]
+    settings = Settings(root / "study", det=det, cls=root / "pets", model="sample", epochs=1)
     init_study(settings)
     return root / "study"
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
-from mmdetpre.hooks.write_labels_hook import FILE, WriteLabelsHook, read_labels
+from mmdetpre.hooks.write_labels_hook import CLASSES, FILE, WriteLabelsHook, read_labels
+from mmdetpre.utils.class_list import read_class_names
 
 
 def sample(image: str, label: int, scores: list[float]) -> DataSample:
@@ -17,15 +18,23 @@ def sample(image: str, label: int, scores: list[float]) -> DataSample:
     return found.set_pred_label(int(torch.tensor(scores).argmax()))
 
 
+class Images:
+    metainfo = {"classes": ("label", "# dog")}
+
+    def __len__(self) -> int:
+        return 3
+
+
 def test_each_image_once_in_order(tmp_path: Path) -> None:
     hook = WriteLabelsHook()
-    runner = SimpleNamespace(work_dir=str(tmp_path), test_dataloader=SimpleNamespace(dataset=range(3)))
+    runner = SimpleNamespace(work_dir=str(tmp_path), test_dataloader=SimpleNamespace(dataset=Images()))
     for _ in range(2):  # a second test begins anew
         hook.before_test_epoch(runner)
         hook.after_test_iter(runner, 0, None, [sample("a,1.jpg", 0, [0.75, 0.25]), sample("b.jpg", 0, [0.5, 0.5])])
         hook.after_test_iter(runner, 1, None, [sample('=c".jpg', 1, [1, 0])])
         hook.after_test_epoch(runner)
     found = read_labels(tmp_path / FILE)
+    assert read_class_names(tmp_path / CLASSES) == ["label", "# dog"]
     assert [(one.label, one.prediction, one.score) for one in found] == [(0, 0, 0.75), (0, 0, 0.5), (1, 0, 1)]
     assert [one.image for one in found][:2] == ["a,1.jpg", "b.jpg"] and found[2].image.endswith('=c".jpg')
 

@@ -63,14 +63,14 @@ def weights(repository: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def detect(weights, repository: Path, tiny_sample: Path, tmp_path: Path, run_tool_here: Callable) -> Callable[..., Any]:
-    """Function that runs detect_image.py with a checkpoint of this ``meta``."""
+    """Function that runs detect.py with a checkpoint of this ``meta``."""
 
     def run(meta: Any) -> Any:
         torch.save({"state_dict": weights, "meta": meta}, tmp_path / "a.pth")
         image = min((tiny_sample / "OpenImages/validation").glob("*"))
         arguments = [repository / CONFIG, tmp_path / "a.pth", image, "--plot", tmp_path / "found.png"]
         return run_tool_here(
-            repository / "tools/visualization/detect_image.py", *arguments, "--score-thr", "0", "--device", "cpu"
+            repository / "tools/visualization/detect.py", *arguments, "--score-thr", "0", "--device", "cpu"
         )
 
     return run

@@ -199,7 +199,7 @@ def test_any_text_comes_back_from_a_config(names: list[str], value: Any) -> None
 @given(TEXTS, TEXTS)
 def test_any_text_comes_back_from_yaml(title: str, name: str) -> None:
     from mmdetpre.study.custom_data.models import MODELS
-    from mmdetpre.study.custom_data.study_yaml import study_settings, study_text
+    from mmdetpre.study.custom_data.study_yaml import OwnTask, study_settings, study_text
 
     choice = MODELS["sample"]
     content = study_settings(
@@ -207,10 +207,8 @@ def test_any_text_comes_back_from_yaml(title: str, name: str) -> None:
         out=Path("results"),
         seeds=1,
         inits=[],
-        boxes=title,
-        classes=None,
+        tasks=[OwnTask("own_det", "detection", title, 1, 1)],
         choice=choice,
-        epochs={"own_det": 1},
     )
     try:
         text = study_text(content, choice)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,40 @@ TASKS: dict[str, dict[str, Any]] = {
     "caltech256_linear": {"kind": "linear", "title": "Caltech-256", "data": "caltech256", "table": "6"},
     "caltech256_layers": {"kind": "layers", "title": "Caltech-256", "data": "caltech256", "table": "7"},
 }
+
+
+def _write_classifiers(folder: Path, data: Path, tasks: Mapping[str, Mapping[str, Any]], **settings: Any) -> Path:
+    """File of a study of classifiers from scratch, each of four images a class, one epoch if its options do not say.
+
+    Args:
+        folder: Gets the file.
+        data: Root of the synthetic Caltech-256.
+        tasks: Key -> options.
+        settings: Of the study.
+    """
+    options: dict[str, Any] = {"train_cfg.max_epochs": 1, "train_cfg.val_begin": 999, "param_scheduler": None}
+    for part in ("train", "val", "test"):
+        options[f"{part}_dataloader.dataset.data_root"] = str(data)
+        options[f"{part}_dataloader.dataset.per_class"] = 4
+        options[f"{part}_dataloader.num_workers"] = 0
+    config = "configs/cls/caltech256_sample.py"
+    task = {"kind": "classification", "config": config, "scratch_config": config}
+    content = {
+        "name": "small",
+        "out": str(folder / "out"),
+        "seeds": [0],
+        "inits": {"scratch": {"title": "from scratch"}},
+        "tasks": {key: task | {"options": options | dict(own)} for key, own in tasks.items()},
+    }
+    path = folder / "study.yaml"
+    path.write_text(json.dumps(content | settings))
+    return path
+
+
+@pytest.fixture
+def write_classifiers() -> Callable[..., Path]:
+    """Function that writes the file of a small study."""
+    return _write_classifiers
 
 
 class FakeStudy:
@@ -168,6 +202,11 @@ def fill(study: FakeStudy) -> FakeStudy:
             else:
                 layers = {"conv5_pooled": (53.2, 47.6, 58.8), "fc1": (37.6, 32.3, 43.1), "fc2": (37.3, 32.1, 42.9)}
                 study.record(run, {("7", layer, "caltech256", init): v for layer, v in layers.items()})
+    for init in ("scratch", "imagenet_cls", "coco"):
+        weights = f"backbone_init = dict(checkpoint='{init}.pth')\n" if init != "scratch" else ""
+        folder = f"test_evaluator = dict(outfile_prefix='out/runs/voc_detection/{init}/seed0/test')\n"
+        folder += f"proposals = 'out/runs/proposals/voc_detection/{init}/seed0'\n"
+        study.put(f"configs/voc_detection/{init}/seed0.py", f"model = dict(type='A')\n{weights}{folder}")
     for number in "14567":
         study.planned(f"figures/{number}", "figures", None, None, "voc_detection/coco/seed0")
     for number, title in (("1", "AP over IoU"), ("4", "mIoU near boundaries"), ("6", "Agreement of clusters")):
@@ -226,6 +265,20 @@ def fill(study: FakeStudy) -> FakeStudy:
     return study
 
 
+def parts_of(ap50: float) -> list[dict[str, Any]]:
+    """Numbers by class and by size, as a run of a detector leaves them; cats are on too few images for resamples."""
+    names = {"cat": 3, "dog": 40}
+    rows = [
+        {"by": "class", "name": name, "measure": "AP at IoU 0.5", "value": ap50 + k, "count": count}
+        for k, (name, count) in enumerate(names.items())
+    ]
+    values = [ap50 + step for step in (0.5, 1.0, 1.5)]
+    rows[1]["resampled"] = {"images": 100, "digest": "aa", "values": values}
+    sizes = {"small": ap50 - 20, "medium": ap50, "large": None}
+    measure = "mAP at IoU 0.5"
+    return rows + [{"by": "size", "name": n, "measure": measure, "value": v, "count": 20} for n, v in sizes.items()]
+
+
 def _transfer(study: FakeStudy, run: str, task: str, init: str, seed: int) -> None:
     if task == "voc_detection":
         if (init, seed) == ("scratch", 2):
@@ -240,6 +293,7 @@ def _transfer(study: FakeStudy, run: str, task: str, init: str, seed: int) -> No
                 ("3", init, "visible"): missed,
                 ("3", init, "occluded"): missed + 20,
             },
+            parts=parts_of(ap50),
             notes=["VOC's 11-point metric.", "Table 3: Occlusion: flag of the annotations."],
         )
     elif task == "own_det":

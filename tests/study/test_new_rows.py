@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmdetpre.study.figures import FIGURES, Figure, numbers
+from mmdetpre.study.figures import FIGURES, GAINS, Figure, numbers
 from mmdetpre.study.kinds import KINDS, Kind, function
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.runs import figure as figure_module
@@ -98,7 +98,7 @@ def test_a_kind_names_functions_that_there_are() -> None:
 
 def test_a_new_figure_is_a_row(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     assert study.figures == (10,)
-    with pytest.raises(ValueError, match="there is no figure 11, choose from 1 to 10"):
+    with pytest.raises(ValueError, match="there is no figure 11, choose from 1 to 10 and images"):
         content = json.loads(Path("study.yaml").read_text()) | {"figures": [11]}
         Path("other.yaml").write_text(json.dumps(content))
         read_study("other.yaml")
@@ -118,5 +118,5 @@ def test_every_figure_names_a_kind_and_its_arguments() -> None:
     assert numbers(FIGURES) == "1 to 9"
     pairs = {number: figure.paper_pair for number, figure in FIGURES.items() if figure.paper_pair}
     assert pairs == {2: ("imagenet_cls", "openimages"), 3: ("imagenet_cls", "imagenet_loc")}, "as the captions say"
-    for figure in FIGURES.values():
+    for figure in (*FIGURES.values(), *GAINS.values()):
         assert figure.kind in KINDS and callable(function(f"figure:{figure.arguments}"))

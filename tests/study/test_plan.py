@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmdetpre.study.data_check import data_sources
 from mmdetpre.study.layout import config_path, job_path, work_dir
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.spec import read_study
@@ -35,6 +36,7 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     wanted |= {f"{data}_linear/{init}" for data in DATA for init in INITS}  # Table 6
     wanted |= {f"{data}_layers/{init}" for data in DATA for init in ("coco", "openimages")}  # Table 7
     wanted |= {f"figures/{number}" for number in range(1, 10)}
+    wanted |= {f"figures/images/{task}/{init}" for task in ("voc_detection", "voc_segmentation") for init in INITS}
     assert set(paper) == wanted
     assert f"{len(wanted)} runs" in plan_table(paper)
 
@@ -214,6 +216,28 @@ def test_proposals_twice(tmp_path: Path) -> None:
         of_one_detector(tmp_path, "sniper_voc_sample", proposals={"config": "configs/det/sniper_voc_sample.py"})
 
 
+def test_what_is_trained_goes_into_configs_and_the_rows_of_one_table(repository: Path, tmp_path: Path) -> None:
+    study, plan = planned(
+        repository, tmp_path, ("  voc_detection:\n", "  voc_detection:\n    trainable_stages: [all, 0]\n")
+    )
+    write_plan(study, plan)
+    whole, frozen = (plan[f"{key}/coco/seed0"] for key in ("voc_detection", "voc_detection_frozen"))
+    assert "voc_detection_frozen/scratch/seed0" not in plan
+    assert (whole.settings["own_table"], frozen.settings["own_table"]) == (False, False)
+    assert "rows_of" not in whole.settings and frozen.settings["rows_of"] == "voc_detection"
+    configs = [Config.fromfile(config_path(study.out, run.id)) for run in (whole, frozen)]
+    assert [config.get("trainable_stages") for config in configs] == [None, 0]
+    network = plan[frozen.settings["proposals"]].config
+    assert network is not None and network["trainable_stages"] == 0, "the proposals are those of such a backbone"
+    facts = json.loads((study.out / "study.json").read_text())["tasks"]
+    assert "trainable" not in facts["voc_detection"]
+    assert (facts["voc_detection_frozen"]["trainable"], facts["voc_detection_frozen"]["rows_of"]) == (
+        0,
+        "voc_detection",
+    )
+    assert [source.key for source in data_sources(study)].count("voc_detection_frozen") == 0
+
+
 def test_a_task_without_runs(tmp_path: Path) -> None:
     text = {
         "name": "a", "out": str(tmp_path / "out"), "seeds": [0], "inits": {"scratch": None},
@@ -247,6 +271,14 @@ def test_a_figure_waits_for_the_features_whose_images_it_shows(repository: Path,
     for number in range(5, 10):
         run = plan[f"figures/{number}"]
         assert run.settings["images"] in {str(work_dir(study.out, need) / "test") for need in run.needs}
+
+
+def test_images_show_each_initialization_beside_scratch(paper) -> None:
+    run = paper["figures/images/voc_segmentation/coco"]
+    assert list(run.settings["runs"].values()) == run.needs == [
+        f"voc_segmentation/{init}/seed0" for init in ("scratch", "coco")
+    ]  # fmt: skip
+    assert (run.settings["number"], run.settings["kind"], run.settings["init"]) == ("images", "segmentation", "coco")
 
 
 def test_figures_of_the_paper(paper) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmdetpre.study.spec import read_study
+from mmdetpre.study.spec import Task, read_study
 
 DETECTOR = {"kind": "detection", "config": "configs/det/sniper_voc_sample.py", "inits": ["coco"]}
 GOOD = {
@@ -42,7 +42,7 @@ def test_the_shipped_studies_are_read(repository: Path, name: str) -> None:
     assert {task.kind for task in study.tasks.values()} == {
         "detection", "segmentation", "classification", "linear", "layers"
     }  # fmt: skip
-    assert (study.reference, study.contrast, study.figures) == ("imagenet_cls", "openimages", tuple(range(1, 10)))
+    assert (study.reference, study.contrast, study.figures) == ("imagenet_cls", "openimages", (*range(1, 10), "images"))
     assert study.pair_of(3) == ("imagenet_cls", "imagenet_loc")
     assert {study.pair_of(number) for number in (2, 5, 6, 9)} == {("imagenet_cls", "openimages")}
 
@@ -74,6 +74,8 @@ def test_a_config_beside_the_file_wins(tmp_path: Path) -> None:
         ({"sead": 1}, "unknown key 'sead'.*seeds"),
         ({"reference": "imagenet"}, "reference is 'imagenet', which is not one of its inits: scratch, coco, own"),
         ({"figures": [1, 12]}, "no figure 12"),
+        ({"photos": "no"}, "photos is 'no', expected true or false"),
+        ({"tracker": "comet"}, "tracker is 'comet': choose one of tensorboard, wandb, mlflow, or remove it"),
         ({"threads": 0}, "threads is 0"),
         ({"launch": {"launcher": "ssh"}}, "launcher is 'ssh': choose one of none, pytorch, slurm"),
         ({"launch": {"gpu": 2}}, "unknown key 'gpu'"),
@@ -194,3 +196,46 @@ def test_other_fractions_are_refused(tmp_path: Path, fractions: object, message:
     task = {"kind": "classification", "config": "configs/cls/caltech256_sample.py", "fractions": fractions}
     with pytest.raises(ValueError, match=message):
         read_study(write(tmp_path / "s.yaml", GOOD | {"tasks": {"caltech256": task}}))
+
+
+def trained(tmp_path: Path, stages: object, **changes: object) -> dict[str, Task]:
+    task = {"kind": "classification", "config": "configs/cls/caltech256_sample.py", "trainable_stages": stages}
+    return dict(read_study(write(tmp_path / "s.yaml", GOOD | {"tasks": {"c": task | changes}})).tasks)
+
+
+def test_what_is_trained_are_tasks_that_share_their_tables(tmp_path: Path) -> None:
+    tasks = trained(tmp_path, [0, "all", 2], fractions=[0.1, 1.0])
+    assert list(tasks) == ["c_10pct", "c_10pct_last_2_stages", "c_10pct_frozen", "c", "c_last_2_stages", "c_frozen"]
+    frozen = tasks["c_10pct_frozen"]
+    assert frozen.options == {"label_fraction": 0.1, "trainable_stages": 0} and tasks["c"].options == {}
+    assert (frozen.trainable, frozen.rows_of, frozen.whole, frozen.title) == (
+        0,
+        "c_10pct",
+        "c",
+        "c, 10 % of the labels",
+    )
+    assert frozen.inits == ("coco", "own") and tasks["c"].inits == ("scratch", "coco", "own")
+    assert (tasks["c"].trainable, tasks["c"].rows_of, tasks["c"].column) == (None, "", frozen.whole)
+    alone = trained(tmp_path, 0)
+    assert list(alone) == ["c_frozen"] and alone["c_frozen"].rows_of == ""
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "message"),
+    [
+        ([], {}, r"trainable_stages is \[\]: give a list .*: all, or a number of last stages from 0 \(none\) to 4"),
+        ([5], {}, r"trainable_stages is \[5\]: give a list"),
+        (["head"], {}, r"trainable_stages is \['head'\]: give a list"),
+        ([True], {}, r"trainable_stages is \[True\]: give a list"),
+        ([0, 0], {}, "one is there twice"),
+        ([0], {"inits": ["scratch"]}, "task c is trained from scratch alone, where trainable_stages can only be all"),
+        (
+            [0],
+            {"kind": "linear", "data_config": "configs/cls/caltech256.py"},
+            "is of kind linear, whose backbone is fr",
+        ),
+    ],
+)
+def test_other_stages_are_refused(tmp_path: Path, stages: object, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trained(tmp_path, stages, **changes)

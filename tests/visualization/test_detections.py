@@ -7,7 +7,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.structures import InstanceData
 
 from mmdetpre.plotting.palette import class_color
-from mmdetpre.visualization.detections import detection_grid, draw_detections
+from mmdetpre.visualization.detections import _apart, detection_grid, draw_detections
 
 BOX = torch.tensor([[10.0, 10, 60, 50]])
 
@@ -42,6 +42,30 @@ def test_low_scores_are_left_out() -> None:
 def test_small_images_are_enlarged() -> None:
     picture = draw_detections(np.zeros((96, 128, 3), np.uint8), None, None, ["cat"], min_width=512)
     assert picture.shape == (384, 512, 3)
+
+
+def test_crowds_have_thin_lines_and_few_tags_that_cover_no_other() -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 380, (80, 2))
+    crowd = InstanceData(
+        bboxes=np.hstack([corners, corners + 40]), labels=np.zeros(80, int), scores=np.linspace(0.4, 0.9, 80)
+    )
+    image = np.full((480, 640, 3), 80, np.uint8)
+    few = crowd[torch.arange(70, 80)]
+    drawn = {
+        name: draw_detections(image, None, found, ["cell"], min_width=640)
+        for name, found in (("few", few), ("crowd", crowd), ("one", crowd[[79]]))
+    }
+    changed = {name: int((picture != image).any(axis=-1).sum()) for name, picture in drawn.items()}
+    assert changed["crowd"] < 4 * changed["few"] < 80 * changed["one"]
+    apart = corners[_apart(crowd.bboxes)]
+    assert 1 < len(apart) <= 10 and _apart(crowd.bboxes)[-1], "the highest score has its tag"
+
+
+def test_the_name_of_the_file_stands_above() -> None:
+    image = np.full((96, 128, 3), 80, np.uint8)
+    named = draw_detections(image, None, None, [], min_width=128, title="a_very_long_name_of_a_photo\n.jpg")
+    assert named.shape[0] > 96 and named.shape[1] == 128 and (named[:-96] > 200).any() and (named[-96:] == 80).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

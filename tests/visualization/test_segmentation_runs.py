@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdetpre.visualization.choose_images import Choice
 from mmdetpre.visualization.segmentation_images import SegmentationImages, images_of_folders
 from mmdetpre.visualization.segmentation_runs import compare_segmentations, mean_iou
 
@@ -48,12 +49,13 @@ def test_mean_iou_of_an_image() -> None:
 
 def test_choice_of_images(images, runs, folder) -> None:
     def names(*args, **options):
-        return [one.name for one in compare_segmentations(images, runs, *args, **options)]
+        return [one.name for one in compare_segmentations(images, runs, Choice(*args, **options))]
 
     assert names(2) == ["a", "b"] and names(9) == list("abcd")
     assert names(ids=["c", "a"]) == ["c", "a"]
     assert names(4, largest_difference=True) == ["d", "c", "b", "a"]
-    (image,) = compare_segmentations(images, runs, ids=["c"])
+    assert [name.partition(" mIoU: ")[2] for name in names(1, gains_and_losses=True)] == ["b", "d"]
+    (image,) = compare_segmentations(images, runs, Choice(ids=["c"]))
     assert image.image.tolist() == [[[2, 0, 0]] * 8] and image.truth.tolist() == [[1, 1, 1, 1, 1, 1, 255, 0]]
     assert [one.tolist()[0][:4] for one in image.predictions] == [[0, 1, 1, 1], [0, 0, 0, 0]]
     assert image.scores == pytest.approx([(5 / 6 + 1 / 2) / 2, (2 / 6 + 1 / 5) / 2])
@@ -65,7 +67,7 @@ def test_choice_of_images(images, runs, folder) -> None:
 
 def test_images_of_void_alone_differ_in_nothing(images, runs, folder) -> None:
     Image.new("L", (8, 1), 255).save(folder / "truth/d.png")
-    chosen = compare_segmentations(images, runs, 4, largest_difference=True)
+    chosen = compare_segmentations(images, runs, Choice(4, largest_difference=True))
     assert [one.name for one in chosen] == ["c", "b", "a", "d"] and np.isnan(chosen[-1].scores).all()
 
 
@@ -74,10 +76,10 @@ def test_files_of_data_sets_without_a_zero_label(images, runs, folder) -> None:
     for name in "abcd":
         path = folder / f"one/{name}.png"
         Image.fromarray(np.asarray(Image.open(path)) + np.uint8(1)).save(path)
-    (image,) = compare_segmentations(reduced, {"one": runs["one"]}, 1)
+    (image,) = compare_segmentations(reduced, {"one": runs["one"]}, Choice(1))
     assert image.scores == [1.0]
     with pytest.raises(ValueError, match="two/a.png: the prediction holds -1"):
-        compare_segmentations(reduced, {"two": runs["two"]}, 1)
+        compare_segmentations(reduced, {"two": runs["two"]}, Choice(1))
 
 
 def test_bad_choices(images, runs) -> None:
@@ -88,7 +90,7 @@ def test_bad_choices(images, runs) -> None:
         ({}, {}, "No run is given"),
     ):
         with pytest.raises(ValueError, match=message):
-            compare_segmentations(images, chosen, **options)
+            compare_segmentations(images, chosen, Choice(**options))
 
 
 @pytest.mark.parametrize(
@@ -118,5 +120,5 @@ def test_files_that_do_not_fit(images, runs, folder, file, content, message) -> 
     else:
         content.save(path)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        compare_segmentations(images, runs, 1)
-    assert compare_segmentations(images, runs, ids=["b"])
+        compare_segmentations(images, runs, Choice(1))
+    assert compare_segmentations(images, runs, Choice(ids=["b"]))

@@ -44,15 +44,7 @@ def main() -> int:
     args = parse_args()
     check_outputs(args, required=True)
     runs = load_runs(args.run, args.config, args.cfg_options)
-    number, difference = image_choice(args)
-    images = compare_runs(
-        runs,
-        number,
-        ids=args.ids,
-        largest_difference=difference,
-        score_thr=args.score_thr,
-        img_dir=args.img_dir,
-    )
+    images = compare_runs(runs, image_choice(args), score_thr=args.score_thr, img_dir=args.img_dir)
     classes = next(iter(runs.values())).classes
     shown = {"score_thr": args.score_thr, "columns": args.columns}
     scores = detection_scores(images, tuple(runs))

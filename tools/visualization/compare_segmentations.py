@@ -58,14 +58,7 @@ def main() -> int:
     check_outputs(args, required=True)
     runs = named_files(args.run, "scratch=work_dirs/scratch/maps")
     images = find_images(args)
-    number, difference = image_choice(args)
-    chosen = compare_segmentations(
-        images,
-        runs,
-        number,
-        ids=args.ids,
-        largest_difference=difference,
-    )
+    chosen = compare_segmentations(images, runs, image_choice(args))
     shown = {"ignore_index": images.ignore_index, "opacity": args.opacity}
     names = tuple(runs)
     scores = segmentation_scores(chosen, names)

@@ -15,6 +15,10 @@ from urllib.parse import unquote
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 """What names of photos end with, in lower case."""
 
+PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"} | dict.fromkeys(
+    ("test", "testing"), "test"
+)
+"""Names of folders, in lower case -> the part of the data that they hold."""
 _SAME_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 _DRIVE = re.compile(r"[A-Za-z]:")
 _COMPARED, _SHOWN = 20_000, 3
@@ -94,9 +98,13 @@ class PhotoFolder:
     def __contains__(self, name: str) -> bool:
         return self._is_there(name) or len(self._of_name(name)) == 1
 
+    def photos(self) -> list[str]:
+        """Paths of all photos, sorted."""
+        return sorted(path for paths in self._index.values() for path, _ in paths)
+
     def stems(self) -> set[str]:
         """Paths of all photos without their suffixes."""
-        return {os.path.splitext(path)[0] for paths in self._index.values() for path, _ in paths}
+        return {os.path.splitext(path)[0] for path in self.photos()}
 
     def nearest(self, name: str) -> str | None:
         """The photo whose name is most like this one, to show in a message."""

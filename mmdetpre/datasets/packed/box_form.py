@@ -72,7 +72,14 @@ def judge_boxes(corners: np.ndarray, sizes: np.ndarray) -> BoxVerdicts:
 
 
 def require_form(
-    source: object, written: np.ndarray, way: str, sizes: np.ndarray, verdicts: BoxVerdicts, where: Callable[[int], str]
+    source: object,
+    written: np.ndarray,
+    way: str,
+    sizes: np.ndarray,
+    verdicts: BoxVerdicts,
+    where: Callable[[int], str],
+    *,
+    fractions: bool = False,
 ) -> None:
     """Refuse a file most of whose boxes reach beyond their image or are empty, and say what form it looks like.
 
@@ -85,6 +92,7 @@ def require_form(
         sizes: (M, 2) width and height of each box's image, 0 where it is not known.
         verdicts: Of these boxes.
         where: Name of a box's image, by the index of the box.
+        fractions: What is written are fractions of the image's sides, not pixels.
 
     Raises:
         ValueError: With counts, the first such box, and the likely form.
@@ -94,10 +102,12 @@ def require_form(
     count, total = int(bad.sum()), len(rows)
     if count < _FEW or count < _SOME * total:
         return
-    forms = _sound_shares(written[rows], way, sizes[rows].astype(np.float64))
+    pixels = written * np.tile(sizes, 2) if fractions else written
+    forms = _sound_shares(pixels[rows], way, sizes[rows].astype(np.float64))
     likely = max(forms, key=lambda form: forms[form])
     if count <= _MOST * total and not (forms[likely] == 1 and total >= _ENOUGH):
         return
+    unit = "fractions of the image's sides" if fractions else "pixels"
     first = int(rows[np.flatnonzero(bad)[0]])
     width, height = sizes[first]
     numbers = ", ".join(f"{value:g}" for value in written[first])
@@ -106,9 +116,9 @@ def require_form(
     problems += [f"{count - beyond} of {total} boxes are empty (a side below 1 pixel)"] if count > beyond else []
     advice = (
         f"The file looks like {likely}: read so, {round(forms[likely] * total)} of {total} boxes lie in their image."
-        f" Expected {way} in pixels: convert the boxes."
+        f" Expected {way} in {unit}: convert the boxes."
         if forms[likely] >= _FITS
-        else f"They fit in no usual form. Expected {way} in pixels: are these the photos that were annotated?"
+        else f"They fit in no usual form. Expected {way} in {unit}: are these the photos that were annotated?"
     )
     raise ValueError(
         f"{source}: {' and '.join(problems)}, such as {numbers} in {where(first)} of {width} x {height} pixels."

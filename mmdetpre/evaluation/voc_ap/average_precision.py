@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -132,16 +132,24 @@ class JudgedClass(NamedTuple):
 
 
 def judged_classes(
-    run: Detections, thresholds: Sequence[float], mode: str, plus_one: bool
+    run: Detections,
+    thresholds: Sequence[float],
+    mode: str,
+    plus_one: bool,
+    areas: tuple[float, float] | None = None,
 ) -> Iterator[tuple[int, JudgedClass]]:
     """The classes with boxes that count, by their label, with what becomes of their detections.
 
     Args:
         run, thresholds, mode, plus_one: As for `voc_average_precision`, which has the rules and the errors.
+        areas: Objects of other areas in pixels are ignored, and so are detections of other areas that match nothing;
+            None: all areas count.
     """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}: choose 'area' or '11points'.")
     truth = run.ground_truth()
+    if areas is not None:
+        truth = replace(truth, ignore=truth.ignore | ~areas_within(truth.boxes, areas, plus_one))
     if truth.ignore.all():
         what = "has no box" if not len(truth) else f"has {len(truth)} boxes, all of which are to be ignored"
         raise ValueError(f"The ground truth {what}: there is nothing to evaluate. Check the annotations of this split.")
@@ -155,6 +163,8 @@ def judged_classes(
         objects = _Objects.by_image(truth.image, truth.boxes, kept, ignored)
         rows = by_class[label]
         hit, false = _hits(run.image[rows], run.boxes[rows], run.scores[rows], objects, thresholds, plus_one)
+        if areas is not None:
+            false &= areas_within(run.boxes[rows], areas, plus_one)
         order = np.argsort(-run.scores[rows])  # numpy's default sort: ties fall as in mmdet
         yield label, JudgedClass(hit[:, order], false[:, order], run.image[rows][order], truth.image[kept])
 
@@ -230,6 +240,23 @@ def _best_objects(
     largest = np.flatnonzero(iou == overlap[pair_detection])[::-1]
     best[pair_detection[largest]] = pair_object[largest]  # backwards: of equal ones the first remains
     return overlap, best
+
+
+def areas_within(boxes: np.ndarray, areas: tuple[float, float], plus_one: bool) -> np.ndarray:
+    """(n,) bool: whether the area of boxes (n, 4) is in a range, both ends included.
+
+    Args:
+        boxes: x1, y1, x2, y2 of each.
+        areas: The range, in square pixels.
+        plus_one: Whether x2 and y2 name the last pixel inside.
+
+    Example:
+        >>> areas_within(np.array([[0, 0, 31, 31], [0, 0, 32, 31]]), (0, 32**2), plus_one=True).tolist()
+        [True, False]
+    """
+    width, height = (boxes[:, k + 2] - boxes[:, k] + np.float32(plus_one) for k in (0, 1))
+    area = width * height
+    return (area >= areas[0]) & (area <= areas[1])
 
 
 def _iou(a: np.ndarray, b: np.ndarray, plus_one: bool) -> np.ndarray:

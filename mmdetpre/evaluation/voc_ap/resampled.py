@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmdetpre.evaluation.bootstrap.resampled import mean_over_classes
 from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.evaluation.voc_ap.average_precision import JudgedClass, check_iou_thrs, judged_classes
 
@@ -39,12 +40,38 @@ def resampled_mean_ap(
         >>> resampled_mean_ap(run, np.array([[1, 1], [2, 0], [0, 2]])).ravel().tolist()
         [50.0, 100.0, 0.0]
     """
+    return mean_over_classes(resampled_class_ap(run, counts, iou_thrs, mode=mode, plus_one=plus_one))
+
+
+def resampled_class_ap(
+    run: Detections,
+    counts: np.ndarray,
+    iou_thrs: Sequence[float] = (0.5,),
+    *,
+    mode: str = "area",
+    plus_one: bool | None = None,
+    areas: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """(C, B, T) AP in percent of each class, as for `resampled_mean_ap`; NaN where a class has no box.
+
+    Args:
+        run, counts, iou_thrs, mode, plus_one: As there.
+        areas: Objects of other areas in pixels are ignored, and detections of other areas that match nothing: COCO's
+            rule for small, medium and large objects. None: all areas count.
+
+    Example:
+        >>> from mmdetpre.evaluation.detections.detections import GroundTruth
+        >>> truth = GroundTruth([0, 1], [[0, 0, 9, 9], [0, 0, 99, 99]], [0, 0], [False, False])
+        >>> run = Detections(("cat",), ("a", "b"), [0], [[0, 0, 9, 9]], [0.9], [0], truth=truth, plus_one=True)
+        >>> [float(resampled_class_ap(run, np.array([[1, 1]]), areas=a)[0, 0, 0]) for a in ((0, 1024), (9216, np.inf))]
+        [100.0, 0.0]
+    """
     thresholds = check_iou_thrs(iou_thrs)
     if counts.shape[1:] != (len(run.names),):
         raise ValueError(f"counts are of shape {counts.shape}: the run has {len(run.names)} images.")
     plus_one = run.plus_one if plus_one is None else plus_one
-    total, classes = np.zeros((len(counts), len(thresholds))), np.zeros((len(counts), 1))
-    for _, judged in judged_classes(run, thresholds, mode, plus_one):
+    found = np.full((len(run.classes), len(counts), len(thresholds)), np.nan)
+    for label, judged in judged_classes(run, thresholds, mode, plus_one, areas):
         hits = np.flatnonzero(judged.hit.any(axis=0))
         last = hits[-1] + 1 if len(hits) else 0  # behind the last hit nothing changes
         step = max(1, _VALUES // max(1, last))
@@ -52,9 +79,8 @@ def resampled_mean_ap(
             part = slice(begin, begin + step)
             objects = counts[part][:, judged.objects].sum(axis=1, dtype=np.float64)[:, None]
             ap = _average_precision(judged, counts[part][:, judged.image[:last]], objects, mode == "area")
-            total[part] += np.where(objects > 0, ap, 0)
-            classes[part] += objects > 0
-    return 100 * np.divide(total, classes, out=np.full_like(total, np.nan), where=classes > 0)
+            found[label, part] = np.where(objects > 0, 100 * ap, np.nan)
+    return found
 
 
 def _average_precision(judged: JudgedClass, counts: np.ndarray, objects: np.ndarray, area: bool) -> np.ndarray:

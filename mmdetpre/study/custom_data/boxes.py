@@ -1,13 +1,14 @@
-"""A user's boxes, from a COCO JSON or a folder of VOC XML: checked, and in one form."""
+"""A user's boxes, in whatever format they were: checked, and in one form."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS
 from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
-from mmdetpre.study.custom_data.box_files import Annotations, read_annotations
+from mmdetpre.study.custom_data.formats.annotations import Annotations
+from mmdetpre.study.custom_data.recognize import recognize
 from mmdetpre.utils.open_image import open_image
 from mmdetpre.utils.progress_bar import progress_bar
 from mmdetpre.utils.results import Json
@@ -33,14 +35,19 @@ class OwnBoxes:
         source: What they were read from.
         images_dir: Folder that file names are relative to, absolute.
         ids, files, sizes: Of the N images: ids, names, and (N, 2) width and height in pixels.
-        boxes: Rows of `mmdetpre.study.custom_data.box_files.BOX_ROW`, in any order; ``crowd`` is also set of difficult
-            objects.
+        boxes: Rows of `mmdetpre.study.custom_data.formats.annotations.BOX_ROW`, in any order; ``crowd`` is also set of
+            difficult objects.
         classes: Names of the classes in label order.
         known_flags: Keys of `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS` that the source knows.
         upright: Whether sizes and boxes count pixels of photos turned by their EXIF orientation; None where no photo is
             turned.
         left_out: How many things were left out, by what they are.
         remarks: What to say of data that are used.
+        form: Format of the source.
+        part: The part of the source that was read; "": all of it.
+        own_test: The part of the source to test on, if it has one.
+        found: Images and boxes that the files of the part have.
+        outlines: As of `mmdetpre.study.custom_data.formats.annotations.Annotations`, by the ids of the boxes less 1.
     """
 
     source: Path
@@ -54,12 +61,22 @@ class OwnBoxes:
     upright: bool | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    form: str = ""
+    part: str = ""
+    own_test: str | None = None
+    found: tuple[int, int] = (0, 0)
+    outlines: Callable[[], Sequence[Any]] | None = None
+
+    @property
+    def title(self) -> str:
+        """The source, and the part of it."""
+        return _title(self.source, self.part)
 
     def paths(self) -> list[Path]:
         """Paths of the images."""
         return [self.images_dir / file for file in self.files]
 
-    def part(self, rows: Sequence[int]) -> OwnBoxes:
+    def of_images(self, rows: Sequence[int]) -> OwnBoxes:
         """Some of the images with their boxes; all classes stay."""
         ids, files = [self.ids[row] for row in rows], [self.files[row] for row in rows]
         boxes = _of_images(self.boxes, rows, len(self.files))
@@ -102,16 +119,20 @@ def read_own_boxes(
     *,
     leave_out_bad: bool = False,
     classes: Sequence[str] | None = None,
+    option: str = "--det-images",
 ) -> OwnBoxes:
-    """Read a COCO JSON or a folder of VOC XML, and check every image and box.
+    """Read annotations in any format that `mmdetpre.study.custom_data.recognize` knows, and check every image and box.
+
+    Of data with parts of their own, the training part is read, or with ``classes`` the test part.
 
     Args:
-        source: The JSON, or the folder.
+        source: The file, or the folder.
         images_dir: Folder of the images; auto-detected beside the annotations where they have a usual name.
         leave_out_bad: Continue without images that are missing, cannot be read or have another size, boxes that are
             empty or outside of their image, and categories without boxes, and count them. Otherwise these are errors.
         classes: The classes of the training data. Others are an error, and so is none of them having a box;
             categories get the numbers that these classes have, 1, 2, ....
+        option: What the command line calls the folder of the images.
 
     Raises:
         FileNotFoundError: If the file, the folder or images are missing.
@@ -122,19 +143,20 @@ def read_own_boxes(
         ['bolt', 'nut']
     """
     source = Path(source)
-    option = "--det-images" if classes is None else "--det-test-images"
-    raw = read_annotations(source, images_dir, option)
+    data = recognize(source, images_dir, option)
+    part = data.train if classes is None else data.test or data.train
+    raw, title = data.parts[part](), _title(source, part)
     left_out: Counter[str] = Counter(raw.left_out)
 
     def refuse(what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
         if bad and not leave_out_bad:
-            raise kind(f"{source}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to continue without.")
+            raise kind(f"{title}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to continue without.")
         left_out.update({what: len(bad)} if bad else {})
 
     refuse(
         f"of {len(raw.files)} images are missing in {raw.images_dir}",
         [raw.missing[i] for i in sorted(raw.missing)],
-        f"Set {option} to the folder of the images",
+        "Add them" if raw.fractions else f"Set {option} to the folder of the images",
         FileNotFoundError,
     )
     paths = [raw.images_dir / name for name in raw.files]
@@ -145,7 +167,7 @@ def read_own_boxes(
     reasons = broken_images([paths[i] for i in headers])
     cut = {i: reasons[str(paths[i])] for i in headers if str(paths[i]) in reasons}
     refuse("images cannot be decoded", [f"{raw.files[i]} ({reason})" for i, reason in cut.items()], "Replace them")
-    sizes, wrong, upright = _resolve_sizes(source, raw, {i: headers[i] for i in headers if i not in cut})
+    sizes, wrong, upright = _resolve_sizes(title, raw, {i: headers[i] for i in headers if i not in cut})
     refuse("images have another size than is annotated", wrong, "Use those that were annotated")
 
     files = [raw.files[i] for i in sizes]
@@ -155,9 +177,12 @@ def read_own_boxes(
     def where(i: int) -> str:
         return files[boxes["image"][i]]
 
+    if raw.fractions:
+        boxes["box"] *= np.tile(box_sizes, 2)
+        boxes["area"] = boxes["box"][:, 2:].prod(axis=1)
     corners = WAYS["x y width height"](boxes["box"])
     verdicts = judge_boxes(corners, box_sizes)
-    require_form(source, boxes["written"], raw.way, box_sizes, verdicts, where)
+    require_form(title, boxes["written"], raw.way, box_sizes, verdicts, where, fractions=raw.fractions)
     kept = np.ones(len(boxes), bool)
     for problem, mask in (
         ("boxes are empty (a side below 1 pixel)", verdicts.empty),
@@ -170,18 +195,20 @@ def read_own_boxes(
         ]
         refuse(problem, bad, "Correct the boxes")
         kept &= ~mask
-    remarks = [*raw.remarks, *remarks_on_boxes(verdicts, kept, corners, box_sizes, where)]
+    aside = [name for name in data.parts if name not in (data.train, data.test)]
+    remarks = [f"the part {name} of {source} is not used" for name in aside]
+    remarks += [*raw.remarks, *remarks_on_boxes(verdicts, kept, corners, box_sizes, where)]
     if ignored := int((kept & boxes["ignore"]).sum()):
         left_out["boxes marked ignore"] += ignored
     boxes = boxes[kept & ~boxes["ignore"]]
     if not len(boxes):
         gone = "".join(f"; left out: {count} {what}" for what, count in left_out.items())
-        raise ValueError(f"{source}: no box is left to train or test on{gone}.")
+        raise ValueError(f"{title}: no box is left to train or test on{gone}.")
     difficult = (boxes["flags"] & OBJECT_FLAGS["difficult"]) > 0
     for key, marked in (("iscrowd", boxes["crowd"]), ("difficult", difficult)):
         if marked.all():
             raise ValueError(
-                f"{source}: all {len(boxes)} boxes have {key} 1, and such boxes are neither learned nor counted:"
+                f"{title}: all {len(boxes)} boxes have {key} 1, and such boxes are neither learned nor counted:"
                 f" set {key} to 0 where a box surrounds one object."
             )
     boxes["crowd"] |= difficult
@@ -190,16 +217,22 @@ def read_own_boxes(
     names = [name for i, name in enumerate(raw.names) if i in used]
     if classes is None:
         empty = [name for i, name in enumerate(raw.names) if i not in used]
-        refuse("categories without boxes", empty, "Remove them from the JSON")
+        if raw.spare_names:
+            left_out.update({"classes without boxes": len(empty)} if empty else {})
+        else:
+            refuse("categories without boxes", empty, "Remove them from the JSON")
         classes = names
-    elif strange := [name for name in names if name not in classes]:
+    elif (strange := [name for name in names if name not in classes]) and not leave_out_bad:
         raise ValueError(
-            f"{source} has boxes of {_listed(strange)}, which nothing is trained on: the classes are"
-            f" {', '.join(classes)}. Rename the categories, or leave their boxes out."
+            f"{title} has boxes of {_listed(strange)}, which nothing is trained on: the classes are"
+            f" {', '.join(classes)}. Rename the categories, leave their boxes out, or add {_OPTION} to continue"
+            " without."
         )
     label = {name: i for i, name in enumerate(classes)}
     boxes["label"] = np.array([label.get(name, -1) for name in raw.names])[boxes["label"]]
-    boxes["id"] = np.arange(1, len(boxes) + 1)
+    if strange_boxes := int((boxes["label"] < 0).sum()):
+        left_out[f"boxes of classes without training boxes ({_listed(strange)})"] += strange_boxes
+        boxes = boxes[boxes["label"] >= 0]
     return OwnBoxes(
         source=source,
         images_dir=raw.images_dir.resolve(),
@@ -212,6 +245,11 @@ def read_own_boxes(
         upright=upright,
         left_out=dict(left_out),
         remarks=remarks,
+        form=data.form,
+        part=part,
+        own_test=data.test,
+        found=(len(raw.files) - len(raw.missing), len(raw.boxes)),
+        outlines=raw.outlines,
     )
 
 
@@ -238,7 +276,7 @@ def _headers(paths: Sequence[Path]) -> list[Header | None]:
 
 
 def _resolve_sizes(
-    source: Path, raw: Annotations, headers: Mapping[int, Header]
+    source: str, raw: Annotations, headers: Mapping[int, Header]
 ) -> tuple[dict[int, tuple[int, int]], list[str], bool | None]:
     """Sizes of images, those of another size, and whether sizes are of photos turned by their orientation."""
     sizes: dict[int, tuple[int, int]] = {}
@@ -246,7 +284,7 @@ def _resolve_sizes(
     turned: dict[bool, list[str]] = {True: [], False: []}
     for i, header in headers.items():
         width, height = raw.sizes[i].tolist()
-        size = (width, height) if min(width, height) > 0 else header[0]
+        size = (width, height) if min(width, height) > 0 else header[raw.fractions]
         if size not in header:
             shown = f"{header[1][0]} x {header[1][1]} pixels, not {size[0]} x {size[1]}"
             wrong.append(f"{raw.files[i]} has {shown}")
@@ -261,6 +299,10 @@ def _resolve_sizes(
             " correct width, height and boxes."
         )
     return sizes, wrong, bool(turned[True]) if turned[True] or turned[False] else None
+
+
+def _title(source: Path, part: str) -> str:
+    return f"{source} ({part})" if part else str(source)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,17 +75,10 @@ def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = 
     for argument in arguments:
         key, _, rest = argument.partition("=")
         source, prefix, entry = split_source(rest)
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or not source:
-            raise ValueError(
-                f"--init {argument} is not of the form KEY=FILE, such as coco=backbone.pth; a key is of small"
-                " letters, digits and underscores."
-            )
-        if key == SCRATCH:
-            raise ValueError("--init scratch=...: scratch is the one without weights, which every study has.")
-        if key in [other.key for other in inits]:
-            raise ValueError(
-                f"--init {argument}: another initialization is called '{key}' already: give each a key of its own."
-            )
+        if not source:
+            raise ValueError(f"--init {argument} is not of the form KEY=FILE, such as coco=backbone.pth.")
+        if problem := key_problem(key, [other.key for other in inits]):
+            raise ValueError(f"--init {argument}: {problem}")
         if "," in source:
             raise ValueError(
                 f"--init {argument}: a comma in a path makes a list of it on mim's command line; rename it."
@@ -106,6 +99,20 @@ def read_own_inits(arguments: Sequence[str], config: Path, *, published: bool = 
         else:
             inits.append(_from_file(argument, key, source, config, prefix, entry))
     return inits
+
+
+def key_problem(key: str, taken: Collection[str]) -> str:
+    """What is wrong with the key of an initialization; empty: nothing.
+
+    Example:
+        >>> key_problem("scratch", []), key_problem("coco", [])
+        ('scratch is the one without weights, which every study has.', '')
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
+        return f"the key {key!r} is not of small letters, digits and underscores, such as coco."
+    if key == SCRATCH:
+        return "scratch is the one without weights, which every study has."
+    return f"another initialization is called '{key}' already: give each a key of its own." if key in taken else ""
 
 
 def split_source(text: str) -> tuple[str, str | None, str | None]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import ModelChoice
-from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
+from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
+from mmdetpre.utils.config_writer import ConfigFile
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
@@ -20,6 +23,52 @@ _COMMENT = """\
 #   contrast    initialization that figures of two show beside it
 #   launch      launcher: pytorch or slurm for several GPUs
 """
+
+
+@dataclass(frozen=True)
+class OwnTask:
+    """A task that is trained, or a pre-training: ``configs/NAME.py``.
+
+    Attributes:
+        name: Its key and the name of its files.
+        kind: Its kind, of `mmdetpre.study.kinds.KINDS`.
+        title: What its data are called.
+        epochs, steps: Of one training.
+        scales: Scales that a detector is tested at.
+        config: Its config for a number of epochs; None: that is written elsewhere, and does not change.
+    """
+
+    name: str
+    kind: str
+    title: str
+    epochs: int
+    steps: int
+    scales: int = 1
+    config: Callable[[int], ConfigFile] | None = None
+
+    def of_epochs(self, epochs: int) -> OwnTask:
+        """The same with another number of epochs."""
+        return replace(self, epochs=epochs, steps=self.steps // self.epochs * epochs)
+
+
+@dataclass(frozen=True)
+class OwnPretraining:
+    """An initialization that the study trains itself.
+
+    Attributes:
+        key: Its key.
+        task: The training.
+        first: Weights that it begins with; None: from scratch.
+    """
+
+    key: str
+    task: OwnTask
+    first: OwnInit | None
+
+    @property
+    def title(self) -> str:
+        """What the tables call it."""
+        return f"{self.first.title if self.first else 'from scratch'}, then {self.task.title}"
 
 
 def study_text(content: Mapping[str, object], choice: ModelChoice) -> str:
@@ -46,11 +95,10 @@ def study_settings(
     out: Path,
     seeds: int,
     inits: Sequence[OwnInit],
-    boxes: str | None,
-    classes: str | None,
+    tasks: Sequence[OwnTask],
     choice: ModelChoice,
-    epochs: Mapping[str, int],
-    scales: int = 1,
+    pretrainings: Sequence[OwnPretraining] = (),
+    trainable_stages: Sequence[str | int] = (),
 ) -> dict[str, object]:
     """Content of the study's configuration file.
 
@@ -59,32 +107,36 @@ def study_settings(
         out: Folder of its results.
         seeds: Number of seeds.
         inits: Beside the one from scratch.
-        boxes, classes: Titles of the detection and of the classification data; None: there are none.
+        tasks: What is trained; those of a classifier are probed too.
         choice: Size of the model.
-        epochs: Of the tasks ``own_det`` and ``own_cls``.
-        scales: Scales that the detector is tested at.
+        pretrainings: Further initializations, which the study trains.
+        trainable_stages: What of the backbone is trained, as `mmdetpre.study.spec` has it; empty: all.
     """
-    keys = [init.key for init in inits]
+    keys = [init.key for init in inits] + [pretraining.key for pretraining in pretrainings]
     reference, contrast = _compared(keys)
-    tasks: dict[str, object] = {}
-    if boxes is not None:
-        scratch = "own_det_scratch" if choice.frozen else "own_det"
-        tasks["own_det"] = _trained("own_det", "detection", boxes, scratch, epochs) | {"tta": scales > 1}
-    if classes is not None:
-        tasks["own_cls"] = _trained("own_cls", "classification", classes, "own_cls", epochs)
-        tasks |= _probes(classes, choice, inits)
-    given = {str(task["kind"]) for task in tasks.values() if isinstance(task, dict)} - {"classification"}
+    detectors = [init.key for init in inits if init.detector] + [pretraining.key for pretraining in pretrainings]
+    settings: dict[str, object] = {}
+    for task in tasks:
+        settings[task.name] = _trained(task, choice) | ({TRAINABLE: list(trainable_stages)} if trainable_stages else {})
+        if task.kind == "classification":
+            settings |= _probes(task, choice, keys, detectors)
+    given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)} - {"classification"}
     return {
         "name": name,
-        "title": " and ".join(title for title in (boxes, classes) if title),
+        "title": _listed([task.title for task in tasks]),
         "out": str(out),
         "seeds": list(range(seeds)),
         "reference": reference,
         "contrast": contrast,
         "launch": {"launcher": "none", "gpus": 1},
-        "inits": {SCRATCH: {"title": "from scratch"}} | {init.key: _init(init) for init in inits},
-        "tasks": tasks,
-        "figures": [number for number, figure in FIGURES.items() if figure.kind in given],
+        "inits": {SCRATCH: {"title": "from scratch"}}
+        | {init.key: _init(init) for init in inits}
+        | {pretraining.key: _pretraining(pretraining, choice) for pretraining in pretrainings},
+        "tasks": settings,
+        "figures": [
+            *(number for number, figure in FIGURES.items() if figure.kind in given),
+            *([IMAGES] if given & set(GAINS) else []),
+        ],
     }
 
 
@@ -93,23 +145,45 @@ def _init(init: OwnInit) -> dict[str, str]:
     return found | ({"config": f"configs/init_{init.key}.py"} if init.detector else {})
 
 
-def _trained(name: str, kind: str, title: str, scratch: str, epochs: Mapping[str, int]) -> dict[str, object]:
+def _pretraining(pretraining: OwnPretraining, choice: ModelChoice) -> dict[str, object]:
+    """An initialization that is trained; stages are frozen only where it begins with weights."""
+    task, first = pretraining.task, pretraining.first
+    scratch = choice.frozen and first is None
+    options: dict[str, object] = {"train_cfg.val_begin": task.epochs + 1}
+    if first is not None:
+        options["backbone_init.checkpoint"] = first.weights
+    config = f"configs/{task.name}{'_scratch' if scratch else ''}.py"
+    return {"title": pretraining.title, "toolbox": "mmdet", "config": config, "options": options}
+
+
+def _trained(task: OwnTask, choice: ModelChoice) -> dict[str, object]:
     """A task that is trained, without validation: the study tests each run itself."""
-    configs = {"config": f"configs/{name}.py", "scratch_config": f"configs/{scratch}.py"}
-    return {"kind": kind, "title": title, **configs, "options": {"train_cfg.val_begin": epochs[name] + 1}}
+    detection = task.kind == "detection"
+    scratch = f"{task.name}_scratch" if choice.frozen and task.kind != "classification" else task.name
+    configs = {"config": f"configs/{task.name}.py", "scratch_config": f"configs/{scratch}.py"}
+    options = {"train_cfg.val_begin": 1 + (task.steps if task.kind == "segmentation" else task.epochs)}
+    found: dict[str, object] = {"kind": task.kind, "title": task.title, **configs, "options": options}
+    return found | ({"tta": task.scales > 1} if detection else {})
 
 
-def _probes(title: str, choice: ModelChoice, inits: Sequence[OwnInit]) -> dict[str, object]:
-    """A task for each kind of probe that any initialization can have."""
+def _probes(
+    task: OwnTask, choice: ModelChoice, keys: Sequence[str], detectors: Sequence[str]
+) -> dict[str, dict[str, object]]:
+    """A task for each kind of probe that any initialization can have, on the images of a classification task."""
     size = {} if choice.probe_crop is None else {"crop": choice.probe_crop, "resize_edge": choice.probe_crop}
-    tasks: dict[str, object] = {}
+    tasks: dict[str, dict[str, object]] = {}
     for name, kind in task_kinds().items():
-        able = [init.key for init in inits if init.detector or not kind.of_detector]
+        able = detectors if kind.of_detector else keys
         if not kind.toolbox and able:
-            only = {"inits": able} if kind.of_detector else {}
-            probe = {"kind": name, "title": title, "column": "own_cls", "data_config": "configs/own_cls.py"}
-            tasks[f"own_cls_{name}"] = probe | size | only
+            only = {"inits": list(able)} if kind.of_detector else {}
+            data: dict[str, object] = {"column": task.name, "data_config": f"configs/{task.name}.py"}
+            tasks[f"{task.name}_{name}"] = {"kind": name, "title": task.title} | data | size | only
     return tasks
+
+
+def _listed(titles: Sequence[str]) -> str:
+    *most, last = dict.fromkeys(titles)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _compared(keys: Sequence[str]) -> tuple[str, str]:

@@ -8,40 +8,45 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmdetpre.backbones.table import named_backbone
+from mmdetpre.chips.class_sizes import class_size_table
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
+from mmdetpre.study.custom_data.segmentation.config import bordered
+from mmdetpre.study.custom_data.segmentation.own_maps import VOID, OwnMaps
 from mmdetpre.study.custom_data.split import same_files
+from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask
 from mmdetpre.transfer.preprocessing import TOLERANCE
 from mmdetpre.utils.tables import text_table
 from mmdetpre.zoo import ZooEntry, zoo_entry, zoo_names
 from mmdetpre.zoo.entry import MEAN, STD
 
 _SHOWN = 20
-_TASKS = {"detection": ("own_det", "chips"), "classification": ("own_cls", "images")}
-"""Names in the study, and what a step takes."""
+_ITEMS = {"detection": "chips", "classification": "images", "segmentation": "crops"}
+"""What a training step takes."""
 _REGISTERS = "-registers"
 """How names of weights end that no model here can take: its backbone has no registers."""
 
 
-def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe, *, split: bool) -> str:
-    """Images, boxes by class, their size, what was left out and why, chips and epochs.
+def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: DetectionRecipe) -> str:
+    """Format, images, boxes by class, their size, what was left out and why, chips and epochs.
 
     Args:
         title: What the data are called.
         train, test: The two parts.
         recipe: What the config takes from the first.
-        split: Whether the second was split off.
     """
-    chips, names = recipe.chips, [*train.files, *test.files]
+    names = [*train.files, *test.files]
     sides = np.concatenate([train.boxes, test.boxes])["box"][:, 2:]
+    split = train.source == test.source and train.part == test.part
     left_out = Counter(train.left_out) + (Counter() if split else Counter(test.left_out))
     copies = [[names[i] for i in group] for group in same_files([*train.paths(), *test.paths()]) if len(group) > 1]
     lines = [
         f"Detection, {title}: {len(train.files)} training and {len(test.files)} test images,"
         f" {_count(len(train.classes), 'class', 'classes')}.",
+        *(_recognized(part) for part in ([train] if split else [train, test])),
         _boxes_by_class(train, test),
         f"Median size of a box: {np.median(np.sqrt(sides.prod(axis=1))):.0f} pixels (root of its area).",
         *_notes("training", train),
@@ -52,14 +57,30 @@ def describe_boxes(title: str, train: OwnBoxes, test: OwnBoxes, recipe: Detectio
         photos = _count(len(copies), "photo is", "photos are")
         example = " = ".join(copies[0])
         lines.append(f"{photos} there more than once ({example}): all copies are in the same part.")
-    lines += [
-        _left_out(left_out),
-        f"Chips of {chips.chip_size} pixels, longer image side {', '.join(str(side) for _, side in chips.scales)}:"
-        f" {recipe.coverage.chips} an epoch. {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+    return "\n".join([*lines, _left_out(left_out), describe_chips(recipe)])
+
+
+def describe_chips(recipe: DetectionRecipe) -> str:
+    """Scales and their cost, sizes of each class in pixels of the network, coverage, epochs, and warnings.
+
+    Args:
+        recipe: Of the training part.
+    """
+    chips, coverage = recipe.chips, recipe.coverage
+    sides = [side for _, side in chips.scales]
+    lines = [
+        f"Chips of {chips.chip_size} pixels, longer image side {', '.join(map(str, sides))}: {coverage.chips} an epoch."
+        f" {_count(recipe.epochs, 'epoch', 'epochs')}, {recipe.steps} steps.",
+        f"Cost: {coverage.chips_per_image:.1f} chips of an image, {coverage.chips_per_image * chips.chip_size**2:,.0f}"
+        f" pixels, {coverage.chips_per_image:.1f} times one scale of {sides[-1]}; in the test"
+        f" {recipe.test_cost:.1f} times.",
+        class_size_table(recipe.class_sizes),
+        "(Median sizes: in the images, and as the network sees them at the finest scale that learns a box.)",
     ]
-    if recipe.coverage.valid_nowhere:
-        lines.append(f"{_count(recipe.coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
-    return "\n".join([*lines, *(f"Warning: {text}" for text in recipe.coverage.warnings)])
+    if coverage.valid_nowhere:
+        lines.append(f"{_count(coverage.valid_nowhere, 'box is', 'boxes are')} learned at no scale.")
+    warnings = [*coverage.warnings, *(size.warning for size in recipe.class_sizes if size.warning)]
+    return "\n".join([*lines, *(f"Warning: {text}" for text in warnings)])
 
 
 def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
@@ -86,19 +107,61 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
     )
 
 
-def describe_inits(inits: Sequence[OwnInit], choice: ModelChoice, *, probed: bool) -> str:
+def describe_maps(title: str, train: OwnMaps, test: OwnMaps, task: OwnTask) -> str:
+    """Format, photos, classes by photos and share of the pixels, what was left out and why, epochs.
+
+    Args:
+        title: What the data are called.
+        train, test: The two parts.
+        task: The training.
+    """
+    parts = (train, test)
+    totals = [part.totals() for part in parts]
+    scored = [max(1, sum(total.values()) - total[VOID]) for total in totals]
+    rows = [
+        [name, *(f"{sum(label in counts for counts in part.pixels)}" for part in parts)]
+        + [f"{100 * total[label] / count:.1f}" for total, count in zip(totals, scored, strict=True)]
+        for label, name in enumerate(train.classes)
+    ]
+    head = ["photos with", "training", "test", "% of pixels, training", "test"]
+    absent = [name for label, name in enumerate(train.classes) if not totals[0][label]]
+    void = [total[VOID] / max(1, sum(total.values())) for total in totals]
+    left_out = Counter(train.left_out) + (Counter(test.left_out) if train.part != test.part else Counter())
+    lines = [
+        f"Segmentation, {title}: {len(train.images)} training and {len(test.images)} test images,"
+        f" {len(train.classes)} classes.",
+        f"Read as {train.form}{f', its parts {train.part} and {test.part}' if train.part else ''}.",
+        text_table(head, rows[:_SHOWN]) + (f"\n({len(rows) - _SHOWN} more classes)" if len(rows) > _SHOWN else ""),
+        *([f"No training pixel of {', '.join(absent[:_SHOWN])}."] if absent else []),
+        *([f"Void, neither learned nor scored: {100 * void[0]:.1f} and {100 * void[1]:.1f} %."] if any(void) else []),
+        *(f"Note: {text}." for text in dict.fromkeys([*train.remarks, *test.remarks])),
+        _left_out(left_out),
+        f"{_count(task.epochs, 'epoch', 'epochs')}, {task.steps} steps. Trimaps are measured around"
+        f" {'the void border of objects' if bordered(test) else 'the border between labels'}.",
+    ]
+    return "\n".join(lines)
+
+
+def describe_inits(
+    inits: Sequence[OwnInit], choice: ModelChoice, pretrainings: Sequence[OwnPretraining] = (), *, probed: bool
+) -> str:
     """Each initialization, and what the check of its file said; without any, those that can be had.
 
     Args:
         inits: Beside the one from scratch.
         choice: The model.
+        pretrainings: Further ones, which the study trains.
         probed: Whether there are images by class for probes.
     """
     lines = ["  scratch: without weights"]
     for init in inits:
         layers = ", its layers are probed too" if probed and init.detector else ""
         lines.append(f"  {init.key}: {init.found}{layers}")
-    if not inits:
+    for pretraining in pretrainings:
+        first = f"from {pretraining.first.key}" if pretraining.first else "from scratch"
+        task = pretraining.task
+        lines.append(f"  {pretraining.key}: trained here on {task.title}, {first}, {task.steps} steps")
+    if not inits and not pretrainings:
         lines += ["Nothing is compared with it yet. Weights for this model (--init KEY=FILE):"]
         lines += [f"  {entry.name}  ({entry.pretrained_on}; {entry.license})" for entry in fitting_weights(choice)]
         own = "of a *_sample config" if choice.zoo is None else "of your own: any file with this backbone"
@@ -128,7 +191,7 @@ def describe_model(choice: ModelChoice, why: str = "") -> str:
     """
     lines = [f"Model: {choice.title}{f' (--model {choice.name}: {why})' if why else ''}."]
     steps = [
-        f"{cost.seconds:,.3g} s and {cost.gibibytes:.2g} GiB for {cost.items} {_TASKS[task][1]} of {cost.side} pixels"
+        f"{cost.seconds:,.3g} s and {cost.gibibytes:.2g} GiB for {cost.items} {_ITEMS[task]} of {cost.side} pixels"
         for task, cost in choice.costs.items()
     ]
     if steps:
@@ -139,28 +202,31 @@ def describe_model(choice: ModelChoice, why: str = "") -> str:
     return "\n".join(lines)
 
 
-def describe_cpu(choice: ModelChoice, steps: Mapping[str, int], runs: int) -> str:
+def describe_cpu(choice: ModelChoice, tasks: Sequence[OwnTask], runs: int) -> str:
     """The warning of a machine without a GPU, with an estimate.
 
     Args:
         choice: The model.
-        steps: Of one training of the tasks ``own_det`` and ``own_cls``.
+        tasks: What is trained.
         runs: Trainings of each task.
     """
     small = ", ".join(name for name, other in MODELS.items() if not other.for_gpus)
     lines = [f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; for a CPU are {small}."]
-    for task, (name, items) in _TASKS.items():
-        if count := steps.get(name):
-            trained, cost = (
-                f"  {task}: {_count(runs, 'training', 'trainings')} of {count} steps",
-                choice.costs.get(task),
-            )
-            if cost is None:
-                lines.append(f"{trained}; the time was not measured")
-            else:
-                size = f"{cost.items} {items} of {cost.side} pixels"
-                lines.append(f"{trained} of {size}, each about {cost.hours(count):,.0f} hours of one core")
+    for task in tasks:
+        trained = f"  {task.kind}, {task.title}: {_count(runs, 'training', 'trainings')} of {task.steps} steps"
+        cost = choice.costs.get(task.kind)
+        if cost is None:
+            lines.append(f"{trained}; the time was not measured")
+        else:
+            size = f"{cost.items} {_ITEMS[task.kind]} of {cost.side} pixels"
+            lines.append(f"{trained} of {size}, each about {cost.hours(task.steps):,.0f} hours of one core")
     return "\n".join(lines)
+
+
+def _recognized(part: OwnBoxes) -> str:
+    images, boxes = part.found
+    where = f", its part {part.part}" if part.part else ""
+    return f"Read as {part.form}{where}: {_count(images, 'image', 'images')}, {_count(boxes, 'box', 'boxes')}."
 
 
 def _boxes_by_class(train: OwnBoxes, test: OwnBoxes) -> str:

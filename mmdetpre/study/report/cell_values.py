@@ -71,23 +71,32 @@ def gather(outcome: Outcome) -> dict[Place, TableValues]:
     for run in outcome.runs.values():
         for cell in run.cells:
             place, column = _where(cell, run, outcome, owners)
-            table = tables.setdefault(place, TableValues())
-            _append(table.tasks.setdefault(column, []), run.task)
+            table, row = tables.setdefault(place, TableValues()), cell.row
+            for task in (outcome.shown_as(run.task), run.task):
+                _append(table.tasks.setdefault(column, []), task)
             if cell.value is None:
                 continue
-            values = table.values.setdefault((cell.row, column), [])
+            if row == run.init:
+                row = outcome.row_of(run)
+            values = table.values.setdefault((row, column), [])
             twin = next((value.run for value in values if value.seed == run.seed), None)
             if twin is not None:
                 outcome.problems.append(
-                    f"{twin} and {run.id} both give table {cell.table}, {cell.row}, {column}: the first is shown."
+                    f"{twin} and {run.id} both give table {cell.table}, {row}, {column}: the first is shown."
                 )
                 continue
             values.append(Value(run.id, run.seed, cell.value, cell.low, cell.high, cell.resampled))
     for task, facts in outcome.tasks.items():
+        if outcome.shown_as(task) != task:
+            continue
         _make_room(outcome, task, facts, str(facts.get("table") or ""), tables)
         begun = any(run.task == task and run.state == DONE for run in outcome.runs.values())
         if facts.get("occlusion") and not begun:  # else its numbers say whether it has this table
             _make_room(outcome, task, facts, MISSED_TABLE, tables)
+    for task in outcome.tasks:
+        for tasks in (tasks for table in tables.values() for tasks in table.tasks.values()):
+            if outcome.shown_as(task) in tasks:
+                _append(tasks, task)
     return tables
 
 
@@ -119,17 +128,18 @@ def _fills_paper(task: str) -> bool:
 
 
 def _where(cell: Cell, run: Run, outcome: Outcome, owners: dict[tuple[str, str, str], str]) -> tuple[Place, str]:
+    shown_as = outcome.shown_as(run.task)
     own, _, column = cell.column.rpartition(".")
     if own not in outcome.tasks:
         own, column = "", cell.column
     group = cell.group
     if cell.table == MISSED_TABLE and column in _OF_BOXES and not group:  # records from before there were groups
         group = FLAGS if any("flag" in str(note) for note in run.content.get("notes") or ()) else COVERED
-    if cell.table != PRETRAINING and owners.setdefault((cell.table, own, column), run.task) != run.task:
+    if cell.table != PRETRAINING and owners.setdefault((cell.table, own, column), shown_as) != shown_as:
         if of_one_task(cell.table):
-            own = run.task
+            own = shown_as
         else:
-            column = run.task
+            column = shown_as
     return (cell.table, group, own), column
 
 

@@ -96,14 +96,14 @@ def answers(outcome: Outcome, tables: Sequence[ResultTable]) -> list[Answer]:
         outcome: What the study left.
         tables: Its tables.
     """
-    return [_answer(outcome, tables, task) for task in outcome.tasks]
+    return [_answer(outcome, tables, task) for task in outcome.tasks if outcome.shown_as(task) == task]
 
 
 def _answer(outcome: Outcome, tables: Sequence[ResultTable], task: str) -> Answer:
     facts = outcome.tasks[task]
     title, kind = str(facts.get("title") or task), str(facts.get("kind") or "")
     kind = KINDS[kind].title if kind in KINDS else kind
-    states = Counter(run.state for run in outcome.runs.values() if run.task == task)
+    states = Counter(run.state for run in outcome.runs.values() if outcome.shown_as(run.task) == task)
     of_task = [(table, [column for column in table.columns if task in column.tasks]) for table in tables]
     filled = [(table, columns) for table, columns in of_task if columns and table.number != PRETRAINING]
     if not filled or not states[DONE]:
@@ -200,7 +200,9 @@ def _noun(table: ResultTable, column: Column) -> str:
 
 
 def _sentences(outcome: Outcome, found: Sequence[tuple[ResultTable, Column]], title: str) -> list[str]:
-    """One for each reference, of the first table; of another the one that the study compares with."""
+    """One for each reference, of the first table, and on what is trained; of another table the one that the study
+    compares with.
+    """
     sentences: list[str] = []
     for table, column in found:
         references = _references(outcome, table, column)[-1 if sentences else 0 :]
@@ -210,15 +212,32 @@ def _sentences(outcome: Outcome, found: Sequence[tuple[ResultTable, Column]], ti
             told = outcome.title_of_init(alone)
             sentences.append(SENTENCES[ALONE].format(title=title, reference=told, noun=noun))
         sentences += [_sentence(outcome, table, column, title, one) for one in references]
+        if (table, column) == found[0] and (less := _less_trained(table, column)):
+            sentences.append(_sentence(outcome, table, column, title, less[0], less))
     return sentences
 
 
-def _sentence(outcome: Outcome, table: ResultTable, column: Column, title: str, base: str) -> str:
+def _less_trained(table: ResultTable, column: Column) -> list[str]:
+    """Row of the best initialization that is trained as a whole and in part, then its rows of parts."""
+    spreads = {row: table.entries[row, column.key].spread for row in table.rows}
+    means = {row: spread.mean for row, spread in spreads.items() if spread}
+    parts = {row: [other for other in means if other.startswith(f"{row}@")] for row in means}
+    best = max((row for row in means if parts[row]), key=means.__getitem__, default=None)
+    return [] if best is None else [best, *parts[best]]
+
+
+def _sentence(
+    outcome: Outcome, table: ResultTable, column: Column, title: str, base: str, among: Sequence[str] = ()
+) -> str:
+    """What the best of some rows is beside another; without ``among`` of those that are trained alike."""
     noun, reference = _noun(table, column), outcome.title_of_init(base)
     if base == SCRATCH and reference == "from scratch":
         reference = f"training {reference}"
+    reference += ", fine-tuned" if among else ""
     entries = _compared(table, column, base)
     compared = {row: entry.difference for row, entry in entries.items() if entry.difference and row != SCRATCH}
+    among = among or [row for row in compared if row.partition("@")[2] == base.partition("@")[2]] or list(compared)
+    compared = {row: one for row, one in compared.items() if row in among}
     sign = -1 if table.lower_is_better else 1
     row, best = max(compared.items(), key=lambda pair: (pair[1].direction == sign, sign * pair[1].value))
     case, less = _judged(best, table), "fewer" if table.lower_is_better else "less"

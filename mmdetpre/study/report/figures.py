@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.figures import FIGURES, IMAGES
 from mmdetpre.study.kinds import FIGURE_RUNS
 from mmdetpre.study.records import DONE, Outcome
 from mmdetpre.study.report.result_tables import NOT_PLANNED
@@ -22,6 +23,7 @@ _TYPES = {
 }
 
 
+NO_PHOTOS = "shows photos, which are left out of this page"
 LARGEST = 64 << 20
 """Bytes of a picture that a page holds."""
 
@@ -47,27 +49,48 @@ class Figure:
     data: str
     state: str
 
+    @property
+    def label(self) -> str:
+        """What comes before the title; empty for figures of images."""
+        return "" if self.number == IMAGES else f"Figure {self.number}."
 
-def figures(outcome: Outcome) -> list[Figure]:
-    """In the order of their numbers; what is wrong with a picture is added to the ``problems`` of the outcome."""
+
+def figures(outcome: Outcome, photos: bool = True) -> list[Figure]:
+    """In the order of their numbers, last those of images; what is wrong with a picture is added to the ``problems``.
+
+    Args:
+        outcome: Of the study.
+        photos: Whether figures with photos of the data have a picture.
+    """
     found: dict[str, list[Figure]] = {}
     titles = {str(number): figure.title for number, figure in FIGURES.items()}
+    without = {str(number) for number, figure in FIGURES.items() if not figure.photos}
     for run in outcome.runs.values():
         told = run.content.get("figure") if run.state == DONE else None
         if told:
-            picture, state = _picture(outcome, run.id, str(told.get("image") or ""))
-            title = str(told.get("title") or titles.get(told["number"], ""))
+            number = told["number"]
+            picture, state = None, NO_PHOTOS
+            if photos or number in without:
+                picture, state = _picture(outcome, run.id, str(told.get("image") or ""))
+            title = str(told.get("title") or titles.get(number, ""))
             caption, data = (str(told.get(key) or "") for key in ("caption", "data"))
-            found.setdefault(told["number"], []).append(
-                Figure(told["number"], title, caption, run.id, picture, data, state)
-            )
+            found.setdefault(number, []).append(Figure(number, title, caption, run.id, picture, data, state))
         elif run.task == FIGURE_RUNS:
-            number = run.id.rsplit("/", 1)[-1]
+            number, *names = run.id.split("/")[1:] or [run.id]
             state = "not measured" if run.state == DONE else run.state
-            found.setdefault(number, []).append(Figure(number, titles.get(number, ""), "", run.id, None, "", state))
+            title = titles.get(number) or _title(outcome, names)
+            found.setdefault(number, []).append(Figure(number, title, "", run.id, None, "", state))
     for number, title in titles.items():
         found.setdefault(number, [Figure(number, title, "", "", None, "", NOT_PLANNED)])
     return [figure for number in sorted(found, key=_order) for figure in found[number]]
+
+
+def _title(outcome: Outcome, names: Sequence[str]) -> str:
+    """Of the images of a task and an initialization that are not drawn."""
+    if len(names) != 2:
+        return "/".join(names)
+    task, init = names
+    return f"{outcome.tasks.get(task, {}).get('title') or task}, {outcome.title_of_init(init)}"
 
 
 def data_uri(path: Path) -> str:

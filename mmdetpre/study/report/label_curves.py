@@ -71,7 +71,7 @@ def label_curves(outcome: Outcome, tables: Sequence[ResultTable]) -> list[LabelC
     """
     groups: dict[str, dict[float, str]] = {}
     for task, facts in outcome.tasks.items():
-        if facts.get("whole"):
+        if facts.get("whole") and outcome.shown_as(task) == task:
             groups.setdefault(str(facts["whole"]), {})[float(facts.get("fraction") or 1)] = task
     curves = []
     for whole, parts in groups.items():
@@ -80,7 +80,7 @@ def label_curves(outcome: Outcome, tables: Sequence[ResultTable]) -> list[LabelC
         if len(cells) < 2:
             continue
         rows: dict[str, tuple[Spread | None, ...]] = {}
-        for init in outcome.inits:
+        for init in dict.fromkeys(row for table, _ in cells.values() for row in table.rows):
             entries = [table.entries.get((init, column.key)) for table, column in cells.values()]
             spreads = tuple(entry.spread if entry else None for entry in entries)
             if any(spreads):

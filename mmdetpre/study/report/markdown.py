@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from mmdetpre.paper.values import TEXT_VALUES
 from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS, DataSize
+from mmdetpre.study.report.gains import HEADS, GainTable
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.power import POINTS, POWER_COLUMNS
 from mmdetpre.study.report.result_tables import Column, Entry, ResultTable
-from mmdetpre.study.report.seed_statistics import Spread
+from mmdetpre.study.report.seed_statistics import Difference, Spread
 from mmdetpre.study.report.text_format import DASH, plain, signed
 from mmdetpre.utils.plain_text import counted, markdown_text
 from mmdetpre.utils.tables import markdown_table
@@ -40,6 +41,11 @@ def markdown(report: Report) -> str:
             alone = True
             parts.append("The tables that follow are the paper's alone: this study has no run for them.")
         parts += _titled(report, table)
+    parts += [_gains(report, table) for table in report.gains]
+    for found in report.configs:
+        head = ["key", *map(outcome.title_of_init, found.inits)]
+        told = f"**What differs between the configs**: {markdown_text(found.title)}"
+        parts.append(f"{told}\n\n{markdown_table(head, [[key, *row] for key, row in found.rows.items()])}")
     text = markdown_table(["", "paper"], [[number.what, number.value] for number in TEXT_VALUES.values()])
     parts.append(f"**In the text of the paper**: numbers and settings\n\n{text}")
     if outcome.problems:
@@ -111,13 +117,28 @@ def _cells(entry: Entry, column: Column) -> list[str]:
         found = entry.difference
         if entry.values and entry.init == column.reference:
             cells.append("reference")
-        elif found is None:
-            cells.append(DASH)
-        elif found.low is None or found.high is None:
-            cells.append(f"{signed(found.value)} (no interval)")
         else:
-            cells.append(f"{signed(found.value)} [{plain(found.low)}, {plain(found.high)}]")
+            cells.append(_difference(found))
     return cells
+
+
+def _difference(found: Difference | None) -> str:
+    if found is None:
+        return DASH
+    if found.low is None or found.high is None:
+        return f"{signed(found.value)} (no interval)"
+    return f"{signed(found.value)} [{plain(found.low)}, {plain(found.high)}]"
+
+
+def _gains(report: Report, table: GainTable) -> str:
+    name = report.outcome.title_of_init
+    head = [HEADS[table.by], table.unit, name(table.reference), *(f"{name(init)}, gain" for init in table.inits)]
+    lines = []
+    for row in table.rows:
+        count = DASH if row.count is None else f"{row.count:,}"
+        lines.append([row.name, count, _spread(row.base), *(_difference(row.gains[init]) for init in table.inits)])
+    told = f"**Gains by {table.by}**: {markdown_text(f'{table.title}, {table.kind}, {table.measure} in %')}"
+    return "\n\n".join([told, markdown_table(head, lines), _bullets(table.notes)]).strip()
 
 
 def _spread(one: Spread | None) -> str:

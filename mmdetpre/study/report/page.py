@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from collections.abc import Mapping
@@ -15,15 +16,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from mmdetpre.console.progress_line import duration
 from mmdetpre.paper.values import TEXT_VALUES
 from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PROPOSALS
+from mmdetpre.study.progress import time_left
 from mmdetpre.study.records import DAMAGED, DONE, FAILED, NOT_RUN, Outcome, Run
 from mmdetpre.study.report.conclusions import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
 from mmdetpre.study.report.contents import Report
 from mmdetpre.study.report.data_sizes import COLUMNS
 from mmdetpre.study.report.figures import data_uri
+from mmdetpre.study.report.gains import HEADS
 from mmdetpre.study.report.how_to_read import READING
 from mmdetpre.study.report.power import POINTS, POWER_COLUMNS
 from mmdetpre.study.report.result_tables import NOT_PLANNED, ResultTable
 from mmdetpre.study.report.text_format import listed, plain, signed
+from mmdetpre.study.report.why_not_run import why_not_run
 from mmdetpre.utils.plain_text import counted
 
 VERDICTS = {HELPS: "helps", HURTS: "hurts", OPEN: "open", NO_INTERVAL: "open", ALONE: "open", REFERENCE: "reference"}
@@ -33,9 +37,17 @@ _TIED = re.compile(r"(?<=\d) (?=%|seeds?\b|points?\b|not run\b|failed\b)")
 """Spaces at which a line must not break."""
 
 
-def page(report: Report) -> str:
-    """The report as HTML5; pictures are data URIs."""
-    outcome = report.outcome
+def page(report: Report, text: str, running: int | None = None) -> str:
+    """The report as HTML5; pictures and the text of `report.json` are data URIs.
+
+    Args:
+        report: What it says.
+        text: `report.json`.
+        running: Runs that are made at the same time, while the study runs; else None.
+    """
+    outcome, left = report.outcome, {}
+    if running is not None:
+        left = {"Running": f"{time_left(report.outcome, running) or 'the last runs end'}; this page follows it"}
     by_number: dict[str, list[ResultTable]] = {}
     for table in report.tables:
         by_number.setdefault(table.number, []).append(table)
@@ -49,7 +61,10 @@ def page(report: Report) -> str:
         report=report,
         outcome=outcome,
         title=outcome.plan.get("title") or outcome.plan.get("name") or "Study",
-        facts=_facts(outcome),
+        facts=left | _facts(outcome),
+        running=running is not None,
+        all_numbers=base64.b64encode(text.encode()).decode(),
+        gain_heads=HEADS,
         reading=READING,
         powers=[answer for answer in report.answers if answer.needed],
         points=POINTS,
@@ -128,24 +143,6 @@ def anchor(run: str) -> str:
         'run-voc_detection/my%20init/seed0'
     """
     return f"run-{quote(run)}"
-
-
-def why_not_run(outcome: Outcome, run: Run) -> str:
-    """What stopped a run that was not made: the failures that it waits for, also through other runs."""
-    failures: dict[str, str] = {}
-    waits, seen = list(run.needs), set()
-    while waits:
-        need = outcome.runs.get(waits.pop(0))
-        if need is None or need.id in seen:
-            continue
-        seen.add(need.id)
-        if need.state in (FAILED, DAMAGED):
-            failures[need.id] = need.state
-        elif need.state == NOT_RUN:
-            waits += need.needs
-    if failures:
-        return f"waiting for {listed([f'{name} ({state})' for name, state in failures.items()])}"
-    return "the study was stopped, or is still running"
 
 
 def _causes(outcome: Outcome) -> dict[str, list[Run]]:

@@ -269,7 +269,7 @@ def _reference(outcome: Outcome, found: Mapping[Place, TableValues], place: Plac
     }
     if of_layers and len(having) < 2:  # the layers of one detector have nothing to be compared with
         return ""
-    return next((init for init in (outcome.reference, *outcome.inits) if init in having), "")
+    return next((init for init in (outcome.reference, *outcome.inits, *sorted(having)) if init in having), "")
 
 
 def _rows(
@@ -281,10 +281,11 @@ def _rows(
         titles: Mapping[str, str] = LAYERS
     else:
         tasks = {PRETRAINING} if number == PRETRAINING else {task for column in columns for task in column.tasks}
-        planned = {run.init for run in outcome.runs.values() if run.task in tasks}
-        known = [init for init in outcome.inits if init in planned | having]
+        planned = {outcome.row_of(run) for run in outcome.runs.values() if run.task in tasks}
+        found = [row for row in sorted(planned | having, reverse=True) if row.partition("@")[0] in outcome.inits]
+        known = sorted(found, key=lambda row: (_rank(row.partition("@")[0], outcome.inits), "@" in row))
+        titles = {**paper.rows, **{row: outcome.title_of_init(row) for row in known}}
         known += [row for row in paper.rows if paper.figures.get(row) and row not in known]
-        titles = {**paper.rows, **outcome.inits}
     return {row: titles.get(row, row) for row in [*known, *sorted(having - set(known))]}
 
 
@@ -292,7 +293,7 @@ def _state(outcome: Outcome, tasks: Sequence[str], init: str, values: Sequence[V
     if values and PRETRAINING in tasks:  # a training and its test: a column is of one of them, no seed is missing
         return "", ()
     having = {value.run for value in values}
-    planned = [run for run in outcome.runs.values() if run.task in tasks and run.init == init]
+    planned = [run for run in outcome.runs.values() if run.task in tasks and outcome.row_of(run) == init]
     missing = [run for run in planned if run.id not in having]
     states = {run.state for run in missing}
     state = next((state for state in (FAILED, DAMAGED, NOT_RUN) if state in states), "")

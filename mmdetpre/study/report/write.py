@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from mmdetpre.paper.values import TEXT_VALUES
-from mmdetpre.study.records import DONE, Run
+from mmdetpre.study.records import DONE, NOT_RUN, Outcome, Run
 from mmdetpre.study.report.conclusions import Answer
 from mmdetpre.study.report.contents import Report, read_report
 from mmdetpre.study.report.result_tables import Entry, ResultTable
+from mmdetpre.study.report.why_not_run import why_not_run
 from mmdetpre.utils.own_files import require_own, write_own
 from mmdetpre.utils.results import Json
 
 FORMAT = "mmdetpre.study.report/1"
 _OF_ANSWER = ("task", "title", "kind", "sentences", "quantity", "reference", "needed")
+_NOT_OF_RUN = ("cells", "parts", "format", "run")
 _OF_TABLE = ("group", "own", "title", "lower_is_better", "columns", "rows", "notes")
 
 
-def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
+def write_report(
+    out: str | Path, paper: str | Path | None = None, photos: bool = True, running: int | None = None
+) -> Path:
     """Write ``report/index.html``, ``tables.md`` and ``report.json`` in the folder of a study, over older ones.
 
     The same records give the same bytes.
@@ -33,6 +37,9 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
     Args:
         out: The folder; also that of a study that is still running or was stopped.
         paper: JSON file with figures of the paper.
+        photos: Whether the page shows figures with photos of the data, if the study's file does not forbid it.
+        running: Runs that are made at the same time, of a study that is running: its page loads itself again each
+            minute, and says how much time is left.
 
     Returns:
         Path of the page.
@@ -53,9 +60,9 @@ def write_report(out: str | Path, paper: str | Path | None = None) -> Path:
     except ModuleNotFoundError as error:
         raise ValueError(f"The page is made with Jinja ({error}): pip install 'mmdetpre[study]'.") from error
     folder = report_folder(out)
-    report = read_report(out, paper)
+    report = read_report(out, paper, photos)
     content = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False)
-    texts = {"tables.md": markdown(report), "report.json": f"{content}\n", "index.html": page(report)}
+    texts = {"tables.md": markdown(report), "report.json": f"{content}\n", "index.html": page(report, content, running)}
     write_own(folder, texts)
     return folder / "index.html"
 
@@ -90,9 +97,11 @@ def as_dict(report: Report) -> dict[str, Json]:
         "tables": [_table(table) for table in report.tables],
         "pretraining_size": report.size,
         "label_curves": report.curves,
+        "gains": report.gains,
+        "config_differences": report.configs,
         "paper_text": TEXT_VALUES,
         "figures": [replace(f, image=f.image and f.image.relative_to(outcome.folder)) for f in report.figures],
-        "runs": {run.id: _run(run) for run in outcome.runs.values()},
+        "runs": {run.id: _run(outcome, run) for run in outcome.runs.values()},
         "problems": outcome.problems,
     }
     return {key: _plain(value) for key, value in content.items()}
@@ -111,7 +120,9 @@ def _plain(value: Any) -> Json:
 
 def _answer(answer: Answer) -> dict[str, object]:
     verdicts = {effect.init: effect.verdict for effect in answer.effects}
-    return {key: getattr(answer, key) for key in _OF_ANSWER} | {"verdicts": verdicts}
+    differences = {effect.init: effect.entry.difference for effect in answer.effects}
+    told = {key: getattr(answer, key) for key in _OF_ANSWER}
+    return told | {"verdicts": verdicts, "differences": differences}
 
 
 def _table(table: ResultTable) -> dict[str, object]:
@@ -134,8 +145,9 @@ def _entry(entry: Entry) -> dict[str, object]:
     }
 
 
-def _run(run: Run) -> dict[str, object]:
-    kept = {} if run.state != DONE else {k: v for k, v in run.content.items() if k not in ("cells", "format", "run")}
+def _run(outcome: Outcome, run: Run) -> dict[str, object]:
+    kept = {k: v for k, v in run.content.items() if k not in _NOT_OF_RUN} if run.state == DONE else {}
     told = kept or {key: run.content[key] for key in ("error", "exit", "log", "seconds") if key in run.content}
     known = {"task": run.task, "start": run.init, "seed": run.seed, "needs": run.needs, "state": run.state}
-    return {**told, **known}
+    why = {"why": why_not_run(outcome, run)} if run.state == NOT_RUN else {}
+    return {**told, **known, **why}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.results.run_table import TrainingRun
 from mmdetpre.study.detection_scores import average_precisions
 from mmdetpre.study.kinds import KINDS
-from mmdetpre.study.records import Cell
+from mmdetpre.study.records import Cell, Part
+from mmdetpre.study.runs.parts import coco_parts
 from mmdetpre.study.runs.resamples import (
     Resamples,
     classification_resamples,
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 
 TRIMAP_WIDTH = 10
 """Width in pixels of the band of Table 4's trimap columns; the greatest below, where it was not measured."""
-CellsAndNotes = tuple[list[Cell], list[str]]
+
+
+class Scores(NamedTuple):
+    """What the test of a run gave: cells of tables, notes, and numbers by class and by size."""
+
+    cells: list[Cell]
+    notes: list[str]
+    parts: list[Part]
 
 
 def test_scores(run: TrainingRun) -> dict[str, float]:
@@ -32,35 +40,36 @@ def test_scores(run: TrainingRun) -> dict[str, float]:
     return {name: parts["test"] for name, parts in run.metrics.items() if "test" in parts}
 
 
-def classification_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
+def classification_cells(job: Job, run: TrainingRun) -> Scores:
     """Table 5: accuracy in percent."""
     table, column = KINDS[job.kind].table, job.settings["column"]
-    resamples, notes = _try(classification_resamples, job)
-    return [Cell(table, "", job.init, column, test_scores(run)["accuracy/top1"], resampled=resamples.get(""))], notes
+    (resamples, parts), notes = _try(classification_resamples, job)
+    cell = Cell(table, "", job.init, column, test_scores(run)["accuracy/top1"], resampled=resamples.get(""))
+    return Scores([cell], notes, parts)
 
 
-def segmentation_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
+def segmentation_cells(job: Job, run: TrainingRun) -> Scores:
     """Table 4: mIoU of whole images, in the trimap and outside of it."""
     scores = test_scores(run)
     widths = sorted(int(name.rsplit("_", 1)[1]) for name in scores if name.startswith("trimap/mIoU_"))
     width = max((w for w in widths if w <= TRIMAP_WIDTH), default=widths[0])
     names = {"miou": "whole_mIoU", "trimap": f"mIoU_{width}", "anti_trimap": f"anti_mIoU_{width}"}
-    resamples, notes = _try(segmentation_resamples, job, width)
+    (resamples, parts), notes = _try(segmentation_resamples, job, width)
     values = {column: scores[f"trimap/{name}"] for column, name in names.items()}
     cells = _cells(job, KINDS[job.kind].table, values, resamples=resamples)
-    return cells, [f"Trimap columns: {width} pixels on each side of the boundary.", *notes]
+    return Scores(cells, [f"Trimap columns: {width} pixels on each side of the boundary.", *notes], parts)
 
 
-def detection_cells(job: Job, run: TrainingRun) -> CellsAndNotes:
+def detection_cells(job: Job, run: TrainingRun) -> Scores:
     """Tables 2 and 3; of another metric than the paper's all average precisions."""
     settings, scores = job.settings, test_scores(run)
     if "table" in settings:
-        return _cells(job, settings["table"], average_precisions(scores)), []
+        return Scores(_cells(job, settings["table"], average_precisions(scores)), [], coco_parts(scores))
     table_2 = {f"ap{iou}": 100 * scores[f"pascal_voc/AP{iou}"] for iou in (50, 70)}
     group, missed, notes = missed_objects(job.folder / "test" / "results.npz", job.init, settings.get("occlusion"))
-    resamples, more = _try(detection_resamples, job)
+    (resamples, parts), more = _try(detection_resamples, job)
     cells = _cells(job, KINDS[job.kind].table, table_2, resamples=resamples)
-    return [*cells, *_cells(job, "3", missed, group)], [*notes, *more]
+    return Scores([*cells, *_cells(job, "3", missed, group)], [*notes, *more], parts)
 
 
 def _cells(
@@ -71,7 +80,8 @@ def _cells(
     resamples: Mapping[str, Resampled | None] | None = None,
 ) -> list[Cell]:
     """Cells of the row of the run's initialization; a table of the task's own is named in the column."""
-    own, resamples = f"{job.run['task']}." if job.settings.get("own_table") else "", resamples or {}
+    task = job.settings.get("rows_of", job.run["task"])
+    own, resamples = f"{task}." if job.settings.get("own_table") else "", resamples or {}
     return [
         Cell(table, group, job.init, f"{own}{column}", value, resampled=resamples.get(column))
         for column, value in values.items()
@@ -83,7 +93,7 @@ def _try(resample: Callable[..., Resamples], job: Job, *arguments: object) -> tu
     try:
         return resample(job, *arguments), []
     except (OSError, ValueError) as error:
-        return {}, [f"No interval over the test images: {error}"]
+        return Resamples({}, []), [f"No interval over the test images, no numbers by class: {error}"]
 
 
 def missed_objects(file: Path, name: str, occlusion: str | None) -> tuple[str, dict[str, float | None], list[str]]:

@@ -13,7 +13,7 @@ from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
 from mmdetpre.analysis.features.spaces import image_root
 from mmdetpre.analysis.mask_out.mask_out import MASK, STRIDE
 from mmdetpre.analysis.tsne.tsne import PERPLEXITY, THETA
-from mmdetpre.study.figures import FIGURES
+from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import function
 from mmdetpre.study.layout import config_path, work_dir
 from mmdetpre.study.runs.result import FigureFiles, RunResult
@@ -21,8 +21,10 @@ from mmdetpre.study.runs.run_folder import Job
 from mmdetpre.utils.bounded_files import GIB, read_bounded
 from mmdetpre.utils.own_files import require_own, write_own
 
-IMAGES = 4
+SHOWN = 4
 """Images of Figures 8 and 9, each of another class."""
+EXTREMES = 3
+"""Images of the greatest gains, and of the greatest losses."""
 COLORED = 10
 """Classes of Figure 7."""
 
@@ -37,10 +39,15 @@ def draw_figure(job: Job) -> RunResult:
         FileExistsError: If the folder of the figures holds one of a user's own of this name.
         RunFailed: If the tool fails.
     """
-    number = job.settings["number"]
-    figure = FIGURES[number]
-    folder, name = job.out / "figures", f"figure_{number}"
-    names = [f"{name}.png", *([f"{name}{figure.data}"] if figure.data else [])]
+    settings, number = job.settings, job.settings["number"]
+    if number == IMAGES:  # keys hold no point, so the name is of this run alone
+        figure, name = GAINS[settings["kind"]], f"{IMAGES}.{settings['task']}.{settings['init']}"
+    else:
+        figure, name = FIGURES[number], f"figure_{number}"
+    base, *others = settings["runs"]
+    title = figure.title.format(init=others[0], base=base) if number == IMAGES else figure.title
+    folder = job.out / "figures"
+    names = [f"{name}{figure.suffix}", *([f"{name}{figure.data}"] if figure.data else [])]
     require_own(folder, names)
     job.folder.mkdir(parents=True, exist_ok=True)
     picture, *data = (job.folder / file for file in names)
@@ -48,9 +55,9 @@ def draw_figure(job: Job) -> RunResult:
     arguments = function(f"figure:{figure.arguments}")(job)
     job.tool(figure.tool, *arguments, *files, "--force")
     write_own(folder, {file.name: read_bounded(file, GIB) for file in (picture, *data)})
-    caption = f"{job.settings['title']}: {figure.caption}"
+    caption = f"{settings['title']}: {figure.caption}"
     image, table = f"figures/{picture.name}", f"figures/{data[0].name}" if data else None
-    return RunResult(figure=FigureFiles(str(number), figure.title, caption, image, table))
+    return RunResult(figure=FigureFiles(str(number), title, caption, image, table))
 
 
 def _named(names: Mapping[str, str | Path], flag: str = "--run") -> list[str | Path]:
@@ -106,7 +113,7 @@ def _sizes(job: Job) -> list[str | Path]:
 def activations(job: Job) -> list[str | Path]:
     """Arguments of Figure 8: the first image of each of some classes."""
     features = _images(job)
-    rows = [int(np.flatnonzero(features.labels == label)[0]) for label in np.unique(features.labels)[:IMAGES]]
+    rows = [int(np.flatnonzero(features.labels == label)[0]) for label in np.unique(features.labels)[:SHOWN]]
     images = [image_root(features) / features.images[row] for row in rows]
     config = job.settings["data_config"]
     models = {name: f"{config},{file}" for name, file in job.settings["backbones"].items()}
@@ -118,17 +125,36 @@ def masked(job: Job) -> list[str | Path]:
     folders = {name: work_dir(job.out, run) for name, run in job.settings["runs"].items()}
     crop = job.settings["crop"] or CROP
     square = ["--crop", crop, "--mask", round(MASK * crop / CROP), "--stride", max(4, round(STRIDE * crop / CROP))]
-    return [*_named(folders, "--probe"), "--choose", str(IMAGES), *_sizes(job), *map(str, square)]
+    return [*_named(folders, "--probe"), "--choose", str(SHOWN), *_sizes(job), *map(str, square)]
 
 
 def maps(job: Job) -> list[str | Path]:
     """Arguments of Figure 3."""
+    return [*_maps(job), "--largest-difference", str(SHOWN)]
+
+
+def gained_maps(job: Job) -> list[str | Path]:
+    """Arguments of the images in which one initialization segments better, and worse."""
+    return [*_maps(job), "--gains-and-losses", str(EXTREMES)]
+
+
+def _maps(job: Job) -> list[str | Path]:
     config = config_path(job.out, next(iter(job.settings["runs"].values())))
-    return [*_named(_tests(job, "maps")), "--config", config, "--largest-difference", str(IMAGES)]
+    return [*_named(_tests(job, "maps")), "--config", config]
 
 
 def boxes(job: Job) -> list[str | Path]:
-    """Arguments of Figure 2: boxes from a score of 0.5 on, or as many as there are objects where fewer have it."""
+    """Arguments of Figure 2."""
+    return [*_boxes(job), "--largest-difference", "6"]
+
+
+def gained_boxes(job: Job) -> list[str | Path]:
+    """Arguments of the images in which one initialization finds more objects, and fewer."""
+    return [*_boxes(job), "--gains-and-losses", str(EXTREMES)]
+
+
+def _boxes(job: Job) -> list[str | Path]:
+    """Boxes from a score of 0.5 on, or as many as there are objects where fewer have it."""
     from mmdetpre.evaluation.detections.detections import Detections
 
     files = _tests(job, "results.npz")
@@ -136,4 +162,4 @@ def boxes(job: Job) -> list[str | Path]:
     objects = sum(int((~run.ground_truth().not_counted).sum()) for run in runs)
     highest = np.sort(np.concatenate([run.scores for run in runs]))[::-1][:objects]
     least = min(0.5, math.floor(100 * highest.min(initial=1)) / 100)
-    return [*_named(files), "--largest-difference", "6", "--score-thr", f"{least:g}"]
+    return [*_named(files), "--score-thr", f"{least:g}"]

@@ -10,8 +10,9 @@ from mmdetpre.evaluation.bootstrap.resampled import Resampled, image_counts, res
 from mmdetpre.results.transfer_tables import read_cells
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.layout import work_dir
-from mmdetpre.study.records import Cell
+from mmdetpre.study.records import Cell, Part
 from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id
+from mmdetpre.study.runs.parts import classification_parts
 from mmdetpre.study.runs.result import BackboneLoad, RunResult
 from mmdetpre.study.runs.run_folder import Job
 
@@ -50,12 +51,24 @@ def probe(job: Job) -> RunResult:
     knn = "; ".join(f"k-NN {cell.row}: {cell.value:.1f}" for cell in found if cell.group.endswith("k-NN"))
     metadata = read_features(job.folder / "train").metadata
     load = BackboneLoad(metadata["backbone_verdict"], metadata["backbone_digest"], metadata["checkpoint"])
-    return RunResult(load=load, cells=cells, notes=(knn,) if knn else ())
+    sources = [cell.source for cell in found if cell.group.endswith(", linear")]
+    parts = _parts(sources[0], test) if len(sources) == 1 else []  # of one layer
+    return RunResult(load=load, cells=cells, notes=(knn,) if knn else (), parts=tuple(parts))
+
+
+def _right(path: str, test: FeatureFile) -> np.ndarray | None:
+    """(n,) how often a stored linear probe classifies each test image right, as a part; None if it does not say."""
+    right = np.array(getattr(read_probe(path), "right", ()))
+    return right if len(right) == len(test.images) else None
 
 
 def _resampled(path: str, test: FeatureFile) -> Resampled | None:
     """The accuracy of a stored linear probe on resamples of its test images."""
-    right = np.array(getattr(read_probe(path), "right", ()))
-    if len(right) != len(test.images):
-        return None
-    return Resampled.of(test.images, resampled_accuracy(right, image_counts(len(right))))
+    right = _right(path, test)
+    return None if right is None else Resampled.of(test.images, resampled_accuracy(right, image_counts(len(right))))
+
+
+def _parts(path: str, test: FeatureFile) -> list[Part]:
+    """Its accuracy by class."""
+    right = _right(path, test)
+    return [] if right is None else classification_parts(test.images, test.classes, test.labels, right)

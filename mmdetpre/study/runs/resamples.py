@@ -6,19 +6,31 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mmdetpre.evaluation.bootstrap.resampled import Resampled, image_counts, resampled_accuracy, resampled_mean_iou
 from mmdetpre.study.layout import config_path
+from mmdetpre.study.records import Part
+from mmdetpre.study.runs.parts import classification_parts, detection_parts, segmentation_parts
+from mmdetpre.utils.class_list import read_class_names
 from mmdetpre.utils.read_config import read_config
 
 if TYPE_CHECKING:
     from mmdetpre.study.runs.run_folder import Job
 
-Resamples = dict[str, "Resampled | None"]
-"""Column of the table -> the score on resamples; None where they are too few images for one."""
+
+class Resamples(NamedTuple):
+    """What can be said of the test images.
+
+    Attributes:
+        columns: Column of the table -> the score on resamples; None where they are too few images for one.
+        parts: Numbers by class and by size.
+    """
+
+    columns: Mapping[str, Resampled | None]
+    parts: list[Part]
 
 
 def detection_resamples(job: Job) -> Resamples:
@@ -33,7 +45,8 @@ def detection_resamples(job: Job) -> Resamples:
     run = Detections.load(job.folder / "test" / "results.npz")
     mode = str(_evaluator(job, "VOCIoUMetric").get("eval_mode", "11points"))
     found = resampled_mean_ap(run, image_counts(len(run.names)), (0.5, 0.7), mode=mode)
-    return {f"ap{iou}": Resampled.of(run.names, found[:, column]) for column, iou in enumerate((50, 70))}
+    columns = {f"ap{iou}": Resampled.of(run.names, found[:, column]) for column, iou in enumerate((50, 70))}
+    return Resamples(columns, detection_parts(run, mode))
 
 
 def segmentation_resamples(job: Job, width: int) -> Resamples:
@@ -68,24 +81,27 @@ def segmentation_resamples(job: Job, width: int) -> Resamples:
             confusion.append(np.stack([right, tables.sum(axis=2), tables.sum(axis=1)], axis=1))
     parts, weights = np.stack(confusion), image_counts(len(images.names))
     columns = ("miou", "trimap", "anti_trimap")
-    return {
+    found = {
         column: Resampled.of(images.names, resampled_mean_iou(parts[:, part], weights))
         for part, column in enumerate(columns)
     }
+    return Resamples(found, segmentation_parts(images.names, images.classes, parts[:, 0]))
 
 
 def classification_resamples(job: Job) -> Resamples:
-    """Accuracy, under the key ``""``, from the labels that `mmdetpre.WriteLabelsHook` wrote.
+    """Accuracy, under the key ``""``, from the files that `mmdetpre.WriteLabelsHook` wrote.
 
     Raises:
         OSError, ValueError: If the labels cannot be read.
     """
-    from mmdetpre.hooks.write_labels_hook import FILE, read_labels
+    from mmdetpre.hooks.write_labels_hook import CLASSES, FILE, read_labels
 
     labels = read_labels(job.folder / "test" / FILE)
     right = np.array([one.label == one.prediction for one in labels])
     names = [one.image for one in labels]
-    return {"": Resampled.of(names, resampled_accuracy(right, image_counts(len(right))))}
+    columns = {"": Resampled.of(names, resampled_accuracy(right, image_counts(len(right))))}
+    classes = read_class_names(job.folder / "test" / CLASSES)
+    return Resamples(columns, classification_parts(names, classes, np.array([one.label for one in labels]), right))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdetpre.results.run_table import TrainingRun
-from mmdetpre.study.records import Cell
+from mmdetpre.study.records import Cell, Part
 from mmdetpre.utils.bounded_files import file_sha256
 from mmdetpre.utils.results import Json, Result
 
@@ -50,6 +50,7 @@ class RunResult(Result):
         cells: Numbers for the tables.
         figure: What was drawn.
         notes: What a reader of the report should know.
+        parts: Numbers by class and by size.
     """
 
     checkpoint: CheckpointFile | None = None
@@ -57,10 +58,16 @@ class RunResult(Result):
     cells: tuple[Cell, ...] = ()
     figure: FigureFiles | None = None
     notes: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @classmethod
     def of_training(
-        cls, checkpoint: Path, run: TrainingRun, cells: Sequence[Cell] = (), notes: Sequence[str] = ()
+        cls,
+        checkpoint: Path,
+        run: TrainingRun,
+        cells: Sequence[Cell] = (),
+        notes: Sequence[str] = (),
+        parts: Sequence[Part] = (),
     ) -> RunResult:
         """The result of a run that trained or tested.
 
@@ -69,13 +76,17 @@ class RunResult(Result):
             run: What was read from the run.
             cells: Values for the tables of the report.
             notes: What the reader of the report should know.
+            parts: Values by class and by size.
         """
         load = BackboneLoad(run.verdict, run.digest, run.backbone) if run.verdict else None
         file = CheckpointFile(str(checkpoint), file_sha256(checkpoint))
-        return cls(file, load, tuple(cells), None, tuple(notes))
+        return cls(file, load, tuple(cells), None, tuple(notes), tuple(parts))
 
     def to_dict(self) -> dict[str, Json]:
         """Plain values; a cell has a ``group`` only in tables that have groups, resamples only where it has some."""
-        shown = ({**vars(cell), "resampled": cell.resampled and dict(vars(cell.resampled))} for cell in self.cells)
-        cells: list[Json] = [{k: v for k, v in cell.items() if v or k not in ("group", "resampled")} for cell in shown]
-        return {**super().to_dict(), "cells": cells}
+        return {**super().to_dict(), "cells": _numbers(self.cells), "parts": _numbers(self.parts)}
+
+
+def _numbers(values: Sequence[Cell | Part]) -> list[Json]:
+    shown = ({**vars(one), "resampled": one.resampled and dict(vars(one.resampled))} for one in values)
+    return [{k: v for k, v in one.items() if v or k not in ("group", "resampled")} for one in shown]

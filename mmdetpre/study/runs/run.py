@@ -60,7 +60,8 @@ def run_job(out: Path, run: str, root: Path | None = None, parallel: int = 1, er
         print(f"study: {run} is still running in another process: waiting for it.", file=errors, flush=True)
 
     with locked(lock_file, wait) as lock:
-        job = Job(root, out, content, log, lock, int(plan["threads"]), tuple(plan["launch"]))
+        launch, tracker = tuple(plan["launch"]), plan.get("tracker")
+        job = Job(root, out, content, log, lock, int(plan["threads"]), launch, tracker, str(plan.get("name")))
         base = {"run": run, "task": content["task"], "start": content["start"], "seed": content["seed"]}
         try:
             result: RunResult = function(KINDS[job.kind].work)(job)

@@ -40,6 +40,8 @@ class Job:
         lock: Descriptor that the commands inherit, so that the lock outlives a killed study.
         threads: Processor threads.
         launch: Arguments of ``mim train`` and ``mim test``.
+        tracker: Experiment tracker that a training reports to, or None.
+        study: Name of the study.
         commands: What was run.
         made_of: What the content of its folder follows from, see :meth:`claim`.
     """
@@ -51,6 +53,8 @@ class Job:
     lock: int
     threads: int = 1
     launch: tuple[str, ...] = ()
+    tracker: str | None = None
+    study: str = ""
     commands: list[list[str]] = field(default_factory=list)
     made_of: dict[str, Any] = field(default_factory=dict)
 

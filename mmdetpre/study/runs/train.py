@@ -15,11 +15,15 @@ from mmdetpre.study.layout import config_path, work_dir
 from mmdetpre.study.records import Cell
 from mmdetpre.study.runs.cells import test_scores
 from mmdetpre.study.runs.checkpoints import last_checkpoint, weights_id
+from mmdetpre.study.runs.parts import by_class
 from mmdetpre.study.runs.proposal_origin import proposals_id
 from mmdetpre.study.runs.result import RunResult
 from mmdetpre.study.runs.run_folder import Job
+from mmdetpre.study.tracker import with_tracker
 from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.utils.bounded_files import file_sha256
+from mmdetpre.utils.config_writer import resolved_text, write_config
+from mmdetpre.utils.own_files import require_inside
 
 LABELS_HOOK = "mmdetpre.WriteLabelsHook"
 _OWN_SCORES = ("mAP", "AP50", "mIoU", "top1")
@@ -36,12 +40,14 @@ def train_and_test(job: Job) -> RunResult:
     kind, trained = KINDS[job.kind], str(job.settings.get("tested", job.id))
     checkpoint = train(job) if trained == job.id else _trained_before(job)
     kept = ["--out", str(job.folder / "test" / "maps")] if kind.maps else []
-    kept += ["--cfg-options", f"default_hooks.labels.type={LABELS_HOOK}"] if kind.labels else []
+    options = [f"default_hooks.labels.type={LABELS_HOOK}"] if kind.labels else []
+    options += by_class(job) if "table" in job.settings else []
+    kept += ["--cfg-options", *options] if options else []
     run = tested(job, checkpoint, *_tta(job), *kept)
-    cells, notes = function(kind.cells)(job, run)
+    cells, notes, parts = function(kind.cells)(job, run)
     if trained != job.id:
         run, notes = read_run(work_dir(job.out, trained)), [*notes, f"Its training is the run {trained}."]
-    return RunResult.of_training(checkpoint, run, cells, notes)
+    return RunResult.of_training(checkpoint, run, cells, notes, parts)
 
 
 def pretrain(job: Job) -> RunResult:
@@ -114,9 +120,31 @@ def train(job: Job) -> Path:
     if not job.claim(made_of):
         resume = ["--resume"] if newest_whole(job.folder).path else []
         arguments = ["--work-dir", job.folder, *resume, *job.launch]
-        job.command(*training_command(job.settings["toolbox"], config, *arguments))
+        job.command(*training_command(job.settings["toolbox"], _tracked(job, config), *arguments))
         job.note_trained()
     return last_checkpoint(job.folder)
+
+
+def _tracked(job: Job, config: Path) -> Path:
+    """The config that is trained: that of the plan, or with a tracker a copy that also reports to it.
+
+    So a tracker that is added to a study or taken out makes no finished training be made again.
+    """
+    if not job.tracker:
+        return config
+    values = with_tracker(
+        Config.fromfile(config, import_custom_modules=False).to_dict(),
+        job.tracker,
+        study=job.study,
+        out=job.out,
+        run=job.id,
+        group=str(job.run["task"]),
+        digest=str(job.settings["config_digest"]),
+    )
+    path = job.folder / "tracked" / config.name
+    require_inside(path, job.out)
+    write_config(path, resolved_text(values, f"The config of {job.id}, which reports to {job.tracker}."), values)
+    return path
 
 
 def _trained_before(job: Job) -> Path:

@@ -353,6 +353,7 @@ def test_a_root_of_voc_and_its_lists(root: Path, photos: Path) -> None:
     (root / "VOC2012" / "ImageSets" / "Main" / "val.txt").write_text("3\n5\n")
     assert len(read_own_boxes(root / "VOC2012").files) == 12
     own = read_own_boxes(root / "VOC2012" / "ImageSets" / "Main" / "val.txt")
+    assert own.left_out == {}, "photos that a list does not name were left out on purpose"
     assert [path.name for path in own.paths()] == ["3.jpg", "5.jpg"]
 
 

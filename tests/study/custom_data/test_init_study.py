@@ -23,8 +23,10 @@ from mmdetpre.backbones import named_backbone
 from mmdetpre.datasets.classification.dataset import ClassFolders
 from mmdetpre.evaluation.detections.detections import Detections
 from mmdetpre.study.custom_data.command import add_init_arguments, run_init
+from mmdetpre.study.custom_data.detection_data import data_of_options
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.recognize import KNOWN
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -60,8 +62,11 @@ def class_folders(root: Path, **counts: int) -> Path:
 
 
 def init(tmp_path: Path, **settings: Any) -> tuple[Path, str]:
+    """The study of data named by ``det``, ``det_images`` and so on, as by their options."""
+    names = {f"--{key.replace('_', '-')}": settings.pop(key) for key in list(settings) if key.startswith("det")}
+    det, _ = data_of_options(list(names.items()))
     out = tmp_path / "study"
-    return out, init_study(Settings(out, **{"model": "sample", **settings}))
+    return out, init_study(Settings(out, det=det, **{"model": "sample", **settings}))
 
 
 def refused(tmp_path: Path, kind: type[Exception] = ValueError, **settings: Any) -> str:
@@ -85,6 +90,24 @@ def test_the_study_of_both_kinds_of_data_can_be_planned(tmp_path: Path) -> None:
     assert "8 training and 2 test images, 2 classes" in text
     assert "2 classes of 6 to 9 images; 8 training images, 4 of each class, and 7 test images" in text
     assert f"mmdetpre study run {out}/study.yaml" in text
+
+
+def test_what_is_trained_is_an_option(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_init_arguments(parser)
+    given = parser.parse_args(["--out", "x", "--trainable-stages", "all", "0"]).trainable_stages
+    out, _ = init(
+        tmp_path,
+        cls=class_folders(tmp_path / "pets", cat=6, dog=9),
+        model="paper",
+        inits=["imagenet_cls=torchvision://resnet101"],  # which is not fetched
+        seeds=1,
+        trainable_stages=given,
+    )
+    tasks = read_study(out / "study.yaml").tasks
+    assert [key for key, task in tasks.items() if task.kind == "classification"] == ["own_cls", "own_cls_frozen"]
+    shutil.rmtree(out)
+    assert refused(tmp_path, cls=tmp_path / "pets", trainable_stages=[0]).startswith("--trainable-stages needs --init")
 
 
 def test_the_split_keeps_every_class_in_both_parts_and_the_ids(tmp_path: Path) -> None:
@@ -257,7 +280,7 @@ def test_other_backbones_are_built_in_both_tasks(tmp_path: Path, model: str) -> 
     if "no GPU here" in text:
         assert f"and --model {model} is for GPUs" in text
         assert re.search(
-            r"detection: 3 trainings of \d+ steps of 16 chips of 512 pixels, each about [\d,]+ hours", text
+            r"detection, bolts: 3 trainings of \d+ steps of 16 chips of 512 pixels, each about [\d,]+ hours", text
         )
 
 
@@ -414,7 +437,7 @@ def test_photos_with_an_orientation_are_annotated_in_one_way(tmp_path: Path) -> 
 
 def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
     (tmp_path / "annots").mkdir()
-    assert "holds no *.xml file" in refused(tmp_path, det=tmp_path / "annots")
+    assert "holds no annotations that are known: COCO JSON, VOC XML" in refused(tmp_path, det=tmp_path / "annots")
     (tmp_path / "annots" / "a.xml").write_text("<annotation></annotation>")
     assert "Set --det-images" in refused(tmp_path, FileNotFoundError, det=tmp_path / "annots")
     photo(tmp_path / "images" / "a.jpg", 0)
@@ -424,8 +447,18 @@ def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
 
 
 def test_too_few_images_for_a_split(tmp_path: Path) -> None:
-    file = coco(tmp_path, 2)
-    assert "Give --det-test, or add images" in refused(tmp_path, det=file)
+    assert "Give --det-test, or add images" in refused(tmp_path, det=coco(tmp_path, 2))
+    cat: dict[str, Any] = {
+        "categories": [{"id": 3, "name": "cat"}],
+        "annotations": [BOX | {"id": 0, "image_id": 7, "category_id": 3}],
+    }
+    assert "Give --det-test, or add images" in refused(tmp_path, det=coco(tmp_path, 1, **cat))
+    assert "no test image has a box that counts" in refused(tmp_path, det=coco(tmp_path, 2, **cat))
+
+
+def test_a_test_without_images(tmp_path: Path) -> None:
+    det, nothing = coco(tmp_path / "a"), coco(tmp_path / "b", 1, images=[], annotations=[])
+    assert "the list 'images' is empty: nothing can be" in refused(tmp_path, det=det, det_test=nothing)
 
 
 def test_bad_class_folders_are_named(tmp_path: Path) -> None:
@@ -514,7 +547,7 @@ def test_the_command_prints_one_message_and_returns_1(tmp_path: Path, capsys: py
     add_init_arguments(parser)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--det", str(tmp_path / "none.json")])) == 1
     assert capsys.readouterr().err == (
-        f"study init: There is no {tmp_path}/none.json: give a COCO JSON, or a folder of VOC XML files.\n"
+        f"study init: There is no {tmp_path}/none.json: give a file or folder of {KNOWN}.\n"
     )
     folder = class_folders(tmp_path / "pets", cat=6, dog=6)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--cls", str(folder)])) == 0
@@ -534,12 +567,29 @@ def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
     cfg = Config.fromfile(out / "configs" / "own_det.py")
     chips = cfg.train_dataloader.dataset.chips
     sides = [side for _, side in chips.scales]
-    assert len(sides) == 3 and f"longer image side {sides[0]}, {sides[1]}, 128" in text
+    assert len(sides) > 1 and sides[-1] == 128 and f"longer image side {', '.join(map(str, sides))}" in text
     assert [resize.scale[0] for resize in cfg.tta_pipeline[1].transforms[0]] == sides
-    assert cfg.test_pipeline[1].scale[0] == sides[1]
+    assert cfg.test_pipeline[1].scale[0] == sides[(len(sides) - 1) // 2]
     for (lo, hi), (test_lo, test_hi) in zip(chips.valid_ranges, cfg.tta_model.test_ranges, strict=True):
         assert (test_lo < lo or lo == test_lo == -1) and (test_hi > hi or hi == test_hi == -1)
     assert yaml.safe_load((out / "study.yaml").read_text())["tasks"]["own_det"]["tta"] is True
+
+
+def test_the_cost_of_chips_is_said_and_classes_of_too_few_pixels_are_warned_of(tmp_path: Path) -> None:
+    sides = {3: 4, 5: 60}
+    boxes = [
+        {"image_id": 7 + i, "category_id": label, "bbox": [20, 10, side, side]}
+        for i in range(10)
+        for label, side in sides.items()
+    ]
+    _, text = init(tmp_path, det=coco(tmp_path, annotations=boxes))
+    assert re.search(r"^cat +8 +4 +12 +3\.00 +100 %$", text, re.MULTILINE)  # enlarged 3 times, as far as it goes
+    assert re.search(r"^dog +8 +60 +48 +0\.80 +0 %$", text, re.MULTILINE)
+    assert "Cost: 2.0 chips of an image, 32,768 pixels, 2.0 times one scale of 128; in the test" in text
+    assert (
+        "Warning: Half of the boxes of cat have 12 pixels or fewer as the network sees them (4 in the images)" in text
+    )
+    assert "boxes of dog have" not in text
 
 
 @pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])

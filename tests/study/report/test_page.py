@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from mmdetpre.paper.tables import TABLES
 from mmdetpre.study.records import read_outcome
 from mmdetpre.study.report.conclusions import answers
-from mmdetpre.study.report.page import Chart, anchor, chart, why_not_run
+from mmdetpre.study.report.page import Chart, anchor, chart
 from mmdetpre.study.report.result_tables import result_tables
+from mmdetpre.study.report.why_not_run import why_not_run
 from mmdetpre.study.report.write import write_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -85,6 +87,7 @@ def test_it_is_a_whole_document(page: str, document: Document) -> None:
     ]
     assert [attrs["id"] for tag, attrs in document.tags if tag == "section"] == [
         "answer",
+        "gains",
         "tables",
         "figures",
         "missing",
@@ -93,12 +96,14 @@ def test_it_is_a_whole_document(page: str, document: Document) -> None:
     ]
 
 
-def test_ids_are_unique_and_every_link_leads_to_one(document: Document) -> None:
+def test_ids_are_unique_and_every_link_leads_to_one(document: Document, shared_study) -> None:
+    text_of_numbers = (shared_study.out / "report" / "report.json").read_text(encoding="utf-8")
     ids = document.values("id")
     assert len(ids) == len(set(ids)) and not any(re.search(r"\s", value) for value in ids)
     links = document.values("href")
     assert len(links) > 100 and all(link[1:] in ids for link in links if link.startswith("#"))
-    assert {link for link in links if not link.startswith("#")} == {"data:,"}
+    (numbers,) = {link for link in links if not link.startswith("#")} - {"data:,"}
+    assert base64.b64decode(numbers.removeprefix("data:application/json;base64,")).decode() + "\n" == text_of_numbers
     assert set(document.values("aria-labelledby")) <= set(ids)
     assert sum(value.startswith("run-") for value in ids) == 62
 
@@ -110,7 +115,7 @@ def test_it_needs_nothing_from_elsewhere(page: str, document: Document) -> None:
 
 
 def test_rows_of_a_table_are_equally_wide(document: Document) -> None:
-    assert len(document.tables) == 13
+    assert len(document.tables) == 16
     for table in document.tables:
         body = {sum(span for _, span in row) for row in table if row[0][0] == "th" and any(c == "td" for c, _ in row)}
         heads = [sum(span for _, span in row) for row in table if all(cell == "th" for cell, _ in row)]
@@ -210,6 +215,9 @@ def test_all_runs_finished(empty_study) -> None:
     page = write_report(empty_study.out).read_text(encoding="utf-8")
     Document(page)
     assert "None: every run of the plan has finished (1)." in page and "mmdetpre study run" not in page
+    assert "There is no data.json" in page and ">Missing runs</a>" in page, "for there is something to say"
+    empty_study.put("data.json", {"format": "mmdetpre.study.data/1", "data": []})
+    assert ">Missing runs</a>" not in write_report(empty_study.out).read_text(encoding="utf-8")
 
 
 def chart_of(out: Path, task: str) -> Chart:

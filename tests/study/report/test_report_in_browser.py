@@ -73,7 +73,7 @@ def page(shared_study, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_error_and_all_tables_are_there(page: Path) -> None:
     dom, log = browse(page, "--dump-dom")
     assert "CONSOLE" not in log, log
-    assert dom.count("<table") == 13 and dom.count("<figure>") == 2 and dom.count("<details") == 62 + 1
+    assert dom.count("<table") == 16 and dom.count("<figure>") == 2 and dom.count("<details") == 62 + 3
     for text in ("it helps.", "<b>64.0</b>", "[7.5, 16.5]", "Table 7.", "81.1"):
         assert text in dom.replace("\N{NO-BREAK SPACE}", " ")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import t
@@ -12,6 +13,7 @@ from scipy.stats import t
 from mmdetpre.paper.tables import TABLES, with_figures
 from mmdetpre.paper.values import VALUES
 from mmdetpre.study.records import Outcome, read_outcome
+from mmdetpre.study.report.contents import read_report
 from mmdetpre.study.report.result_tables import ResultTable, result_tables
 
 
@@ -275,3 +277,54 @@ def test_user_rows_and_columns_are_shown_under_their_keys(fake_study) -> None:
     table = tables_of(fake_study.out)["2", "", ""]
     assert [(c.key, c.title, c.in_paper) for c in table.columns][-1] == ("ap90", "ap90", False)
     assert table.entries["imagenet_cls", "ap90"].state == "not measured"
+
+
+@pytest.fixture
+def frozen_study(empty_study: Any) -> Any:
+    """A detection whose backbone is trained as a whole, in its last stage (nothing has run), and not at all."""
+    first = {"kind": "detection", "title": "Kangaroos", "data": "own", "table": "2"}
+    parts = {"own_det": None, "own_det_last_stage": 1, "own_det_frozen": 0}
+    empty_study.plan["tasks"] = {
+        key: first | ({} if number is None else {"trainable": number, "rows_of": "own_det"})
+        for key, number in parts.items()
+    }
+    scores = {"own_det": {"scratch": 20.0, "imagenet_cls": 40.0, "coco": 60.0},
+              "own_det_frozen": {"imagenet_cls": 50.0, "coco": 52.0}}  # fmt: skip
+    for key in parts:
+        for init in ("scratch", "imagenet_cls", "coco") if key == "own_det" else ("imagenet_cls", "coco"):
+            for seed in (0, 1):
+                empty_study.planned(run := f"{key}/{init}/seed{seed}", key, init, seed)
+                if key in scores:
+                    value = scores[key][init] + seed
+                    empty_study.record(
+                        run, {("2", init, "own_det.ap50"): value, ("2", init, "own_det.ap70"): value / 2}
+                    )
+    return empty_study
+
+
+def test_what_is_trained_makes_rows_of_one_table(frozen_study: Any) -> None:
+    report = read_report(frozen_study.out)
+    (table,) = [table for table in report.tables if table.own == "own_det" and table.number == "2"]
+    titles = ["from scratch", "ImageNet-CLS", "ImageNet-CLS, last stage trained", "ImageNet-CLS, frozen"]
+    assert list(table.rows.values()) == [*titles, *(one.replace("ImageNet-CLS", "COCO") for one in titles[1:])]
+    assert table.entries["coco@0", "ap50"].spread.mean == 52.5 and table.entries["coco", "ap50"].spread.mean == 60.5
+    assert table.entries["coco@1", "ap50"].state == "not run"
+    assert table.entries["coco@1", "ap50"].missing == ("own_det_last_stage/coco/seed0", "own_det_last_stage/coco/seed1")
+    assert table.entries["coco@0", "ap50"].difference.value == pytest.approx(12.0), "to ImageNet-CLS, fine-tuned"
+    (answer,) = report.answers
+    assert [effect.init for effect in answer.effects] == list(table.rows)
+    told = [sentence.split(" (")[0] for sentence in answer.sentences]
+    assert told[0].startswith("On Kangaroos, COCO gives 40.0 points more") and "training from scratch" in told[0]
+    assert told[1].startswith("On Kangaroos, COCO gives 20.0 points more") and told[1].endswith("than ImageNet-CLS")
+    assert told[2].startswith("On Kangaroos, COCO, frozen gives 8.0 points less") and told[2].endswith(
+        "COCO, fine-tuned"
+    )
+
+
+def test_a_plan_that_nothing_ran_of_shows_the_rows(frozen_study: Any) -> None:
+    for record in frozen_study.out.glob("records/**/*.json"):
+        record.unlink()
+    report = read_report(frozen_study.out)
+    (table,) = [table for table in report.tables if table.own == "own_det" and table.number == "2"]
+    assert len(table.rows) == 7 and {entry.state for entry in table.entries.values()} == {"not run"}
+    assert [answer.task for answer in report.answers] == ["own_det"]

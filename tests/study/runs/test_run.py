@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmdetpre.operators.stand_in import operators_in_use
 from mmdetpre.study.layout import config_path, job_path
@@ -74,6 +75,22 @@ class Mim:
 
 def read(out: Path, kind: str) -> dict:
     return json.loads((out / kind / f"{RUN}.json").read_text())
+
+
+def test_a_tracker_reaches_the_training_and_changes_no_digest(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"threads": 1, "launch": [], "tracker": "wandb", "name": "mine"}
+    (out / "study.json").write_text(json.dumps(content))
+    mim = Mim(monkeypatch)
+    assert run_job(out, RUN) == 0
+    train, test = ([word for word in call if word.endswith(".py")] for call in mim.calls)
+    assert test == [str(config_path(out, RUN))]
+    config = Config.fromfile(train[0], import_custom_modules=False)
+    local, remote = config.visualizer.vis_backends
+    assert (local.type, remote.type) == ("LocalVisBackend", "WandbVisBackend")
+    assert (remote.init_kwargs.project, remote.init_kwargs.name, remote.init_kwargs.group) == ("mine", RUN, "cls")
+    assert config.randomness.seed == 0
+    plan(out)  # without a tracker it is trained all the same
+    assert run_job(out, RUN) == 0 and [call[1] for call in mim.calls] == ["train", "test", "test"]
 
 
 def test_a_record_says_what_was_done_and_what_it_gave(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

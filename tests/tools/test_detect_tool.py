@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / "tools/visualization/detect_image.py"
+TOOL = Path(__file__).parents[2] / "tools/visualization/detect.py"
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +80,69 @@ def test_rows_and_the_option_of_before(arguments: list, tmp_path: Path, run_tool
     head, *rows = (tmp_path / "found.csv").read_text().splitlines()
     assert result.returncode == 0 and head == "class,score,x1,y1,x2,y2"
     assert f"{len(rows)} detections written to" in result.stdout and all(row[0] in "abcdefgh" for row in rows)
+
+
+def test_a_folder_resumes_and_tells_what_it_could_not_read(
+    arguments: list, tmp_path: Path, run_tool_here: Callable
+) -> None:
+    config, checkpoint, photo = arguments
+    photos, out, plot = tmp_path / "photos", tmp_path / "found", tmp_path / "pictures"
+    photos.mkdir()
+    for name in ("a.jpg", "c.jpg", "d.jpg"):
+        shutil.copy(photo, photos / name)
+    (photos / "b.jpg").write_text("no image")
+    command = [config, checkpoint, photos, "--out", out, "--plot", plot, "--format", "coco", "yolo", "--device", "cpu"]
+    first = run_tool_here(TOOL, *command, "--batch-size", "3")
+    assert first.returncode == 0, first.stderr
+    assert "1 of 4 images could not be read" in first.stderr and "b.jpg cannot be read" in first.stderr
+    content = json.loads((out / "coco.json").read_text())
+    assert [image["file_name"] for image in content["images"]] == ["a.jpg", "c.jpg", "d.jpg"]
+    assert sorted(path.name for path in plot.iterdir()) == ["a.jpg.jpg", "c.jpg.jpg", "d.jpg.jpg"]
+    log = out / "detections.jsonl"
+    whole = log.read_text()
+    log.write_text("\n".join(whole.splitlines()[:3])[:-9])  # killed while it wrote of b.jpg
+    (out / "coco.json").unlink()
+    again = run_tool_here(TOOL, *command)
+    assert "1 of them were there already" in again.stdout and json.loads((out / "coco.json").read_text()) == content
+    other = run_tool_here(TOOL, *command, "--scales", "192,256")
+    assert other.returncode == 1 and "is of another scales (None, not" in other.stderr and log.read_text() == whole
+
+
+def test_a_video_gives_a_video(arguments: list, tmp_path: Path, run_tool_here: Callable) -> None:
+    film, drawn = tmp_path / "film.avi", tmp_path / "drawn.mp4"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 5, (128, 96))
+    for i in range(2):
+        writer.write(np.full((96, 128, 3), 90 * i, np.uint8))
+    writer.release()
+    found = tmp_path / "found"
+    result = run_tool_here(TOOL, *arguments[:2], film, "--out", found, "--plot", drawn, "--device", "cpu")
+    assert result.returncode == 0, result.stderr
+    assert cv2.VideoCapture(str(drawn)).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+    names = [image["file_name"] for image in json.loads((found / "coco.json").read_text())["images"]]
+    assert names == ["000000", "000001"]
+    again = run_tool_here(TOOL, *arguments[:2], film, "--out", tmp_path / "new", "--plot", drawn, "--device", "cpu")
+    assert again.returncode == 1 and "drawn.mp4 exists" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give --out FOLDER"),
+        (["--out", "found.json"], "is one file: give a folder"),
+        (["--out", "found", "--plot", "found.mp4"], "is for a video"),
+        (["--out", "found", "--plot", "found.png"], "is one picture"),
+    ],
+)
+def test_what_several_images_cannot_be_written_to(
+    arguments: list,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_tool_here: Callable,
+    options: list,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    shutil.copy(arguments[2], tmp_path / "photos")
+    result = run_tool_here(TOOL, *arguments[:2], "photos", *options, "--device", "cpu")
+    assert result.returncode == 1 and message in result.stderr and not Path("found").exists()

@@ -1,0 +1,1 @@
+"""Annotations of boxes in the formats that people have, all read to the same table."""
