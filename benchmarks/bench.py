@@ -35,6 +35,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS = (
     "chip_mining",
     "chip_cover",
+    "proposed_chips",
     "negative_mining",
     "chip_loader",
     "annotations",

@@ -44,6 +44,7 @@ from mmpretrain.structures import DataSample
 from PIL import Image
 from side_by_side import status_megabytes
 
+from mmdetpre.study.custom_data.detection_data import DetectionData
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.custom_data.models import MODELS, Amount
 from mmdetpre.study.custom_data.step_costs import COLUMNS, TABLE
@@ -147,7 +148,7 @@ def measure(names: Sequence[str]) -> list[tuple[Any, ...]]:
         for name in names:
             choice, out = MODELS[name], folder / name
             with contextlib.redirect_stdout(sys.stderr):
-                init_study(Settings(out, det=boxes, cls=classes, model=name, epochs=1))
+                init_study(Settings(out, det=[DetectionData(boxes)], cls=classes, model=name, epochs=1))
             for task, config in TASKS.items():
                 file = str(out / "configs" / f"{config}.py")
                 side = choice.chip_size if task == "detection" else crop_side(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import importlib.util
@@ -26,6 +27,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")  # as mmengine sets it: else commands would not fork from the warm process
 # Threads that wait must not spin: on shared cores they take the time of those that work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Where it is set, every process of the suite, and those are hundreds, compiles this package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # The suite runs on the CPU everywhere: mmengine would move models to any GPU that torch sees, where mmcv may have no
 # operators and results differ in the last digits. MMDETPRE_TEST_GPU=1 leaves the GPU visible, and the tests that take
 # `device` run there. torch looks once, so this stands before its import; the tools that tests start inherit it.
@@ -59,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Tools that tests start inherit both. The process imports when it is first asked.
     """
+    _read_each_shipped_config_once()
     if hasattr(config, "workerinput"):  # a process of xdist, which has inherited them too
         return
     from mmdetpre.compat.warm_start import warm_start
@@ -161,6 +166,35 @@ def _a_second_for_each_run() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "time", SimpleNamespace(**vars(time) | {"time": next_second}))
+        yield
+
+
+def _read_each_shipped_config_once() -> None:
+    """mmengine needs a tenth of a second for most of them, and hundreds of tests read one."""
+    from mmengine.config import Config
+
+    read, shipped = Config._file2dict, f"{ROOT / 'configs'}{os.sep}"
+    known: dict[tuple, tuple] = {}
+
+    def once(filename: str | Path, *args: Any, **kwargs: Any) -> tuple:
+        key = (os.path.abspath(filename), args, *sorted(kwargs.items()))
+        if not key[0].startswith(shipped):
+            return read(filename, *args, **kwargs)
+        if key not in known:
+            known[key] = read(filename, *args, **kwargs)
+        return copy.deepcopy(known[key])
+
+    Config._file2dict = staticmethod(once)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_waits() -> Iterator[None]:
+    """Nobody cuts the power of this disk, and mmengine sleeps two seconds when an iteration loop has seen all data."""
+    from mmengine.runner import loops
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(loops, "time", SimpleNamespace(**vars(time) | {"sleep": lambda seconds: None}))
         yield
 
 

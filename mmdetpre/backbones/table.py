@@ -78,8 +78,8 @@ def backbone_names() -> list[str]:
     """Names of all backbones of ``configs/_base_/backbones``.
 
     Example:
-        >>> backbone_names()
-        ['convnext_tiny', 'dinov2_small', 'efficientnet_lite0', 'resnet18', 'resnet50', 'swin_tiny', 'vit_small']
+        >>> backbone_names()[:3]
+        ['convnext_tiny', 'dinov2_small', 'efficientnet_lite0']
     """
     return sorted(path.stem for path in FOLDER.glob("*.py"))
 

@@ -52,7 +52,7 @@ def propose_settings(
         ignore: (M,) bool, boxes to leave out.
         chip_size: Side of a chip in pixels; it is less where images enlarged 3 times are smaller.
         scales_count: The most scales to use; fewer come back where objects are so large that scales hardly differ.
-        finer: Times that objects at the finest scale are larger than by this rule.
+        finer: Times that the finest scale is larger than by this rule, within the bounds above and below.
 
     Returns:
         Settings whose ``range_reference`` is the median of the longer image side.
@@ -87,7 +87,7 @@ def propose_settings(
     chip_size = min(chip_size, _MULTIPLE * math.ceil(largest / _MULTIPLE))
     median = min(float(np.median(share[class_of_box == label])) for label in np.unique(class_of_box))
     small = float(np.quantile(share, _SMALL_QUANTILE))
-    needed = max(min(_CLASS_MEDIAN, _LARGEST_MEDIAN * chip_size) / median, _SMALL_OBJECT * chip_size / small)
+    needed = max(min(_CLASS_MEDIAN, _LARGEST_MEDIAN * chip_size) / median, _SMALL_OBJECT * chip_size / small, chip_size)
     sides = _needed(_longer_sides(min(finer * needed, largest), chip_size, scales_count), share, chip_size)
     ranges = np.array(_ranges(sides, chip_size))
     return ChipSettings(

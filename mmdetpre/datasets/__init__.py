@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmdetpre.datasets.coco.dataset import PackedCocoDataset
     from mmdetpre.datasets.imagenet.loc import PackedImageNetLOCDataset
     from mmdetpre.datasets.images.decoding import BrokenImageError
+    from mmdetpre.datasets.label_maps.dataset import LabelMapDataset
     from mmdetpre.datasets.openimages.dataset import PackedOpenImagesDataset
     from mmdetpre.datasets.packed.annotations import PackedAnnotations
     from mmdetpre.datasets.packed.dataset import PackedDataset
@@ -42,6 +43,7 @@ __all__ = [
     "ClassFolders",
     "FlipChip",
     "Flowers102",
+    "LabelMapDataset",
     "LoadChip",
     "LoadLabelMap",
     "PackChipInputs",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mmdetpre.evaluation.imagenet_det.metric import ImageNetDETMetric
     from mmdetpre.evaluation.openimages_metric import OpenImagesMetric
     from mmdetpre.evaluation.proposals.metric import DumpProposals
+    from mmdetpre.evaluation.scale_origin_metric import ScaleOriginMetric
     from mmdetpre.evaluation.trimap.metric import TrimapIoUMetric
     from mmdetpre.evaluation.voc_ap.metric import VOCIoUMetric
 
@@ -24,6 +25,7 @@ __all__ = [
     "GroundTruth",
     "ImageNetDETMetric",
     "OpenImagesMetric",
+    "ScaleOriginMetric",
     "TrimapIoUMetric",
     "VOCIoUMetric",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmdetpre.models.focus_head import FocusHead
     from mmdetpre.models.focus_tta import FocusTTA
     from mmdetpre.models.layer_decay import LayerDecayConstructor
+    from mmdetpre.models.mobilenet import MobileNetV2
     from mmdetpre.models.multi_scale_tta import MultiScaleTTA
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv
     from mmdetpre.models.mxnet_deform_conv import MXNetDeformConv as MXNetDCN
@@ -50,6 +51,7 @@ __all__ = [
     "LayerDecayConstructor",
     "MXNetDCN",
     "MXNetDeformConv",
+    "MobileNetV2",
     "MultiScaleTTA",
     "PoolFirstClassifier",
     "PositionSensitiveHead",

@@ -127,7 +127,9 @@ class FocusTTA(MultiScaleTTA):
             for name in ("boxes", "scores", "labels", "kept")
         )
         result = sample.clone()
-        result.pred_instances = self.suppress(boxes, scores, labels, kept)
+        counts = torch.tensor([len(view.scores) for view in views])
+        scales = torch.repeat_interleave(torch.arange(len(views)).flip(0), counts)  # as in the pipeline, finest first
+        result.pred_instances = self.suppress(boxes, scores, labels, kept, scales)
         return result
 
     def look(self, data: dict) -> list[tuple[DetDataSample, list[FocusView]]]:

@@ -91,11 +91,19 @@ class MultiScaleTTA(BaseTTAModel):
         """One sample per image, from its samples at all scales and flips.
 
         The result is a copy of the first view's sample (the first unflipped one if there is any), with
-        ``pred_instances`` in pixels of the original image, best first.
+        ``pred_instances`` in pixels of the original image, best first; their ``scales`` say which scale, in the order
+        of the pipeline, each comes from.
         """
         return [self._merge_views(views) for views in data_samples_list]
 
-    def suppress(self, boxes: Tensor, scores: Tensor, labels: Tensor, in_range: Tensor | None = None) -> InstanceData:
+    def suppress(
+        self,
+        boxes: Tensor,
+        scores: Tensor,
+        labels: Tensor,
+        in_range: Tensor | None = None,
+        scales: Tensor | None = None,
+    ) -> InstanceData:
         """Detections (N, 4), (N,), (N,) of one image after suppression, on the device of the boxes, best first.
 
         Only those of the mask ``in_range`` (N,) take part; it is applied on the host, where it makes no GPU wait.
@@ -105,6 +113,7 @@ class MultiScaleTTA(BaseTTAModel):
             scores: (N,) scores.
             labels: (N,) class indices.
             in_range: (N,) bool; None: all take part.
+            scales: (N,) index of the scale that each comes from, which then is a field of the result.
         """
         settings = dict(self.merge)
         function, _ = _MERGES[settings.pop("type")]
@@ -116,10 +125,13 @@ class MultiScaleTTA(BaseTTAModel):
             keep, kept = function(*(values[candidates] for values in arrays), **settings, **self.limits)
             keep = candidates[keep]
         index = torch.from_numpy(keep).to(boxes.device)
-        return InstanceData(bboxes=boxes[index], scores=torch.from_numpy(kept).to(scores), labels=labels[index])
+        origin = {} if scales is None else {"scales": scales.to(index.device)[index]}
+        kept_scores = torch.from_numpy(kept).to(scores)
+        return InstanceData(bboxes=boxes[index], scores=kept_scores, labels=labels[index], **origin)
 
     def _merge_views(self, views: Sequence[DetDataSample]) -> DetDataSample:
-        ranges = self._range_of_each(views)
+        order = _scale_of_each(views)
+        ranges = self._range_of_each(order)
         boxes, masks = [], []
         for view, size_range in zip(views, ranges, strict=True):
             shape = view.metainfo["ori_shape"][:2]
@@ -132,27 +144,36 @@ class MultiScaleTTA(BaseTTAModel):
                 masks.append(in_size_range(here, size_range, factor))
         scores, labels = (torch.cat([view.pred_instances[key] for view in views]) for key in ("scores", "labels"))
         result = next((view for view in views if not view.metainfo.get("flip", False)), views[0]).clone()
-        result.pred_instances = self.suppress(torch.cat(boxes), scores, labels, torch.cat(masks) if masks else None)
+        origin = torch.repeat_interleave(torch.tensor(order), torch.tensor([len(here) for here in boxes]))
+        in_range = torch.cat(masks) if masks else None
+        result.pred_instances = self.suppress(torch.cat(boxes), scores, labels, in_range, origin)
         return result
 
-    def _range_of_each(self, views: Sequence[DetDataSample]) -> list[tuple[float, float] | None]:
-        """The test range of each view: views of one flip come in the order of the scales."""
+    def _range_of_each(self, order: Sequence[int]) -> list[tuple[float, float] | None]:
+        """The test range of each view, given its scale."""
         if self.test_ranges is None:
-            return [None] * len(views)
-        seen: Counter = Counter()
-        scales = []
-        for view in views:
-            flip = (bool(view.metainfo.get("flip", False)), view.metainfo.get("flip_direction"))
-            scales.append(seen[flip])
-            seen[flip] += 1
-        if set(seen.values()) != {len(self.test_ranges)}:
-            found = " and ".join(str(count) for count in sorted(set(seen.values())))
+            return [None] * len(order)
+        flips = Counter(order)
+        scales = {i + 1 for i, count in flips.items() if flips[i + 1] < count}  # of each flip
+        if scales != {len(self.test_ranges)}:
+            found = " and ".join(map(str, sorted(scales)))
             raise ValueError(
                 f"tta_pipeline has {found} scales but tta_model.test_ranges has {len(self.test_ranges)} pairs: give one"
                 " (lo, hi) per scale, in the same order. If the pipeline flips, 'flip' and 'flip_direction' must be"
                 " among the meta_keys of PackDetInputs."
             )
-        return [self.test_ranges[scale] for scale in scales]
+        return [self.test_ranges[scale] for scale in order]
+
+
+def _scale_of_each(views: Sequence[DetDataSample]) -> list[int]:
+    """The scale of each view: views of one flip come in the order of the scales."""
+    seen: Counter = Counter()
+    order = []
+    for view in views:
+        flip = (bool(view.metainfo.get("flip", False)), view.metainfo.get("flip_direction"))
+        order.append(seen[flip])
+        seen[flip] += 1
+    return order
 
 
 def _checked_merge(merge: dict) -> dict:

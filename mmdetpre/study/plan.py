@@ -291,7 +291,7 @@ def _figures(study: Study, plan: Mapping[str, PlannedRun]) -> list[PlannedRun]:
     runs = []
     if IMAGES in study.figures:
         shown = [task for key, task in study.tasks.items() if task.kind in GAINS and key not in without]
-        runs += [run for task in shown if task.fraction == 1 for run in _images(study, task, plan)]
+        runs += [run for task in shown if task.fraction == 1 and not task.rows_of for run in _images(study, task, plan)]
     for number in study.figures:
         if number == IMAGES:
             continue

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import mean
 
 from mmdetpre.console.progress_line import duration
-from mmdetpre.study.records import DONE, FAILED, NOT_RUN, Outcome
+from mmdetpre.study.records import DONE, FAILED, NOT_RUN, Outcome, Run
 
 _MOST = 4  # scores that a line shows
 
@@ -33,8 +34,9 @@ def progress_line(outcome: Outcome, run: str, parallel: int = 1) -> str:
 def time_left(outcome: Outcome, parallel: int = 1) -> str:
     """Time for the runs that were not made, by the seconds that finished runs took.
 
-    A run is taken to last as those of its task did, else as those of its kind (detection, probe ...). Where no run of a
-    kind has ended, nothing is guessed: the line says for how many runs that is.
+    A run is taken to last as those of its task did, else as a few steps of it told before the study, else as those of
+    its kind (detection, probe ...). Where nothing of a kind was timed, nothing is guessed: the line says for how many
+    runs that is.
 
     Args:
         outcome: What the study left so far.
@@ -46,7 +48,8 @@ def time_left(outcome: Outcome, parallel: int = 1) -> str:
     waiting = outcome.in_state(NOT_RUN)
     if not waiting:
         return ""
-    known = [seconds for one in waiting if (seconds := _expected(outcome, one.id)) is not None]
+    expected = _expected(outcome)
+    known = [seconds for one in waiting if (seconds := expected(one)) is not None]
     unknown = len(waiting) - len(known)
     if not known:
         return f"{unknown} left, none of their kind was timed yet"
@@ -56,16 +59,26 @@ def time_left(outcome: Outcome, parallel: int = 1) -> str:
     return f"about {duration(seconds)} left"
 
 
-def _expected(outcome: Outcome, run: str) -> float | None:
-    kinds = {name: planned.get("kind") for name, planned in outcome.plan["runs"].items()}
-    timed = [
-        (one, float(one.content["seconds"]))
-        for one in outcome.in_state(DONE)
-        if kinds.get(one.id) == kinds.get(run) and isinstance(one.content.get("seconds"), int | float)
-    ]
-    task = outcome.runs[run].task
-    of_task = [seconds for one, seconds in timed if one.task == task]
-    return mean(of_task or [seconds for _, seconds in timed]) if timed else None
+def _expected(outcome: Outcome) -> Callable[[Run], float | None]:
+    """Seconds of a run: as those of its task took, else as was timed before the study, else as those of its kind."""
+    kinds = {name: str(planned.get("kind")) for name, planned in outcome.plan["runs"].items()}
+    by_task: dict[str, list[float]] = {}
+    by_kind: dict[str, list[float]] = {}
+    for run in outcome.in_state(DONE):
+        seconds = run.content.get("seconds")
+        if isinstance(seconds, int | float):
+            by_task.setdefault(run.task, []).append(float(seconds))
+            by_kind.setdefault(kinds.get(run.id, ""), []).append(float(seconds))
+
+    def expected(run: Run) -> float | None:
+        if run.task in by_task:
+            return mean(by_task[run.task])
+        if run.id in outcome.seconds:
+            return outcome.seconds[run.id]
+        timed = by_kind.get(kinds.get(run.id, ""))
+        return mean(timed) if timed else None
+
+    return expected
 
 
 def _told(outcome: Outcome, run: str) -> str:

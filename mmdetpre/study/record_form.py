@@ -177,7 +177,20 @@ class Data(TypedDict, total=False):
     data: list[DataForm]
 
 
-F = TypeVar("F", Record, Plan, Data)
+class ExpectedForm(TypedDict, total=False):
+    """What a run of a config is expected to take."""
+
+    seconds: float
+    config_digest: str
+
+
+class Times(TypedDict, total=False):
+    """``times.json``."""
+
+    runs: dict[str, ExpectedForm]
+
+
+F = TypeVar("F", Record, Plan, Data, Times)
 
 
 def read_form(path: Path, mark: str, form: type[F]) -> F:
@@ -186,7 +199,7 @@ def read_form(path: Path, mark: str, form: type[F]) -> F:
     Args:
         path: The file.
         mark: Its ``format``.
-        form: `Record`, `Plan` or `Data`.
+        form: `Record`, `Plan`, `Data` or `Times`.
 
     Raises:
         OSError: If it cannot be read.

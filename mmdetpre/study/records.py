@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mmdetpre.evaluation.bootstrap.resampled import Resampled
-from mmdetpre.study.record_form import Data, Plan, Record, read_form
+from mmdetpre.study.record_form import Data, Plan, Record, Times, read_form
 from mmdetpre.transfer.trainable_stages import trainable_text
 
 PLAN_FORMAT = "mmdetpre.study/1"
 DATA_FORMAT = "mmdetpre.study.data/1"
+TIMES, TIMES_FORMAT = "times.json", "mmdetpre.study.times/1"
 RUN_FORMAT = "mmdetpre.study.run/1"
 FAILURE_FORMAT = "mmdetpre.study.failure/1"
 
@@ -80,8 +82,8 @@ class Run:
         needs: Ids of the runs it builds on.
         state: ``done``, ``failed``, ``record damaged`` or ``not run``.
         cells: Its numbers.
-        parts: Its numbers by class and by size; records of before have none.
         content: The record or failure as it was read, else empty.
+        parts: Its numbers by class and by size; records of before have none.
     """
 
     id: str
@@ -91,8 +93,8 @@ class Run:
     needs: tuple[str, ...] = ()
     state: str = NOT_RUN
     cells: tuple[Cell, ...] = ()
-    parts: tuple[Part, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass
@@ -107,6 +109,7 @@ class Outcome:
         runs: Id -> run, in the order of the plan.
         data: The data sets that were loaded.
         problems: What could not be used, a sentence each.
+        seconds: Run -> seconds that it is expected to take, by steps that were timed before the study.
     """
 
     folder: Path
@@ -116,6 +119,7 @@ class Outcome:
     runs: dict[str, Run]
     data: list[Mapping[str, Any]]
     problems: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -172,6 +176,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the plan of a study ({_why(error)}): start the study again.") from error
     _read_data(outcome)
+    _read_times(outcome)
     _read_records(outcome)
     _compare_backbones(outcome)
     return outcome
@@ -195,6 +200,17 @@ def _read_data(outcome: Outcome) -> None:
         outcome.problems.append(f"{path.name} is damaged ({_why(error)}): Table 1 shows the paper's sizes only.")
 
 
+def _read_times(outcome: Outcome) -> None:
+    path = outcome.folder / TIMES
+    try:
+        times = read_form(path, TIMES_FORMAT, Times) if path.is_file() else Times()
+    except (OSError, ValueError) as error:
+        outcome.problems.append(f"{path.name} is damaged ({_why(error)}): remove it and run the study again.")
+        return
+    found = {run: entry.get("seconds") for run, entry in (times.get("runs") or {}).items() if run in outcome.runs}
+    outcome.seconds = {run: float(seconds) for run, seconds in found.items() if seconds is not None and seconds >= 0}
+
+
 def _read_records(outcome: Outcome) -> None:
     for kind, form, state in (("failed", FAILURE_FORMAT, FAILED), ("records", RUN_FORMAT, DONE)):
         root = outcome.folder / kind
@@ -207,13 +223,10 @@ def _read_records(outcome: Outcome) -> None:
                 continue
             try:
                 _require_inside(path, outcome.folder)
-                content = read_form(path, form, Record)
+                file = path.stat()
+                content, cells, parts = _record(path, form, (file.st_mtime_ns, file.st_size, file.st_ino))
                 if content.get("run") != name:
                     raise ValueError(f"it is of the run '{content.get('run')}'")
-                cells = tuple(_cell(cell) for cell in content.get("cells") or ()) if state == DONE else ()
-                parts = tuple(_part(part) for part in content.get("parts") or ()) if state == DONE else ()
-                if content.get("figure"):
-                    content["figure"]["number"] = str(content["figure"]["number"])
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 outcome.problems.append(f"{shown} is damaged ({_why(error)}): remove it and run the study again.")
                 run.state, run.cells, run.parts, run.content = DAMAGED, (), (), {}
@@ -221,6 +234,23 @@ def _read_records(outcome: Outcome) -> None:
             if state == DONE and run.state == FAILED:
                 outcome.problems.append(f"{name} has a record and a failure: the record is shown.")
             run.state, run.cells, run.parts, run.content = state, cells, parts, content
+
+
+@lru_cache(maxsize=4096)
+def _record(
+    path: Path, form: str, stamp: tuple[int, ...]
+) -> tuple[Mapping[str, Any], tuple[Cell, ...], tuple[Part, ...]]:
+    """A record or failure and its numbers, read once while its file stays: that has a hundred kilobytes of resamples.
+
+    A study reads all of them whenever a run ends.
+    """
+    content = read_form(path, form, Record)
+    if content.get("figure"):
+        content["figure"]["number"] = str(content["figure"]["number"])
+    if form != RUN_FORMAT:
+        return content, (), ()
+    cells = tuple(_cell(cell) for cell in content.get("cells") or ())
+    return content, cells, tuple(_part(part) for part in content.get("parts") or ())
 
 
 def _compare_backbones(outcome: Outcome) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
 import importlib.util
 import os
 from collections.abc import Mapping
@@ -30,6 +31,40 @@ def require_tracker(tracker: str | None) -> None:
         )
 
 
+def open_experiment(tracker: str | None, study: str, out: Path) -> None:
+    """Make the experiment of MLflow before any run: runs that begin at once would each try to. Others need nothing.
+
+    Args:
+        tracker: One of `BACKENDS`, or None.
+        study: Name of the study.
+        out: Its folder.
+
+    Raises:
+        ValueError: If MLflow cannot be reached.
+    """
+    if tracker != "mlflow":
+        return
+    mlflow: Any = importlib.import_module("mlflow")
+    place = _place(study, out)
+    try:
+        client = mlflow.MlflowClient(tracking_uri=place["tracking_uri"])
+        if client.get_experiment_by_name(study) is None:
+            client.create_experiment(study, artifact_location=place.get("artifact_location"))
+    except mlflow.exceptions.MlflowException as error:
+        raise ValueError(
+            f"MLflow at {place['tracking_uri']} cannot be used ({error}): set MLFLOW_TRACKING_URI, or remove tracker."
+        ) from error
+
+
+def _place(study: str, out: Path) -> dict[str, Any]:
+    """The experiment, and where MLflow keeps it."""
+    if address := os.environ.get("MLFLOW_TRACKING_URI"):
+        return {"exp_name": study, "tracking_uri": address}
+    folder = out.resolve()
+    files = (folder / "mlruns").as_uri()
+    return {"exp_name": study, "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}", "artifact_location": files}
+
+
 def with_tracker(
     config: Mapping[str, Any], tracker: str, *, study: str, out: Path, run: str, group: str, digest: str
 ) -> dict[str, Any]:
@@ -39,7 +74,8 @@ def with_tracker(
         config: Values of the config.
         tracker: One of `BACKENDS`.
         study: Name of the study: project of Weights & Biases, experiment of MLflow.
-        out: Folder of the study. MLflow writes to ``mlruns`` there, unless MLFLOW_TRACKING_URI says otherwise.
+        out: Folder of the study. MLflow writes to ``mlflow.db`` and ``mlruns`` there, unless MLFLOW_TRACKING_URI says
+            otherwise.
         run: Id of the run, which is its name. TensorBoard names runs by their folders.
         group: Task of the run, as group or tag.
         digest: Of the config: a training that is resumed goes on in its run, one of another config begins a new one.
@@ -55,8 +91,7 @@ def with_tracker(
         init = {"project": study, "name": run, "group": group, "id": identity, "resume": "allow"}
         backend["init_kwargs"] = {**init, "allow_val_change": True}
     elif tracker == "mlflow":
-        address = os.environ.get("MLFLOW_TRACKING_URI") or (out.resolve() / "mlruns").as_uri()
-        backend |= {"exp_name": study, "run_name": run, "tracking_uri": address, "tags": {"task": group}}
+        backend |= {**_place(study, out), "run_name": run, "tags": {"task": group}}
         backend["tracked_config_keys"] = {}  # thousands of parameters; config.py is an artifact of the run
     found = copy.deepcopy(dict(config))
     visualizer = dict(found.get("visualizer") or {"type": "Visualizer"})

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from mmdetpre.compat.warm_start import warm_start
@@ -21,6 +21,7 @@ from mmdetpre.study.cluster.executor import (
     require_executor,
     shares_no_folder,
 )
+from mmdetpre.study.expected_time import at_a_time, expect
 from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.lock import locked
 from mmdetpre.study.plan import PlannedRun, make_plan, plan_table, write_plan
@@ -28,7 +29,7 @@ from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outc
 from mmdetpre.study.report.write import report_folder
 from mmdetpre.study.runs.run_folder import environment as run_environment
 from mmdetpre.study.spec import Study, read_study
-from mmdetpre.study.tracker import require_tracker
+from mmdetpre.study.tracker import open_experiment, require_tracker
 from mmdetpre.utils.bounded_files import read_end, read_json
 from mmdetpre.utils.own_files import require_inside
 from mmdetpre.utils.plain_text import one_line, printable
@@ -36,7 +37,7 @@ from mmdetpre.utils.whole_file import write_json
 
 _LOCK = "study.lock"
 _OURS = (
-    *(_LOCK, "study.json", "data.json", "workflow.json", "Snakefile", "given", "kept"),
+    *(_LOCK, "study.json", "data.json", "times.json", "workflow.json", "Snakefile", "given", "kept"),
     *("locks", "logs", "records", "failed", "figures", "report"),
 )
 _QUOTED = 25  # lines of its log that are shown where Snakemake fails
@@ -52,6 +53,7 @@ def run_study(
     snakemake_arguments: Sequence[str] = (),
     leave_out_bad: bool = False,
     photos: bool = True,
+    timing: bool = True,
 ) -> int:
     """Run what is missing of a study and write its report.
 
@@ -66,6 +68,7 @@ def run_study(
         snakemake_arguments: Passed on, such as ``--executor slurm --jobs 20``.
         leave_out_bad: Continue with broken test images, which tests skip.
         photos: Whether the page of the report shows figures with photos of the data.
+        timing: Time a few steps of each training that has no record yet, to say how long the study takes.
 
     Returns:
         Exit code: 0 if all runs are done, else 1.
@@ -82,12 +85,16 @@ def run_study(
     plan = make_plan(study)
     if dry_run:
         print(plan_table(plan))
-    with _only_one(study.out):
+    here = not (dry_run or executor)
+    with _only_one(study.out), warm_start(run_environment(study.threads)) if here else nullcontext():
         write_plan(study, plan)
         if not dry_run:
             _prepare(study, leave_out_bad)
-            print(f"study: {len(plan)} runs; what each says is in {study.out / 'logs'}", flush=True)
-        code = _snakemake(study, plan, cores, dry_run, snakemake_arguments)
+            open_experiment(study.tracker, study.name, study.out)
+            expected = "" if executor else f", {expect(study, plan, cores, timing=timing)}"
+            print(f"study: {len(plan)} runs{expected}; what each says is in {study.out / 'logs'}", flush=True)
+        shown = {"paper": paper and os.path.abspath(paper), "photos": photos}
+        code = _snakemake(study, plan, cores, snakemake_arguments, None if dry_run else shown)
         if dry_run:
             return code
         _tell_snakemake(study.out, code)
@@ -119,13 +126,26 @@ def rules(gpus: int) -> dict[str, dict[str, list[str] | int]]:
     }
 
 
-def _snakemake(study: Study, plan: Mapping[str, PlannedRun], cores: int, dry_run: bool, given: Sequence[str]) -> int:
+def _snakemake(
+    study: Study,
+    plan: Mapping[str, PlannedRun],
+    cores: int,
+    given: Sequence[str],
+    report: Mapping[str, object] | None,
+) -> int:
+    """Let Snakemake make the runs, and the report after them as ``report`` says; None: a dry run."""
     import torch
 
+    dry_run = report is None
     executor, gpus = executor_of(given), torch.cuda.is_available()
-    parallel = max(1, cores // study.threads)
     # In a file, for Snakemake would guess the types of --config.
-    values = {"root": os.getcwd(), "out": str(study.out), "parallel": parallel, "rules": rules(study.gpus)}
+    values = {
+        "root": os.getcwd(),
+        "out": str(study.out),
+        "parallel": at_a_time(study, cores),
+        "rules": rules(study.gpus),
+    }
+    values |= {"report": report}
     if executor:  # where --cores would be the sum of what all jobs ask for
         mode = executor_arguments(executor, given)
         values |= {"requests": requests(study, plan, executor), "elsewhere": not dry_run}
@@ -147,8 +167,6 @@ def _snakemake(study: Study, plan: Mapping[str, PlannedRun], cores: int, dry_run
     ]  # fmt: skip
     with ExitStack() as held:
         log = None if dry_run else held.enter_context(_snakemake_log(study.out).open("w", encoding="utf-8"))
-        if not (dry_run or executor):
-            held.enter_context(warm_start(run_environment(study.threads)))
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         process = subprocess.Popen([str(word) for word in command], env=environment, stderr=log)
         try:

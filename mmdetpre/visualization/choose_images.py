@@ -82,9 +82,9 @@ def gain_text(gain: float, unit: str) -> str:
 
     Example:
         >>> gain_text(2, "objects"), gain_text(-1.25, "mIoU"), gain_text(float("nan"), "mIoU")
-        ('+2 objects', '-1.25 mIoU', '+0 mIoU')
+        ('+2 objects', '-1.2 mIoU', '+0 mIoU')
     """
-    return f"{np.nan_to_num(gain):+.3g} {unit}"
+    return f"{np.nan_to_num(gain):+.1f}".removesuffix(".0") + f" {unit}"
 
 
 def _descending(values: np.ndarray) -> list[int]:

@@ -19,7 +19,8 @@ from mmengine.registry import MODELS, RUNNERS, DefaultScope
 from mmdetpre.backbones import Backbone, backbone_names, named_backbone, on_backbone, with_chosen_backbone
 from mmdetpre.config_files import find_config
 
-NAMES = ["convnext_tiny", "dinov2_small", "efficientnet_lite0", "resnet18", "resnet50", "swin_tiny", "vit_small"]
+NAMES = ["convnext_tiny", "dinov2_small", "efficientnet_lite0", "mobilenet_v2"]
+NAMES += ["resnet18", "resnet50", "swin_tiny", "vit_small"]
 CONFIGS = ["sniper_coco", "retinanet_chips_coco", "faster_rcnn_r50_fpn_chips_coco", "deeplab_voc", "caltech256"]
 MORE = ["sniper_imagenet_loc", "sniper_coco_deform_roi", "rpn_coco", "sniper_coco_sample"]
 MORE += [
@@ -44,6 +45,7 @@ NARROW: dict[str, dict[str, Any]] = {
     ),
     "vit_small": NARROW_VIT,
     "dinov2_small": NARROW_VIT,
+    "mobilenet_v2": dict(backbone=dict(widen_factor=0.25), channels=(8, 8, 24, 1280)),
     "efficientnet_lite0": {},  # timm has no narrower one
 }
 
@@ -250,11 +252,18 @@ def test_strides_that_make_no_pyramid_are_refused() -> None:
 
 
 def test_a_training_by_name_leaves_the_config_of_the_model_it_trained(sample_config: Any) -> None:
-    cfg = sample_config()
+    few = dict(train_dataloader__dataset__dataset__max_images=1, train_dataloader__batch_size=1)
+    cfg = sample_config(**few, train_cfg=dict(max_epochs=1, val_interval=9))
     cfg.model.backbone.name = "swin_tiny"
-    cfg.train_cfg.max_epochs = 1
     runner = RUNNERS.build(cfg)
     runner.train()
     left = Config.fromfile(next(Path(runner.work_dir).glob("*.py")))
     assert left.model.backbone.type == "mmdetpre.SwinTransformer" and "name" not in left.model.backbone
     assert (Path(runner.work_dir) / "backbone_final.pth").exists()
+
+
+def test_a_head_without_convolutions_has_the_channels_of_its_map() -> None:
+    head = on_backbone(read("deeplab_voc_sample"), named_backbone("efficientnet_lite0")).model.decode_head
+    assert head.channels == head.in_channels == 112 + 320
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        assert MODELS.build(head).conv_seg.in_channels == 432

@@ -10,6 +10,7 @@ from side_by_side import in_turn
 TINY = {
     "chip_mining": "--images 300 --calls 3 --repeats 1 --cores 2",
     "chip_cover": "--drawn-images 30 --few 10 --repeats 1",
+    "proposed_chips": "--images 4 --steps 1 --by-hand one_scale",
     "negative_mining": "--images 20 --proposals 50 --repeats 1",
     "chip_loader": "--data COCO --images 2 --repeats 1 --seconds 0 --workers 1 --sent 2",
     "training_step": "--depths --batch 1 --drawn-images 100 --repeats 1",
@@ -38,7 +39,9 @@ def test_all_are_tried():
     assert set(TINY) == set(bench.BENCHMARKS)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "proposed_chips" else name for name in TINY]
+)
 def test_runs_on_tiny_input(name, monkeypatch, repository):
     monkeypatch.chdir(repository)
     module = importlib.import_module(name)

@@ -59,12 +59,12 @@ def test_one_key_chooses_the_initialization(name: str, tmp_path: Path) -> None:
         chosen_init(option)
 
 
-TABLES = [path for path in EXPERIMENTS if "backbone_inits" in read(path)]
-
-
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_from_scratch_nothing_is_frozen(path: Path) -> None:
     cfg = read(path)
+    if "backbone_inits" not in cfg:
+        assert path.stem.startswith(("imagenet_cls", "faster_rcnn_r50_fpn", "retinanet")) and chosen_init(cfg) is None
+        return
     if isinstance(cfg.backbone_inits.scratch, str):
         with pytest.raises(ValueError, match="a frozen random backbone teaches nothing"):
             chosen_init({**cfg, "backbone_init": "scratch"})

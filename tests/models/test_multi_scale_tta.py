@@ -282,3 +282,9 @@ def test_boxes_out_of_range_neither_count_nor_suppress(merge):
     found, expected = tta.suppress(boxes, scores, labels, mask), tta.suppress(boxes[mask], scores[mask], labels[mask])
     assert 0 < len(found) <= 20
     assert all(torch.equal(found[key], expected[key]) for key in ("bboxes", "scores", "labels"))
+
+
+def test_each_detection_says_its_scale() -> None:
+    boxes, labels = torch.tensor([[0.0, 0, 9, 9], [20, 20, 60, 60]]), torch.zeros(2, dtype=torch.long)
+    merged = MultiScaleTTA(Recorded(None)).suppress(boxes, torch.tensor([0.4, 0.9]), labels, None, torch.tensor([0, 2]))
+    assert merged.scales.tolist() == [2, 0] and merged.scores.tolist() == pytest.approx([0.9, 0.4])

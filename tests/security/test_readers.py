@@ -30,8 +30,13 @@ from mmdetpre.evaluation import Detections
 from mmdetpre.inference.stored_model import build_stored_model
 from mmdetpre.storage.shards.index import ShardIndex
 from mmdetpre.study.cluster.carry import unpack
+from mmdetpre.study.custom_data.formats.cvat import read_cvat_file
+from mmdetpre.study.custom_data.formats.labelme import read_labelme
+from mmdetpre.study.custom_data.formats.openimages import read_openimages
 from mmdetpre.study.custom_data.formats.yolo import read_yolo
 from mmdetpre.study.custom_data.formats.yolo_layout import read_list_layout, read_yaml_layout
+from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
+from mmdetpre.study.custom_data.segmentation.outlines import outline_mask
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -154,6 +159,20 @@ def yolo_labels(folder: Path, marker: Path) -> Any:
     return read_yolo(read_list_layout(folder / "classes.txt", None), "")
 
 
+def open_images(folder: Path, marker: Path) -> Any:
+    written(folder, "metadata/classes.csv", "/m/01,Hen\n")
+    written(folder, "labels/detections.csv", f"ImageID,LabelName\n{command(marker)},/m/01\n")
+    return read_openimages(folder, None)
+
+
+def label_maps(folder: Path, marker: Path) -> Any:
+    written(folder, "maps/labelmap.txt", f"{command(marker)}:1,1,1::\n")
+    (folder / "maps" / "a.jpg").write_bytes(png(folder).read_bytes())
+    (folder / "maps" / "a.png").unlink(missing_ok=True)
+    (folder / "maps" / "a.png").symlink_to("/dev/zero")
+    return read_map_folder(folder / "maps")
+
+
 READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.checkpoints.torch_file.read_torch_file": lambda f, m: read_torch_file(trapped_torch(f, m)),
     "mmdetpre.checkpoints.loaders": lambda f, m: CheckpointLoader.load_checkpoint(str(trapped_torch(f, m))),
@@ -178,6 +197,17 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
         written(f, "data.yaml", f"train: .\nnames: !!python/object/apply:os.mkdir ['{m}']\n")
     ),
     "mmdetpre.study.custom_data.formats.yolo.read_yolo": yolo_labels,
+    "mmdetpre.study.custom_data.formats.cvat.read_cvat_file": lambda f, m: read_cvat_file(
+        written(f, "a.xml", '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;">]><annotations>&y;</annotations>')
+    ),
+    "mmdetpre.study.custom_data.formats.labelme.read_labelme": lambda f, m: read_labelme(
+        f, [written(f, "a.json", DEEP)], None, "--det-images"
+    ),
+    "mmdetpre.study.custom_data.formats.openimages.read_openimages": open_images,
+    "mmdetpre.study.custom_data.segmentation.map_folder.read_map_folder": label_maps,
+    "mmdetpre.study.custom_data.segmentation.outlines.outline_mask": lambda f, m: outline_mask(
+        {"size": [2, 2], "counts": "5" * 100}, 2, 2
+    ),
     "mmdetpre.utils.bounded_files.read_bounded": lambda f, m: read_bounded("/dev/zero", 10),
     "mmdetpre.study.spec.read_study": lambda f, m: read_study(
         written(f, "study.yaml", f"!!python/object/apply:os.mkdir ['{m}']\n")

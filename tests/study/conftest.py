@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,40 @@ TASKS: dict[str, dict[str, Any]] = {
     "caltech256_linear": {"kind": "linear", "title": "Caltech-256", "data": "caltech256", "table": "6"},
     "caltech256_layers": {"kind": "layers", "title": "Caltech-256", "data": "caltech256", "table": "7"},
 }
+
+
+def _write_classifiers(folder: Path, data: Path, tasks: Mapping[str, Mapping[str, Any]], **settings: Any) -> Path:
+    """File of a study of classifiers from scratch, each of four images a class, one epoch if its options do not say.
+
+    Args:
+        folder: Gets the file.
+        data: Root of the synthetic Caltech-256.
+        tasks: Key -> options.
+        settings: Of the study.
+    """
+    options: dict[str, Any] = {"train_cfg.max_epochs": 1, "train_cfg.val_begin": 999, "param_scheduler": None}
+    for part in ("train", "val", "test"):
+        options[f"{part}_dataloader.dataset.data_root"] = str(data)
+        options[f"{part}_dataloader.dataset.per_class"] = 4
+        options[f"{part}_dataloader.num_workers"] = 0
+    config = "configs/cls/caltech256_sample.py"
+    task = {"kind": "classification", "config": config, "scratch_config": config}
+    content = {
+        "name": "small",
+        "out": str(folder / "out"),
+        "seeds": [0],
+        "inits": {"scratch": {"title": "from scratch"}},
+        "tasks": {key: task | {"options": options | dict(own)} for key, own in tasks.items()},
+    }
+    path = folder / "study.yaml"
+    path.write_text(json.dumps(content | settings))
+    return path
+
+
+@pytest.fixture
+def write_classifiers() -> Callable[..., Path]:
+    """Function that writes the file of a small study."""
+    return _write_classifiers
 
 
 class FakeStudy:

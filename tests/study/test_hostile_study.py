@@ -63,7 +63,9 @@ def hostile(fake_study: Any, text: str) -> None:
     record |= {"notes": [text], "commands": [["echo", text]], "options": {text: text}, "versions": {text: text}}
     record["load"] |= {"verdict": text, "source": text, "digest": text}
     record["checkpoint"] = {"file": text, "sha256": text}
+    record["parts"].append({"by": "class", "name": text, "measure": "AP at IoU 0.5", "value": 1.0})
     path.write_text(json.dumps(record))
+    fake_study.put("configs/voc_detection/coco/seed0.py", f"key = {{'a': {text!r}, {text!r}: 1}}\n")
     fake_study.failure("voc_detection/scratch/seed2", text)
     figure = {"number": text, "title": text, "caption": text, "image": text, "data": text}
     fake_study.record("figures/1", figure=figure)
@@ -97,6 +99,7 @@ def test_nothing_of_a_hostile_study_is_live(text: str, fake_study: Any, plain_ta
 DAMAGE: dict[str, Any] = {
     "seconds": ["x", [], {}, True, 1e999, 10**400, -(10**30)],
     "cells": [{}, "x", 5, [1], [None], [[]], [{}], [{"table": 2, "row": "a", "column": "b"}]],
+    "parts": [{}, "x", 5, [1], [{}], [{"by": "class", "name": "a"}], [{"by": 2, "name": "a", "measure": "b"}]],
     "commands": [{}, "x", [5], [[5]], [None], ["mim"]],
     "notes": ["x", {}, [5], [["a"]], [{}]],
     "figure": [5, "x", [], {"title": "a"}, {"number": "1", "title": 5}, {"number": "1", "image": ["a"]}],
@@ -118,7 +121,7 @@ VALUES = ["39", True, [], {}, 1e999, -1e999, 1e300, 10**300, 2e6]
 def test_a_record_of_another_type_is_a_damaged_run(key: str, value: Any, fake_study: Any) -> None:
     path = fake_study.out / "records" / f"{RUN}.json"
     record = json.loads(path.read_text()) | {key: value}
-    if value in ({}, []) and key in ("load", "figure", "cells", "commands", "notes"):
+    if value in ({}, []) and key in ("load", "figure", "cells", "parts", "commands", "notes"):
         pytest.skip("empty is as good as nothing")
     path.write_text(json.dumps(record))
     reported(fake_study)

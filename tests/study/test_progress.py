@@ -10,7 +10,7 @@ from mmdetpre.study.records import DONE, FAILED, NOT_RUN, Cell, Outcome, Run
 
 def run(name: str, state: str = NOT_RUN, seconds: float | None = None, *cells: Cell, **content: object) -> Run:
     timed = content if seconds is None else content | {"seconds": seconds}
-    return Run(name, name.split("/")[0], "coco", 0, (), state, cells, timed)
+    return Run(name, name.split("/")[0], "coco", 0, state=state, cells=cells, content=timed)
 
 
 def outcome(*runs: Run) -> Outcome:
@@ -59,3 +59,9 @@ def test_the_last_run_failures_figures_and_many_scores() -> None:
     assert "voc/a: done (3 s)" in progress_line(nothing, "voc/a"), "a score that was not measured is not made up"
     named = outcome(run("voc/a", DONE, 3, cell("birds", 50.0, group="coco")))
     assert "conv5 birds 50.0" in progress_line(named, "voc/a"), "layers have rows of their own"
+
+
+def test_steps_that_were_timed_before_the_study_stand_in_for_runs() -> None:
+    found = outcome(run("seg/a", DONE, 30), run("seg/b"), run("voc/a"), run("coco/a"))
+    found.seconds.update({"seg/b": 500.0, "voc/a": 90.0})
+    assert time_left(found) == "more than 2:00 min left (1 runs are of kinds that were not timed yet)"

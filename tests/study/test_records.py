@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mmdetpre.study import records
 from mmdetpre.study.records import read_outcome
 
 
@@ -140,3 +141,18 @@ def test_missing_and_damaged_data(content: object, fake_study) -> None:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
     outcome = read_outcome(fake_study.out)
     assert outcome.data == [] and len(outcome.problems) == 1 and "Table 1" in outcome.problems[0]
+
+
+def test_a_record_is_read_once_while_its_file_stays(fake_study, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = records.read_form
+    monkeypatch.setattr(records, "read_form", lambda path, *given: (read.append(path.name), real(path, *given))[1])
+    first = read_outcome(fake_study.out)
+    many = len(read)
+    second = read_outcome(fake_study.out)
+    assert len(read) == many + 2 and set(read[many:]) == {"study.json", "data.json"}
+    assert first.runs["voc_detection/coco/seed1"].cells is second.runs["voc_detection/coco/seed1"].cells
+    fake_study.record("voc_detection/coco/seed1", {("2", "coco", "ap50"): 99.25})
+    third = read_outcome(fake_study.out)
+    assert third.runs["voc_detection/coco/seed1"].cells[0].value == 99.25
+    assert read[many + 2 :].count("seed1.json") == 1

@@ -31,30 +31,21 @@ def start(repository: Path, run_warm: Callable) -> Callable[..., CompletedProces
     return start
 
 
-def write_study(folder: Path, data: Path, classes_of_bad: int, out: str = "out") -> Path:
-    """Two classifiers from scratch, on one CPU core each."""
-    options = {"train_cfg.max_epochs": 1, "train_cfg.val_begin": 9, "param_scheduler": None}
-    for part in ("train", "val", "test"):
-        options[f"{part}_dataloader.dataset.data_root"] = str(data)
-        options[f"{part}_dataloader.dataset.per_class"] = 4
-        options[f"{part}_dataloader.num_workers"] = 0
-    config = "configs/cls/caltech256_sample.py"
-    task = {"kind": "classification", "config": config, "scratch_config": config}
-    bad = options | {"model.head.num_classes": classes_of_bad}
-    content = {
-        "name": "small",
-        "out": str(folder / out),
-        "seeds": [0],
-        "inits": {"scratch": {"title": "from scratch"}},
-        "tasks": {"good": task | {"options": options}, "bad": task | {"options": bad}},
-    }
-    path = folder / "study.yaml"
-    path.write_text(json.dumps(content))
-    return path
+@pytest.fixture
+def write_study(write_classifiers: Callable[..., Path]) -> Callable[..., Path]:
+    """Function that writes a study of two classifiers, on one CPU core each."""
+
+    def write(folder: Path, data: Path, classes_of_bad: int, out: str = "out") -> Path:
+        bad = {"model.head.num_classes": classes_of_bad}
+        return write_classifiers(folder, data, {"good": {}, "bad": bad}, out=str(folder / out))
+
+    return write
 
 
 @pytest.mark.slow
-def test_a_study_from_its_file_to_its_report(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_from_its_file_to_its_report(
+    write_study: Callable, start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
     out = tmp_path / ODD
     study = write_study(tmp_path, data, classes_of_bad=3, out=ODD)
@@ -99,7 +90,7 @@ def test_the_dry_run_of_the_paper_needs_no_data(start: Callable, repository: Pat
         line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
     )
     assert (
-        table["pretraining"] == "3" and table["transfer"] == "27" and table["probe"] == "18" and table["figure"] == "9"
+        table["pretraining"] == "3" and table["transfer"] == "27" and table["probe"] == "18" and table["figure"] == "17"
     )
     assert table["proposals"] == "7" and table["pretraining_test"] == "3"
     for name in ("voc_detection/coco/seed0", "flowers102_layers/openimages", "figures/9"):
@@ -107,7 +98,7 @@ def test_the_dry_run_of_the_paper_needs_no_data(start: Callable, repository: Pat
     assert not (tmp_path / "out/records").exists()
 
 
-def test_missing_data_end_a_study_before_any_training(start: Callable, tmp_path: Path) -> None:
+def test_missing_data_end_a_study_before_any_training(write_study: Callable, start: Callable, tmp_path: Path) -> None:
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
     done = start("run", study)
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -115,7 +106,7 @@ def test_missing_data_end_a_study_before_any_training(start: Callable, tmp_path:
     assert not (tmp_path / "out/runs").exists()
 
 
-def test_two_processes_do_not_run_one_study(start: Callable, tmp_path: Path) -> None:
+def test_two_processes_do_not_run_one_study(write_study: Callable, start: Callable, tmp_path: Path) -> None:
     import fcntl
 
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
@@ -131,10 +122,14 @@ def test_a_run_that_the_plan_does_not_have(run_tool: Callable, repository: Path,
     assert done.returncode == 1 and done.stderr.startswith("run_job: There is no run cls/none")
 
 
-def test_help_and_lists(start: Callable, tmp_path: Path) -> None:
+def test_help_and_lists(write_study: Callable, start: Callable, tmp_path: Path) -> None:
     study = write_study(tmp_path, tmp_path / "none", classes_of_bad=5)
     assert "mmdetpre study run sample" in start("--help").stdout
     assert "2 runs" in start("plan", study).stdout
+    first, second = tmp_path / "a.py", tmp_path / "b.py"
+    first.write_text("model = dict(depth=18)\nwork_dir = 'a'\n")
+    second.write_text("model = dict(depth=50)\nwork_dir = 'b'\n")
+    assert re.search(r"^model.depth +18 +50$", start("diff", first, second).stdout, re.MULTILINE)
     done = start("check", study)
     assert done.returncode == 1 and str(tmp_path / "none") in done.stderr
     done = start("plan", tmp_path / "nothing.yaml")

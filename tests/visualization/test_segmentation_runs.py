@@ -54,7 +54,7 @@ def test_choice_of_images(images, runs, folder) -> None:
     assert names(2) == ["a", "b"] and names(9) == list("abcd")
     assert names(ids=["c", "a"]) == ["c", "a"]
     assert names(4, largest_difference=True) == ["d", "c", "b", "a"]
-    assert [name.partition(" mIoU: ")[2] for name in names(1, gains_and_losses=True)] == ["d", "c"]
+    assert [name.partition(" mIoU: ")[2] for name in names(1, gains_and_losses=True)] == ["b", "d"]
     (image,) = compare_segmentations(images, runs, Choice(ids=["c"]))
     assert image.image.tolist() == [[[2, 0, 0]] * 8] and image.truth.tolist() == [[1, 1, 1, 1, 1, 1, 255, 0]]
     assert [one.tolist()[0][:4] for one in image.predictions] == [[0, 1, 1, 1], [0, 0, 0, 0]]

@@ -5,6 +5,7 @@
     plan     list the runs of a study, without checking the data
     check    check the data of a study: what is there, what is missing, which images are broken
     report   write the report of the runs that are done
+    diff     say what differs between the configs of two runs, of one study or of two
 
 Example: mmdetpre study run sample            (`make study`)
 """
@@ -39,6 +40,7 @@ def parse_args() -> argparse.Namespace:
     run.add_argument("--cores", type=int, default=os.cpu_count(), help="processor cores to use (%(default)s)")
     run.add_argument("--dry-run", action="store_true", help="list what would be run, and stop")
     run.add_argument("--paper", type=Path, help="JSON file with other figures of the paper, for the report")
+    run.add_argument("--no-timing", action="store_true", help="do not time steps first to say how long it takes")
     run.add_argument("--leave-out-bad", action="store_true", help=LEAVE_OUT)
     run.add_argument("--no-photos", action="store_true", help=NO_PHOTOS)
     run.add_argument(
@@ -53,6 +55,8 @@ def parse_args() -> argparse.Namespace:
     report.add_argument("out", type=Path, help="folder of the study")
     report.add_argument("--paper", type=Path, help="JSON file with other figures of the paper")
     report.add_argument("--no-photos", action="store_true", help=NO_PHOTOS)
+    diff = commands.add_parser("diff", help="what differs between two configs")
+    diff.add_argument("configs", type=Path, nargs=2, metavar="CONFIG", help="config of a run: OUT/configs/RUN.py")
     return parser.parse_args()
 
 
@@ -82,12 +86,22 @@ def _commands(args: argparse.Namespace) -> int:
             paper=args.paper,
             snakemake_arguments=args.snakemake,
             leave_out_bad=args.leave_out_bad,
+            timing=not args.no_timing,
             photos=not args.no_photos,
         )
     if args.command == "report":
         from mmdetpre.study.report.write import write_report
 
         print(write_report(args.out, args.paper, not args.no_photos))
+        return 0
+    if args.command == "diff":
+        from mmdetpre.utils.config_differences import config_differences
+        from mmdetpre.utils.read_config import read_config
+        from mmdetpre.utils.tables import text_table
+
+        rows = config_differences([dict(read_config(path).to_dict()) for path in args.configs])
+        table = text_table(["key", *args.configs], [[key, *values] for key, values in rows.items()], left=(0, 1, 2))
+        print(table if rows else "They differ in nothing but where they write.")
         return 0
     from mmdetpre.study.spec import read_study
 

@@ -59,6 +59,7 @@ class CocoFile:
         category_ids: Category id of each.
         merged: Names of categories that differ from an earlier one by blanks or the form of Unicode alone; their
             annotations are of that one.
+        outlines: What each annotation has as ``segmentation``, not checked, or None; None: not asked for.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class CocoFile:
     names: list[str]
     category_ids: list[int | str]
     merged: list[str]
+    outlines: list[Any] | None = None
 
     @property
     def remarks(self) -> list[str]:
@@ -84,7 +86,7 @@ class CocoFile:
 
 
 @paused_collector()
-def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) -> CocoFile:
+def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True, outlines: bool = False) -> CocoFile:
     """Read a detection file of COCO (``instances_*.json``, or ``image_info_*.json`` without annotations).
 
     Boxes are four finite numbers; flags 0, 1, true or false, also as texts; ids whole numbers of any size or texts;
@@ -94,6 +96,7 @@ def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) ->
     Args:
         path: The JSON.
         need_annotations: False allows a file without the key ``annotations``, or an empty list of them.
+        outlines: Keep the outlines of the objects too, which take most of the memory.
 
     Raises:
         FileNotFoundError: If it is not there.
@@ -151,6 +154,7 @@ def read_coco_json(path: str | os.PathLike, *, need_annotations: bool = True) ->
         names=list(index),
         category_ids=[category_ids[i] for i in first],
         merged=[raw[i] for i in range(len(raw)) if i not in first],
+        outlines=[row.get("segmentation") for row in annotations.rows] if outlines else None,
     )
 
 
@@ -193,7 +197,7 @@ def _rows(path: Path, content: Any, key: str, needed: bool) -> list[dict[str, An
         found = f"it has no key {key!r}" if key not in content else f"its {key!r} is not a list"
         raise ValueError(f"{path} is not a COCO file: {found}. It needs {', '.join(_KEYS)}.")
     if not rows and needed:
-        raise ValueError(f"{path}: the list {key!r} is empty.")
+        raise ValueError(f"{path}: the list {key!r} is empty: nothing can be learned from it, or tested on it.")
     keys = _KEYS[key]
     for i, row in enumerate(rows):
         if type(row) is not dict or any(row.get(name) is None for name in keys):

@@ -25,6 +25,7 @@ class LabelMapScan:
         pixels: Number of pixels by value, over all maps.
         holders: Number of maps that hold a value.
         example: A map that holds it.
+        values: Number of pixels by value of each map.
         broken: Path of each map that cannot be used, and why.
     """
 
@@ -32,6 +33,7 @@ class LabelMapScan:
     pixels: Counter[int] = field(default_factory=Counter)
     holders: Counter[int] = field(default_factory=Counter)
     example: dict[int, str] = field(default_factory=dict)
+    values: dict[str, dict[int, int]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
 
 
@@ -52,8 +54,9 @@ def scan_label_maps(paths: Sequence[str | os.PathLike]) -> LabelMapScan:
             scan.broken[path] = verdict
             continue
         scan.maps += 1
-        for name, count in parse_json(verdict, f"The verdict on {path}").items():
-            value = int(name)
+        found = parse_json(verdict, f"The verdict on {path}")
+        scan.values[path] = {int(value): count for value, count in found.items()}
+        for value, count in scan.values[path].items():
             scan.pixels[value] += count
             scan.holders[value] += 1
             scan.example.setdefault(value, path)

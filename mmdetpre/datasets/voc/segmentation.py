@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os.path as osp
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.logging import print_log
-from mmseg.datasets import BaseSegDataset, PascalVOCDataset
+from mmseg.datasets import PascalVOCDataset
 
-from mmdetpre.datasets.images.lists import file_statuses, read_image_list
-from mmdetpre.datasets.label_maps.check import check_scan, scan_label_maps
+from mmdetpre.datasets.images.lists import read_image_list
+from mmdetpre.datasets.label_maps.dataset import LabelMapDataset
 from mmdetpre.registry import DATASETS
 
 _LAYOUT = """\
@@ -22,11 +20,10 @@ _LAYOUT = """\
 
 
 @DATASETS.register_module()
-class VOCSegmentationDataset(BaseSegDataset):
+class VOCSegmentationDataset(LabelMapDataset):
     """Several image sets of VOC's segmentation, each with its folder of label maps, as one data set of mmseg.
 
-    All that the lists name is looked for before anything is read, and all label maps are checked against the number of
-    classes. The loader of label maps, :class:`mmdetpre.datasets.LoadLabelMap`, checks each against its image.
+    What is checked is that of :class:`mmdetpre.datasets.label_maps.dataset.LabelMapDataset`.
 
     Args:
         data_root: Folder of the data set.
@@ -35,9 +32,7 @@ class VOCSegmentationDataset(BaseSegDataset):
         classes: Names in label order, that of 0 (background) first; ``None``: the 21 of VOC.
         img_suffix: Images are called id + suffix.
         seg_map_suffix: Label maps are called id + suffix.
-        check_maps: Read all label maps first, on all cores, and refuse values that are not a class; known ones are not
-            read again.
-        **kwargs: See ``mmseg.BaseSegDataset``.
+        **kwargs: See :class:`mmdetpre.datasets.label_maps.dataset.LabelMapDataset`.
 
     Raises:
         FileNotFoundError: Names missing lists, folders and files.
@@ -48,8 +43,6 @@ class VOCSegmentationDataset(BaseSegDataset):
         ...                        sets=[("val", "SegmentationClass")])  # doctest: +SKIP
     """
 
-    METAINFO: dict = {}
-
     def __init__(
         self,
         data_root: str,
@@ -57,26 +50,20 @@ class VOCSegmentationDataset(BaseSegDataset):
         classes: Sequence[str] | None = None,
         img_suffix: str = ".jpg",
         seg_map_suffix: str = ".png",
-        check_maps: bool = True,
         **kwargs: Any,
     ) -> None:
-        self.check_maps = check_maps
         self.sets = [(name, folder) for name, folder in sets]
-        voc = PascalVOCDataset.METAINFO
-        metainfo = dict(classes=tuple(classes), palette=[]) if classes else dict(voc)
-        if classes and len(classes) <= len(voc["palette"]):
-            metainfo["palette"] = voc["palette"][: len(classes)]  # VOC's colors follow from the label alone
         super().__init__(
             data_root=data_root,
             data_prefix=dict(img_path="JPEGImages"),
-            metainfo=metainfo,
+            classes=classes or PascalVOCDataset.METAINFO["classes"],
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
             **kwargs,
         )
 
-    def load_data_list(self) -> list[dict]:
-        """One entry per image: paths, and what mmseg's loaders ask for.
+    def pairs(self) -> tuple[list[tuple[str, str]], str]:
+        """Paths of each photo and its label map, and the lists that name them.
 
         Raises:
             FileNotFoundError, ValueError: As the class says.
@@ -87,35 +74,13 @@ class VOCSegmentationDataset(BaseSegDataset):
         if missing:
             found = "".join(f"\n    {path}" for path in dict.fromkeys(missing))
             raise FileNotFoundError(f"The segmentation data is not complete. Missing:{found}\n  Expected:\n{_LAYOUT}")
-        data_list: list[dict] = []
-        for path, folder in zip(lists, folders[1:], strict=True):
-            names = read_image_list(path)
-            data_list += [
-                dict(
-                    img_path=osp.join(folders[0], name + self.img_suffix),
-                    seg_map_path=osp.join(folder, name + self.seg_map_suffix),
-                    num_classes=len(self.metainfo["classes"]),
-                    label_map=self.label_map,
-                    reduce_zero_label=self.reduce_zero_label,
-                    seg_fields=[],
-                )
-                for name in names
-            ]
-        images = [entry["img_path"] for entry in data_list]
+        pairs = [
+            (osp.join(folders[0], name + self.img_suffix), osp.join(folder, name + self.seg_map_suffix))
+            for path, folder in zip(lists, folders[1:], strict=True)
+            for name in read_image_list(path)
+        ]
+        images = [image for image, _ in pairs]
         if len(set(images)) < len(images):
             twice = next(path for i, path in enumerate(images) if path in images[:i])
             raise ValueError(f"{twice} is in two of the sets {self.sets}: take lists that do not overlap.")
-        named_by = " and ".join(f"{name}.txt" for name, _ in self.sets)
-        maps = [entry["seg_map_path"] for entry in data_list]
-        file_statuses(images + maps, named_by)
-        if self.check_maps:
-            self._check_maps(maps, named_by)
-        return data_list
-
-    def _check_maps(self, maps: list[str], named_by: str) -> None:
-        scan = scan_label_maps(maps)
-        if self.label_map is not None:  # chosen classes: any other value may be there
-            scan.pixels.clear()
-        first = int(self.reduce_zero_label)  # of the values that are classes
-        for warning in check_scan(scan, len(self.metainfo["classes"]) + first, self.ignore_index, source=named_by):
-            print_log(warning, "current", logging.WARNING)
+        return pairs, " and ".join(f"{name}.txt" for name, _ in self.sets)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from mmdetpre.study.live_report import LiveReport
 from mmdetpre.study.progress import progress_line
 from mmdetpre.study.records import FAILURE_FORMAT, read_outcome
 from mmdetpre.utils.bounded_files import read_end, read_json
@@ -41,11 +42,12 @@ class JobMessages(logging.Handler):
         out: Folder of the study.
         parallel: Runs that are made at the same time, for the time left.
         stream: Where it prints.
+        report: The report, which is written again when a run is done; None: it is not.
     """
 
-    def __init__(self, out: Path, parallel: int, stream: TextIO) -> None:
+    def __init__(self, out: Path, parallel: int, stream: TextIO, report: LiveReport | None = None) -> None:
         super().__init__(logging.INFO)
-        self.out, self.parallel, self.stream = out, parallel, stream
+        self.out, self.parallel, self.stream, self.report = out, parallel, stream, report
         self._runs: dict[int, str] = {}
         self._before: dict[str, int | None] = {}
         self._told: dict[str, int] = {}
@@ -77,6 +79,8 @@ class JobMessages(logging.Handler):
     def _finished(self, run: str | None) -> None:
         if run:
             self._say(progress_line(read_outcome(self.out), run, self.parallel).removeprefix("study: "))
+            if self.report:
+                self.report.update()
 
     def _failed(self, record: logging.LogRecord) -> None:
         told: Mapping[str, Any] = record.__dict__

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class OwnBoxes:
         part: The part of the source that was read; "": all of it.
         own_test: The part of the source to test on, if it has one.
         found: Images and boxes that the files of the part have.
+        outlines: As of `mmdetpre.study.custom_data.formats.annotations.Annotations`, by the ids of the boxes less 1.
     """
 
     source: Path
@@ -63,6 +65,7 @@ class OwnBoxes:
     part: str = ""
     own_test: str | None = None
     found: tuple[int, int] = (0, 0)
+    outlines: Callable[[], Sequence[Any]] | None = None
 
     @property
     def title(self) -> str:
@@ -230,7 +233,6 @@ def read_own_boxes(
     if strange_boxes := int((boxes["label"] < 0).sum()):
         left_out[f"boxes of classes without training boxes ({_listed(strange)})"] += strange_boxes
         boxes = boxes[boxes["label"] >= 0]
-    boxes["id"] = np.arange(1, len(boxes) + 1)
     return OwnBoxes(
         source=source,
         images_dir=raw.images_dir.resolve(),
@@ -247,6 +249,7 @@ def read_own_boxes(
         part=part,
         own_test=data.test,
         found=(len(raw.files) - len(raw.missing), len(raw.boxes)),
+        outlines=raw.outlines,
     )
 
 

@@ -43,7 +43,8 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         "--det",
         **_DATA,
         metavar="DATA",
-        help="annotated photos: COCO JSON, folder of VOC XML or YOLO; repeat it for more",
+        help="annotated photos: COCO JSON, or a folder of VOC XML, YOLO, CVAT, LabelMe or Open Images; repeat it for"
+        " more",
     )
     det.add_argument(
         "--pretrain",
@@ -61,6 +62,20 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"test data {of} (default: the test or val part of the data, else a fifth is split off)",
     )
     det.add_argument("--det-test-images", **_DATA, metavar="DIR", help="images of --det-test (default: --det-images)")
+    seg = parser.add_argument_group("segmentation")
+    seg.add_argument(
+        "--seg",
+        type=Path,
+        metavar="DATA",
+        help="folder of label maps (PNG of one value per pixel, 255 void), or COCO JSON with outlines",
+    )
+    seg.add_argument("--seg-images", type=Path, metavar="DIR", help="its photos (default: found beside it)")
+    seg.add_argument(
+        "--seg-classes",
+        type=Path,
+        metavar="FILE",
+        help="names of the classes of label maps, one per line (default: a list beside them, else their values)",
+    )
     cls = parser.add_argument_group("classification")
     cls.add_argument("--cls", type=Path, metavar="DIR", help="folder with one folder of images per class")
     cls.add_argument(
@@ -101,6 +116,26 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train only so many of the last stages of the backbone, 0 for none (frozen), or `all`; each of them"
         " is a row of the tables: all 1 0",
+    )
+    study.add_argument(
+        "--budget",
+        metavar="TIME",
+        help="time that the study may take on this machine, such as 45m or '1h 30m': epochs are fitted to it, then,"
+        " where the fewest are too many, the seeds, down to 2",
+    )
+    study.add_argument(
+        "--no-timing",
+        dest="timing",
+        action="store_false",
+        help="do not time a few steps of each training to say how long the study takes",
+    )
+    study.add_argument(
+        "--search",
+        type=int,
+        metavar="N",
+        help="try N chip settings, the proposed and others near them, by short trainings on three quarters of the"
+        " training images, and take the cheapest of those that score best on the others; the trainings are kept in"
+        " OUT_search, and the same command continues there",
     )
     study.add_argument(
         "--leave-out-bad",

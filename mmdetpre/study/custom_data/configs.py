@@ -26,7 +26,12 @@ DATA = Beside(("..", "data"))
 
 
 def detection_config(
-    choice: ModelChoice, recipe: DetectionRecipe, train: OwnBoxes, test: OwnBoxes, name: str = "own_det"
+    choice: ModelChoice,
+    recipe: DetectionRecipe,
+    train: OwnBoxes,
+    test: OwnBoxes,
+    name: str = "own_det",
+    data: str | None = None,
 ) -> ConfigFile:
     """Config of a detector on the user's boxes, for every initialization; class names are in a file of the data.
 
@@ -36,26 +41,27 @@ def detection_config(
         train: Boxes and training images.
         test: Boxes and test images.
         name: Name of the config, without suffix.
+        data: What the names of its files in the folder data begin with; None: as the config's.
     """
-    chips = recipe.chips
+    chips, data = recipe.chips, data or name
     test_pipeline, tta_pipeline = _test_pipelines(choice, recipe, bool(test.upright))
     val_data = {
         "data_root": Named("data_root"),
-        "ann_file": f"{name}_test.json",
+        "ann_file": f"{data}_test.json",
         "data_prefix": {"img": _folder(test.images_dir)},
         "classes": Named("classes"),
         "pipeline": Named("test_pipeline"),
     }
     train_data = {
         "data_root": Named("data_root"),
-        "ann_file": f"{name}_train.json",
+        "ann_file": f"{data}_train.json",
         "data_prefix": {"img": _folder(train.images_dir)},
         "classes": Named("classes"),
     }
     values: PlainConfig = {
-        "backbone_init": _no_init(choice),
+        "backbone_init": no_init(choice),
         "data_root": DATA,
-        "classes": Named("data_root", f"{name}_classes.txt"),
+        "classes": Named("data_root", f"{data}_classes.txt"),
         "model": {"roi_head": {"bbox_head": {"num_classes": len(train.classes)}}} | _chip_pixels(choice, chips),
         "chips": {
             "scales": _pairs(chips.scales),
@@ -92,8 +98,8 @@ def detection_config(
         ],
         "default_hooks": {"checkpoint": {"interval": max(1, recipe.epochs // 4)}},
     }
-    values |= _changed_backbone(choice.backbone, choice.detection, values["model"])
-    return ConfigFile(values, _bases(choice.detection), _detection_comments(choice, recipe, train, test, name))
+    values |= changed_backbone(choice.backbone, choice.detection, values["model"])
+    return ConfigFile(values, base_files(choice.detection), _detection_comments(choice, recipe, train, test, name))
 
 
 def _chip_pixels(choice: ModelChoice, chips: ChipSettings) -> PlainConfig:
@@ -138,7 +144,7 @@ SNIPER on your boxes: {len(train.files)} training and {len(test.files)} test ima
 Look before you train:
   mim run mmdetpre chip_report configs/{name}.py
   mmdetpre chips configs/{name}.py --out-dir chips""",
-        "backbone_init": _INIT,
+        "backbone_init": INIT_COMMENT,
         "data_root": "The folder data of the study, wherever that is moved; names of the classes, in label order.",
         "chips": f"""\
 Proposed from the boxes of the training part: scales (longer image side), finest first, and the sizes learned at each,
@@ -185,7 +191,7 @@ def classification_config(choice: ModelChoice, classes: OwnClasses, epochs: int,
 
     decay = _steps((epochs + 1) // 2, round(epochs * 5 / 6)) if choice.frozen else _COSINE
     values: PlainConfig = {
-        "backbone_init": _no_init(choice),
+        "backbone_init": no_init(choice),
         "model": {"head": {"num_classes": count}},
         "splits": DATA,
         "train_dataloader": {"dataset": dataset("train")},
@@ -207,18 +213,18 @@ Classification: {len(classes.train)} training and {len(classes.test)} test image
 {choice.title}.
   mim train {toolbox_name("mmpretrain")} configs/{name}.py --cfg-options backbone_init.checkpoint=FILE
   mim test {toolbox_name("mmpretrain")} configs/{name}.py --checkpoint work_dirs/{name}/epoch_{epochs}.pth""",
-        "backbone_init": _INIT,
+        "backbone_init": INIT_COMMENT,
         "splits": """\
 The split, in the folder data of the study, wherever that is moved: one FOLDER/FILE a line. Size of the crops: the
 pipelines of the second file of _base_.""",
         "val_evaluator": "accuracy/top1 over images; single-label/recall is the mean of the classes' accuracies.",
         "max_epochs": (_MILESTONES * choice.frozen).strip(),
     }
-    values |= _changed_backbone(choice.backbone, choice.classification, values["model"])
-    return ConfigFile(values, _bases(choice.classification), comments)
+    values |= changed_backbone(choice.backbone, choice.classification, values["model"])
+    return ConfigFile(values, base_files(choice.classification), comments)
 
 
-_INIT = "The study sets the checkpoint; None: from scratch."
+INIT_COMMENT = "The study sets the checkpoint; None: from scratch."
 _MILESTONES = " With other epochs, change the milestones below too."
 _COSINE = {
     "type": "CosineAnnealingLR",
@@ -233,11 +239,13 @@ def _steps(*milestones: int) -> PlainConfig:
     return {"type": "MultiStepLR", "by_epoch": True, "milestones": list(milestones), "gamma": 0.1}
 
 
-def _no_init(choice: ModelChoice) -> PlainConfig:
+def no_init(choice: ModelChoice) -> PlainConfig:
+    """Value of ``backbone_init`` from scratch."""
     return {"checkpoint": None, **({"reset_offsets": True} if choice.deformable else {})}
 
 
-def _bases(files: Sequence[str]) -> list[str]:
+def base_files(files: Sequence[str]) -> list[str]:
+    """Paths of files of ``configs/_base_``."""
     root = CONFIG_ROOT.resolve() / "_base_"
     return [str(root / file) for file in files]
 
@@ -245,7 +253,7 @@ def _bases(files: Sequence[str]) -> list[str]:
 def _merged(files: Sequence[str]) -> PlainConfig:
     """The keys of files of ``configs/_base_``, of which no two have the same."""
     base: PlainConfig = {}
-    for file in _bases(files):
+    for file in base_files(files):
         base |= Config.fromfile(file, import_custom_modules=False).to_dict()
     return base
 
@@ -258,12 +266,12 @@ def reference_config(choice: ModelChoice) -> ConfigFile:
     """
     if choice.backbone is None:
         raise ValueError(f"{choice.name} is {choice.reference}.")
-    model = _changed_backbone(choice.backbone, choice.detection, {})["model"]
+    model = changed_backbone(choice.backbone, choice.detection, {})["model"]
     kept = {key: model[key] for key in ("backbone", "data_preprocessor")}
     return ConfigFile({"custom_imports": {"imports": ["mmdetpre"]}, "default_scope": "mmdet", "model": kept})
 
 
-def _changed_backbone(backbone: str | None, files: Sequence[str], model: PlainConfig) -> PlainConfig:
+def changed_backbone(backbone: str | None, files: Sequence[str], model: PlainConfig) -> PlainConfig:
     """What the bases say otherwise with another backbone: the model with all that follows, and its optimizer.
 
     Args:

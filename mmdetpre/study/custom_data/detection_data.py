@@ -15,7 +15,8 @@ from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
 
 _GENERAL = re.compile(
-    r"(ann\w*|images?|labels?|xml|coco|train\w*|instances_\w+|result|main|imagesets|\d+_ObjectCategories)",
+    r"(ann\w*|images?|labels?|masks?|maps|xml|coco|train\w*|instances_\w+|result|main|imagesets|Segmentation\w+|data"
+    r"|dataset|classes|\d+_ObjectCategories)",
     re.IGNORECASE,
 )
 _PARTS = {"--det-images": "images", "--det-test": "test", "--det-test-images": "test_images"}
@@ -46,26 +47,28 @@ class DetectionData:
         """All that were named."""
         return [path for path in (self.source, self.images, self.test, self.test_images) if path is not None]
 
-    def read(self, split_seed: int = 0, *, leave_out_bad: bool = False) -> tuple[OwnBoxes, OwnBoxes]:
+    def read(
+        self, split_seed: int = 0, *, leave_out_bad: bool = False, option: str = "--det-images"
+    ) -> tuple[OwnBoxes, OwnBoxes]:
         """The training and the test part, checked.
 
         Args:
             split_seed: Seed of the split, where a test part is split off.
-            leave_out_bad: As of :func:`~mmdetpre.study.custom_data.boxes.read_own_boxes`.
+            leave_out_bad, option: As of :func:`~mmdetpre.study.custom_data.boxes.read_own_boxes`.
 
         Raises:
             FileNotFoundError, ValueError: If something is wrong with the data.
         """
         bad = leave_out_bad
-        train = read_own_boxes(self.source, self.images, leave_out_bad=bad)
+        train = read_own_boxes(self.source, self.images, leave_out_bad=bad, option=option)
         if self.test is not None or train.own_test:
-            source, images, option = self.source, self.images, "--det-images"
+            source, images = self.source, self.images
             if self.test is not None:
                 source, images, option = self.test, self.test_images or images, "--det-test-images"
             test = read_own_boxes(source, images, leave_out_bad=bad, classes=train.classes, option=option)
             parts = _without_test_images(train, test, leave_out_bad=bad), test
         else:
-            parts = _split_off(train, split_seed)
+            parts = split_off(train, split_seed, advice="Give --det-test, or add images.")
         for part in parts:
             require_names(part.classes, f"{part.title}: the category")
             require_names(part.files, f"{part.title}: the image")
@@ -144,14 +147,25 @@ def task_names(stem: str, titles: Sequence[str]) -> Iterator[str]:
         yield name
 
 
-def _split_off(train: OwnBoxes, seed: int) -> tuple[OwnBoxes, OwnBoxes]:
+def split_off(train: OwnBoxes, seed: int, share: float = 0.2, *, advice: str) -> tuple[OwnBoxes, OwnBoxes]:
+    """Split a part off for a test, copies of one photo together and every class in both parts where that is possible.
+
+    Args:
+        train: All images.
+        seed: Seed of the split.
+        share: Share of the images that are split off.
+        advice: What a user can do where that fails.
+
+    Raises:
+        ValueError: If there are too few images.
+    """
     shown: list[set[int]] = [set() for _ in train.files]
     for box in train.boxes[~train.boxes["crowd"]]:
         shown[box["image"]].add(int(box["label"]))
     try:
-        rows = split_images_by_class(train.files, same_files(train.paths()), shown, seed=seed)
+        rows = split_images_by_class(train.files, same_files(train.paths()), shown, share, seed)
     except ValueError as error:
-        raise ValueError(f"{train.source}: {error} Give --det-test, or add images.") from error
+        raise ValueError(f"{train.source}: {error} {advice}") from error
     return train.of_images(rows[0]), train.of_images(rows[1])
 
 

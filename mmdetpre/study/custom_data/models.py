@@ -46,9 +46,9 @@ class ModelChoice:
         title: One line.
         form: What `mmdetpre.transfer` calls the backbone; weights of that form may fit.
         reference: Config whose backbone the initializations have to fit.
-        detection, classification: Files of ``configs/_base_``.
+        detection, classification, segmentation: Files of ``configs/_base_``.
         chip_size: Side of a chip in pixels.
-        detection_amount, classification_amount: How much is trained.
+        detection_amount, classification_amount, segmentation_amount: How much is trained.
         frozen: Whether the detector freezes its first stages, which an initialization from scratch must not.
         probe_crop: Side in pixels of the images of a probe; None: the usual 224.
         backbone: File of ``configs/_base_/backbones`` that takes the place of the ResNet; None: that stays.
@@ -61,9 +61,11 @@ class ModelChoice:
     reference: str
     detection: tuple[str, ...]
     classification: tuple[str, ...]
+    segmentation: tuple[str, ...]
     chip_size: int
     detection_amount: Amount
     classification_amount: Amount
+    segmentation_amount: Amount
     frozen: bool
     probe_crop: int | None = None
     backbone: str | None = None
@@ -104,9 +106,16 @@ _SHIPPED = {
             "schedules/cls_sample.py",
             "runtime_mmpretrain.py",
         ),
+        segmentation=(
+            "models/deeplab_r18_sample.py",
+            "datasets/voc_seg_sample.py",
+            "runtime_mmseg.py",
+            "schedules/deeplab_sample.py",
+        ),
         chip_size=128,
         detection_amount=Amount(16, 70, (2, 40)),
         classification_amount=Amount(20, 50, (3, 30)),
+        segmentation_amount=Amount(8, 60, (4, 40)),
         frozen=False,
         probe_crop=96,
     ),
@@ -128,9 +137,16 @@ _SHIPPED = {
             "schedules/cls_finetune_30e.py",
             "runtime_mmpretrain.py",
         ),
+        segmentation=(
+            "models/deeplab_r101_dcn.py",
+            "datasets/voc_seg.py",
+            "runtime_mmseg.py",
+            "schedules/deeplab_30k.py",
+        ),
         chip_size=512,
         detection_amount=Amount(16, 5000, (14, 100)),
         classification_amount=Amount(64, 5000, (30, 150)),
+        segmentation_amount=Amount(8, 5000, (23, 150)),
         frozen=True,
         zoo="resnet101",
     ),
@@ -176,9 +192,16 @@ MODELS: Mapping[str, ModelChoice] = (
                 "schedules/cls_small.py",
                 "runtime_mmpretrain.py",
             ),
+            segmentation=(
+                "models/deeplab_r18_sample.py",
+                "datasets/voc_seg_small.py",
+                "runtime_mmseg.py",
+                "schedules/deeplab_small.py",
+            ),
             chip_size=256,
             detection_amount=Amount(8, 200, (4, 40)),
             classification_amount=Amount(32, 80, (3, 30)),
+            segmentation_amount=Amount(8, 200, (4, 60)),
             frozen=False,
             probe_crop=160,
             backbone="efficientnet_lite0",

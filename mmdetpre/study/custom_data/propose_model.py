@@ -58,6 +58,28 @@ def propose_model(inits: Sequence[str], *, gpu: bool) -> tuple[ModelChoice, str]
     return choice, f"{argument.partition('=')[0]} holds {what}"
 
 
+def require_named(inits: Sequence[str], choice: ModelChoice) -> None:
+    """Refuse addresses whose names tell that they are of another model; files are loaded into the model to see.
+
+    Args:
+        inits: ``KEY=FILE`` of each.
+        choice: The model.
+
+    Raises:
+        ValueError: Names the first.
+
+    Example:
+        >>> require_named(["a=torchvision://resnet50"], MODELS["resnet50"])
+    """
+    for argument in inits:
+        told = _told(argument) if "://" in argument and choice.zoo is not None else None
+        if told and choice.name not in told[1]:
+            raise ValueError(
+                f"--init {argument} holds {told[0]}, and --model {choice.name} is {choice.form}: a study compares"
+                " weights of one backbone. Give others, or another --model."
+            )
+
+
 def _told(argument: str) -> Told | None:
     """Of an address only the name tells; a file that cannot be read is left to the check, which says why."""
     source, prefix, entry = split_source(argument.partition("=")[2])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -14,6 +14,7 @@ from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
+from mmdetpre.utils.config_writer import ConfigFile
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
@@ -34,6 +35,7 @@ class OwnTask:
         title: What its data are called.
         epochs, steps: Of one training.
         scales: Scales that a detector is tested at.
+        config: Its config for a number of epochs; None: that is written elsewhere, and does not change.
     """
 
     name: str
@@ -42,6 +44,11 @@ class OwnTask:
     epochs: int
     steps: int
     scales: int = 1
+    config: Callable[[int], ConfigFile] | None = None
+
+    def of_epochs(self, epochs: int) -> OwnTask:
+        """The same with another number of epochs."""
+        return replace(self, epochs=epochs, steps=self.steps // self.epochs * epochs)
 
 
 @dataclass(frozen=True)
@@ -152,9 +159,9 @@ def _pretraining(pretraining: OwnPretraining, choice: ModelChoice) -> dict[str, 
 def _trained(task: OwnTask, choice: ModelChoice) -> dict[str, object]:
     """A task that is trained, without validation: the study tests each run itself."""
     detection = task.kind == "detection"
-    scratch = f"{task.name}_scratch" if detection and choice.frozen else task.name
+    scratch = f"{task.name}_scratch" if choice.frozen and task.kind != "classification" else task.name
     configs = {"config": f"configs/{task.name}.py", "scratch_config": f"configs/{scratch}.py"}
-    options = {"train_cfg.val_begin": task.epochs + 1}
+    options = {"train_cfg.val_begin": 1 + (task.steps if task.kind == "segmentation" else task.epochs)}
     found: dict[str, object] = {"kind": task.kind, "title": task.title, **configs, "options": options}
     return found | ({"tta": task.scales > 1} if detection else {})
 

@@ -14,6 +14,8 @@ from mmdetpre.study.custom_data.classes import OwnClasses
 from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
+from mmdetpre.study.custom_data.segmentation.config import bordered
+from mmdetpre.study.custom_data.segmentation.own_maps import VOID, OwnMaps
 from mmdetpre.study.custom_data.split import same_files
 from mmdetpre.study.custom_data.study_yaml import OwnPretraining, OwnTask
 from mmdetpre.transfer.preprocessing import TOLERANCE
@@ -22,7 +24,7 @@ from mmdetpre.zoo import ZooEntry, zoo_entry, zoo_names
 from mmdetpre.zoo.entry import MEAN, STD
 
 _SHOWN = 20
-_ITEMS = {"detection": "chips", "classification": "images"}
+_ITEMS = {"detection": "chips", "classification": "images", "segmentation": "crops"}
 """What a training step takes."""
 _REGISTERS = "-registers"
 """How names of weights end that no model here can take: its backbone has no registers."""
@@ -103,6 +105,41 @@ def describe_classes(title: str, classes: OwnClasses, epochs: int) -> str:
         f"The class folders: {classes.root}\n{deeper}{_left_out(classes.left_out)}\n"
         f"{_count(epochs, 'epoch', 'epochs')}."
     )
+
+
+def describe_maps(title: str, train: OwnMaps, test: OwnMaps, task: OwnTask) -> str:
+    """Format, photos, classes by photos and share of the pixels, what was left out and why, epochs.
+
+    Args:
+        title: What the data are called.
+        train, test: The two parts.
+        task: The training.
+    """
+    parts = (train, test)
+    totals = [part.totals() for part in parts]
+    scored = [max(1, sum(total.values()) - total[VOID]) for total in totals]
+    rows = [
+        [name, *(f"{sum(label in counts for counts in part.pixels)}" for part in parts)]
+        + [f"{100 * total[label] / count:.1f}" for total, count in zip(totals, scored, strict=True)]
+        for label, name in enumerate(train.classes)
+    ]
+    head = ["photos with", "training", "test", "% of pixels, training", "test"]
+    absent = [name for label, name in enumerate(train.classes) if not totals[0][label]]
+    void = [total[VOID] / max(1, sum(total.values())) for total in totals]
+    left_out = Counter(train.left_out) + (Counter(test.left_out) if train.part != test.part else Counter())
+    lines = [
+        f"Segmentation, {title}: {len(train.images)} training and {len(test.images)} test images,"
+        f" {len(train.classes)} classes.",
+        f"Read as {train.form}{f', its parts {train.part} and {test.part}' if train.part else ''}.",
+        text_table(head, rows[:_SHOWN]) + (f"\n({len(rows) - _SHOWN} more classes)" if len(rows) > _SHOWN else ""),
+        *([f"No training pixel of {', '.join(absent[:_SHOWN])}."] if absent else []),
+        *([f"Void, neither learned nor scored: {100 * void[0]:.1f} and {100 * void[1]:.1f} %."] if any(void) else []),
+        *(f"Note: {text}." for text in dict.fromkeys([*train.remarks, *test.remarks])),
+        _left_out(left_out),
+        f"{_count(task.epochs, 'epoch', 'epochs')}, {task.steps} steps. Trimaps are measured around"
+        f" {'the void border of objects' if bordered(test) else 'the border between labels'}.",
+    ]
+    return "\n".join(lines)
 
 
 def describe_inits(

@@ -40,6 +40,8 @@ def config_tables(outcome: Outcome) -> list[ConfigTable]:
     """
     found = []
     for task, facts in outcome.tasks.items():
+        if outcome.shown_as(task) != task:
+            continue
         first: dict[str, Run] = {}
         for run in outcome.runs.values():
             if run.task == task and run.init and run.seed is not None:

@@ -78,7 +78,7 @@ def gain_tables(outcome: Outcome) -> list[GainTable]:
     A task with such numbers of one initialization alone has none: there is nothing to compare.
     """
     found = []
-    for task in outcome.tasks:
+    for task in (task for task in outcome.tasks if outcome.shown_as(task) == task):
         runs = [run for run in outcome.runs.values() if run.task == task and run.state == DONE and run.init]
         for by in ("size", "class"):
             table = _table(outcome, task, by, runs)

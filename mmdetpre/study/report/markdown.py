@@ -137,7 +137,7 @@ def _gains(report: Report, table: GainTable) -> str:
     for row in table.rows:
         count = DASH if row.count is None else f"{row.count:,}"
         lines.append([row.name, count, _spread(row.base), *(_difference(row.gains[init]) for init in table.inits)])
-    told = f"**Gains by {table.by}**: {markdown_text(table.title)}, {table.kind}, {table.measure} in %"
+    told = f"**Gains by {table.by}**: {markdown_text(f'{table.title}, {table.kind}, {table.measure} in %')}"
     return "\n\n".join([told, markdown_table(head, lines), _bullets(table.notes)]).strip()
 
 

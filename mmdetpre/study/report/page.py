@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from mmdetpre.console.progress_line import duration
 from mmdetpre.paper.values import TEXT_VALUES
 from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PROPOSALS
+from mmdetpre.study.progress import time_left
 from mmdetpre.study.records import DAMAGED, DONE, FAILED, NOT_RUN, Outcome, Run
 from mmdetpre.study.report.conclusions import ALONE, HELPS, HURTS, NO_INTERVAL, OPEN, REFERENCE, Answer
 from mmdetpre.study.report.contents import Report
@@ -36,9 +37,17 @@ _TIED = re.compile(r"(?<=\d) (?=%|seeds?\b|points?\b|not run\b|failed\b)")
 """Spaces at which a line must not break."""
 
 
-def page(report: Report, text: str) -> str:
-    """The report as HTML5; pictures and the text of `report.json` are data URIs."""
-    outcome = report.outcome
+def page(report: Report, text: str, running: int | None = None) -> str:
+    """The report as HTML5; pictures and the text of `report.json` are data URIs.
+
+    Args:
+        report: What it says.
+        text: `report.json`.
+        running: Runs that are made at the same time, while the study runs; else None.
+    """
+    outcome, left = report.outcome, {}
+    if running is not None:
+        left = {"Running": f"{time_left(report.outcome, running) or 'the last runs end'}; this page follows it"}
     by_number: dict[str, list[ResultTable]] = {}
     for table in report.tables:
         by_number.setdefault(table.number, []).append(table)
@@ -52,7 +61,8 @@ def page(report: Report, text: str) -> str:
         report=report,
         outcome=outcome,
         title=outcome.plan.get("title") or outcome.plan.get("name") or "Study",
-        facts=_facts(outcome),
+        facts=left | _facts(outcome),
+        running=running is not None,
         all_numbers=base64.b64encode(text.encode()).decode(),
         gain_heads=HEADS,
         reading=READING,

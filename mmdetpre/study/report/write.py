@@ -27,7 +27,9 @@ _NOT_OF_RUN = ("cells", "parts", "format", "run")
 _OF_TABLE = ("group", "own", "title", "lower_is_better", "columns", "rows", "notes")
 
 
-def write_report(out: str | Path, paper: str | Path | None = None, photos: bool = True) -> Path:
+def write_report(
+    out: str | Path, paper: str | Path | None = None, photos: bool = True, running: int | None = None
+) -> Path:
     """Write ``report/index.html``, ``tables.md`` and ``report.json`` in the folder of a study, over older ones.
 
     The same records give the same bytes.
@@ -36,6 +38,8 @@ def write_report(out: str | Path, paper: str | Path | None = None, photos: bool 
         out: The folder; also that of a study that is still running or was stopped.
         paper: JSON file with figures of the paper.
         photos: Whether the page shows figures with photos of the data, if the study's file does not forbid it.
+        running: Runs that are made at the same time, of a study that is running: its page loads itself again each
+            minute, and says how much time is left.
 
     Returns:
         Path of the page.
@@ -58,7 +62,7 @@ def write_report(out: str | Path, paper: str | Path | None = None, photos: bool 
     folder = report_folder(out)
     report = read_report(out, paper, photos)
     content = json.dumps(as_dict(report), indent=1, ensure_ascii=False, allow_nan=False)
-    texts = {"tables.md": markdown(report), "report.json": f"{content}\n", "index.html": page(report, content)}
+    texts = {"tables.md": markdown(report), "report.json": f"{content}\n", "index.html": page(report, content, running)}
     write_own(folder, texts)
     return folder / "index.html"
 

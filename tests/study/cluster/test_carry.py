@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,8 +70,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Snakemake 9, which runs a study, needs Python 3.11")
-def test_a_study_whose_runs_see_only_archives(study: Path, tmp_path: Path) -> None:
+def test_a_study_whose_runs_see_only_archives(study: Path, tmp_path: Path, run_warm: Callable) -> None:
     """Each run is made in a folder of its own, which is removed after it."""
+    (tmp_path / "snake.py").write_text("from snakemake.cli import main\n\nmain()\n")
     content = read_study(study)
     plan = make_plan(content)
     write_plan(content, plan)
@@ -84,9 +85,10 @@ def test_a_study_whose_runs_see_only_archives(study: Path, tmp_path: Path) -> No
     shutil.copy(SNAKEFILE, out / "Snakefile")
     for number, run in enumerate(plan):  # in the order in which they need each other
         (out / "workflow.json").write_text(json.dumps(values | {"carried": str(pods / str(number))}))
-        command = [sys.executable, "-m", "snakemake", "--directory", out, "--snakefile", out / "Snakefile", "--nolock"]
-        command += ["--rerun-triggers", "mtime", "input", "--configfile", out / "workflow.json", "--cores", "1"]
-        done = subprocess.run([*map(str, command), f"records/{run}.json"], capture_output=True, text=True)
+        command = [sys.executable, tmp_path / "snake.py", "--directory", out, "--snakefile", out / "Snakefile"]
+        command += ["--nolock", "--force-use-threads", "--rerun-triggers", "mtime", "input"]
+        command += ["--configfile", out / "workflow.json", "--cores", "1"]
+        done = run_warm([*command, f"records/{run}.json"])
         assert done.returncode == 0, done.stdout + done.stderr
         shutil.rmtree(pods)
     assert {run.state for run in read_outcome(out).runs.values()} == {DONE}
@@ -97,7 +99,7 @@ def test_a_study_whose_runs_see_only_archives(study: Path, tmp_path: Path) -> No
     drawn = [path.name for path in (out / "figures").iterdir() if path.suffix == ".png"]
     assert drawn and record_of(out / "figures").is_file()
     require_own(out / "figures", drawn)
-    again = subprocess.run(list(map(str, [*command, "--dry-run", "study"])), capture_output=True, text=True)
+    again = run_warm([*command, "--dry-run", "study"])
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
 
 

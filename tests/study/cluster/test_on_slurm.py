@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +23,6 @@ ODD = 'a "b" $(touch harm) `touch harm`'
 """A folder that shells must not read."""
 
 
-def write_study(folder: Path, data: Path, slurm: dict[str, Any]) -> Path:
-    """Two classifiers from scratch: one is trained long enough to be canceled."""
-    options: dict[str, Any] = {"train_cfg.val_begin": 999, "param_scheduler": None}
-    for part in ("train", "val", "test"):
-        options[f"{part}_dataloader.dataset.data_root"] = str(data)
-        options[f"{part}_dataloader.dataset.per_class"] = 4
-        options[f"{part}_dataloader.num_workers"] = 0
-    config = "configs/cls/caltech256_sample.py"
-    task = {"kind": "classification", "config": config, "scratch_config": config}
-    long = options | {"train_cfg.max_epochs": 40, "default_hooks.checkpoint.interval": 5}
-    content = {
-        "name": "small",
-        "out": str(folder / ODD),
-        "seeds": [0],
-        "inits": {"scratch": {"title": "from scratch"}},
-        "tasks": {"long": task | {"options": long}, "short": task | {"options": options | {"train_cfg.max_epochs": 1}}},
-        "slurm": slurm,
-    }
-    path = folder / "study.yaml"
-    path.write_text(json.dumps(content))
-    return path
-
-
 @pytest.fixture
 def env(slurm, tmp_path: Path) -> dict[str, str]:
     """The executor hides SLURM_CONF from the ``srun`` within a job: one that knows it stands in front."""
@@ -58,12 +36,15 @@ def env(slurm, tmp_path: Path) -> dict[str, str]:
     return found | {"PATH": f"{tmp_path}/bin:{found['PATH']}"}
 
 
-def test_a_study_on_slurm(repository: Path, slurm, env: dict[str, str], tmp_path: Path) -> None:
+def test_a_study_on_slurm(
+    repository: Path, slurm, write_classifiers: Callable, env: dict[str, str], tmp_path: Path
+) -> None:
     data = make_sample(tmp_path / "data", layout="caltech256", train=20, validation=20, progress=False)
     out = tmp_path / ODD
 
     def command(**settings: Any) -> list[str]:
-        file = write_study(tmp_path, data, settings)
+        long = {"train_cfg.max_epochs": 40, "default_hooks.checkpoint.interval": 5}  # enough to be canceled
+        file = write_classifiers(tmp_path, data, {"long": long, "short": {}}, out=str(out), slurm=settings)
         return [sys.executable, str(repository / "tools/study/study.py"), "run", str(file), *ARGUMENTS]
 
     def start(**settings: Any) -> subprocess.CompletedProcess:

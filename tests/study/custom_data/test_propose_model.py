@@ -13,7 +13,7 @@ from torch import Tensor
 from mmdetpre.config_files import find_config
 from mmdetpre.study.custom_data.configs import reference_config
 from mmdetpre.study.custom_data.models import MODELS
-from mmdetpre.study.custom_data.propose_model import propose_model
+from mmdetpre.study.custom_data.propose_model import propose_model, require_named
 from mmdetpre.study.custom_data.step_costs import StepCost, step_costs
 from mmdetpre.study.custom_data.study_yaml import OwnTask
 from mmdetpre.study.custom_data.summary import describe_cpu, describe_model, fitting_weights
@@ -80,6 +80,16 @@ def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     assert propose_model(["a=https://host/a.pth", "b=zoo:resnet50/imagenet1k-v2"], gpu=True)[0].name == "resnet50"
 
 
+def test_addresses_of_another_size_of_model_are_refused_before_they_are_fetched() -> None:
+    given = ["a=torchvision://resnet50", "b=torchvision://resnet101", "c=https://host/a.pth"]
+    require_named([given[0], given[2]], MODELS["resnet50"])
+    with pytest.raises(
+        ValueError, match="--init b=torchvision://resnet101 holds weights of resnet101, and --model resnet50"
+    ):
+        require_named(given, MODELS["resnet50"])
+    require_named(given, MODELS["sample"])  # that nothing published fits it is said by the check of each
+
+
 def test_without_weights_the_machine_decides() -> None:
     assert propose_model([], gpu=True)[0].name == "paper"
     small, why = propose_model([], gpu=False)
@@ -106,9 +116,10 @@ def test_every_model_says_what_a_step_was_measured_to_cost() -> None:
 def test_the_estimate_is_steps_times_the_measured_time() -> None:
     paper = MODELS["paper"]
     hours = {task: cost.hours(5000) for task, cost in paper.costs.items()}
-    tasks = [OwnTask("own_det", "detection", "a", 30, 5000), OwnTask("own_cls", "classification", "b", 30, 5000)]
+    kinds = {"own_det": "detection", "own_cls": "classification"}
+    tasks = [OwnTask(name, kind, name[-1], 30, 5000) for name, kind in kinds.items()]
     said = describe_cpu(paper, tasks, runs=6)
-    assert "  detection, a: 6 trainings" in said and "  classification, b: 6 trainings" in said
+    assert "  detection, t: 6 trainings" in said and "  classification, s: 6 trainings" in said
     assert f"6 trainings of 5000 steps of 16 chips of 512 pixels, each about {hours['detection']:,.0f} hours" in said
     assert f"steps of 64 images of 224 pixels, each about {hours['classification']:,.0f} hours of one core" in said
     assert "--model paper is for GPUs; for a CPU are sample, efficientnet-lite0" in said

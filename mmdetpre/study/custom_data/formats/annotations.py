@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,8 +19,9 @@ BOX_ROW = np.dtype(
     [("id", "i8"), ("image", "i8"), ("box", "f8", 4), ("written", "f8", 4), ("label", "i8")]
     + [("flags", "u1"), ("area", "f8"), ("crowd", "?"), ("ignore", "?")]
 )
-"""A box: its id, index of its image, x, y, width, height in pixels, the four numbers of the file, index of its class,
-bits of `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS`, area in pixels, and whether it is a crowd or to be ignored."""
+"""A box: its place in the file from 1, index of its image, x, y, width, height in pixels, the four numbers of the file,
+index of its class, bits of `mmdetpre.datasets.coco.json_file.OBJECT_FLAGS`, area in pixels, and whether it is a crowd
+or to be ignored."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Annotations:
         remarks: What to say although it was read.
         fractions: Boxes and what is written are fractions of the sides of the photo, turned upright; areas are 0.
         spare_names: The format names classes that no box needs to have.
+        outlines: Reads the outline of every box, in pixels, as COCO has it as ``segmentation``; None: there are none.
     """
 
     images_dir: Path
@@ -51,11 +54,13 @@ class Annotations:
     remarks: list[str] = field(default_factory=list)
     fractions: bool = False
     spare_names: bool = False
+    outlines: Callable[[], Sequence[Any]] | None = None
 
 
 def box_rows(count: int, **columns: ArrayLike) -> np.ndarray:
-    """Rows of `BOX_ROW`, 0 in the columns that are not given."""
+    """Rows of `BOX_ROW` with the ids 1, 2, ..., 0 in the columns that are not given."""
     rows = np.zeros(count, BOX_ROW)
+    rows["id"] = np.arange(1, count + 1)
     for name, values in columns.items():
         rows[name] = values
     return rows

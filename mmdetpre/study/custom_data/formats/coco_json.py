@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mmdetpre.datasets.coco import json_file
 from mmdetpre.datasets.coco.json_file import read_coco_json
@@ -43,4 +44,17 @@ def read_coco(source: Path, images_dir: Path | None) -> Annotations:
     remarks, missing = [*found.remarks, *other_forms(photos)], missing_photos(folder, photos)
     images = (Path(folder.folder), ids, photos.names, found.sizes)
     spare = source.name == ROBOFLOW
-    return Annotations(*images, boxes, found.names, json_file.WAY, missing, remarks=remarks, spare_names=spare)
+    return Annotations(
+        *images,
+        boxes,
+        found.names,
+        json_file.WAY,
+        missing,
+        remarks=remarks,
+        spare_names=spare,
+        outlines=lambda: _outlines(source),
+    )
+
+
+def _outlines(source: Path) -> list[Any]:
+    return read_coco_json(source, outlines=True).outlines or []
