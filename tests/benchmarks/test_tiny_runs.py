@@ -19,7 +19,7 @@ TINY = {
     "operators": "--boxes 50 --regions 4 --channels 8 --repeats 1 --seconds 0",
     "annotations": "--rows 0 --mmdet-rows 1000 --repeats 1",
     "multi_scale_merge": "--classes 20 --repeats 1",
-    "autofocus": "--epochs 0 --train-images 1 --test-images 2 --thresholds 0 0.5 1.1",
+    "autofocus": "--epochs 0 --train-images 1 --test-images 2 --thresholds 0/0 1.1/0.5",
     "voc_ap": "--images 20 --repeats 1",
     "trimap": "--images 1 --repeats 1",
     "boundary_iou": "--images 1 --repeats 1",
