@@ -23,7 +23,9 @@ from mmdetpre.utils.config_writer import resolved_text, write_config
 from mmdetpre.utils.plain_text import printable
 
 LONGEST = 60.0
-"""Seconds that the steps of one training may take, and after which no further training is timed."""
+"""Seconds of processor time that a few steps of one training may take."""
+IN_ALL = 180.0
+"""Seconds after which no further training is timed."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ def time_runs(runs: Mapping[str, PlannedRun], threads: int) -> tuple[dict[str, S
     environment, began = run_environment(threads), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, warm_start(environment):
         for number, (name, run) in enumerate(runs.items()):
-            if time.monotonic() - began > LONGEST:
-                problems[name] = f"the others took {LONGEST:.0f} s already"
+            if time.monotonic() - began > IN_ALL:
+                problems[name] = f"the others took {IN_ALL:.0f} s already"
                 continue
             config, out, log = (Path(folder, f"timed_{number}{ending}") for ending in (".py", ".json", ".log"))
             assert run.config is not None
@@ -132,7 +134,7 @@ def time_runs(runs: Mapping[str, PlannedRun], threads: int) -> tuple[dict[str, S
 
 
 def _why(code: int, log: Path) -> str:
-    if code == -signal.SIGALRM:
+    if code in (-signal.SIGPROF, -signal.SIGALRM):
         return f"a few steps take longer than {LONGEST:.0f} s"
     lines = printable(read_end(log).decode("utf-8", "replace")).splitlines()
     return next((line for line in reversed(lines) if line.strip()), f"exit {code}")
