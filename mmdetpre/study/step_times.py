@@ -23,7 +23,9 @@ from mmdetpre.utils.config_writer import resolved_text, write_config
 from mmdetpre.utils.plain_text import printable
 
 LONGEST = 60.0
-"""Seconds that the steps of one training may take."""
+"""Seconds of processor time that a few steps of one training may take."""
+IN_ALL = 180.0
+"""Seconds after which no further training is timed."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _whole(study: Study, task: Task) -> Task:
 
 
 def time_runs(
-    runs: Mapping[str, PlannedRun], threads: int, most: float = LONGEST
+    runs: Mapping[str, PlannedRun], threads: int, most: float = IN_ALL
 ) -> tuple[dict[str, StepTimes], dict[str, str]]:
     """Take a few steps of each training, in a process of its own that is forked where there is no GPU.
 
@@ -135,7 +137,7 @@ def time_runs(
 
 
 def _why(code: int, log: Path) -> str:
-    if code == -signal.SIGALRM:
+    if code in (-signal.SIGPROF, -signal.SIGALRM):
         return f"a few steps take longer than {LONGEST:.0f} s"
     lines = printable(read_end(log).decode("utf-8", "replace")).splitlines()
     return next((line for line in reversed(lines) if line.strip()), f"exit {code}")
