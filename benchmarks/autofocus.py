@@ -41,7 +41,8 @@ from mmdetpre.utils.read_config import move_data
 from mmdetpre.utils.whole_file import write_figure
 
 CONFIG = find_config("sniper_coco_autofocus_sample")
-THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+THRESHOLDS = [(fine, coarse) for coarse in (0.01, 0.02, 0.05, 0.1) for fine in (0.1, 0.2, 0.4, 0.6, 0.8)]
+"""Of the finest scale, and of the one between."""
 LOSSES = ((0.3, 2.5), (1.0, 4.0))
 """Points of AP that may be lost, and how many times fewer pixels the original has at that loss."""
 
@@ -112,11 +113,11 @@ class Tests:
 FOCUS_ONLY = ("focus", "edge_margin", "edge_pixels")
 
 
-def curve(tests: Tests, thresholds: Sequence[float], repeats: int) -> tuple[Point, list[Point]]:
+def curve(tests: Tests, thresholds: Sequence[tuple[float, ...]], repeats: int) -> tuple[Point, list[Point]]:
     """The whole pyramid, and a test for each threshold."""
     own = tuple(one.threshold for one in tests.cfg.tta_model.focus)
     settings: dict[str, tuple[float, ...]] = {"whole": ()}
-    settings |= {_text(one): one for one in [*((t,) * len(own) for t in thresholds), own]}
+    settings |= {_text(one): one for one in [*thresholds, own]}
     models = {name: tests.focused(one) if one else tests.whole() for name, one in settings.items()}
     work = {name: partial(tests.detect, model) for name, model in models.items()}
     times = in_turn(work, repeats, clock=clock_of(tests.device), warm_up=False)
@@ -126,6 +127,10 @@ def curve(tests: Tests, thresholds: Sequence[float], repeats: int) -> tuple[Poin
         pixels = 100 * model.seen_pixels / model.all_pixels if settings[name] else 100.0
         points.append(Point(settings[name], pixels, tests.average_precision(timing.result), seconds))
     return points[0], points[1:]
+
+
+def _thresholds(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split("/")))
 
 
 def _text(thresholds: Sequence[float]) -> str:
@@ -182,18 +187,26 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         write_figure(args.plot, draw(whole, points))
 
 
+def _better(one: Point, other: Point) -> bool:
+    """Fewer pixels at no loss, or more AP for no more pixels."""
+    gain = (other.pixels - one.pixels, one.average_precision - other.average_precision)
+    return min(gain) >= 0 and max(gain) > 0
+
+
 def draw(whole: Point, points: Sequence[Point]) -> Any:
-    """AP over pixels."""
+    """AP over pixels: all tests, and a line through those that no other beats in both."""
     from mmdetpre.plotting.palette import run_color, unit
-    from mmdetpre.plotting.style import INK, new_figure, style_axes
+    from mmdetpre.plotting.style import GRAY, INK, new_figure, style_axes
 
     figure = new_figure(6.4, 4.0)
     axis = figure.subplots()
-    ordered = sorted(points, key=lambda one: one.pixels)
+    best = [one for one in points if not any(_better(other, one) for other in points)]
+    best.sort(key=lambda one: one.pixels)
     color = unit(run_color(0))
-    axis.plot([one.pixels for one in ordered], [one.average_precision for one in ordered], "o-", color=color, lw=1.8)
-    for one in ordered:
-        text = _text(tuple(dict.fromkeys(one.thresholds)))
+    axis.plot([one.pixels for one in points], [one.average_precision for one in points], "o", color=GRAY, ms=4)
+    axis.plot([one.pixels for one in best], [one.average_precision for one in best], "o-", color=color, lw=1.8)
+    for one in best:
+        text = _text(one.thresholds)
         place = (one.pixels, one.average_precision)
         axis.annotate(text, place, (0, -13), textcoords="offset points", ha="center", fontsize=7.5, color=INK)
     axis.plot(whole.pixels, whole.average_precision, "s", color=unit(run_color(1)), ms=8)
@@ -208,7 +221,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="of a detector with a focus branch (%(default)s)")
     parser.add_argument("--checkpoint", type=Path, help="its checkpoint; without it the config is trained")
     parser.add_argument("--epochs", type=int, default=14, help="of the training; 0: random weights (%(default)s)")
-    parser.add_argument("--thresholds", type=float, nargs="+", default=THRESHOLDS, help="for every scale")
+    parser.add_argument(
+        "--thresholds", type=_thresholds, nargs="+", default=THRESHOLDS, help="such as 0.2/0.02, finest scale first"
+    )
     parser.add_argument("--data", type=Path, help="folder in COCO's layout; without it the sample is drawn")
     parser.add_argument("--train-images", type=int, help="of the sample (those of the layout)")
     parser.add_argument("--test-images", type=int, default=300, help="of the sample (%(default)s)")

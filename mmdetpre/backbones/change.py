@@ -188,6 +188,8 @@ def _segmentor(model: Any, module: dict, new: Backbone, stages: Sequence[int]) -
         neck = _joining(module, new, early)
         head["in_channels"] = sum(neck["in_channels"][len(early) :])
         model.neck, stages = neck, (*early, *new.joined)
+    if head.get("num_convs") == 0:  # a classifier of the map's own channels
+        head["channels"] = head["in_channels"]
     if early:
         head["c1_in_channels"] = new.channels[early[0]]
     return stages

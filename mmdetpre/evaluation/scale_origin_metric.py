@@ -25,8 +25,8 @@ class ScaleOriginMetric(CocoMetric):
 
     ``mmdetpre.MultiScaleTTA`` and ``mmdetpre.FocusTTA`` say of each detection which scale saw it. The table has a row
     for all scales, one for each scale's detections alone, and one for all but these: what is missed without the scale.
-    Detections are those that the suppression over all scales left, so that "alone" is no test at that scale. Objects
-    are small below 32 x 32 pixels, large from 96 x 96 on, in pixels of the image. In a config::
+    Detections are those that the suppression over all scales left, so "alone" differs from a test at that scale.
+    Objects are small below 32 x 32 pixels, large from 96 x 96 on, in pixels of the image. In a config::
 
         test_evaluator = [test_evaluator, dict(type="mmdetpre.ScaleOriginMetric", ann_file=..., metric="bbox")]
 

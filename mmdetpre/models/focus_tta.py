@@ -58,7 +58,7 @@ class FocusTTA(MultiScaleTTA):
     that end at an inner edge of a rectangle are dropped. The pipeline is that of `MultiScaleTTA`, finest scale first.
     With thresholds of 0 every scale looks at everything, and the result is that of `MultiScaleTTA`. In a config::
 
-        _base_ = [..., "../_base_/models/autofocus.py", "../_base_/tta/three_scales_focus.py"]
+        _base_ = [..., "../_base_/models/autofocus.py", "../_base_/tta/autofocus_three_scales.py"]
 
     The log has the percentage of pixels that passed the detector, of those that whole images at all scales have;
     padding counts. Of several ranks it is that of the first.
@@ -123,7 +123,8 @@ class FocusTTA(MultiScaleTTA):
             views: What the scales showed.
         """
         boxes, scores, labels, kept = (
-            torch.cat([getattr(view, name) for view in views]) for name in ("boxes", "scores", "labels", "kept")
+            torch.cat([getattr(view, name) for view in reversed(views)])
+            for name in ("boxes", "scores", "labels", "kept")
         )
         result = sample.clone()
         counts = torch.tensor([len(view.scores) for view in views])

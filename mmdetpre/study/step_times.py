@@ -23,7 +23,7 @@ from mmdetpre.utils.config_writer import resolved_text, write_config
 from mmdetpre.utils.plain_text import printable
 
 LONGEST = 60.0
-"""Seconds that the steps of one training may take, and after which no further training is timed."""
+"""Seconds that the steps of one training may take."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,15 @@ def _whole(study: Study, task: Task) -> Task:
     return max(same, key=lambda one: one.fraction, default=task)
 
 
-def time_runs(runs: Mapping[str, PlannedRun], threads: int) -> tuple[dict[str, StepTimes], dict[str, str]]:
+def time_runs(
+    runs: Mapping[str, PlannedRun], threads: int, most: float = LONGEST
+) -> tuple[dict[str, StepTimes], dict[str, str]]:
     """Take a few steps of each training, in a process of its own that is forked where there is no GPU.
 
     Args:
         runs: Name -> run, of `groups`.
         threads: Processor threads of a run.
+        most: Seconds after which no further training is timed.
 
     Returns:
         Name -> times; and name -> why there are none.
@@ -113,8 +116,8 @@ def time_runs(runs: Mapping[str, PlannedRun], threads: int) -> tuple[dict[str, S
     environment, began = run_environment(threads), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, warm_start(environment):
         for number, (name, run) in enumerate(runs.items()):
-            if time.monotonic() - began > LONGEST:
-                problems[name] = f"the others took {LONGEST:.0f} s already"
+            if time.monotonic() - began > most:
+                problems[name] = f"the others took {most:.0f} s already"
                 continue
             config, out, log = (Path(folder, f"timed_{number}{ending}") for ending in (".py", ".json", ".log"))
             assert run.config is not None

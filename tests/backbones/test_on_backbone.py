@@ -252,11 +252,18 @@ def test_strides_that_make_no_pyramid_are_refused() -> None:
 
 
 def test_a_training_by_name_leaves_the_config_of_the_model_it_trained(sample_config: Any) -> None:
-    cfg = sample_config()
+    few = dict(train_dataloader__dataset__dataset__max_images=1, train_dataloader__batch_size=1)
+    cfg = sample_config(**few, train_cfg=dict(max_epochs=1, val_interval=9))
     cfg.model.backbone.name = "swin_tiny"
-    cfg.train_cfg.max_epochs = 1
     runner = RUNNERS.build(cfg)
     runner.train()
     left = Config.fromfile(next(Path(runner.work_dir).glob("*.py")))
     assert left.model.backbone.type == "mmdetpre.SwinTransformer" and "name" not in left.model.backbone
     assert (Path(runner.work_dir) / "backbone_final.pth").exists()
+
+
+def test_a_head_without_convolutions_has_the_channels_of_its_map() -> None:
+    head = on_backbone(read("deeplab_voc_sample"), named_backbone("efficientnet_lite0")).model.decode_head
+    assert head.channels == head.in_channels == 112 + 320
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        assert MODELS.build(head).conv_seg.in_channels == 432

@@ -19,7 +19,7 @@ TINY = {
     "operators": "--boxes 50 --regions 4 --channels 8 --repeats 1 --seconds 0",
     "annotations": "--rows 0 --mmdet-rows 1000 --repeats 1",
     "multi_scale_merge": "--classes 20 --repeats 1",
-    "autofocus": "--epochs 0 --train-images 1 --test-images 2 --thresholds 0 0.5 1.1",
+    "autofocus": "--epochs 0 --train-images 1 --test-images 2 --thresholds 0/0 1.1/0.5",
     "voc_ap": "--images 20 --repeats 1",
     "trimap": "--images 1 --repeats 1",
     "boundary_iou": "--images 1 --repeats 1",
@@ -39,7 +39,9 @@ def test_all_are_tried():
     assert set(TINY) == set(bench.BENCHMARKS)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "proposed_chips" else name for name in TINY]
+)
 def test_runs_on_tiny_input(name, monkeypatch, repository):
     monkeypatch.chdir(repository)
     module = importlib.import_module(name)

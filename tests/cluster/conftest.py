@@ -27,7 +27,11 @@ val_dataloader = dict(num_workers=0, persistent_workers=False)
 test_dataloader = val_dataloader
 default_hooks = dict(logger=dict(interval=1))
 """
-OFTEN = "train_cfg = dict(max_epochs=1, val_interval=1)\ndefault_hooks.update(mid_epoch=dict(interval=2))\n"
+OFTEN = """\
+train_cfg = dict(max_epochs=1, val_interval=1)
+train_dataloader.update(batch_size=2, dataset=dict(dataset=dict(max_images=10)))
+default_hooks.update(mid_epoch=dict(interval=2))
+"""
 
 
 @pytest.fixture(scope="session")

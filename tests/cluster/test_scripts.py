@@ -19,7 +19,7 @@ def test_a_detector_on_two_nodes(sniper_run: Path, run_with_slurm: Callable, sco
         sniper_run / "work",
     )
     (log,) = work.glob("2*/2*.log")
-    assert "10 steps, 8 chips each" in log.read_text()
+    assert "8 steps, 4 chips each" in log.read_text()
     asked = dict(PARTITION=slurm.gpu, GPUS="2", GPUS_PER_NODE="1", WORK_DIR=str(work))
     run_with_slurm(SCRIPTS / "mmdetection" / "mim_slurm_test.sh", config, backbone, **asked)
     trained, tested = scores_of(work, "openimages/"), scores_of(work / "test", "openimages/")

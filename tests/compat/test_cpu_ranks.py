@@ -91,6 +91,7 @@ def test_mim_trains_on_two_ranks(tiny_sample: Path, tmp_path: Path, repository: 
     options = {
         "randomness.seed": 0, "train_cfg.max_epochs": 1, "train_cfg.val_interval": 1, "train_dataloader.num_workers": 0,
         "train_dataloader.persistent_workers": False, "train_dataloader.batch_size": 2,
+        "train_dataloader.dataset.dataset.max_images": 5,
     }  # fmt: skip
     for part in ("train_dataloader.dataset", "val_dataloader", "test_dataloader"):
         options[f"{part}.dataset.data_root"] = f"{tiny_sample}/"  # type: ignore[assignment]

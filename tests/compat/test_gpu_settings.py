@@ -90,7 +90,7 @@ def run(cfg: Config):
 
 
 def short(sample_config: Callable[..., Config], **options: object) -> Config:
-    settings = dict(train_dataloader__dataset__dataset__max_images=2, train_dataloader__batch_size=4)
+    settings = dict(train_dataloader__dataset__dataset__max_images=1, train_dataloader__batch_size=2)
     steps = dict(train_cfg=dict(max_epochs=1, val_interval=2))
     return sample_config(**(settings | steps | options))
 

@@ -195,7 +195,9 @@ def test_nothing_else_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: Callable, tmp_path: Path) -> None:
+def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(
+    sample_config: Callable, tmp_path: Path, run_warm: Callable
+) -> None:
     """The same losses follow as in a run that was not interrupted."""
 
     def config(name: str) -> Config:
@@ -241,8 +243,7 @@ def test_mim_train_resumes_a_run_that_was_killed_while_it_saved(sample_config: C
     (work / "iter_3.pth").write_bytes((work / "iter_2.pth").read_bytes()[:5000])  # as mmengine's own hook leaves it
     (work / "last_checkpoint").write_text(str(work / "iter_3.pth"))
     config("killed").dump(tmp_path / "config.py")
-    command = [sys.executable, "-m", "mim", "train", toolbox_name("mmdet"), str(tmp_path / "config.py"), "--resume"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_warm(["mim", "train", toolbox_name("mmdet"), tmp_path / "config.py", "--resume"], cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "iter_3.pth is skipped: it is cut off or damaged" in done.stdout + done.stderr
     assert len((done.stdout + done.stderr).splitlines()) <= 36, "the console is quiet under mim train too"

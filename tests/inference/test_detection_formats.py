@@ -54,7 +54,7 @@ def test_csv(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["voc", "yolo"])
 def test_files_lie_inside_of_the_folder_and_none_takes_the_place_of_another(tmp_path: Path, name: str) -> None:
-    names = ["../../up.jpg", "/root/abs.jpg", "a.jpg", "a.png", "x/../../../y.jpg"]
+    names = ["../../up.jpg", "/above/abs.jpg", "a.jpg", "a.png", "x/../../../y.jpg"]
     FORMATS[name](tmp_path / "out", [ImageDetections(one, 4, 4) for one in names], CLASSES)
     files = [path for path in tmp_path.rglob("*.*") if path.is_file() and path.name != "classes.txt"]
     assert len(files) == len(names) and all(path.is_relative_to(tmp_path / "out" / name) for path in files)

@@ -108,7 +108,7 @@ def test_a_focused_part_equals_the_steps_by_hand(detector, pixels, monkeypatch):
     found = run(tta, data)
     expected = tta.suppress(
         *(
-            torch.cat([getattr(one, name) for one in (coarse, fine)])
+            torch.cat([getattr(one, name) for one in (fine, coarse)])
             for name in vars(fine)
             if name in ("boxes", "scores", "labels", "kept")
         )

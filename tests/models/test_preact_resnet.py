@@ -117,7 +117,8 @@ def test_norm_eval_keeps_all_statistics_but_trains_scales() -> None:
     net = fill(PreActResNet(50, **SNIPER | {"norm_eval": True})).train()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items() if "running" in name}
     net(images(2, 3, 64, 64))[1].sum().backward()
-    assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in before.items())
+    after = net.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
     assert net.layer4[0].bn1.weight.grad is not None
 
 
@@ -141,7 +142,8 @@ def test_initialization_leaves_offsets_at_zero_and_files_as_they_are(tmp_path: P
         init_cfg = dict(type=kind, checkpoint=str(tmp_path / "net.pth"))
         net = PreActResNet(50, **SNIPER, init_cfg=init_cfg)
         net.init_weights()
-        assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in source.state_dict().items())
+        loaded = net.state_dict()
+        assert all(torch.equal(loaded[name], tensor) for name, tensor in source.state_dict().items())
 
 
 def test_activation_checkpointing_changes_nothing() -> None:

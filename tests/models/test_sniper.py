@@ -185,8 +185,9 @@ def test_fine_tuning_takes_the_backbone_and_begins_the_heads_anew(sample_config,
     cfg = sample_config(model__roi_head__bbox_head__num_classes=4)
     cfg.model.backbone.init_cfg = pretrained
     target = build(cfg.model)
+    state = source.backbone.state_dict()
     for name, value in target.backbone.state_dict().items():
-        assert torch.equal(value, source.backbone.state_dict()[name]), name
+        assert torch.equal(value, state[name]), name
     for name in ("rpn_head.rpn_conv.weight", "roi_head.conv_proj.weight"):
         weight = target.state_dict()[name]
         assert weight.abs().mean() < 0.1 and weight.std() > 0, name

@@ -57,8 +57,8 @@ def test_resume_and_test_of_a_foreign_checkpoint(
     trap = dict(_delete_=True, type="Pretrained", checkpoint=str(tmp_path / "trap.pth"))
     config = tmp_path / "trapped.py"
     config.write_text(f"_base_ = [{str(repository / CONFIG)!r}]\nmodel = dict(backbone=dict(init_cfg={trap!r}))\n")
-    arguments = ["--work-dir", tmp_path / "trapped", "--gpus", 0, *options]
-    done = mim(repository, "train", toolbox_name("mmdet"), config, *arguments)
+    arguments = ["--work-dir", tmp_path / "trapped", *options]
+    done = run_warm(["mim", "train", toolbox_name("mmdet"), config, *arguments], cwd=repository)
     said = done.stdout + done.stderr
     assert done.returncode and "trap.pth is not read, and nothing of it was run" in said, said[-2000:]
     options[1] = "train_cfg.max_epochs=2"

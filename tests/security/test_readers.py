@@ -30,6 +30,9 @@ from mmdetpre.evaluation import Detections
 from mmdetpre.inference.stored_model import build_stored_model
 from mmdetpre.storage.shards.index import ShardIndex
 from mmdetpre.study.cluster.carry import unpack
+from mmdetpre.study.custom_data.formats.cvat import read_cvat_file
+from mmdetpre.study.custom_data.formats.labelme import read_labelme
+from mmdetpre.study.custom_data.formats.openimages import read_openimages
 from mmdetpre.study.custom_data.formats.yolo import read_yolo
 from mmdetpre.study.custom_data.formats.yolo_layout import read_list_layout, read_yaml_layout
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
@@ -156,6 +159,12 @@ def yolo_labels(folder: Path, marker: Path) -> Any:
     return read_yolo(read_list_layout(folder / "classes.txt", None), "")
 
 
+def open_images(folder: Path, marker: Path) -> Any:
+    written(folder, "metadata/classes.csv", "/m/01,Hen\n")
+    written(folder, "labels/detections.csv", f"ImageID,LabelName\n{command(marker)},/m/01\n")
+    return read_openimages(folder, None)
+
+
 def label_maps(folder: Path, marker: Path) -> Any:
     written(folder, "maps/labelmap.txt", f"{command(marker)}:1,1,1::\n")
     (folder / "maps" / "a.jpg").write_bytes(png(folder).read_bytes())
@@ -188,6 +197,13 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
         written(f, "data.yaml", f"train: .\nnames: !!python/object/apply:os.mkdir ['{m}']\n")
     ),
     "mmdetpre.study.custom_data.formats.yolo.read_yolo": yolo_labels,
+    "mmdetpre.study.custom_data.formats.cvat.read_cvat_file": lambda f, m: read_cvat_file(
+        written(f, "a.xml", '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;">]><annotations>&y;</annotations>')
+    ),
+    "mmdetpre.study.custom_data.formats.labelme.read_labelme": lambda f, m: read_labelme(
+        f, [written(f, "a.json", DEEP)], None, "--det-images"
+    ),
+    "mmdetpre.study.custom_data.formats.openimages.read_openimages": open_images,
     "mmdetpre.study.custom_data.segmentation.map_folder.read_map_folder": label_maps,
     "mmdetpre.study.custom_data.segmentation.outlines.outline_mask": lambda f, m: outline_mask(
         {"size": [2, 2], "counts": "5" * 100}, 2, 2

@@ -60,8 +60,8 @@ def test_a_forgotten_prefix_is_found(resnet: Callable, save: Callable) -> None:
     report = outcome(target, save({f"backbone.{k}": v for k, v in source.state_dict().items()} | HEADS))
     assert report.verdict == "expected" and [name for name, _ in report.expected] == list(HEADS)
     assert not report.missing and not report.unexpected
-    for name, tensor in target.state_dict().items():
-        assert torch.equal(tensor, source.state_dict()[name])
+    state = source.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in target.state_dict().items())
 
 
 @pytest.mark.parametrize("prefix", ["neck", "module.backbone"])
@@ -172,7 +172,8 @@ def test_detectron2_is_expected_in_caffe_style_only(
     assert outcome(resnet(50, seed=1), path).verdict == "refused"
     target = resnet(50, seed=1, style="caffe")
     assert outcome(target, path).verdict == "expected"
-    assert all(torch.equal(target.state_dict()[name], tensor) for name, tensor in kept.items())
+    loaded = target.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in kept.items())
 
 
 def test_detectron2s_form_of_torchvisions_resnet_is_known_by_its_deviation(

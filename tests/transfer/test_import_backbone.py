@@ -106,9 +106,10 @@ def test_the_sniper_release_arrives_to_the_bit(release: tuple, tmp_path: Path) -
     fresh = PreActResNet(50, **SNIPER)
     loaded = load_backbone(fresh, tmp_path / "out.pth")
     assert loaded.verdict == "expected" and loaded.digest == report.digest == told["digest"]
+    state = fresh.state_dict()
     for name, tensor in net.state_dict().items():
         if not name.endswith("num_batches_tracked"):
-            assert torch.equal(fresh.state_dict()[name], tensor), name
+            assert torch.equal(state[name], tensor), name
     assert equal(fresh, outputs(net))
     assert all_identical(verify_transfer(tmp_path / "out.pth"))
 

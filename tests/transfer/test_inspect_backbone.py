@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,21 +19,36 @@ from mmdetpre.transfer.inspect_backbone import describe_checkpoint, equal_values
 
 timm = pytest.importorskip("timm")
 BLOCKED = """
-import sys
+import json, os, sys
 for host in ("mmengine", "mmcv", "mmdet", "mmseg", "mmpretrain"):
     sys.modules[host] = None
+import timm, torchvision, mmdetpre.transfer.inspect_backbone
 from mmdetpre.cli.main import main
-sys.exit(main(sys.argv[1:]))
+for number, words in enumerate(json.loads(sys.argv[1])):
+    if os.fork() == 0:
+        for descriptor in (1, 2):
+            os.dup2(os.open(f"{sys.argv[2]}/{number}.{descriptor}", os.O_WRONLY | os.O_CREAT), descriptor)
+        sys.exit(main(["inspect", *words]))
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
 
 @pytest.fixture
-def inspect(repository: Path) -> Callable[..., subprocess.CompletedProcess]:
-    """Function that runs ``mmdetpre inspect`` where no OpenMMLab package can be imported."""
+def inspect(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list]:
+    """Function that runs ``mmdetpre inspect`` once with each list of arguments, where OpenMMLab cannot be imported.
 
-    def run(*arguments: object) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-c", BLOCKED, "inspect", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=repository)
+    Each run is a fork of one process that has loaded the other libraries.
+    """
+
+    def run(*commands: Sequence[object]) -> list[subprocess.CompletedProcess]:
+        said = tmp_path_factory.mktemp("said")
+        words = json.dumps([[*map(str, command)] for command in commands])
+        command = [sys.executable, "-u", "-c", BLOCKED, words, str(said)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=repository)
+        assert done.returncode == 0, done.stderr
+        outputs = [[(said / f"{k}.{descriptor}").read_text() for descriptor in (1, 2)] for k in range(len(commands))]
+        codes = map(int, done.stdout.split())
+        return [subprocess.CompletedProcess(words, code, *output) for code, output in zip(codes, outputs, strict=True)]
 
     return run
 
@@ -48,18 +64,20 @@ def mobile(tmp_path: Path) -> Path:
 
 
 def test_a_network_of_timm_and_of_torchvision(mobile: Path, inspect: Callable) -> None:
-    fits = inspect(mobile, "--timm", "mobilenetv2_035", "--json", mobile.parent / "report.json")
+    fits, wide, other, unknown, alone, address = inspect(
+        [mobile, "--timm", "mobilenetv2_035", "--json", mobile.parent / "report.json"],
+        [mobile, "--torchvision", "mobilenet_v2"],
+        [mobile, "--timm", "convnext_atto"],
+        [mobile, "--timm", "mobilenet_of_nobody"],
+        [mobile],
+        ["torchvision://resnet18"],
+    )
     assert fits.returncode == 0 and "Backbone: EXPECTED" in fits.stdout, fits.stderr
     assert "into timm's mobilenetv2_035 (MobileNetV2-0.35); nothing was loaded" in fits.stdout
-    wide = inspect(mobile, "--torchvision", "mobilenet_v2")
     assert wide.returncode == 1 and "wrong width" in wide.stdout and "set widen_factor=0.35" in wide.stdout
-    other = inspect(mobile, "--timm", "convnext_atto")
     assert other.returncode == 1 and "wrong family: the file holds a MobileNetV2-0.35" in other.stdout
-    unknown = inspect(mobile, "--timm", "mobilenet_of_nobody")
     assert unknown.returncode == 1 and "timm has no network 'mobilenet_of_nobody'" in unknown.stderr
-    alone = inspect(mobile)
     assert alone.returncode == 0 and alone.stdout.startswith("backbone: MobileNetV2-0.35\n")
-    address = inspect("torchvision://resnet18")
     assert address.returncode == 1 and "which mmengine fetches" in address.stderr
 
 
@@ -67,11 +85,10 @@ def test_another_file_and_the_values_in_both(mobile: Path, tmp_path: Path, inspe
     state = {f"model.backbone.{name}": tensor for name, tensor in read_checkpoint(mobile).tensors.items()}
     history = {"message_hub": {"log_scalars": {"loss": HistoryBuffer([1.0], [1])}}}
     torch.save({"state_dict": state, **history}, tmp_path / "after.pth")
-    arrived = inspect(mobile, "--like", tmp_path / "after.pth")
-    assert arrived.returncode == 0 and "values: 260 of 260 tensors" in arrived.stdout, arrived.stdout + arrived.stderr
     fresh = timm.create_model("mobilenetv2_035").state_dict()
     torch.save(fresh, tmp_path / "fresh.pth")
-    lost = inspect(mobile, "--like", tmp_path / "fresh.pth")
+    arrived, lost = inspect(*([mobile, "--like", tmp_path / name] for name in ("after.pth", "fresh.pth")))
+    assert arrived.returncode == 0 and "values: 260 of 260 tensors" in arrived.stdout, arrived.stdout + arrived.stderr
     assert lost.returncode == 0 and "values: 156 of 260 tensors" in lost.stdout  # norms begin as they do everywhere
 
 

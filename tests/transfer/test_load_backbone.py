@@ -21,8 +21,9 @@ def test_offsets_are_taken_or_begin_at_zero(resnet: Callable, tmp_path, reset: b
     report = load_backbone(target, path, reset_offsets=reset)
     offsets = [name for name in target.state_dict() if "conv_offset" in name]
     assert len(offsets) == 6
+    state = trained.state_dict()
     for name, tensor in target.state_dict().items():
-        wanted = torch.zeros_like(tensor) if reset and name in offsets else trained.state_dict()[name]
+        wanted = torch.zeros_like(tensor) if reset and name in offsets else state[name]
         assert torch.equal(tensor, wanted), name
     assert report.verdict == ("expected" if reset else "complete")
     assert (report.digest == digest) is not reset

@@ -15,6 +15,10 @@ from urllib.parse import unquote
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 """What names of photos end with, in lower case."""
 
+PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"} | dict.fromkeys(
+    ("test", "testing"), "test"
+)
+"""Names of folders, in lower case -> the part of the data that they hold."""
 _SAME_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 _DRIVE = re.compile(r"[A-Za-z]:")
 _COMPARED, _SHOWN = 20_000, 3

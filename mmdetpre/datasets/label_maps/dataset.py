@@ -37,8 +37,8 @@ class LabelMapDataset(BaseSegDataset):
         ValueError: If a line has another form, or label maps hold values that are not a class.
 
     Example:
-        >>> LabelMapDataset("train.txt", ["background", "cat"], data_root="data",
-        ...                 data_prefix=dict(img_path="photos", seg_map_path="maps"))  # doctest: +SKIP
+        >>> LabelMapDataset("train.txt", ["background", "cat"], lazy_init=True).metainfo["classes"]
+        ('background', 'cat')
     """
 
     METAINFO: dict = {}

@@ -250,6 +250,11 @@ def areas_within(boxes: np.ndarray, areas: tuple[float, float], plus_one: bool) 
         areas: The range.
         plus_one: Whether sides are ``x2 - x1 + 1``.
 
+    Args:
+        boxes: x1, y1, x2, y2 of each.
+        areas: The range, in square pixels.
+        plus_one: Whether x2 and y2 name the last pixel inside.
+
     Example:
         >>> areas_within(np.array([[0, 0, 31, 31], [0, 0, 32, 31]]), (0, 32**2), plus_one=True).tolist()
         [True, False]

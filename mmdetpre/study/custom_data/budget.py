@@ -152,7 +152,13 @@ def fit(budget: float, trained: Sequence[Trained], seeds: int, other: float, par
 
 
 def change_text(trained: Sequence[Trained], seeds: int, found: Fit) -> str:
-    """What a fit changed, in words; that nothing did, else."""
+    """What a fit changed, in words; that nothing did, else.
+
+    Args:
+        trained: The runs as proposed.
+        seeds: Number of seeds as asked for.
+        found: The fit.
+    """
     changes = [
         f"{one.name} {found.epochs[one.name]} epochs instead of {one.epochs}"
         for one in trained

@@ -81,8 +81,8 @@ def try_chips(
     Args:
         folder: Folder of the trials. Those of other data, another model or other weights are beside them.
         settings: Settings by name.
-        train: Boxes and images to train on.
-        held_out: Boxes and images to score.
+        train: Boxes and images that are trained on.
+        held_out: Boxes and images that score.
         choice: The model, and how much it is trained.
         init: Weights that all begin with; None: from scratch.
 
@@ -161,8 +161,8 @@ def standard_error(one: Trial, other: Trial) -> float:
 
 
 def cheapest_of_the_best(trials: Sequence[Trial]) -> Trial:
-    """The cheapest of the trials that are no further below the best than noise may explain: one standard error of the
-    difference over the choice of the held-out images, and no more than 3 points.
+    """The cheapest of the trials whose distance to the best noise may explain: one standard error of the difference
+    over the choice of the held-out images, and 3 points at most.
 
     Args:
         trials: One at least.

@@ -43,7 +43,8 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         "--det",
         **_DATA,
         metavar="DATA",
-        help="annotated photos: COCO JSON, folder of VOC XML or YOLO; repeat it for more",
+        help="annotated photos: COCO JSON, or a folder of VOC XML, YOLO, CVAT, LabelMe or Open Images; repeat it for"
+        " more",
     )
     det.add_argument(
         "--pretrain",

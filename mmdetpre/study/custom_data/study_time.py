@@ -127,5 +127,5 @@ def study_time(file: Path, tasks: Mapping[str, OwnTask], choice: ModelChoice, *,
         return StudyTime(
             study, plan, timed, problems, "by steps measured on one core of another machine, without tests"
         )
-    timed, problems = time_runs(wanted, study.threads)
+    timed, problems = time_runs(wanted, study.threads, math.inf)
     return StudyTime(study, plan, timed, problems, "a few steps of each training were timed now")

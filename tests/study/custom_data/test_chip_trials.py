@@ -78,8 +78,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Instead of trainings: runs of several scales find all, others the cells alone. Lists the runs that were made."""
     made: list[list[str]] = []
 
-    def run_study(file: Path, *, cores: int) -> int:
-        assert cores >= 1
+    def run_study(file: Path, *, cores: int, timing: bool) -> int:
+        assert cores >= 1 and not timing
         study = read_study(file)
         plan = make_plan(study)
         made.append([])
@@ -148,7 +148,7 @@ def test_other_data_or_weights_are_tried_anew(
 ) -> None:
     train, folder = make_train(tmp_path), tmp_path / "search"
     search_chips(folder, train, SAMPLE, 2)
-    search_chips(folder, train.part(range(10)), SAMPLE, 2)
+    search_chips(folder, train.of_images(range(10)), SAMPLE, 2)
     search_chips(folder, train, short_training(SAMPLE, 5), 2)
     search_chips(folder, train, SAMPLE, 2)
     assert list(map(len, trained)) == [2, 2, 2, 0]
@@ -169,14 +169,14 @@ def test_a_users_own_file_in_the_folder_is_left(
 def test_no_training_that_succeeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_train: Callable[[Path], OwnBoxes]
 ) -> None:
-    monkeypatch.setattr(chip_trials, "run_study", lambda file, cores: 1)
+    monkeypatch.setattr(chip_trials, "run_study", lambda file, **_: 1)
     with pytest.raises(ValueError, match="None of the trainings of the search succeeded: their logs are in"):
         search_chips(tmp_path / "search", make_train(tmp_path), SAMPLE, 2)
 
 
 def test_too_few_images_to_hold_any_out(tmp_path: Path, make_train: Callable[[Path], OwnBoxes]) -> None:
     with pytest.raises(ValueError, match="--search needs images to hold out"):
-        search_chips(tmp_path / "search", make_train(tmp_path).part([0]), SAMPLE, 2)
+        search_chips(tmp_path / "search", make_train(tmp_path).of_images([0]), SAMPLE, 2)
 
 
 def test_init_takes_what_the_search_found(tmp_path: Path, trained: list[list[str]]) -> None:

@@ -26,6 +26,7 @@ from mmdetpre.study.custom_data.command import add_init_arguments, run_init
 from mmdetpre.study.custom_data.detection_data import data_of_options
 from mmdetpre.study.custom_data.init_study import Settings, init_study
 from mmdetpre.study.custom_data.models import MODELS
+from mmdetpre.study.custom_data.recognize import KNOWN
 from mmdetpre.study.plan import make_plan
 from mmdetpre.study.spec import read_study
 
@@ -436,7 +437,7 @@ def test_photos_with_an_orientation_are_annotated_in_one_way(tmp_path: Path) -> 
 
 def test_xml_without_photos_and_without_files(tmp_path: Path) -> None:
     (tmp_path / "annots").mkdir()
-    assert "holds no *.xml file" in refused(tmp_path, det=tmp_path / "annots")
+    assert "holds no annotations that are known: COCO JSON, VOC XML" in refused(tmp_path, det=tmp_path / "annots")
     (tmp_path / "annots" / "a.xml").write_text("<annotation></annotation>")
     assert "Set --det-images" in refused(tmp_path, FileNotFoundError, det=tmp_path / "annots")
     photo(tmp_path / "images" / "a.jpg", 0)
@@ -546,7 +547,7 @@ def test_the_command_prints_one_message_and_returns_1(tmp_path: Path, capsys: py
     add_init_arguments(parser)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--det", str(tmp_path / "none.json")])) == 1
     assert capsys.readouterr().err == (
-        f"study init: There is no {tmp_path}/none.json: give a COCO JSON, or a folder of VOC XML files.\n"
+        f"study init: There is no {tmp_path}/none.json: give a file or folder of {KNOWN}.\n"
     )
     folder = class_folders(tmp_path / "pets", cat=6, dog=6)
     assert run_init(parser.parse_args(["--out", str(tmp_path / "study"), "--cls", str(folder)])) == 0
@@ -572,6 +573,23 @@ def test_small_objects_are_tested_at_every_scale(tmp_path: Path) -> None:
     for (lo, hi), (test_lo, test_hi) in zip(chips.valid_ranges, cfg.tta_model.test_ranges, strict=True):
         assert (test_lo < lo or lo == test_lo == -1) and (test_hi > hi or hi == test_hi == -1)
     assert yaml.safe_load((out / "study.yaml").read_text())["tasks"]["own_det"]["tta"] is True
+
+
+def test_the_cost_of_chips_is_said_and_classes_of_too_few_pixels_are_warned_of(tmp_path: Path) -> None:
+    sides = {3: 4, 5: 60}
+    boxes = [
+        {"image_id": 7 + i, "category_id": label, "bbox": [20, 10, side, side]}
+        for i in range(10)
+        for label, side in sides.items()
+    ]
+    _, text = init(tmp_path, det=coco(tmp_path, annotations=boxes))
+    assert re.search(r"^cat +8 +4 +12 +3\.00 +100 %$", text, re.MULTILINE)  # enlarged 3 times, as far as it goes
+    assert re.search(r"^dog +8 +60 +48 +0\.80 +0 %$", text, re.MULTILINE)
+    assert "Cost: 2.0 chips of an image, 32,768 pixels, 2.0 times one scale of 128; in the test" in text
+    assert (
+        "Warning: Half of the boxes of cat have 12 pixels or fewer as the network sees them (4 in the images)" in text
+    )
+    assert "boxes of dog have" not in text
 
 
 @pytest.mark.parametrize("source", ["kangaroo/annots", "raccoon/annotations"])

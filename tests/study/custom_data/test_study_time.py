@@ -40,7 +40,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(study_time, "at_a_time", lambda study, cores: 1)
     problems: dict[str, str] = {}
 
-    def time_runs(runs: dict[str, Any], threads: int) -> tuple[dict[str, StepTimes], dict[str, str]]:
+    def time_runs(runs: dict[str, Any], threads: int, most: float) -> tuple[dict[str, StepTimes], dict[str, str]]:
         steps = {name: run.config["train_cfg"]["max_epochs"] for name, run in runs.items()}
         return {n: StepTimes(1.0, 1.0, s, 0.1, 10, 10) for n, s in steps.items() if n not in problems}, problems
 

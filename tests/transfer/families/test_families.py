@@ -80,9 +80,9 @@ def test_a_round_trip_keeps_the_digest(case_name: str, cases: dict, filled: Call
         assert report.verdict == "complete" and report.digest == digest, str(report)
         path = tmp_path / f"from_{toolbox}.pth"
         assert write_backbone(path, module.state_dict()) == digest
+    there = module.state_dict()
     for key, tensor in first.state_dict().items():  # as bytes: 0 and -0 are equal, and are not the same
-        there = module.state_dict()[key]
-        assert torch.equal(tensor.reshape(-1).view(torch.uint8), there.reshape(-1).view(torch.uint8)), key
+        assert torch.equal(*(one.reshape(-1).view(torch.uint8) for one in (tensor, there[key]))), key
 
 
 def test_mmsegmentations_mobilenet_takes_what_it_has(cases: dict, filled: Callable, tmp_path: Path) -> None:
@@ -239,7 +239,8 @@ def test_files_of_hugging_face(name: str, cases: dict, filled: Callable, tmp_pat
     report = load_backbone(target, saved(theirs | {"classifier.weight": torch.ones(2)}, tmp_path / "hf.safetensors"))
     assert report.verdict == "expected" and "Hugging Face" in report.source_description, str(report)
     assert report.digest == weights_digest(canonical)
-    assert all(torch.equal(tensor, target.state_dict()[key]) for key, tensor in state.items())
+    loaded = target.state_dict()
+    assert all(torch.equal(tensor, loaded[key]) for key, tensor in state.items())
 
 
 @pytest.mark.parametrize("theirs", ["the authors", "Hugging Face"])
@@ -313,7 +314,8 @@ def test_files_of_detectron2(
     assert report.verdict == "expected" and not report.missing and not report.unexpected, str(report)
     assert ("names as in detectron2" in report.source_description) == (name != "Swin")
     assert report.digest == weights_digest(canonical)
-    assert all(torch.equal(tensor, target.state_dict()[key]) for key, tensor in state.items())
+    loaded = target.state_dict()
+    assert all(torch.equal(tensor, loaded[key]) for key, tensor in state.items())
     # Only of its ResNets is it known how images were prepared.
     assert ("caffe" in report.preprocessing["file"]) == (name == "ResNet")
 

@@ -38,7 +38,7 @@ def read_voc(root: Path, files: Mapping[str, Path], images_dir: Path | None, opt
         ValueError: Names what is wrong.
     """
     if not files:
-        raise ValueError(f"{root} holds no *.xml file: --det takes a COCO JSON or a folder of VOC XML files.")
+        raise ValueError(f"{root} holds no *.xml file of a list.")
     objects = read_xml_files([str(file) for file in files.values()])
     folder, photos = find_photos(
         photo_folders(root, images_dir), lambda folder: folder.find_stems(list(files), objects.files)

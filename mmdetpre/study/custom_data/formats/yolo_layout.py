@@ -10,17 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdetpre.datasets.images.photo_names import PhotoFolder
+from mmdetpre.datasets.images.photo_names import PARTS, PhotoFolder
 from mmdetpre.datasets.packed.annotation_values import name_of
 from mmdetpre.utils.class_list import read_class_names
 from mmdetpre.utils.text_files import read_lines
 from mmdetpre.utils.yaml_file import read_yaml
 
-PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"} | {
-    "test": "test",
-    "testing": "test",
-}
-"""Names of folders -> the part of the data that they hold."""
 YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 NAME_LISTS = ("classes.txt", "obj.names")
 

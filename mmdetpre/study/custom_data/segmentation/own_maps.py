@@ -27,7 +27,7 @@ class OwnMaps:
         images, maps: Names of the N photos and of their label maps.
         classes: Names of the classes in label order.
         pixels: Number of pixels of each label, of each map.
-        drawn: Name of a map -> its PNG, of maps that are no files yet.
+        drawn: Name of a map -> its PNG, of maps that are not files yet.
         part: The part of the source; "": all of it.
         left_out: How many things were left out, by what they are.
         remarks: What to say of data that are used.

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdetpre.datasets.images.photo_names import PARTS
 from mmdetpre.datasets.label_maps.files import count_labels
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.detection_data import DetectionData
-from mmdetpre.study.custom_data.formats.yolo_layout import PARTS
+from mmdetpre.study.custom_data.formats.coco_json import ROBOFLOW
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
 from mmdetpre.study.custom_data.segmentation.outlines import outline_mask
 from mmdetpre.study.custom_data.segmentation.own_maps import MOST_CLASSES, VOID, OwnMaps, label_png, require_parts
@@ -19,6 +20,8 @@ from mmdetpre.utils.plain_text import require_names
 from mmdetpre.utils.progress_bar import progress_bar
 
 BACKGROUND = "background"
+_COCO = (ROBOFLOW, f"train/{ROBOFLOW}", "labels.json", "train/labels.json")
+"""Files by which a folder of Roboflow or FiftyOne is known."""
 _MANY, _SHOWN = 500, 3
 
 
@@ -35,7 +38,7 @@ def read_segmentation(
     Folders ``train``, ``val`` and ``test`` are kept as parts; else a fifth is split off, every class in both parts.
 
     Args:
-        source: A folder of label maps, or a COCO JSON whose objects have outlines.
+        source: A folder of label maps, or a COCO JSON whose objects have outlines, also as a folder of Roboflow.
         images_dir: Folder of the photos; None: a usual one beside it.
         class_file: Names of the classes of label maps.
         split_seed: Seed of the split.
@@ -44,7 +47,7 @@ def read_segmentation(
     Raises:
         FileNotFoundError, ValueError: If something is wrong with the data.
     """
-    if source.is_file():
+    if source.is_file() or any((source / name).is_file() for name in _COCO):
         if class_file is not None:
             raise ValueError(f"{source} names its classes itself: leave --seg-classes out.")
         parts = DetectionData(source, images_dir).read(split_seed, leave_out_bad=leave_out_bad, option="--seg-images")

@@ -223,6 +223,16 @@ def test_outlines_of_coco_are_drawn(root: Path) -> None:
             assert (labels[7:9, 12:14] == 2).all() and (labels[20:25, 10:30] == 1).all()
 
 
+def test_folders_of_roboflow(root: Path) -> None:
+    for part in ("train", "test"):
+        (root / part).mkdir()
+        coco(root).rename(root / part / "_annotations.coco.json")
+        for i in range(COUNT):
+            photo(root / part / f"{i}.jpg", i + 20 * len(part))
+    train, test = read_segmentation(root)
+    assert (train.part, test.part, len(train.maps), len(test.maps)) == ("train", "test", COUNT, COUNT)
+
+
 def test_a_bad_outline_is_refused_or_void(root: Path) -> None:
     for bad in ([], [[1, 2]], None):
         file = coco(root, segmentation=bad)
