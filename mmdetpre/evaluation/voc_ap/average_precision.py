@@ -243,7 +243,12 @@ def _best_objects(
 
 
 def areas_within(boxes: np.ndarray, areas: tuple[float, float], plus_one: bool) -> np.ndarray:
-    """(n,) bool: whether the area of boxes (n, 4) is in a range, both ends included.
+    """(n,) bool: whether the area of boxes is in a range, both ends included.
+
+    Args:
+        boxes: (n, 4) xyxy in pixels.
+        areas: The range.
+        plus_one: Whether sides are ``x2 - x1 + 1``.
 
     Args:
         boxes: x1, y1, x2, y2 of each.
