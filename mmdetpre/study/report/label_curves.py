@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmdetpre.study.kinds import KINDS
 from mmdetpre.study.records import Outcome
 from mmdetpre.study.report.conclusions import main_column
 from mmdetpre.study.report.result_tables import ResultTable
@@ -86,8 +87,10 @@ def label_curves(outcome: Outcome, tables: Sequence[ResultTable]) -> list[LabelC
             if any(spreads):
                 rows[init] = spreads
         fractions = tuple(cells)
-        title = str(outcome.tasks[parts[max(parts)]].get("title") or whole)
-        quantity = next(column.title for _, column in cells.values())
+        facts = outcome.tasks[parts[max(parts)]]
+        title = str(facts.get("title") or whole)
+        kind = KINDS.get(str(facts.get("kind")))
+        quantity = (kind and kind.quantity) or next(column.title for _, column in cells.values())
         told = _saved(outcome, title, quantity, fractions, rows)
         curves.append(LabelCurve(whole, title, quantity, fractions, rows, told))
     return curves

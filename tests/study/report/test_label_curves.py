@@ -53,6 +53,14 @@ def test_the_curve_and_what_it_says(curve_study: Any) -> None:
     assert curve.lines["coco"][-1][1] < curve.lines["scratch"][-1][1], "more is higher"
 
 
+def test_what_is_compared_is_called_by_its_kind_not_by_the_first_part(curve_study: Any) -> None:
+    for task in curve_study.plan["tasks"].values():
+        task["kind"] = "classification"  # whose columns are called by their data
+    curve_study.put("study.json", curve_study.plan)
+    (curve,) = read_report(curve_study.out).curves
+    assert curve.quantity == "accuracy after fine-tuning"
+
+
 def test_page_tables_and_json_have_it(curve_study: Any) -> None:
     page = write_report(curve_study.out)
     assert "<svg" in page.read_text() and "How many labels: VOC 1.0, mIoU" in page.read_text()
