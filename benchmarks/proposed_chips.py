@@ -34,10 +34,10 @@ from mmdetpre.study.custom_data.recipe import box_columns
 
 WIDTH, HEIGHT = 640, 480
 CLASSES = {
-    # name: smallest and largest diameter, colour (BGR) of rim and inside
-    "red cell": ((80, 100), (120, 110, 205), (165, 160, 225)),
-    "white cell": ((130, 190), (200, 170, 205), (150, 80, 130)),
-    "platelet": ((25, 35), (185, 140, 165), (160, 90, 130)),
+    # name: least and largest diameter; colors (BGR) of the cell and of what is in it, which has so many parts
+    "red cell": ((80, 100), (120, 110, 205), (165, 160, 225), 1),
+    "white cell": ((130, 190), (205, 175, 205), (140, 60, 110), 3),
+    "platelet": ((25, 35), (190, 130, 170), (150, 70, 150), 6),
 }
 BEST_BY = 3.0
 """Points that the proposal may be worse than the best settings."""
@@ -90,7 +90,7 @@ def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[int, tu
     placed: list[tuple[float, float, float]] = []
     boxes = []
     for label, name in enumerate(CLASSES):
-        (least, most), rim, inside = CLASSES[name]
+        least, most = CLASSES[name][0]
         for _ in range(counts[label]):
             width, height = rng.uniform(least, most, 2)
             for _ in range(40):
@@ -100,15 +100,31 @@ def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[int, tu
             else:
                 continue
             placed.append((x, y, max(width, height)))
-            shade = rng.normal(0, 10, 3)
-            center, axes = (round(x * 16), round(y * 16)), (round(width * 8), round(height * 8))
-            for color, thickness in ((inside, -1), (rim, max(2, round(min(width, height) / 12)))):
-                cv2.ellipse(image, center, axes, 0, 0, 360, tuple(color + shade), thickness, cv2.LINE_AA, 4)
+            _draw_cell(image, rng, (x, y), (width, height), name)
             box = np.clip([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 0, [WIDTH, HEIGHT] * 2)
             if (box[2] - box[0]) * (box[3] - box[1]) > 0.3 * width * height:
                 boxes.append((label, tuple(box.tolist())))
     image = cv2.GaussianBlur(image, (5, 5), 1.2) + rng.normal(0, 6, image.shape)
     return np.clip(image, 0, 255).astype(np.uint8), boxes
+
+
+def _draw_cell(
+    image: np.ndarray, rng: np.random.Generator, center: tuple[float, float], sides: tuple[float, float], name: str
+) -> None:
+    """A cell, and in it a pale middle, the lobes of a nucleus, or grains."""
+    _, color, inside, parts = CLASSES[name]
+    shade = rng.normal(0, 10, 3)
+
+    def ellipse(x: float, y: float, width: float, height: float, color: np.ndarray) -> None:
+        place, axes = (round(x * 16), round(y * 16)), (round(width * 8), round(height * 8))
+        cv2.ellipse(image, place, axes, 0, 0, 360, color.tolist(), -1, cv2.LINE_AA, 4)
+
+    (x, y), (width, height) = center, sides
+    ellipse(x, y, width, height, color + shade)
+    share = 0.8 if parts == 1 else 1 / np.sqrt(parts)
+    for _ in range(parts):
+        dx, dy = rng.uniform(-0.5, 0.5, 2) * (1 - share) * (parts > 1)
+        ellipse(x + dx * width, y + dy * height, share * width, share * height, inside + shade)
 
 
 def trials_of(data: Path, images: Path | None, folder: Path, choice: ModelChoice, names: list[str]) -> list[Trial]:
