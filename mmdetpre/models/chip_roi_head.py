@@ -25,9 +25,10 @@ class ChipRoIHead(StandardRoIHead):
     constant divisors of SNIPER, so that a chip with few regions weighs less: cross-entropy summed over
     ``num_rois * B``, smooth-L1 of the positives summed over ``box_divisor * B``.
 
-    With ``mask_head`` (``FCNMaskHead`` of mmdet) it is Mask R-CNN on chips: positives learn the mask of their object, cut
-    to the chip, if the object lies in the valid range; at most ``mask_rois * B`` of the batch, drawn at random. Their
-    loss is the mean over these regions, as in Mask R-CNN. Without ``mask_roi_extractor`` masks are pooled as boxes are.
+    With ``mask_head`` (``FCNMaskHead`` of mmdet) it is Mask R-CNN on chips: positives learn the mask of their object,
+    cut to the chip, if the object lies in the valid range; at most ``mask_rois * B`` of the batch, drawn at random.
+    Their loss is the mean over these regions, as in Mask R-CNN. Without ``mask_roi_extractor`` masks are pooled as
+    boxes are.
 
     ``train_cfg`` keys: ``num_rois``, ``box_divisor``, ``pos_iou_thr``, ``group_iof_thr``, ``min_gt_side`` (pixels),
     ``ignore_invalid_gt``, ``soft_sampling`` (see :func:`mmdetpre.models.roi_targets.assign_rois`), ``mask_rois``.

@@ -33,9 +33,10 @@ class PackedCocoDataset(PackedDataset):
 
     Works wherever ``mmdet.CocoDataset`` does for boxes (training and test loops, ``CocoMetric``): same images in the
     same order, same boxes and labels, ``img_id`` the id of the file. Boxes are clipped to their image; instance masks
-    are kept with ``with_masks`` only. An area that is missing, null or 0 is that of the box, which mmdet leaves out where it is 0. Crowds
-    are ignored in training, and so are objects with ``difficult: 1``; VOC's flags ``difficult``, ``occluded`` and
-    ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1, x2, y2 in pixels.
+    are kept with ``with_masks`` only. An area that is missing, null or 0 is that of the box, which mmdet leaves out
+    where it is 0. Crowds are ignored in training, and so are objects with ``difficult: 1``; VOC's flags ``difficult``,
+    ``occluded`` and ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1, x2, y2 in
+    pixels.
 
     Args:
         ann_file: The JSON.
@@ -156,8 +157,11 @@ class PackedCocoDataset(PackedDataset):
         masks: list[str] | None = None
         if found.outlines is not None:
             masks, broken = self._masks_of([found.outlines[row] for row in rows[kept]], box_sizes[kept])
-            remarks += [f"{len(broken)} of {len(masks)} objects have no mask, the first is in"
-                        f" {photo_of(np.flatnonzero(kept)[row])} ({why})" for row, why in list(broken.items())[:1]]
+            remarks += [
+                f"{len(broken)} of {len(masks)} objects have no mask, the first is in"
+                f" {photo_of(np.flatnonzero(kept)[row])} ({why})"
+                for row, why in list(broken.items())[:1]
+            ]
         extra = {"category_ids": numbers, "flags": found.known_flags, "remarks": [*found.remarks, *remarks]}
         return PackedAnnotations.from_boxes(
             sizes=sizes,

@@ -60,7 +60,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _runs_of(outline: dict[str, Any], width: int, height: int) -> list[int]:
-    """Lengths of the runs of background and object in turn, down the columns; pycocotools would not notice if they were too few."""
+    """Lengths of the runs of background and object in turn, down the columns; too few pycocotools would not notice."""
     if outline.get("size") != [height, width]:
         raise ValueError(f"run lengths of size {str(outline.get('size'))[:40]}, its image has [{height}, {width}]")
     counts = outline.get("counts")

@@ -73,9 +73,9 @@ class PackChipInputs(PackDetInputs):
                 " dropped boxes without their flags. Use transforms that keep all boxes, such as RandomFlip."
             )
         masks = results.get("gt_masks")
-        if masks is not None and len(masks) != np.count_nonzero(~ignored):
+        if masks is not None and len(masks) != (objects := np.count_nonzero(~ignored)):
             raise ValueError(
-                f"{np.count_nonzero(~ignored)} boxes that are not ignored but {len(masks)} gt_masks: a transform between"
+                f"{objects} boxes that are not ignored but {len(masks)} gt_masks: a transform between"
                 " LoadChip and PackChipInputs dropped some. Use transforms that keep all boxes, such as RandomFlip."
             )
         if results.keys() & _OTHERS:
