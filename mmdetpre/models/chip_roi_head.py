@@ -98,7 +98,7 @@ class ChipRoIHead(StandardRoIHead):
     def _bbox_forward(self, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         return super()._bbox_forward((self.project(x),), rois)
 
-    def _mask_forward(self, x: Sequence[Tensor], rois: Tensor, **_: Any) -> dict[str, Tensor]:
+    def _mask_forward(self, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         return super()._mask_forward((self.project(x),), rois)
 
     def loss(

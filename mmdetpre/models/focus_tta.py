@@ -72,8 +72,8 @@ class FocusTTA(MultiScaleTTA):
         options: What `MultiScaleTTA` takes.
 
     Raises:
-        ValueError: If the detector has no focus branch, or a mask head, or a setting is out of range; in the first batch,
-            if the pipeline has another number of scales, or they are not listed from fine to coarse.
+        ValueError: If the detector has no focus branch or has a mask head, or a setting is out of range; in the first
+            batch, if the pipeline has another number of scales, or they are not listed from fine to coarse.
 
     Source: M. Najibi et al., "AutoFocus: Efficient Multi-Scale Inference" (2019).
     """

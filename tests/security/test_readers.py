@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.checkpoints.torch_file import read_torch_file
 from mmdetpre.datasets import PackedAnnotations
+from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
@@ -36,7 +37,6 @@ from mmdetpre.study.custom_data.formats.openimages import read_openimages
 from mmdetpre.study.custom_data.formats.yolo import read_yolo
 from mmdetpre.study.custom_data.formats.yolo_layout import read_list_layout, read_yaml_layout
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
-from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.config_text import literal_config

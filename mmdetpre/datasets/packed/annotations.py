@@ -166,11 +166,11 @@ class PackedAnnotations:
         except (OSError, ValueError) as error:
             raise ValueError(f"The packed annotations in {directory} are incomplete ({error}): delete them.") from error
         names = NameColumn(columns.pop("name_bytes"), columns.pop("name_offsets"))
-        if meta.get("masks"):
-            columns["masks"] = NameColumn(*(columns.pop(name) for name in MASKS))
+        masks = NameColumn(*(columns.pop(name) for name in MASKS)) if meta.get("masks") else None
         return cls(
             classes=tuple(meta["classes"]),
             names=names,
+            masks=masks,
             notes=meta["notes"],
             extra=meta.get("extra", {}),
             directory=directory,
