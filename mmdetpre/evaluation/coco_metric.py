@@ -17,6 +17,7 @@ from mmengine.fileio import get_local_path
 from pycocotools.cocoeval import COCOeval
 
 from mmdetpre.datasets.coco.json_file import read_coco_json
+from mmdetpre.datasets.coco.outlines import outline_runs
 from mmdetpre.registry import METRICS
 from mmdetpre.utils.bounded_files import GIB, read_json
 
@@ -30,7 +31,8 @@ class CocoMetric(MMDetCocoMetric):
     Its ``ann_file`` is read by the reader of the data sets, so that flags, ids and names mean the same to both.
 
     It measures nothing on a file without boxes, such as that of COCO's test-dev, and says so before the test;
-    ``format_only=True`` with ``outfile_prefix`` writes ``<prefix>.bbox.json`` for the server instead.
+    ``format_only=True`` with ``outfile_prefix`` writes ``<prefix>.bbox.json`` for the server instead. ``metric=["bbox",
+    "segm"]`` measures masks too; every object of ``ann_file`` then needs one.
 
     hotcoco (Rust, MIT licence) is optional. Its precisions, recalls and scores equal those of pycocotools in every bit,
     crowds and equal scores included; the tests compare them.
@@ -38,13 +40,14 @@ class CocoMetric(MMDetCocoMetric):
     Args:
         ann_file: The file of annotations; None: the boxes of the data set.
         backend: "pycocotools", or "hotcoco" for the metrics "bbox" and "proposal".
-        overwrite: Replace ``<outfile_prefix>.bbox.json``.
+        overwrite: Replace ``<outfile_prefix>.bbox.json`` and its siblings.
         **kwargs: See ``mmdet.CocoMetric``.
 
     Raises:
         FileExistsError: If that file is there and is not to be replaced; before anything is tested.
         ImportError: For "hotcoco" where it is not installed; before anything is tested.
-        ValueError: If ``ann_file`` is invalid, or has no boxes and ``format_only`` is not set; for another
+        ValueError: If ``ann_file`` is invalid, or has no boxes and ``format_only`` is not set, or not the masks that
+            "segm" needs; for another
             name, and for metrics or ``use_mp_eval`` that do not go with hotcoco.
 
     Example:
@@ -63,16 +66,19 @@ class CocoMetric(MMDetCocoMetric):
         super().__init__(None, *args, **kwargs)
         if ann_file is not None:
             with get_local_path(ann_file, backend_args=self.backend_args) as path:
-                self._coco_api = _coco_of(path)
+                self._coco_api = _coco_of(path, masks="segm" in self.metrics and not self.format_only)
+        elif "segm" in self.metrics:
+            raise ValueError("CocoMetric measures masks (metric 'segm') by a file of annotations only: set ann_file.")
         if not self.format_only and self._coco_api is not None and not self._coco_api.dataset.get("annotations"):
             raise ValueError(
                 "The ann_file of CocoMetric has no boxes, so there is nothing to measure: it is that of a test set"
                 " whose boxes are secret. To write the detections set format_only=True and outfile_prefix=FILE, and"
                 " require_boxes=False of the data set (configs/det/sniper_coco_test_dev.py)."
             )
-        if self.outfile_prefix and not overwrite and (written := Path(f"{self.outfile_prefix}.bbox.json")).exists():
+        written = [Path(f"{self.outfile_prefix}.{name}.json") for name in ("bbox", *self.metrics)]
+        if self.outfile_prefix and not overwrite and (there := [path for path in written if path.exists()]):
             raise FileExistsError(
-                f"{written} is there already and is left as it is: give another test_evaluator.outfile_prefix, or"
+                f"{there[0]} is there already and is left as it is: give another test_evaluator.outfile_prefix, or"
                 " replace it with test_evaluator.overwrite=True."
             )
         if backend not in BACKENDS:
@@ -116,8 +122,11 @@ class CocoMetric(MMDetCocoMetric):
             )
 
 
-def _coco_of(path: str) -> COCO:
-    """pycocotools' object of a file, with the values that our reader finds; boxes are renumbered, from 1."""
+def _coco_of(path: str, masks: bool = False) -> COCO:
+    """pycocotools' object of a file, with the values that our reader finds; boxes are renumbered, from 1.
+
+    With ``masks`` the outline of every object is checked and replaced by run lengths.
+    """
     found, content = read_coco_json(path, need_annotations=False), read_json(path, most_bytes=8 * GIB)
     for row, number in zip(content["images"], found.ids, strict=True):
         row["id"] = number
@@ -129,11 +138,23 @@ def _coco_of(path: str) -> COCO:
     for number, (row, image, category, area, crowd) in enumerate(zip(rows, *columns, strict=True), start=1):
         row |= {"id": number, "image_id": found.ids[image], "category_id": found.category_ids[category]}
         row |= {"area": area, "iscrowd": int(crowd)}
+        if masks:
+            row["segmentation"] = _run_lengths(path, row, *found.sizes[image].tolist())
     coco = COCO()
     coco.dataset = content
     coco.createIndex()
     coco.img_ann_map, coco.cat_img_map = coco.imgToAnns, coco.catToImgs
     return coco
+
+
+def _run_lengths(path: str, row: dict[str, Any], width: int, height: int) -> dict[str, Any]:
+    try:
+        return {"size": [height, width], "counts": outline_runs(row.get("segmentation"), width, height)}
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: the object {row['id']} of image {row['image_id']!r:.40} has no mask that metric 'segm' can use"
+            f" ({error}): mend its 'segmentation', or measure boxes alone with metric='bbox'."
+        ) from error
 
 
 class HotCOCOeval(COCOeval):

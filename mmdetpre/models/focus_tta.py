@@ -72,8 +72,8 @@ class FocusTTA(MultiScaleTTA):
         options: What `MultiScaleTTA` takes.
 
     Raises:
-        ValueError: If the detector has no focus branch or a setting is out of range; in the first batch, if the
-            pipeline has another number of scales, or they are not listed from fine to coarse.
+        ValueError: If the detector has no focus branch or has a mask head, or a setting is out of range; in the first
+            batch, if the pipeline has another number of scales, or they are not listed from fine to coarse.
 
     Source: M. Najibi et al., "AutoFocus: Efficient Multi-Scale Inference" (2019).
     """
@@ -94,6 +94,8 @@ class FocusTTA(MultiScaleTTA):
                 f"FocusTTA needs a detector with a focus branch, and {type(self.module).__name__} has none: add"
                 " ../_base_/models/autofocus.py to _base_ and train, or test with mmdetpre.MultiScaleTTA."
             )
+        if self.with_mask:
+            raise ValueError("FocusTTA merges boxes, not masks: set model.roi_head.mask_head=None.")
         if edge_pixels not in ("scale", "original") or edge_margin < 0:
             raise ValueError(
                 f"edge_margin is {edge_margin} and edge_pixels {edge_pixels!r}: give a number of pixels of the 'scale'"

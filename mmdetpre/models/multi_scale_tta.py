@@ -16,6 +16,7 @@ from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmdetpre.models.mask_tta import add_masks, detect_boxes, predicts_masks
 from mmdetpre.models.nms import hard_nms, soft_nms
 from mmdetpre.models.size_range import checked_ranges, in_size_range
 from mmdetpre.registry import MODELS
@@ -34,7 +35,9 @@ class MultiScaleTTA(BaseTTAModel):
     """Detects at the scales of ``tta_pipeline``, keeps of each scale the sizes it is good at, and merges them.
 
     Each scale's images pass the detector as one batch. Its boxes come back in pixels of the original image, flipped
-    views are mapped back, ``test_ranges`` filters them, and one suppression over all scales follows. In a config::
+    views are mapped back, ``test_ranges`` filters them, and one suppression over all scales follows. A detector with a
+    mask head (Mask R-CNN, SNIPER's) then gives the mask of each box that is kept, from the view that found it; the
+    others cost nothing. In a config::
 
         tta_model = dict(type="mmdetpre.MultiScaleTTA", test_ranges=[(-1, 90), (32, 180), (75, -1)])
         tta_pipeline = [...]  # see configs/_base_/tta
@@ -55,8 +58,9 @@ class MultiScaleTTA(BaseTTAModel):
             boxes above a score of 0.001 without suppression, as SNIPER does; any other stays as it is.
 
     Raises:
-        ValueError: If a setting is out of range, a key of ``merge`` is unknown, or the detector predicts masks; in the
-            first batch, if the pipeline has another number of scales than ``test_ranges``.
+        ValueError: If a setting is out of range, a key of ``merge`` is unknown, or the detector predicts masks in
+            another way than Mask R-CNN; in the first batch, if the pipeline has another number of scales than
+            ``test_ranges``.
 
     Source: section 4.1 of "An Analysis of Pre-Training on Object Detection" (2019), and SNIPER's released inference.
     """
@@ -84,15 +88,25 @@ class MultiScaleTTA(BaseTTAModel):
         elif module_test_cfg is not None:
             raise ValueError("module_test_cfg changes a config, but the detector is built: give its config instead.")
         super().__init__(module, **kwargs)
-        if getattr(self.module, "with_mask", False):
-            raise ValueError("MultiScaleTTA merges boxes, not masks: set model.roi_head.mask_head=None.")
+        self.with_mask = predicts_masks(self.module)
+
+    def test_step(self, data: dict) -> list[DetDataSample]:
+        """Detections in each image of a batch of views, as ``TestTimeAug`` and a loader give it."""
+        if not self.with_mask:
+            return super().test_step(data)
+        pairs = zip(data["inputs"], data["data_samples"], strict=True)
+        views = [detect_boxes(self.module, dict(inputs=images, data_samples=samples)) for images, samples in pairs]
+        merged = self.merge_preds(list(zip(*(view.samples for view in views), strict=True)))
+        for i, sample in enumerate(merged):
+            add_masks(self.module, views, i, sample.pred_instances)
+        return merged
 
     def merge_preds(self, data_samples_list: Sequence[Sequence[DetDataSample]]) -> list[DetDataSample]:
         """One sample per image, from its samples at all scales and flips.
 
         The result is a copy of the first view's sample (the first unflipped one if there is any), with
         ``pred_instances`` in pixels of the original image, best first; their ``scales`` say which scale, in the order
-        of the pipeline, each comes from.
+        of the pipeline, each comes from, and with a mask head ``views``, which view.
         """
         return [self._merge_views(views) for views in data_samples_list]
 
@@ -132,7 +146,7 @@ class MultiScaleTTA(BaseTTAModel):
     def _merge_views(self, views: Sequence[DetDataSample]) -> DetDataSample:
         order = _scale_of_each(views)
         ranges = self._range_of_each(order)
-        boxes, masks = [], []
+        boxes, chosen = [], []
         for view, size_range in zip(views, ranges, strict=True):
             shape = view.metainfo["ori_shape"][:2]
             here = get_box_tensor(view.pred_instances.bboxes)
@@ -141,12 +155,16 @@ class MultiScaleTTA(BaseTTAModel):
             boxes.append(here)
             if size_range is not None:
                 factor = 1.0 if self.range_reference is None else max(shape) / self.range_reference
-                masks.append(in_size_range(here, size_range, factor))
+                chosen.append(in_size_range(here, size_range, factor))
         scores, labels = (torch.cat([view.pred_instances[key] for view in views]) for key in ("scores", "labels"))
         result = next((view for view in views if not view.metainfo.get("flip", False)), views[0]).clone()
-        origin = torch.repeat_interleave(torch.tensor(order), torch.tensor([len(here) for here in boxes]))
-        in_range = torch.cat(masks) if masks else None
-        result.pred_instances = self.suppress(torch.cat(boxes), scores, labels, in_range, origin)
+        origin = torch.repeat_interleave(torch.arange(len(views)), torch.tensor([len(here) for here in boxes]))
+        in_range = torch.cat(chosen) if chosen else None
+        kept = self.suppress(torch.cat(boxes), scores, labels, in_range, origin)
+        if self.with_mask:
+            kept.views = kept.scales
+        kept.scales = torch.tensor(order).to(kept.scales)[kept.scales]
+        result.pred_instances = kept
         return result
 
     def _range_of_each(self, order: Sequence[int]) -> list[tuple[float, float] | None]:

@@ -112,7 +112,7 @@ class RFCN3000RoIHead(BaseRoIHead):
         """
         cfg, batch = self.train_cfg, len(batch_data_samples)
         proposals = [r.bboxes for r in rpn_results_list]
-        rois, (labels, weights, gt_boxes) = batch_targets(proposals, batch_data_samples, self.num_classes, cfg)
+        rois, (labels, weights, gt_boxes, _) = batch_targets(proposals, batch_data_samples, self.num_classes, cfg)
         scores, deltas = self.bbox_head(x[0], rois)
         positive = (labels != self.num_classes) & (weights > 0)
         super_labels = F.pad(self.super_of, (0, 1), value=self.num_super)[labels]

@@ -26,6 +26,8 @@ class RoITargets(NamedTuple):
     """(..., R) float, weight of the classification loss."""
     gt_boxes: Tensor
     """(..., R, 4) box to regress to; the region itself where it is background."""
+    objects: Tensor
+    """(..., R) int64 number of the best box among ``gt``; of a chip those in its valid range come first."""
 
 
 def add_gt_to_proposals(
@@ -100,7 +102,7 @@ def assign_rois(
     if soft_sampling:
         weights = torch.where(background, 0.25 + 0.75 * torch.exp(-50 * torch.exp(-20 * overlap)), weights)
     in_group = (inside(rois, groups) > group_iof_thr).any(dim=-1)
-    return RoITargets(labels, weights.masked_fill_(in_group & background, 0.0), gt_boxes)
+    return RoITargets(labels, weights.masked_fill_(in_group & background, 0.0), gt_boxes, index)
 
 
 @torch.no_grad()

@@ -34,6 +34,8 @@ CONFIGS = [
     "sniper_coco_trainval_sample.py",
     "sniper_imagenet_loc.py",
     "sniper_imagenet_loc_sample.py",
+    "sniper_mask_coco.py",
+    "sniper_mask_coco_sample.py",
     "sniper_openimages.py",
     "sniper_openimages_sample.py",
     "sniper_voc.py",

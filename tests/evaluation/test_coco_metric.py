@@ -192,3 +192,16 @@ def test_flags_names_and_ids_mean_what_they_mean_to_the_data_set(ann_file: str, 
     file.write_text(json.dumps(content | {"annotations": [content["annotations"][0] | {"iscrowd": "maybe"}]}))
     with pytest.raises(ValueError, match=r"instances\.json.*iscrowd"):
         CocoMetric(str(file))
+
+
+def test_masks_need_an_outline_of_every_object(coco: COCO, tmp_path: Path) -> None:
+    content = {key: coco.dataset[key] for key in ("images", "categories")}
+    rows = [dict(row) for row in coco.dataset["annotations"]]
+    file, config = tmp_path / "instances.json", {"type": "mmdetpre.CocoMetric", "metric": ["bbox", "segm"]}
+    rows[5]["segmentation"] = [[1, 2, 3, 4]]
+    file.write_text(json.dumps(content | {"annotations": rows}))
+    METRICS.build({"type": "mmdetpre.CocoMetric", "ann_file": str(file)})
+    with pytest.raises(ValueError, match="the object 6 of image .* no mask .*a polygon of 4 numbers.*metric='bbox'"):
+        METRICS.build(config | {"ann_file": str(file)})
+    with pytest.raises(ValueError, match="set ann_file"):
+        METRICS.build(config)

@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.checkpoints.torch_file import read_torch_file
 from mmdetpre.datasets import PackedAnnotations
+from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
@@ -36,7 +37,6 @@ from mmdetpre.study.custom_data.formats.openimages import read_openimages
 from mmdetpre.study.custom_data.formats.yolo import read_yolo
 from mmdetpre.study.custom_data.formats.yolo_layout import read_list_layout, read_yaml_layout
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
-from mmdetpre.study.custom_data.segmentation.outlines import outline_mask
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.config_text import literal_config
@@ -205,7 +205,7 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
     ),
     "mmdetpre.study.custom_data.formats.openimages.read_openimages": open_images,
     "mmdetpre.study.custom_data.segmentation.map_folder.read_map_folder": label_maps,
-    "mmdetpre.study.custom_data.segmentation.outlines.outline_mask": lambda f, m: outline_mask(
+    "mmdetpre.datasets.coco.outlines.outline_mask": lambda f, m: outline_mask(
         {"size": [2, 2], "counts": "5" * 100}, 2, 2
     ),
     "mmdetpre.utils.bounded_files.read_bounded": lambda f, m: read_bounded("/dev/zero", 10),

@@ -219,6 +219,8 @@ class ChipDataset(Dataset):
             "flags": packed.flags[boxes],
             "valid": record.valid,
         }
+        if packed.masks is not None:
+            results["masks"] = {int(k): packed.mask_of(i, int(k)) for k in record.valid}
         random.seed(record.seed)
         np.random.seed(record.seed % 2**32)
         if get_worker_info() is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from mmdet.datasets import CocoDataset
 
 from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS, WAY, CocoFile, match_classes, read_coco_json
+from mmdetpre.datasets.coco.outlines import outline_runs
 from mmdetpre.datasets.coco.union import join_coco_files
 from mmdetpre.datasets.images.size import settle_sizes
 from mmdetpre.datasets.packed.annotation_values import MOST_PIXELS
@@ -32,9 +33,10 @@ class PackedCocoDataset(PackedDataset):
 
     Works wherever ``mmdet.CocoDataset`` does for boxes (training and test loops, ``CocoMetric``): same images in the
     same order, same boxes and labels, ``img_id`` the id of the file. Boxes are clipped to their image; instance masks
-    are not kept. An area that is missing, null or 0 is that of the box, which mmdet leaves out where it is 0. Crowds
-    are ignored in training, and so are objects with ``difficult: 1``; VOC's flags ``difficult``, ``occluded`` and
-    ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1, x2, y2 in pixels.
+    are kept with ``with_masks`` only. An area that is missing, null or 0 is that of the box, which mmdet leaves out
+    where it is 0. Crowds are ignored in training, and so are objects with ``difficult: 1``; VOC's flags ``difficult``,
+    ``occluded`` and ``truncated`` reach the analyses where a file has them. Boxes are half-open x1, y1, x2, y2 in
+    pixels.
 
     Args:
         ann_file: The JSON.
@@ -42,11 +44,14 @@ class PackedCocoDataset(PackedDataset):
         further: More files, whose images follow, as (ann_file, folder of the images) below ``data_root``: COCO's
             trainval is ``[("annotations/instances_val2017.json", "val2017/")]`` behind train2017.
         classes: Names of categories in the order of the file; ``None``: the 80 of COCO. Other categories are left out.
+        with_masks: Keep the instance masks (``segmentation``: polygons or run lengths) for a detector with a mask head.
+            An object whose outline is missing or broken keeps its box, and the log tells how many these are.
         **kwargs: See :class:`PackedDataset` and ``mmdet.BaseDetDataset``.
 
     Raises:
         FileNotFoundError: Names every missing file and folder at once, or counts missing images.
-        ValueError: If the class list does not match the file (both are listed), or the file is damaged.
+        ValueError: If the class list does not match the file (both are listed), the file is damaged, or has no masks
+            and ``with_masks`` is set.
 
     Example:
         >>> PackedCocoDataset(data_root="data/coco", ann_file="annotations/instances_train2017.json",
@@ -64,8 +69,10 @@ class PackedCocoDataset(PackedDataset):
         *args: Any,
         classes: Sequence[str] | None = None,
         further: Sequence[tuple[str, str]] = (),
+        with_masks: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.with_masks = with_masks
         self.further = [tuple(pair) for pair in further]
         self._first = (kwargs.get("data_prefix") or {}).get("img", "")
         super().__init__(*args, classes=classes, **kwargs)
@@ -90,11 +97,12 @@ class PackedCocoDataset(PackedDataset):
 
     def _open(self) -> PackedAnnotations:
         classes = self._resolve_classes()
+        parameters: dict[str, Any] = {"classes": classes, "reader": 2} | ({"masks": 1} if self.with_masks else {})
         if self.further:
             files = [self._here(file) for file in self._files().values()]
             return self._cached(
                 Path(self.ann_file).stem,
-                {"classes": classes, "first": self._first, "further": self.further, "reader": 2},
+                parameters | {"first": self._first, "further": self.further},
                 files,
                 self.data_root,
                 lambda: self._table_of(self._read_all(files), self.data_root),
@@ -103,15 +111,17 @@ class PackedCocoDataset(PackedDataset):
         file = self._here(self.ann_file)
         return self._cached(
             Path(self.ann_file).stem,
-            {"classes": classes, "reader": 2},
+            parameters,
             [file],
             self._images,
-            lambda: self._table_of(read_coco_json(file, need_annotations=False), self._images),
+            lambda: self._table_of(self._read(file), self._images),
         )
 
     def _read_all(self, files: Sequence[str]) -> CocoFile:
-        parts = [read_coco_json(file, need_annotations=False) for file in files]
-        return join_coco_files(parts, [self._first, *(pair[1] for pair in self.further)])
+        return join_coco_files(list(map(self._read, files)), [self._first, *(pair[1] for pair in self.further)])
+
+    def _read(self, file: str) -> CocoFile:
+        return read_coco_json(file, need_annotations=False, outlines=self.with_masks)
 
     def _table_of(self, found: CocoFile, images: str) -> PackedAnnotations:
         classes = list(self._metainfo["classes"])
@@ -144,6 +154,14 @@ class PackedCocoDataset(PackedDataset):
         flags = found.flags[rows]
         ignored = found.crowd[rows] | (flags & DIFFICULT).astype(bool)
         numbers = [number for number, label_of in zip(found.category_ids, labels, strict=True) if label_of >= 0]
+        masks: list[str] | None = None
+        if found.outlines is not None:
+            masks, broken = self._masks_of([found.outlines[row] for row in rows[kept]], box_sizes[kept])
+            remarks += [
+                f"{len(broken)} of {len(masks)} objects have no mask, the first is in"
+                f" {photo_of(np.flatnonzero(kept)[row])} ({why})"
+                for row, why in list(broken.items())[:1]
+            ]
         extra = {"category_ids": numbers, "flags": found.known_flags, "remarks": [*found.remarks, *remarks]}
         return PackedAnnotations.from_boxes(
             sizes=sizes,
@@ -152,9 +170,26 @@ class PackedCocoDataset(PackedDataset):
             boxes=np.clip(corners[kept], -MOST_PIXELS, MOST_PIXELS),
             labels=label[kept],
             flags=(flags | np.where(ignored, IGNORE, 0).astype(np.uint8))[kept],
+            masks=masks,
             notes=notes,
             **self._named(photos, found.ids[:count], extra),
         )
+
+    def _masks_of(self, outlines: Sequence[Any], sizes: np.ndarray) -> tuple[list[str], dict[int, str]]:
+        """Run lengths of each object's mask, empty where it has none, and why it has none."""
+        masks, broken = [], {}
+        for i, (outline, (width, height)) in enumerate(zip(outlines, sizes.tolist(), strict=True)):
+            try:
+                masks.append(outline_runs(outline, width, height) if width and height else "")
+            except ValueError as error:
+                masks.append("")
+                broken[i] = str(error)
+        if broken and len(broken) == len(masks):
+            raise ValueError(
+                f"{self._label()}: with_masks is set, but none of its {len(masks)} objects has a mask ({broken[0]}):"
+                " give 'segmentation' to its annotations, or train without with_masks and model.roi_head.mask_head."
+            )
+        return masks, broken
 
     def _instance(self, box: list[float], label: int, flags: int) -> dict:
         known = self._table.extra.get("flags", ())

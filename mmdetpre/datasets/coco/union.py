@@ -45,6 +45,8 @@ def join_coco_files(parts: Sequence[CocoFile], folders: Sequence[str]) -> CocoFi
     starts = np.cumsum([0, *(len(part.files) for part in parts[:-1])])
     columns = ("sizes", "boxes", "category", "area", "crowd", "ignore", "flags")
     joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    if first.outlines is not None:
+        joined["outlines"] = [outline for part in parts for outline in part.outlines or ()]
     return replace(
         first,
         files=[_below(folder, file) for part, folder in zip(parts, folders, strict=True) for file in part.files],

@@ -24,7 +24,8 @@ TRUNCATED = 8
 FORMAT = "mmdetpre packed annotations"
 FORMAT_VERSION = 2
 COLUMNS = ("sizes", "box_offsets", "boxes", "labels", "flags", "name_bytes", "name_offsets")
-IDS = "ids"  # the one column that a table may lack
+IDS = "ids"  # what a table may lack
+MASKS = ("mask_bytes", "mask_offsets")  # likewise
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,8 @@ class PackedAnnotations:
         flags: (M,) uint8, bits ``IGNORE``, ``DIFFICULT``, ``OCCLUDED``, ``TRUNCATED``.
         names: N image names; ``path(i)`` is prefix + name + suffix.
         ids: (N,) int64 numbers of the images in their source (COCO), or ``None`` where images go by their names.
+        masks: M run lengths of the objects' masks, as COCO writes them in texts, empty where there is none; ``None``
+            for a table without masks.
         notes: What was left out while packing and how often.
         extra: What else a reader must find again without its source (category ids ...), as JSON knows it.
         directory: Where the columns lie on disk, or ``None`` for a table in memory.
@@ -65,6 +68,7 @@ class PackedAnnotations:
     flags: np.ndarray
     names: NameColumn
     ids: np.ndarray | None = None
+    masks: NameColumn | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     directory: Path | None = None
@@ -83,6 +87,7 @@ class PackedAnnotations:
         labels: np.ndarray,
         flags: np.ndarray | None = None,
         ids: np.ndarray | None = None,
+        masks: Sequence[str] | None = None,
         notes: Mapping[str, int] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> PackedAnnotations:
@@ -97,6 +102,7 @@ class PackedAnnotations:
             labels: (M,) class indices.
             flags: (M,) bits, or ``None`` for none set.
             ids: (N,) numbers of the images, or ``None``.
+            masks: M run lengths of masks, see the class.
             notes: Counts of what the reader has left out already.
             extra: What else to keep with the table.
 
@@ -125,6 +131,7 @@ class PackedAnnotations:
         _count(notes, "boxes below 1 pixel", int(np.count_nonzero(readable & ~large)))
         box_offsets = np.zeros(len(sizes) + 1, np.int64)
         np.cumsum(np.bincount(image[keep], minlength=len(sizes)), out=box_offsets[1:])
+        rows = np.flatnonzero(keep) if order is None else order[keep]
         return cls(
             classes=tuple(classes),
             sizes=sizes,
@@ -134,6 +141,7 @@ class PackedAnnotations:
             flags=np.asarray(flags)[keep].astype(np.uint8),
             names=names if isinstance(names, NameColumn) else NameColumn.pack(names),
             ids=None if ids is None else np.asarray(ids, np.int64),
+            masks=None if masks is None else NameColumn.pack([masks[row] for row in rows.tolist()]),
             notes=notes,
             extra=dict(extra or {}),
         )
@@ -153,14 +161,16 @@ class PackedAnnotations:
         directory = Path(directory)
         meta = read_meta(directory)
         try:
-            names_of_columns = [*COLUMNS, *([IDS] if meta.get("ids") else [])]
+            names_of_columns = [*COLUMNS, *([IDS] if meta.get("ids") else []), *(MASKS if meta.get("masks") else [])]
             columns = {name: bounded_files.load_npy(directory / f"{name}.npy") for name in names_of_columns}
         except (OSError, ValueError) as error:
             raise ValueError(f"The packed annotations in {directory} are incomplete ({error}): delete them.") from error
         names = NameColumn(columns.pop("name_bytes"), columns.pop("name_offsets"))
+        masks = NameColumn(*(columns.pop(name) for name in MASKS)) if meta.get("masks") else None
         return cls(
             classes=tuple(meta["classes"]),
             names=names,
+            masks=masks,
             notes=meta["notes"],
             extra=meta.get("extra", {}),
             directory=directory,
@@ -175,11 +185,14 @@ class PackedAnnotations:
         columns |= {"name_bytes": self.names.blob, "name_offsets": self.names.offsets}
         if self.ids is not None:
             columns[IDS] = self.ids
+        if self.masks is not None:
+            columns |= dict(zip(MASKS, (self.masks.blob, self.masks.offsets), strict=True))
         for name, column in columns.items():
             np.save(directory / f"{name}.npy", column)
         counts = {"images": len(self), "boxes": len(self.boxes)}
         header = {"format": FORMAT, "version": FORMAT_VERSION, "counts": counts, "notes": dict(self.notes)}
         header |= {"ids": self.ids is not None, "extra": dict(self.extra)}
+        header |= {"masks": True} if self.masks is not None else {}
         header |= {"sums": checksums(directory, [f"{name}.npy" for name in columns])}
         write_meta(directory, header | {"classes": self.classes} | meta)
 
@@ -192,6 +205,7 @@ class PackedAnnotations:
         columns: dict[str, Any] = {name: getattr(self, name)[take] for name in ("boxes", "labels", "flags")}
         names = self.names.take(rows)
         columns["ids"] = None if self.ids is None else self.ids[rows]
+        columns["masks"] = None if self.masks is None else self.masks.take(take)
         return replace(self, sizes=self.sizes[rows], box_offsets=offsets, names=names, directory=None, **columns)
 
     def with_paths(self, prefix: str, suffix: str = "") -> PackedAnnotations:
@@ -209,6 +223,11 @@ class PackedAnnotations:
     def boxes_of(self, i: int) -> np.ndarray:
         """(n, 4) float32 boxes of image ``i``."""
         return self.boxes[self.slice_of(i)]
+
+    def mask_of(self, i: int, k: int) -> dict[str, Any] | None:
+        """Run lengths of the mask of box ``k`` of image ``i``, ``size`` and ``counts`` as COCO has them, if known."""
+        counts = "" if self.masks is None else self.masks[int(self.box_offsets[i]) + k]
+        return {"size": self.sizes[i, ::-1].tolist(), "counts": counts} if counts else None
 
     @property
     def ignore(self) -> np.ndarray:

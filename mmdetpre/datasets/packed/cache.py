@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mmdetpre.console.console_filter import tell
-from mmdetpre.datasets.packed.annotations import COLUMNS, FORMAT, IDS, PackedAnnotations, read_meta
+from mmdetpre.datasets.packed.annotations import COLUMNS, FORMAT, IDS, MASKS, PackedAnnotations, read_meta
 from mmdetpre.utils import bounded_files
 from mmdetpre.utils.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.utils.locks import file_lock
 
-_OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS))}
+_OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS, *MASKS))}
 
 
 def fingerprint(path: str | Path) -> dict[str, object]:

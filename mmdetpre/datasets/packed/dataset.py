@@ -295,13 +295,17 @@ class PackedDataset(BaseDetDataset):
         boxes = table.slice_of(row)
         width, height = table.sizes[row].tolist()
         columns = (table.boxes[boxes].tolist(), table.labels[boxes].tolist(), table.flags[boxes].tolist())
+        instances = [self._instance(*values) for values in zip(*columns, strict=True)]
+        if table.masks is not None:
+            for k, instance in enumerate(instances):
+                instance["mask"] = table.mask_of(row, k) or []  # mmdet ignores an object whose mask is an empty list
         return {
             "img_path": table.path(row),
             "img_id": self._image_id(row),
             "width": width,
             "height": height,
             "sample_idx": position,
-            "instances": [self._instance(*values) for values in zip(*columns, strict=True)],
+            "instances": instances,
         }
 
     def _instance(self, box: list[float], label: int, flags: int) -> dict:

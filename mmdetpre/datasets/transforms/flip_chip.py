@@ -10,10 +10,12 @@ from mmdetpre.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FlipChip(BaseTransform):
-    """mmdet's horizontal ``RandomFlip`` of pixels and boxes: the same random numbers and results, without its detours.
+    """mmdet's horizontal ``RandomFlip`` of pixels, boxes and masks: the same random numbers and results, without
+    its detours.
 
-    Required keys: ``img``, ``gt_bboxes``, as set by ``mmdetpre.LoadChip``. Changed keys: both; ``img`` becomes a view.
-    Added keys: ``flip``, ``flip_direction``. Masks and label maps are not flipped: with those use ``RandomFlip``.
+    Required keys: ``img``, ``gt_bboxes``, as set by ``mmdetpre.LoadChip``. Changed keys: both, and ``gt_masks`` if it
+    is there; ``img`` becomes a view. Added keys: ``flip``, ``flip_direction``. Label maps are not flipped: with those
+    use ``RandomFlip``.
 
     Args:
         prob: Probability of a flip.
@@ -35,6 +37,8 @@ class FlipChip(BaseTransform):
             results["img"] = results["img"][:, ::-1]
             boxes = results["gt_bboxes"].tensor.numpy()
             boxes[:, [0, 2]] = results["img"].shape[1] - boxes[:, [2, 0]]
+            if "gt_masks" in results:
+                results["gt_masks"] = results["gt_masks"].flip()
         return results
 
     def __repr__(self) -> str:

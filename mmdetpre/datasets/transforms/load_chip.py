@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.mask import BitmapMasks
 
+from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.datasets.images.decoded_images import DecodedImages
 from mmdetpre.datasets.images.decoding import BrokenImageError, decode_image, jpeg_reduction
 from mmdetpre.datasets.packed.annotations import IGNORE
 from mmdetpre.datasets.transforms.cut_chip import cut_chip, reduce_image
+from mmdetpre.datasets.transforms.cut_mask import cut_mask
 from mmdetpre.registry import TRANSFORMS
 from mmdetpre.storage.read import read_bytes
 from mmdetpre.storage.retry import StorageError
@@ -28,10 +33,12 @@ class LoadChip(BaseTransform):
 
     Required keys: ``img_path``, ``height``, ``width``, ``chip`` (x, y, width, height in the scaled image),
     ``chip_scale``, ``boxes`` (n, 4), ``labels``, ``flags``, ``valid``, as set by ``mmdetpre.ChipDataset``.
-    Optional: ``decode_scale``, the finest scale of the chips that share the decoded image, and ``keep_decoded``.
+    Optional: ``decode_scale``, the finest scale of the chips that share the decoded image, ``keep_decoded``, and
+    ``masks``, run lengths of the mask of each valid box, or None.
 
     Added keys: ``img``, ``img_shape``, ``ori_shape``, ``scale_factor``, ``gt_bboxes`` (chip pixels),
-    ``gt_bboxes_labels``, ``gt_ignore_flags``, ``gt_group_flags`` (crowd or group-of).
+    ``gt_bboxes_labels``, ``gt_ignore_flags``, ``gt_group_flags`` (crowd or group-of); with ``masks`` also ``gt_masks``
+    of the boxes that are not ignored, and only of these, in their order: empty where the mask is not known.
 
     Args:
         backend_args: Arguments of mmengine's file backend.
@@ -93,6 +100,19 @@ class LoadChip(BaseTransform):
         results["gt_bboxes_labels"] = results.pop("labels")[shows].astype(np.int64)
         results["gt_ignore_flags"] = (ignore | group)[shows]
         results["gt_group_flags"] = group[shows]
+        if (masks := results.pop("masks", None)) is not None:
+            objects = shows[~results["gt_ignore_flags"]].tolist()
+            results["gt_masks"] = LoadChip._cut_masks(results, [masks[k] for k in objects])
+
+    @staticmethod
+    def _cut_masks(results: dict, masks: Sequence[dict | None]) -> BitmapMasks:
+        height, width = results["img_shape"]
+        planes = [np.zeros((height, width), np.uint8) for _ in masks]
+        for k, mask in enumerate(masks):
+            if mask is not None:
+                whole = outline_mask(mask, results["width"], results["height"])
+                planes[k] = cut_mask(whole, results["chip"], results["chip_scale"])
+        return BitmapMasks(planes, height, width)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(backend_args={self.backend_args}, keep_mb={self.decoded.megabytes})"

@@ -24,7 +24,7 @@ META_KEYS = (
     "valid_range",
     "chip",
 )
-_OTHERS = {"gt_masks", "gt_seg_map", "proposals", "gt_keypoints"}
+_OTHERS = {"gt_seg_map", "proposals", "gt_keypoints"}
 """What only mmdet packs, for transforms that add it."""
 
 
@@ -50,7 +50,8 @@ class PackChipInputs(PackDetInputs):
     """``PackDetInputs`` whose ``ignored_instances`` also tell which boxes are crowds.
 
     Adds ``ignored_instances.group_of``, (n,) bool, from ``gt_group_flags``; and ``valid_range`` (lo, hi in pixels of
-    the chip) and ``chip`` (x, y, width, height in the scaled image) to the meta information.
+    the chip) and ``chip`` (x, y, width, height in the scaled image) to the meta information. ``gt_masks``, which
+    ``mmdetpre.LoadChip`` gives for the boxes that are not ignored alone, become ``gt_instances.masks``.
 
     Args:
         meta_keys: Keys copied to the meta information of the data sample.
@@ -63,7 +64,7 @@ class PackChipInputs(PackDetInputs):
         """Pack a chip into tensors and a data sample.
 
         Raises:
-            ValueError: If a transform dropped boxes without their flags.
+            ValueError: If a transform dropped boxes without their flags or masks.
         """
         flags, ignored = results["gt_group_flags"], results["gt_ignore_flags"]
         if len(flags) != len(ignored):
@@ -71,10 +72,18 @@ class PackChipInputs(PackDetInputs):
                 f"{len(ignored)} boxes but {len(flags)} gt_group_flags: a transform between LoadChip and PackChipInputs"
                 " dropped boxes without their flags. Use transforms that keep all boxes, such as RandomFlip."
             )
+        masks = results.get("gt_masks")
+        if masks is not None and len(masks) != (objects := np.count_nonzero(~ignored)):
+            raise ValueError(
+                f"{objects} boxes that are not ignored but {len(masks)} gt_masks: a transform between"
+                " LoadChip and PackChipInputs dropped some. Use transforms that keep all boxes, such as RandomFlip."
+            )
         if results.keys() & _OTHERS:
-            packed = super().transform({key: value for key, value in results.items() if key != "img"})
+            packed = super().transform({k: value for k, value in results.items() if k not in ("img", "gt_masks")})
         else:
             packed = {"data_samples": self._sample(results)}
+        if masks is not None:
+            packed["data_samples"].gt_instances.masks = masks
         packed["inputs"] = channels_first(results["img"])
         packed["data_samples"].ignored_instances.group_of = torch.from_numpy(flags[ignored])
         return packed

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from mmdetpre.chips.scale import scaled_size
+from mmdetpre.datasets.coco.outlines import outline_runs
 from mmdetpre.datasets.images.decoding import BrokenImageError
 from mmdetpre.datasets.packed.annotations import IGNORE
-from mmdetpre.datasets.transforms import LoadChip
+from mmdetpre.datasets.transforms import FlipChip, LoadChip, PackChipInputs
 
 
 @pytest.fixture
@@ -36,6 +37,24 @@ def test_boxes_are_carried_into_the_chip(results):
     assert out["gt_group_flags"].tolist() == [False, False, False, True]
     assert out["img"].shape == (80, 120, 3) and out["img_shape"] == (80, 120) and out["ori_shape"] == (100, 200)
     assert out["scale_factor"] == (0.9, 0.9)
+
+
+def test_masks_of_the_objects_alone_are_cut_to_the_chip_flipped_and_packed(results):
+    masks = {}
+    for k in (0, 3):
+        x1, y1, x2, y2 = results["boxes"][k].tolist()
+        outline = [[x1, y1, x2, y1, x2, y2, x1, y2]]
+        masks[k] = {"size": [100, 200], "counts": outline_runs(outline, 200, 100)}
+    masks[3] = None  # not known: an empty mask
+    out = LoadChip().transform(results | {"masks": masks})
+    assert out["gt_masks"].masks.shape == (2, 80, 120) and not out["gt_masks"].masks[1].any()
+    assert out["gt_masks"].get_bboxes().tensor[0].tolist() == pytest.approx([5, 8, 41, 44])
+    cut = out["gt_masks"].masks.copy()
+    sample = PackChipInputs().transform(FlipChip(1.0).transform(out))["data_samples"]
+    assert np.array_equal(sample.gt_instances.masks.masks, cut[:, :, ::-1])
+    assert "masks" not in sample.ignored_instances
+    with pytest.raises(ValueError, match="2 boxes that are not ignored but 1 gt_masks"):
+        PackChipInputs().transform(out | {"gt_masks": out["gt_masks"][:1]})
 
 
 def test_a_group_box_is_never_valid(results):

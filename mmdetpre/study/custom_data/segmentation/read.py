@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.datasets.images.photo_names import PARTS
 from mmdetpre.datasets.label_maps.files import count_labels
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.detection_data import DetectionData
 from mmdetpre.study.custom_data.formats.coco_json import ROBOFLOW
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
-from mmdetpre.study.custom_data.segmentation.outlines import outline_mask
 from mmdetpre.study.custom_data.segmentation.own_maps import MOST_CLASSES, VOID, OwnMaps, label_png, require_parts
 from mmdetpre.study.custom_data.split import same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names

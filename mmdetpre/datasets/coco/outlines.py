@@ -1,4 +1,4 @@
-"""Label maps drawn from the outlines of objects: polygons, or run lengths of masks, in COCO's form."""
+"""Masks from the outlines of objects in COCO's form: polygons, or run lengths."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _FARTHEST = 4
 """Longer sides of the image that a point may be away: the memory of a polygon grows with its length."""
 
 
-def outline_mask(outline: Any, width: int, height: int) -> np.ndarray:
-    """(height, width) bool, what an outline surrounds.
+def outline_runs(outline: Any, width: int, height: int) -> str:
+    """COCO's run lengths, as text, of what an outline surrounds in its image: the ``counts`` of ``pycocotools.mask``.
 
     Args:
         outline: A list of polygons x, y, x, y, ... in pixels, or the ``size`` and ``counts`` of run lengths.
@@ -23,13 +23,12 @@ def outline_mask(outline: Any, width: int, height: int) -> np.ndarray:
         ValueError: Says what is wrong with it.
 
     Example:
-        >>> outline_mask([[1, 0, 3, 0, 3, 2, 1, 2]], 4, 3).astype(int).tolist()
-        [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-        >>> outline_mask({"size": [2, 2], "counts": [1, 2, 1]}, 2, 2).astype(int).tolist()
-        [[0, 1], [1, 0]]
+        >>> outline_runs([[1, 0, 3, 0, 3, 2, 1, 2]], 4, 3)
+        '32103'
     """
     if isinstance(outline, dict):
-        return _of_runs(outline, width, height)
+        runs = {"size": [height, width], "counts": _runs_of(outline, width, height)}
+        return str(coco_mask.frPyObjects(runs, height, width)["counts"].decode())
     if not isinstance(outline, list) or not outline:
         raise ValueError("no outline")
     if not all(isinstance(polygon, list) for polygon in outline):
@@ -40,16 +39,28 @@ def outline_mask(outline: Any, width: int, height: int) -> np.ndarray:
             raise ValueError(f"a polygon of {len(polygon)} numbers, expected x and y of three points or more")
         if not all(_is_number(value) and abs(value) <= reach for value in polygon):
             raise ValueError("a polygon with a point that is not a number, or is far outside of the image")
-    runs = coco_mask.frPyObjects([list(map(float, polygon)) for polygon in outline], height, width)
-    return coco_mask.decode(coco_mask.merge(runs)).astype(bool)
+    parts = coco_mask.frPyObjects([list(map(float, polygon)) for polygon in outline], height, width)
+    return str(coco_mask.merge(parts)["counts"].decode())
+
+
+def outline_mask(outline: Any, width: int, height: int) -> np.ndarray:
+    """(height, width) bool, what an outline surrounds; arguments and errors are those of `outline_runs`.
+
+    Example:
+        >>> outline_mask([[1, 0, 3, 0, 3, 2, 1, 2]], 4, 3).astype(int).tolist()
+        [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+        >>> outline_mask({"size": [2, 2], "counts": [1, 2, 1]}, 2, 2).astype(int).tolist()
+        [[0, 1], [1, 0]]
+    """
+    return coco_mask.decode({"size": [height, width], "counts": outline_runs(outline, width, height)}).astype(bool)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _of_runs(outline: dict[str, Any], width: int, height: int) -> np.ndarray:
-    """Runs of background and object in turn, down the columns; pycocotools would not notice if they were too few."""
+def _runs_of(outline: dict[str, Any], width: int, height: int) -> list[int]:
+    """Lengths of the runs of background and object in turn, down the columns; too few pycocotools would not notice."""
     if outline.get("size") != [height, width]:
         raise ValueError(f"run lengths of size {str(outline.get('size'))[:40]}, its image has [{height}, {width}]")
     counts = outline.get("counts")
@@ -58,8 +69,7 @@ def _of_runs(outline: dict[str, Any], width: int, height: int) -> np.ndarray:
         raise ValueError("run lengths that are not whole numbers from 0")
     if sum(runs) != width * height:
         raise ValueError(f"run lengths of {sum(runs)} pixels, its image has {width * height}")
-    inside = np.arange(len(runs)) % 2 == 1
-    return np.repeat(inside, runs).reshape(width, height).T
+    return runs
 
 
 def _packed(text: str) -> list[int] | None:
