@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from mmdetpre.inference.detection_log import ImageDetections
+from mmdetpre.inference.image_source import inner_path
 from mmdetpre.utils.plain_text import one_line
 from mmdetpre.utils.whole_file import whole_file, write_json, write_rows, write_text
 
@@ -44,8 +45,10 @@ def _voc(folder: Path, found: Found, classes: Sequence[str]) -> Path:
             SubElement(shown, "name").text = classes[label]
             SubElement(shown, "difficult").text = "0"
             corners = SubElement(shown, "bndbox")
-            for key, value, offset in zip(("xmin", "ymin", "xmax", "ymax"), box, (1, 1, 0, 0), strict=True):
-                SubElement(corners, key).text = str(round(value) + offset)
+            x1, y1, x2, y2 = (round(value) for value in box)
+            pixels = (x1 + 1, y1 + 1, max(x2, x1 + 1), max(y2, y1 + 1))  # a box thinner than a pixel still has one
+            for key, pixel in zip(("xmin", "ymin", "xmax", "ymax"), pixels, strict=True):
+                SubElement(corners, key).text = str(pixel)
             SubElement(shown, "score").text = f"{score:.6g}"
         indent(root)
         with whole_file(file) as part:
@@ -85,8 +88,7 @@ FORMATS: Mapping[str, Callable[[Path, Found, Sequence[str]], Path]] = {
 
 def _files(folder: Path, found: Found, suffix: str) -> list[Path]:
     """A file for each image, inside of the folder whatever its name says; images of one stem keep their suffix."""
-    names = [one.image.split(":")[-1].replace("\\", "/").lstrip("/") for one in found]
-    names = [os.path.normpath(f"/{name}").lstrip("/") for name in names]
+    names = [inner_path(one.image) for one in found]
     stems = [os.path.splitext(name)[0] for name in names]
     often = Counter(stems)
     return [folder / f"{name if often[stem] > 1 else stem}{suffix}" for name, stem in zip(names, stems, strict=True)]

@@ -47,7 +47,8 @@ class DetectionLog:
         done: What is there already, in order. A line that an interrupted run left half-written is cut off.
 
     Raises:
-        FileExistsError: If the file is of something else, and may not be overwritten.
+        FileExistsError: If the file is of something else, or there is none in a folder that is not empty, and nothing
+            may be overwritten.
 
     Example:
         >>> import tempfile
@@ -60,6 +61,10 @@ class DetectionLog:
     def __init__(self, folder: str | os.PathLike, made_by: Mapping[str, Any], *, overwrite: bool = False) -> None:
         self.path = Path(folder, FILE)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not overwrite and not self.path.exists() and any(self.path.parent.iterdir()):
+            raise FileExistsError(
+                f"{folder} has files, and none is {FILE}: give a new folder as --out, or add --force to write into it."
+            )
         self.done: list[ImageDetections] = []
         head = json.dumps({"made_by": made_by}, sort_keys=True)
         lines = read_bounded(self.path, 64 * GIB).splitlines(keepends=True) if self.path.exists() else []

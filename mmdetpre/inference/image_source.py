@@ -58,6 +58,20 @@ class ImageSource:
             yield name, frame
 
 
+def inner_path(name: str) -> str:
+    """Where a file about an image lies inside of a folder, whatever its name says.
+
+    Args:
+        name: Of the image: relative or absolute.
+
+    Example:
+        >>> inner_path("day/a.jpg"), inner_path("/data/a.jpg"), inner_path("../a.jpg")
+        ('day/a.jpg', 'data/a.jpg', '_/a.jpg')
+    """
+    parts = (part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
+    return "/".join("_" if part == ".." else part for part in parts)
+
+
 def open_source(path: str | os.PathLike) -> ImageSource:
     """The images that a path names.
 
@@ -100,7 +114,11 @@ def _listed(path: Path) -> ImageSource:
     for line, file in zip(lines, files, strict=True):
         if not file.is_file():
             raise FileNotFoundError(f"{path}, line {line.number}: there is no image {file}.")
-    if len(set(names)) < len(names):
+    first: dict[str, str] = {}
+    for name in names:
+        if (before := first.setdefault(inner_path(name), name)) != name:
+            raise ValueError(f"{path} names {before} and {name}, whose results would be one file: leave one out.")
+    if len(first) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{path} names {twice} twice: leave one out.")
     if not names:

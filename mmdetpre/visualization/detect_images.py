@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from mmengine.structures import InstanceData
 from mmdetpre.inference.detection_formats import FORMATS
 from mmdetpre.inference.detection_log import DetectionLog, ImageDetections
 from mmdetpre.inference.detector import MultiScaleDetector
-from mmdetpre.inference.image_source import ImageSource
+from mmdetpre.inference.image_source import ImageSource, inner_path
 from mmdetpre.utils.progress_bar import progress_bar
 from mmdetpre.utils.whole_file import write_json, write_picture, write_rows
 from mmdetpre.visualization.detections import draw_detections
@@ -105,7 +104,7 @@ def detect_images(
         The images that could not be read, and what was written.
 
     Raises:
-        FileExistsError: If the folder is of other detections.
+        FileExistsError: If the folder is of other detections, or a new one of detections or pictures is not empty.
         ValueError: If a video ends too early, or ``plot`` is an ``.mp4`` of images.
     """
     movie = plot is not None and plot.suffix == ".mp4"
@@ -117,31 +116,39 @@ def detect_images(
         raise ValueError(f"--out {out} is one file: give a folder, and --format for what is written to it.")
     log = DetectionLog(out, made_by, overwrite=overwrite)
     start = len(log.done)
+    if (before := [one.image for one in log.done]) != source.names[:start]:
+        was, now = next(pair for pair in zip_longest(before, source.names) if pair[0] != pair[1])
+        raise FileExistsError(
+            f"{log.path} is of other images than {source.path} has now ({was}, not {now}): give another --out, or add"
+            " --force to start again."
+        )
+    if plot is not None and not movie and not start and not overwrite and plot.is_dir() and any(plot.iterdir()):
+        raise FileExistsError(f"{plot} has files: give a new folder as --plot, or add --force to write into it.")
     if movie and start:
         raise ValueError(
             f"{log.path} has {start} frames already, which {plot} would lack: give another --out, or --plot FOLDER."
         )
-    before = f"{start} of them were there already" if start else ""
+    there = f", {start} of them were there already" if start else ""
     with (
-        closing(_Movie(plot, source.frames_per_second)) if movie and plot else nullcontext() as video,
+        closing(_Movie(plot, source.frames_per_second, overwrite=overwrite))
+        if movie and plot
+        else nullcontext() as video,
         progress_bar(total=len(source.names), initial=start, desc="detecting", unit=" images") as bar,
     ):
         for batch in _batches(source.images(start), batch_size):
             for (name, image), found in zip(batch, _detect(detector, batch), strict=True):
-                log.add(found)
+                if plot is not None and not found.fault:
+                    picture = _picture(image, found, detector.classes, score_thr, "" if video else name)
+                    if video is not None:
+                        video.add(picture)
+                    else:
+                        write_picture(plot / f"{inner_path(name)}.jpg", picture)
+                log.add(found)  # last: what an interrupted call left out has neither
                 bar.update()
-                if plot is None or found.fault:
-                    continue
-                picture = _picture(image, found, detector.classes, score_thr, "" if video else name)
-                if video is not None:
-                    video.add(picture)
-                else:
-                    target = plot / os.path.normpath(f"/{name}").lstrip("/")
-                    write_picture(target.with_name(f"{target.name}.jpg"), picture)
     whole = [one for one in log.done if not one.fault]
     written = [str(log.path), *(str(FORMATS[name](out, whole, detector.classes)) for name in formats)]
     count = sum(len(one.boxes) for one in whole)
-    told = [f"{count} detections in {len(whole)} images{f', {before}' if before else ''}", *written]
+    told = [f"{count} detections in {len(whole)} images{there}", *written]
     return [one for one in log.done if one.fault], "\n  ".join([*told, *([str(plot)] if plot else [])])
 
 
@@ -186,9 +193,9 @@ def _rgb(image: Path | np.ndarray) -> np.ndarray:
 class _Movie:
     """A video that is written frame by frame."""
 
-    def __init__(self, path: Path, frames_per_second: float) -> None:
-        if path.exists():
-            raise FileExistsError(f"{path} exists: choose another name.")
+    def __init__(self, path: Path, frames_per_second: float, *, overwrite: bool = False) -> None:
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another name, or add --force.")
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.frames_per_second = path, frames_per_second
         self.writer: cv2.VideoWriter | None = None

@@ -37,6 +37,12 @@ def test_voc_is_read_by_the_package(tmp_path: Path) -> None:
     assert objects.names == ["dog & <bone>", "cat"] and objects.sizes.tolist() == [[64, 48], [10, 20]]
 
 
+def test_voc_has_a_pixel_of_a_thin_box(tmp_path: Path) -> None:
+    folder = FORMATS["voc"](tmp_path, [ImageDetections("a.jpg", 9, 9, [[3.6, 2.0, 4.4, 5.0]], [0.5], [0])], CLASSES)
+    objects = read_xml_files([str(folder / "a.xml")])
+    assert half_open(objects.boxes).tolist() == [[4, 2, 5, 5]]
+
+
 def test_yolo_has_parts_of_the_image(tmp_path: Path) -> None:
     folder = FORMATS["yolo"](tmp_path, FOUND, CLASSES)
     rows = np.loadtxt(folder / "labels" / "day" / "a.txt")
@@ -54,7 +60,7 @@ def test_csv(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["voc", "yolo"])
 def test_files_lie_inside_of_the_folder_and_none_takes_the_place_of_another(tmp_path: Path, name: str) -> None:
-    names = ["../../up.jpg", "/above/abs.jpg", "a.jpg", "a.png", "x/../../../y.jpg"]
+    names = ["../../up.jpg", "/above/abs.jpg", "a.jpg", "a.png", "x/../../../y.jpg", "../a.jpg", "1:a.jpg", "2:a.jpg"]
     FORMATS[name](tmp_path / "out", [ImageDetections(one, 4, 4) for one in names], CLASSES)
     files = [path for path in tmp_path.rglob("*.*") if path.is_file() and path.name != "classes.txt"]
     assert len(files) == len(names) and all(path.is_relative_to(tmp_path / "out" / name) for path in files)

@@ -43,6 +43,13 @@ def test_detections_of_something_else_are_left_alone(tmp_path: Path, content: by
     assert not DetectionLog(tmp_path, MADE_BY, overwrite=True).done
 
 
+def test_a_folder_of_other_files_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "coco.json").write_text("annotations")
+    with pytest.raises(FileExistsError, match=r"has files, and none is detections.jsonl: give a new folder"):
+        DetectionLog(tmp_path, MADE_BY)
+    assert not DetectionLog(tmp_path, MADE_BY, overwrite=True).done
+
+
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     log = DetectionLog(tmp_path, MADE_BY)
     for line in ('{"picture": 1}\n', "1\n", "{\n"):

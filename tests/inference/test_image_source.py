@@ -53,6 +53,7 @@ def test_each_fault_is_one_message(tmp_path: Path) -> None:
         ("a.jpg\nb.jpg\n", FileNotFoundError, r"list.txt, line 2: there is no image .*b.jpg"),
         ("a.jpg\na.jpg\n", ValueError, "names a.jpg twice"),
         ("\n", ValueError, "names no image"),
+        ("a.jpg\n./a.jpg\n", ValueError, "names a.jpg and ./a.jpg, whose results would be one file"),
     ):
         (tmp_path / "list.txt").write_text(text)
         with pytest.raises(kind, match=message):

@@ -14,6 +14,7 @@ Scales and test ranges are those of the config's tta_model; any other mmdet conf
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from mmdetpre.inference.detector import MultiScaleDetector
 from mmdetpre.inference.image_source import open_source
 from mmdetpre.utils.bounded_files import file_sha256
 from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.read_config import read_config
 from mmdetpre.visualization.detect_images import detect_images, detect_one
 
 
@@ -74,36 +76,36 @@ def main() -> int:
         check_outputs(args, required=True, pictures=(".png", ".jpg", ".jpeg"))
     elif args.out is None:
         raise ValueError("Nothing is to be written: give --out FOLDER, and --plot FOLDER for pictures.")
+    config = read_config(args.config, args.cfg_options)
+    told = hashlib.sha256(repr(config.to_dict()).encode()).hexdigest()
     detector = MultiScaleDetector(
-        args.config,
-        args.checkpoint,
-        scales=args.scales,
-        test_ranges=args.test_ranges,
-        device=args.device,
-        cfg_options=args.cfg_options,
+        config, args.checkpoint, scales=args.scales, test_ranges=args.test_ranges, device=args.device
     )
     if source.single:
         print(detect_one(detector, source.files[0], args.out, args.plot, args.score_thr, overwrite=args.force))
         return 0
     made_by = {
         "checkpoint": f"{Path(args.checkpoint).name}, SHA-256 {file_sha256(args.checkpoint)[:16]}",
-        "config": args.config,
+        "config": f"{args.config}, SHA-256 {told[:16]}",
         "source": str(source.path.absolute()),
         "scales": repr(args.scales),
         "test ranges": repr(args.test_ranges),
-        "config options": repr(args.cfg_options),
     }
-    broken, told = detect_images(
-        detector,
-        source,
-        args.out,
-        made_by,
-        plot=args.plot,
-        formats=args.format,
-        score_thr=args.score_thr,
-        batch_size=args.batch_size,
-        overwrite=args.force,
-    )
+    try:
+        broken, told = detect_images(
+            detector,
+            source,
+            args.out,
+            made_by,
+            plot=args.plot,
+            formats=args.format,
+            score_thr=args.score_thr,
+            batch_size=args.batch_size,
+            overwrite=args.force,
+        )
+    except KeyboardInterrupt:
+        print("detect: stopped; the same command, without --force, goes on here.", file=sys.stderr)
+        return 130
     print(told)
     if broken:
         print(f"detect: {len(broken)} of {len(source.names)} images could not be read:", file=sys.stderr)
