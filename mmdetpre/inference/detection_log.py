@@ -41,7 +41,7 @@ class DetectionLog:
     Args:
         folder: The folder; it is made.
         made_by: What the detections depend on: model, settings, images.
-        overwrite: Start again where the file is of something else.
+        overwrite: Start again, whatever is there.
 
     Attributes:
         done: What is there already, in order. A line that an interrupted run left half-written is cut off.
@@ -67,16 +67,15 @@ class DetectionLog:
             )
         self.done: list[ImageDetections] = []
         head = json.dumps({"made_by": made_by}, sort_keys=True)
-        lines = read_bounded(self.path, 64 * GIB).splitlines(keepends=True) if self.path.exists() else []
+        before = self.path.exists() and not overwrite
+        lines = read_bounded(self.path, 64 * GIB).splitlines(keepends=True) if before else []
         if lines and not lines[-1].endswith(b"\n"):
             lines.pop()
         if lines and lines[0].decode(errors="replace").rstrip("\n") != head:
-            if not overwrite:
-                raise FileExistsError(
-                    f"{self.path} is of {_difference(lines[0], made_by)}: give another --out, or add --force to start"
-                    " again."
-                )
-            lines = []
+            raise FileExistsError(
+                f"{self.path} is of {_difference(lines[0], made_by)}: give another --out, or add --force to start"
+                " again."
+            )
         self.done = [self._found(line, number) for number, line in enumerate(lines[1:], 2)]
         if lines:
             os.truncate(self.path, sum(map(len, lines)))

@@ -27,10 +27,6 @@ class LiveReport:
         photos: Whether the page shows figures with photos of the data.
         parallel: Runs that are made at the same time, for the time left.
         errors: Where it is said, once, that it cannot be written; standard error if not given.
-
-    Example:
-        >>> live = LiveReport(Path("work_dirs/study_sample"))
-        >>> live.update()  # doctest: +SKIP
     """
 
     def __init__(

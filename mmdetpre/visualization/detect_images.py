@@ -98,7 +98,7 @@ def detect_images(
         formats: Of `FORMATS`.
         score_thr: Detections below are not drawn.
         batch_size: Images that pass together.
-        overwrite: Start again where the folder is of other detections.
+        overwrite: Start again, whatever is in the folder.
 
     Returns:
         The images that could not be read, and what was written.

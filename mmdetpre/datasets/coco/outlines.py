@@ -44,7 +44,11 @@ def outline_runs(outline: Any, width: int, height: int) -> str:
 
 
 def outline_mask(outline: Any, width: int, height: int) -> np.ndarray:
-    """(height, width) bool, what an outline surrounds; arguments and errors are those of `outline_runs`.
+    """(height, width) bool, what an outline surrounds; errors are those of `outline_runs`.
+
+    Args:
+        outline: As of `outline_runs`.
+        width, height: Of the image, in pixels.
 
     Example:
         >>> outline_mask([[1, 0, 3, 0, 3, 2, 1, 2]], 4, 3).astype(int).tolist()

@@ -84,7 +84,13 @@ class StudyTime:
         return fit(budget, trained, len(self.study.seeds), other, self.parallel, len(self.study.inits))
 
     def trained(self, tasks: Mapping[str, OwnTask], choice: ModelChoice, given: int | None) -> list[Trained]:
-        """What is trained, with the bounds of its epochs; arguments as of `fitted`."""
+        """What is trained, with the bounds of its epochs.
+
+        Args:
+            tasks: Name of what was timed -> the training.
+            choice: The model.
+            given: Epochs that the user asked for.
+        """
         found = []
         amounts = {"detection": choice.detection_amount, "segmentation": choice.segmentation_amount}
         amounts["classification"] = choice.classification_amount
@@ -102,7 +108,13 @@ class StudyTime:
         return found
 
     def change_text(self, found: Fit, tasks: Mapping[str, OwnTask], choice: ModelChoice) -> str:
-        """What a budget changed."""
+        """What a budget changed.
+
+        Args:
+            found: What fits.
+            tasks: Name of what was timed -> the training.
+            choice: The model.
+        """
         trained = self.trained(tasks, choice, None)
         changes = change_text(trained, len(self.study.seeds), found)
         return f"{changes}: about {duration(found.seconds)}"

@@ -41,10 +41,6 @@ def time_config(config: str | Path, *, tta: bool = False) -> dict[str, float]:
 
     Raises:
         FileNotFoundError, ValueError: As a training does.
-
-    Example:
-        >>> time_config("my_study/configs/own_det.py")["step"]  # doctest: +SKIP
-        0.46
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

@@ -48,7 +48,7 @@ def test_masks_of_the_objects_alone_are_cut_to_the_chip_flipped_and_packed(resul
     masks[3] = None  # not known: an empty mask
     out = LoadChip().transform(results | {"masks": masks})
     assert out["gt_masks"].masks.shape == (2, 80, 120) and not out["gt_masks"].masks[1].any()
-    assert out["gt_masks"].get_bboxes().tensor[0].tolist() == pytest.approx([5, 8, 41, 44])
+    assert out["gt_masks"].get_bboxes("hbox").tensor[0].tolist() == pytest.approx([5, 8, 41, 44])
     cut = out["gt_masks"].masks.copy()
     sample = PackChipInputs().transform(FlipChip(1.0).transform(out))["data_samples"]
     assert np.array_equal(sample.gt_instances.masks.masks, cut[:, :, ::-1])
