@@ -102,7 +102,7 @@ def _draw_view(
     _draw_boxes(axis, boxes[best], scores[best], labels[best], classes, score_thr)
     many = f"{len(view.rectangles)} rectangle{'' if len(view.rectangles) == 1 else 's'}"
     text = f"Scale {scale + 1}, {view.size[0]} x {view.size[1]}: {many}, {100 * looked_at(view):.0f} %"
-    axis.set_title(text, **(HEADLINE | {"color": color}))
+    axis.set_title(text, **(HEADLINE | {"color": color, "fontsize": 9.5}))
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)
 
