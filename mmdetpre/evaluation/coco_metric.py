@@ -67,8 +67,6 @@ class CocoMetric(MMDetCocoMetric):
         if ann_file is not None:
             with get_local_path(ann_file, backend_args=self.backend_args) as path:
                 self._coco_api = _coco_of(path, masks="segm" in self.metrics and not self.format_only)
-        elif "segm" in self.metrics:
-            raise ValueError("CocoMetric measures masks (metric 'segm') by a file of annotations only: set ann_file.")
         if not self.format_only and self._coco_api is not None and not self._coco_api.dataset.get("annotations"):
             raise ValueError(
                 "The ann_file of CocoMetric has no boxes, so there is nothing to measure: it is that of a test set"
@@ -94,6 +92,8 @@ class CocoMetric(MMDetCocoMetric):
                     f"backend='hotcoco' computes the metrics 'bbox' and 'proposal' in one process, found {self.metrics}"
                     f" and use_mp_eval={self.use_mp_eval}: use backend='pycocotools' for these."
                 )
+        if ann_file is None and "segm" in self.metrics:
+            raise ValueError("CocoMetric measures masks (metric 'segm') by a file of annotations only: set ann_file.")
         self.backend = backend
         self.skipped_images: set[int] = set()  # by mmdetpre.BrokenImageHook: neither found nor missed
         self.iou_thrs: Any = np.array(

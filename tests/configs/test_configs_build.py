@@ -36,6 +36,8 @@ CONFIGS = [
     "sniper_imagenet_loc_sample.py",
     "sniper_mask_coco.py",
     "sniper_mask_coco_sample.py",
+    "sniper_mobilenetv2_coco.py",
+    "sniper_mobilenetv2_coco_sample.py",
     "sniper_openimages.py",
     "sniper_openimages_sample.py",
     "sniper_voc.py",
