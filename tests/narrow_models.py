@@ -7,14 +7,17 @@ this module as a fixture.
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
@@ -25,7 +28,7 @@ from torch import nn
 
 from mmdetpre.analysis.features.batches import CROP
 from mmdetpre.analysis.mask_out.mask_out import BATCH, BATCH_GPU, MASK, STRIDE, mask_positions
-from mmdetpre.backbones import with_chosen_backbone
+from mmdetpre.backbones import named_backbone, on_backbone, with_chosen_backbone
 
 WIDTH = 4
 """Channels of the first stage, 64 in the full models."""
@@ -46,13 +49,19 @@ IMAGES = {
 
 
 def narrow(cfg: Config) -> ConfigDict:
-    """The config's model with a sixteenth of its channels, without weights from elsewhere."""
+    """The config's model with a sixteenth of its channels, without weights from elsewhere.
+
+    A backbone by name is as wide as ever; neck and heads are thin.
+    """
+    cfg = copy.deepcopy(cfg)
+    name = cfg.model.backbone.pop("name", None)
     model = _thin(with_chosen_backbone(cfg).model.to_dict())
     backbone = model["backbone"]
     backbone |= {"base_channels": WIDTH, "stem_channels": WIDTH, "init_cfg": None}
     for augment in model.get("data_preprocessor", {}).get("batch_augments") or []:
         augment["size"] = (SIDE, SIDE)
-    return ConfigDict(model)
+    cfg.model = ConfigDict(model)
+    return cfg.model if name is None else on_backbone(cfg, named_backbone(name)).model
 
 
 def _thin(node: Any, key: str = "") -> Any:
@@ -176,6 +185,11 @@ def _detection_sample(model: nn.Module) -> DetDataSample:
     boxes = torch.cat([corner, corner + SIDE / 3 + torch.rand(3, 2) * SIDE / 4], dim=1)
     labels = torch.randint(_classes(model), (3,))
     sample.gt_instances = InstanceData(bboxes=boxes[:2], labels=labels[:2])
+    if getattr(model, "with_mask", False):
+        masks = np.zeros((2, SIDE, SIDE), np.uint8)
+        for mask, (x1, y1, x2, y2) in zip(masks, boxes[:2].int().tolist(), strict=True):
+            mask[y1:y2, x1:x2] = 1
+        sample.gt_instances.masks = BitmapMasks(masks, SIDE, SIDE)
     sample.ignored_instances = InstanceData(bboxes=boxes[2:], labels=labels[2:], group_of=torch.zeros(1).bool())
     return sample
 

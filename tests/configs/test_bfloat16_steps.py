@@ -35,7 +35,8 @@ def test_a_step_in_bfloat16_is_near_one_in_float32(path: Path, narrow_config: Mo
     cfg = Config.fromfile(path)
     scope = cfg.get("default_scope", "mmdet")
     if not GpuSettings.of(cfg).bfloat16:
-        assert cfg.model.type in ("RetinaNet", "FasterRCNN"), "only stock detectors may stay in float32"
+        stock = cfg.model.type in ("RetinaNet", "FasterRCNN")
+        assert stock or path.stem == "sniper_mobilenetv2_coco", "only stock detectors and MobileNetV2 stay in float32"
         return
     found = []
     with DefaultScope.overwrite_default_scope(scope):

@@ -183,6 +183,8 @@ def test_a_pretraining_is_scored_by_a_test_of_its_own(out: Path, mim: Mim) -> No
 
 def test_a_transfer_that_is_a_pretraining_is_tested_only(out: Path, mim: Mim) -> None:
     plan(out, TRAINS, "detection", tested="pretraining/coco", table="coco_finetuning", own_table=False)
+    config_path(out, "pretraining/coco").parent.mkdir(parents=True, exist_ok=True)
+    config_path(out, "pretraining/coco").write_text("test_evaluator = dict(type='mmdetpre.VOCIoUMetric')\n")
     assert run_job(out, TRAINS) == 0
     (call,) = mim.calls
     assert call[1] == "test" and call[-1] == "--tta" and str(config_path(out, "pretraining/coco")) in call
