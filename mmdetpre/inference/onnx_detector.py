@@ -121,10 +121,10 @@ class SingleScaleDetector(nn.Module):
         if isinstance(model, TwoStageDetector):
             self._prepare_two_stages()
         elif isinstance(model, SingleStageDetector):
-            _require(self.model.bbox_head, BaseDenseHead, "predict_by_feat", "_predict_by_feat_single")
-            _require(self.model.bbox_head, BaseDenseHead, "_bbox_post_process")
-            self.model.bbox_head._bbox_post_process = _as_they_are
-            _check_nms(self.model.bbox_head.test_cfg)
+            head: Any = self.model.bbox_head
+            _require(head, BaseDenseHead, "predict_by_feat", "_predict_by_feat_single", "_bbox_post_process")
+            head._bbox_post_process = _as_they_are
+            _check_nms(head.test_cfg)
         else:
             raise ValueError(f"{type(model).__name__} is exported neither as a single-stage nor a two-stage detector.")
 
@@ -173,9 +173,9 @@ class SingleScaleDetector(nn.Module):
     def _regions(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         rpn = self.model.rpn_head
         cfg = rpn.test_cfg
-        maps = rpn(features)
+        maps: Any = rpn(features)
         if isinstance(rpn, ChipRPNHead):
-            [boxes], [scores] = rpn.candidates(*maps, [self.meta], cfg)
+            [boxes], [scores] = rpn.candidates(maps[0], maps[1], [self.meta], cfg)
             levels = torch.zeros_like(scores, dtype=torch.long)
         else:
             [found] = rpn.predict_by_feat(*maps, batch_img_metas=[self.meta], cfg=cfg)
