@@ -27,6 +27,7 @@ SIZE = (64, 96)
 def sniper(repository: Path) -> Config:
     config = Config.fromfile(repository / "configs/det/sniper_coco_sample.py")
     config.model.roi_head.bbox_head.init_cfg = dict(type="Normal", layer="Linear", std=0.1)
+    config.model.rpn_head.init_cfg = dict(type="Normal", layer="Conv2d", std=0.2)  # else all scores are nearly equal
     return config
 
 

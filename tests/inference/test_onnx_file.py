@@ -33,7 +33,7 @@ def test_a_file_is_written_with_its_difference(tmp_path: Path) -> None:
 
 
 def test_a_file_that_computes_something_else_is_not_left(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"differ by 0\.\d+ of the largest value, more than 0.001: .* is not written"):
+    with pytest.raises(ValueError, match=r"differ by \d\S* of the largest value, more than 0.001: .* is not written"):
         write_onnx(Network(), IMAGES, tmp_path / "a.onnx", ["map"], reference=lambda x: Network()(x))
     assert not list(tmp_path.iterdir())
 
