@@ -36,7 +36,7 @@ lint: setup ## check style and types
 
 lock: setup ## pin the newest versions that fit requirements/*.txt, with their hashes
 	@cd requirements && ../.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-		--upgrade runtime.txt tests.txt docs.txt study.txt zoo.txt hub.txt build.txt --output-file lock.txt
+		--upgrade runtime.txt tests.txt docs.txt study.txt zoo.txt hub.txt onnx.txt build.txt --output-file lock.txt
 
 format: setup ## rewrite the sources in the house style
 	@.venv/bin/ruff check --fix .

@@ -65,7 +65,7 @@ SPELT = {
     r"MIT License|The MIT License.*": "MIT",
     r"ISC License( \(ISCL\))?": "ISC",
     r"(The )?(New |Modified )?BSD License|BSD": "BSD",
-    r"BSD 3-Clause.*": "BSD-3-Clause",
+    r"BSD 3-Clause.*|3-Clause BSD License": "BSD-3-Clause",
     r"Mozilla Public License 2\.0 \(MPL 2\.0\)": "MPL-2.0",
     r"Python Software Foundation License|PSF": "PSF-2.0",
     r"GNU General Public License \(GPL\)": "GPL",

@@ -65,7 +65,7 @@ def test_lock_fits_the_requirements(repository: Path) -> None:
         if line and line[0] not in "# ":
             requirement = Requirement(line.removesuffix("\\"))
             pinned.setdefault(requirement.name, []).append(requirement)
-    for name in ("runtime", "tests", "docs", "build", "study"):
+    for name in ("runtime", "tests", "docs", "build", "study", "zoo", "hub", "onnx"):
         for line in (repository / "requirements" / f"{name}.txt").read_text().splitlines():
             if text := line.split("#")[0].strip():
                 wanted = Requirement(text)

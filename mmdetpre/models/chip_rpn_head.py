@@ -160,22 +160,41 @@ class ChipRPNHead(RPNHead):
             raise ValueError(
                 f"nms of the proposals is {cfg.nms.type!r}: ChipRPNHead knows dict(type='nms', iou_threshold=...)."
             )
-        scores, deltas, anchors = self._per_anchor(cls_scores, bbox_preds)
-        scores = F.softmax(scores, dim=2)[..., 0]
-        boxes = self.bbox_coder.decode(anchors.repeat(len(deltas), 1), deltas.flatten(0, 1)).view_as(deltas)
-        limits = np.array([meta["img_shape"][::-1] * 2 for meta in batch_img_metas], dtype=np.float32)
-        boxes = torch.minimum(boxes.clamp(min=0), on_device(limits, boxes.device)[:, None])
-        scores = scores.masked_fill(~self._is_candidate(boxes, batch_img_metas, cfg.min_bbox_size), -1.0)
-        scores, order = scores.topk(min(cfg.nms_pre, len(anchors)), dim=1)
-        boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
+        boxes, scores = self.candidates(cls_scores, bbox_preds, batch_img_metas, cfg)
         results = []
         for i, count in enumerate((scores >= 0).sum(dim=1).tolist()):
             best = nms(boxes[i, :count], scores[i, :count], iou_threshold=cfg.nms.iou_threshold)[0][: cfg.max_per_img]
-            result = InstanceData(bboxes=best[:, :4], scores=best[:, 4], labels=order.new_zeros(len(best)))
+            result = InstanceData(
+                bboxes=best[:, :4], scores=best[:, 4], labels=best.new_zeros(len(best), dtype=torch.long)
+            )
             if rescale:
                 result.bboxes = result.bboxes / boxes.new_tensor(batch_img_metas[i]["scale_factor"]).repeat(2)
             results.append(result)
         return results
+
+    def candidates(
+        self, cls_scores: Sequence[Tensor], bbox_preds: Sequence[Tensor], metas: Sequence[dict], cfg: ConfigDict
+    ) -> tuple[Tensor, Tensor]:
+        """The best ``nms_pre`` boxes (N, k, 4) of each image before NMS, and their scores (N, k), best first.
+
+        Args:
+            cls_scores: (N, A*2, H, W) logits of each level.
+            bbox_preds: (N, A*4, H, W) box deltas of each level.
+            metas: Meta information of each image.
+            cfg: Settings of the proposals.
+
+        Returns:
+            Boxes in chip pixels; scores, -1 of a box that does not have the size of a proposal.
+        """
+        scores, deltas, anchors = self._per_anchor(cls_scores, bbox_preds)
+        scores = F.softmax(scores, dim=2)[..., 0]
+        boxes = self.bbox_coder.decode(anchors.repeat(len(deltas), 1), deltas.flatten(0, 1)).view_as(deltas)
+        limits = np.array([meta["img_shape"][::-1] * 2 for meta in metas], dtype=np.float32)
+        boxes = torch.minimum(boxes.clamp(min=0), on_device(limits, boxes.device)[:, None])
+        scores = scores.masked_fill(~self._is_candidate(boxes, metas, cfg.min_bbox_size), -1.0)
+        scores, order = scores.topk(min(cfg.nms_pre, len(anchors)), dim=1)
+        boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
+        return boxes, scores
 
     def _is_candidate(self, boxes: Tensor, metas: Sequence[dict], min_side: float) -> Tensor:
         """Mask (N, A) of the boxes (N, A, 4) that have the size of a proposal."""

@@ -91,7 +91,7 @@ def verify_transfer(
         loaded[toolbox] = load_backbone(module, read, names.prefix, check_preprocessing=False)
         module.eval()
         with torch.no_grad():
-            outputs[toolbox] = list(_tensors(module(image)))
+            outputs[toolbox] = list(output_tensors(module(image)))
         maps[toolbox] = map_names(module.state_dict(), prefix="")
     common = set.intersection(*(_taken(maps[toolbox], loaded[toolbox].matched) for toolbox in modules))
     first = next(iter(outputs.values()))
@@ -150,9 +150,14 @@ def _image_size(form: ResNetForm | Form | None) -> tuple[int, int]:
     return (form["image size"],) * 2 if isinstance(form, Form) and form.family == "ViT" else (128, 160)
 
 
-def _tensors(outputs: Any) -> Iterator[Tensor]:
+def output_tensors(outputs: Any) -> Iterator[Tensor]:
+    """The tensors that a backbone gives: one, several, or maps with tokens beside them.
+
+    Args:
+        outputs: Of ``forward``.
+    """
     for output in outputs if isinstance(outputs, list | tuple) else [outputs]:
-        yield from _tensors(output) if isinstance(output, list | tuple) else [output]
+        yield from output_tensors(output) if isinstance(output, list | tuple) else [output]
 
 
 def _taken(names: KeyMap, matched: list[str]) -> set[str]:

@@ -108,3 +108,39 @@ def test_a_config_without_a_backbone(checkpoint: Path, tmp_path: Path, run_tool_
 def test_help_has_an_example(tool: str, run_tool_here: Callable) -> None:
     found = run_tool_here(TOOLS / f"{tool}.py", "--help")
     assert found.returncode == 0 and f"Example: python tools/model_converters/{tool}.py" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "message"),
+    [
+        ("a.onnx", [], "name the config of its backbone, --into, or of a --detector"),
+        ("a.onnx", ["--detector", "same.py", "--dynamic"], "are for a backbone: a detector is written for one size"),
+        ("a.onnx", ["--into", "absent.py"], "There is no config absent.py"),
+        ("a.pth", ["--size", "64", "64"], "--size is for a file that ends in .onnx, and a.pth does not"),
+        ("a.pth", ["--into", "same.py"], "--into is for a model card or an .onnx file"),
+    ],
+)
+def test_what_an_onnx_file_needs(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_tool_here: Callable,
+    out: str,
+    options: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run_tool_here(TOOLS / "export_backbone.py", checkpoint, out, *options)
+    assert result.returncode == 1 and message in result.stderr and not Path(out).exists()
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_export_of_a_network(checkpoint: Path, tmp_path: Path, run_tool_here: Callable) -> None:
+    pytest.importorskip("onnxruntime", reason="OneDL's lock has no ONNX")
+    (tmp_path / "same.py").write_text(CONFIG.format(depth=18))
+    command = [checkpoint, tmp_path / "a.onnx", "--into", tmp_path / "same.py", "--size", "64", "64"]
+    result = run_tool_here(TOOLS / "export_backbone.py", *command)
+    assert result.returncode == 0, result.stderr
+    assert "image -> output_0 (2, 4, 16, 16), output_1" in result.stdout and "differ by" in result.stdout
+    again = run_tool_here(TOOLS / "export_backbone.py", *command)
+    assert again.returncode == 1 and "add --overwrite" in again.stderr

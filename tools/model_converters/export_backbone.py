@@ -3,14 +3,21 @@
 A folder, or a repository of the Hugging Face Hub, gets model.safetensors and a model card (README.md): what the weights
 were trained on, digest, preprocessing, how they load, and whether the three toolboxes compute the same with them.
 
+A file that ends in .onnx is a network instead: the backbone of --into, or the detector of --detector at one scale, with
+normalization inside, written by PyTorch's exporter only if onnxruntime computes the same.
+
 Example: python tools/model_converters/export_backbone.py work_dirs/sniper/epoch_14.pth sniper_backbone.pth
 Example: python tools/model_converters/export_backbone.py epoch_14.pth hf://USER/REPO --license apache-2.0
+Example: python tools/model_converters/export_backbone.py epoch_14.pth detector.onnx --detector CONFIG --size 512 512
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from mmdetpre.cli.run_tool import run_tool
 from mmdetpre.transfer import BackboneNotLoaded, CheckpointError, KeyMapError, export_backbone
@@ -20,38 +27,55 @@ from mmdetpre.transfer.share_target import FolderTarget, ShareTarget, share_targ
 from mmdetpre.transfer.toolboxes import backbone_of_config
 from mmdetpre.transfer.verify_transfer import arrivals_table
 
-OF_CARDS = ("license", "dataset", "study", "into", "no_card", "public")
+OF_CARDS = ("license", "dataset", "study", "no_card", "public")
+OF_ONNX = ("detector", "size", "dynamic", "image")
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", help="path or address of the checkpoint")
     parser.add_argument(
-        "out", help="file to write, ending in .pth or .safetensors; or a folder, or hf://USER/REPO, with a model card"
+        "out",
+        help="file to write, ending in .pth, .safetensors or .onnx; or a folder, or hf://USER/REPO, with a model card",
     )
     parser.add_argument("--prefix", help="what stands before the backbone's names; auto-detected if there is only one")
     parser.add_argument("--entry", help="entry of the file with the weights, such as ema_state_dict")
     parser.add_argument("--source-dataset", help="what the weights were trained on (what the checkpoint says)")
+    parser.add_argument(
+        "--into", metavar="CONFIG", help="config of the backbone: of .onnx always, else of an unusual one to verify in"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file, and an existing card")
     card = parser.add_argument_group("folders and repositories")
     card.add_argument("--license", default="", metavar="ID", help="license as the Hub writes it: apache-2.0, cc-by-4.0")
     card.add_argument("--dataset", action="append", default=[], metavar="ID", help="data set of the Hub; repeat it")
     card.add_argument("--study", metavar="FOLDER", help="study whose answers and tables the card shows")
-    card.add_argument("--into", metavar="CONFIG", help="config whose backbone the file is verified in, if unusual")
     card.add_argument("--no-card", action="store_true", help="write no card")
     card.add_argument("--public", action="store_true", help="make a new repository public; without it, it is private")
+    onnx = parser.add_argument_group("files that end in .onnx")
+    onnx.add_argument("--detector", metavar="CONFIG", help="write the whole detector of this config, at one scale")
+    onnx.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="pixels of the image (224 224)")
+    onnx.add_argument(
+        "--dynamic", nargs="*", choices=("batch", "height", "width"), help="what may vary, of a backbone (all three)"
+    )
+    onnx.add_argument("--image", type=Path, help="photo to compare as well, beside noise")
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
     metadata = {"source_dataset": args.source_dataset} if args.source_dataset else {}
+    if given := [name for name in OF_ONNX if getattr(args, name) is not None and Path(args.out).suffix != ".onnx"]:
+        raise ValueError(f"--{given[0]} is for a file that ends in .onnx, and {args.out} does not.")
     target = share_target(args.out, public=args.public, overwrite=args.overwrite)
     if target is not None:
         return share(args, target, metadata)
     if given := [name for name in OF_CARDS if getattr(args, name)]:
         option = f"--{given[0].replace('_', '-')}"
         raise ValueError(f"{option} is for a model card, which one file has not: give a folder, or hf://USER/REPO.")
+    if Path(args.out).suffix == ".onnx":
+        return onnx(args)
+    if args.into:
+        raise ValueError("--into is for a model card or an .onnx file: weights alone need no config.")
     try:
         told = export_backbone(
             args.checkpoint, args.out, prefix=args.prefix, entry=args.entry, metadata=metadata, overwrite=args.overwrite
@@ -60,6 +84,47 @@ def main() -> int:
         raise FileExistsError(f"{args.out} exists: choose another name, or add --overwrite.") from None
     tell(args.out, told)
     return 0
+
+
+def onnx(args: argparse.Namespace) -> int:
+    """Write a network, and tell how near onnxruntime is to PyTorch."""
+    if (args.into is None) == (args.detector is None):
+        raise ValueError("An .onnx file is a network: name the config of its backbone, --into, or of a --detector.")
+    size = tuple(args.size) if args.size else (224, 224)
+    image = None if args.image is None else read_rgb(args.image)
+    if args.detector:
+        if args.prefix or args.entry or args.dynamic is not None:
+            raise ValueError("--prefix, --entry and --dynamic are for a backbone: a detector is written for one size.")
+        from mmdetpre.inference.onnx_detector import export_detector_onnx
+
+        difference = export_detector_onnx(
+            args.detector, args.checkpoint, args.out, size, image=image, overwrite=args.overwrite
+        )
+        told = "image -> boxes (n, 4), scores (n,), labels (n,)"
+    else:
+        from mmdetpre.inference.onnx_backbone import DYNAMIC, export_backbone_onnx
+
+        difference, shapes = export_backbone_onnx(
+            args.into,
+            args.checkpoint,
+            args.out,
+            size,
+            dynamic=tuple(DYNAMIC) if args.dynamic is None else args.dynamic,
+            prefix=args.prefix,
+            entry=args.entry,
+            image=image,
+            overwrite=args.overwrite,
+        )
+        told = "image -> " + ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    print(f"{args.out}\n  {told}, for RGB from 0 to 255 of {size[0]} x {size[1]}")
+    compared = "noise and a photo" if args.image else "noise"
+    print(f"  onnxruntime and PyTorch differ by {difference:.2g} of the largest value, on {compared}")
+    return 0
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def share(args: argparse.Namespace, target: ShareTarget, metadata: dict[str, str]) -> int:

@@ -1,0 +1,130 @@
+"""Detectors of one scale as ONNX files, held to what the detectors themselves predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+
+from mmdetpre.inference.build_model import build_model
+from mmdetpre.inference.onnx_detector import (
+    SingleScaleDetector,
+    best,
+    detections_difference,
+    export_detector_onnx,
+    top_candidates,
+)
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="OneDL's lock has no ONNX")
+SIZE = (64, 96)
+
+
+@pytest.fixture
+def sniper(repository: Path) -> Config:
+    config = Config.fromfile(repository / "configs/det/sniper_coco_sample.py")
+    config.model.roi_head.bbox_head.init_cfg = dict(type="Normal", layer="Linear", std=0.1)
+    config.model.rpn_head.init_cfg = dict(type="Normal", layer="Conv2d", std=0.2)  # else all scores are nearly equal
+    return config
+
+
+@pytest.fixture
+def retinanet(repository: Path) -> Config:
+    config = Config.fromfile(repository / "configs/det/retinanet_chips_coco.py")
+    config.model.backbone.update(depth=18, base_channels=4, stem_channels=4, init_cfg=None)
+    config.model.neck.update(in_channels=[4, 8, 16, 32], out_channels=8)
+    normal = dict(type="Normal", layer="Conv2d", std=0.2)
+    config.model.bbox_head.update(num_classes=3, in_channels=8, feat_channels=8, init_cfg=normal)
+    return config
+
+
+def saved(config: Config, path: Path) -> torch.nn.Module:
+    torch.manual_seed(0)
+    model = build_model(config).model
+    model.init_weights()
+    torch.save({"state_dict": model.state_dict(), "meta": {}}, path)
+    return model
+
+
+def predicted(model: torch.nn.Module, x: torch.Tensor) -> list[np.ndarray]:
+    shape = tuple(x.shape[2:])
+    meta = dict(img_shape=shape, ori_shape=shape, batch_input_shape=shape, scale_factor=(1, 1))
+    with torch.no_grad():
+        [sample] = model.eval().predict(x, [DetDataSample(metainfo=meta)], rescale=False)
+    found = sample.pred_instances
+    return [found.bboxes.numpy(), found.scores.numpy(), found.labels.numpy()]
+
+
+@pytest.mark.parametrize("name", ["sniper", "retinanet"])
+def test_boxes_are_those_of_predict(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    config = request.getfixturevalue(name)
+    model = saved(config, tmp_path / "a.pth")
+    rgb = np.random.default_rng(0).integers(0, 255, (50, 60, 3), dtype=np.uint8)
+    difference = export_detector_onnx(config, tmp_path / "a.pth", tmp_path / "a.onnx", SIZE, image=rgb)
+    assert difference < 1e-3
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
+    norm = config.model.data_preprocessor
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (norm.mean, norm.std))
+    pixels = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(1)) * 255
+    expected = predicted(model, (pixels - mean) / std)
+    found = session.run(["boxes", "scores", "labels"], {"image": pixels.numpy()})
+    assert len(expected[0]) > 10 and detections_difference(expected, found) < 1e-3
+    assert (np.diff(found[1]) <= 0).all()
+
+
+def test_what_is_not_exported_is_said(repository: Path, sniper: Config) -> None:
+    fine = Config.fromfile(repository / "configs/det/sniper_imagenet_loc_sample.py")
+    with pytest.raises(ValueError, match="RFCN3000RoIHead is not exported"):
+        SingleScaleDetector(build_model(fine).model, SIZE)
+    sniper.model.test_cfg.rcnn.nms = dict(type="soft_nms", iou_threshold=0.3)
+    with pytest.raises(ValueError, match="'soft_nms', which ONNX does not know"):
+        SingleScaleDetector(build_model(sniper).model, SIZE)
+
+
+def test_a_size_that_the_detector_would_pad_is_refused(sniper: Config, tmp_path: Path) -> None:
+    saved(sniper, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"multiples of 16, such as \[48, 64\]"):
+        export_detector_onnx(sniper, tmp_path / "a.pth", tmp_path / "a.onnx", (40, 64))
+
+
+def test_the_best_are_as_many_for_every_image() -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30], [0, 0, 10, 10]])
+    cfg = dict(nms=dict(type="nms", iou_threshold=0.5), max_per_img=3)
+    for scores, kept in (
+        ([0.9, 0.8, 0.7, 0.6], [0.9, 0.7, 0.6]),
+        ([0.0, 0.8, 0, 0], [0.8, 0, 0]),
+        ([0.0] * 4, [0.0] * 3),
+    ):
+        found = best(boxes, torch.tensor(scores), torch.tensor([0, 0, 0, 1]), cfg, 30.0)
+        torch.testing.assert_close(found[1], torch.tensor(kept))
+    agnostic = dict(nms=dict(type="nms", iou_threshold=0.5, class_agnostic=True), max_per_img=-1)
+    found = best(boxes, torch.tensor([0.9, 0.8, 0.7, 0.6]), torch.tensor([0, 0, 0, 1]), agnostic, 30.0)
+    assert found[1].tolist() == pytest.approx([0.9, 0.7, 0, 0])
+
+
+def test_candidates_are_those_of_mmdet() -> None:
+    from mmdet.models.utils import filter_scores_and_topk
+
+    scores, places = torch.rand(20, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20)
+    for threshold, topk in ((0.3, 10), (0.95, 30), (0.0, 100)):
+        expected = filter_scores_and_topk(scores, threshold, topk, dict(place=places))
+        found = top_candidates(scores, threshold, topk, dict(place=places))
+        count = len(expected[0])
+        assert len(found[0]) == min(topk, 60) and not found[0][count:].any()
+        assert all(torch.equal(a, b[:count]) for a, b in zip(expected[:3], found[:3], strict=True))
+        assert torch.equal(expected[3]["place"], found[3]["place"][:count])
+
+
+def test_a_detection_that_lacks_or_moved_is_a_difference() -> None:
+    one = [np.array([[0.0, 0, 10, 10], [5, 5, 20, 20], [1, 1, 2, 2]]), np.array([0.9, 0.5, 0.1]), np.array([0, 1, 1])]
+    assert detections_difference(one, one) == 0
+    assert detections_difference(one, [part[1:] for part in one]) == 1
+    assert detections_difference([part[:2] for part in one], one) == 1
+    assert detections_difference(one, [part[:0] for part in one]) == 1
+    assert detections_difference(one, [one[0] + [[0, 0, 0, 1], [0] * 4, [0] * 4], *one[1:]]) == pytest.approx(
+        1 / 20, rel=0.1
+    )
+    assert detections_difference(one, [*one[:2], np.array([1, 1, 1])]) == 1
