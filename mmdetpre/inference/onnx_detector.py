@@ -6,7 +6,6 @@ import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -22,17 +21,16 @@ from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.structures import DetDataSample
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.structures import InstanceData
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torchvision.ops import nms
 
 from mmdetpre.checkpoints.dataset_meta import learned_classes
-from mmdetpre.inference.build_model import ConfigModel, build_model
+from mmdetpre.inference.build_model import build_model
 from mmdetpre.inference.load_weights import class_names, load_weights
-from mmdetpre.inference.onnx_file import RGBInput, check_onnx, write_onnx
+from mmdetpre.inference.onnx_file import Outputs, RGBInput, check_onnx, write_onnx
 from mmdetpre.models.chip_rpn_head import ChipRPNHead
 from mmdetpre.utils.read_config import ConfigSource
-
-OUTPUTS = ("boxes", "scores", "labels")
 
 
 def export_detector_onnx(
@@ -40,10 +38,10 @@ def export_detector_onnx(
     checkpoint: str | os.PathLike[str],
     path: str | os.PathLike[str],
     size: tuple[int, int],
+    image: np.ndarray,
     *,
-    image: np.ndarray | None = None,
     overwrite: bool = False,
-) -> float:
+) -> tuple[float, int]:
     """Write a detector of one scale as ONNX.
 
     The file takes ``image``, (1, 3, H, W) float32 RGB from 0 to 255 in this size, and gives ``boxes`` (n, 4), x1, y1,
@@ -55,47 +53,45 @@ def export_detector_onnx(
         checkpoint: Its checkpoint.
         path: The file.
         size: Height and width of the images.
-        image: (h, w, 3) uint8 RGB, of any size, that is compared as well as noise.
+        image: (h, w, 3) uint8 RGB with objects, of any size: what is found there is compared.
         overwrite: Replace an existing file.
 
     Returns:
-        The largest difference of a detection, relative; see `detections_difference`.
+        The largest difference of a detection, relative (`detections_difference`), and how many were compared.
 
     Raises:
-        FileExistsError, OSError: See `mmdetpre.inference.onnx_file.check_onnx`.
-        ValueError: If checkpoint and config do not fit, the detector works in a way that is not exported, or the
-            outputs differ.
+        FileExistsError, OSError, ValueError: As `mmdetpre.inference.onnx_file.check_onnx` and ``write_onnx``.
+        ValueError: If checkpoint and config do not fit, the size is one that the detector pads, it works in a way that
+            is not exported, or finds nothing in the image.
     """
     check_onnx(path, overwrite)
     built = build_model(config)
+    divisor = getattr(built.model.data_preprocessor, "pad_size_divisor", 1)
+    if min(size) < 1 or any(side % divisor for side in size):
+        fit = " ".join(str(max(-(-side // divisor), 1) * divisor) for side in size)
+        raise ValueError(f"--size is {size[0]} {size[1]}: the config wants multiples of {divisor}, such as {fit}.")
     content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location="cpu")
     load_weights(built.model, content, str(checkpoint))
     classes = class_names(built.cfg, built.model, learned_classes(content, str(checkpoint)), str(checkpoint))
-    _check_size(built, size)
-    preprocessing = built.preprocessing
-    mean, std = preprocessing.mean or (0.0,) * 3, preprocessing.std or (1.0,) * 3
-    form: dict[str, Any] = dict(mean=mean, std=std, bgr=preprocessing.channel_order == "bgr")
-    module = RGBInput(SingleScaleDetector(built.model, size), **form)
-    reference = RGBInput(_Predict(built.model, size), **form)
-    images = [torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)) * 255]
-    if image is not None:
-        images.append(as_input(image, size))
-    metadata = {
-        "classes": json.dumps(classes),
-        "input": f"image: 1x3x{size[0]}x{size[1]} float32, RGB, 0 to 255; normalized inside",
-        "config": Path(config).name if isinstance(config, str | Path) else "",
-        "checkpoint": Path(checkpoint).name,
-    }
-    return write_onnx(
+    module = RGBInput(SingleScaleDetector(built.model, size), built.preprocessing).eval()
+    reference = RGBInput(_Predict(built.model, size), built.preprocessing).eval()
+    pixels = torch.tensor(image, dtype=torch.float32).permute(2, 0, 1)[None]
+    pixels = nn.functional.interpolate(pixels, size, mode="bilinear", align_corners=False)
+    with torch.no_grad():
+        count = len(reference(pixels)[0])
+    if not count:
+        raise ValueError("The detector finds nothing in the image, so nothing can be compared: give one with objects.")
+    difference = write_onnx(
         module,
-        images,
+        [pixels],
         path,
-        OUTPUTS,
-        metadata=metadata,
-        compare=detections_difference,
+        ("boxes", "scores", "labels"),
+        metadata={"classes": json.dumps(classes)},
         reference=reference,
+        difference=detections_difference,
         overwrite=overwrite,
     )
+    return difference, count
 
 
 class SingleScaleDetector(nn.Module):
@@ -239,11 +235,11 @@ def top_candidates(
     return top.where(top > score_thr, 0.0), labels, places, {key: value[places] for key, value in results.items()}
 
 
-def detections_difference(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> float:
+def detections_difference(expected: Outputs, found: Outputs) -> float:
     """Largest difference of a detection from the same one of another run, relative to the largest coordinate or score.
 
-    Detections are paired by class and place: their order is free, since scores may be equal to the last digits. One
-    that the other run lacks is a difference of 1.
+    Detections are paired one to one by class and place: their order is free, since scores may be equal to the last
+    digits. One of another class, or that the other run lacks, is a difference of 1.
 
     Args:
         expected: Boxes (n, 4), scores (n,) and labels (n,).
@@ -255,28 +251,13 @@ def detections_difference(expected: Sequence[np.ndarray], found: Sequence[np.nda
         >>> round(detections_difference(a, b), 4), detections_difference(a, [part[:1] for part in a])
         (0.005, 1.0)
     """
-    return max(_lacking(expected, found), _lacking(found, expected))
-
-
-def _lacking(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
-    (boxes, scores, labels), (other_boxes, other_scores, other_labels) = one, other
-    if not len(boxes) or not len(other_boxes):
-        return float(len(boxes) > 0)
-    of_boxes = np.abs(boxes[:, None] - other_boxes[None]).max(2) / max(np.abs(boxes).max(), 1e-12)
-    of_scores = np.abs(scores[:, None] - other_scores[None]) / max(scores.max(), 1e-12)
-    difference = np.where(labels[:, None] == other_labels[None], np.maximum(of_boxes, of_scores), 1.0)
-    return float(difference.min(1).max())
-
-
-def as_input(image: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """An image (h, w, 3) uint8 as (1, 3, H, W) float32, stretched to a size.
-
-    Args:
-        image: The image.
-        size: Height and width.
-    """
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
-    return nn.functional.interpolate(pixels, size, mode="bilinear", align_corners=False).clamp(0, 255)
+    (boxes, scores, labels), (other_boxes, other_scores, other_labels) = expected, found
+    if len(boxes) != len(other_boxes):
+        return 1.0
+    of_boxes = np.abs(boxes[:, None] - other_boxes).max(2) / max(np.abs(boxes).max(initial=0), 1e-12)
+    of_scores = np.abs(scores[:, None] - other_scores) / max(scores.max(initial=0), 1e-12)
+    differences = np.where(labels[:, None] == other_labels, np.maximum(of_boxes, of_scores), 1.0)
+    return float(differences[linear_sum_assignment(np.nan_to_num(differences, nan=1.0))].max(initial=0))
 
 
 class _Predict(nn.Module):
@@ -350,10 +331,3 @@ def _check_nms(cfg: Mapping[str, Any]) -> None:
         raise ValueError(
             f"test_cfg suppresses by {kind!r}, which ONNX does not know: set nms=dict(type='nms', iou_threshold=...)."
         )
-
-
-def _check_size(built: ConfigModel, size: tuple[int, int]) -> None:
-    divisor = getattr(getattr(built.model, "data_preprocessor", None), "pad_size_divisor", 1)
-    if min(size) < 1 or any(side % divisor for side in size):
-        fit = [max(-(-side // divisor), 1) * divisor for side in size]
-        raise ValueError(f"size is {size[0]} {size[1]}: the config wants multiples of {divisor}, such as {fit}.")

@@ -1,4 +1,4 @@
-"""A network as an ONNX file: what onnxruntime computes is what PyTorch does, or there is no file."""
+"""Networks as ONNX files: what onnxruntime computes is what PyTorch does, or there is no file."""
 
 from __future__ import annotations
 
@@ -8,45 +8,99 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from mmdetpre.inference.onnx_file import RGBInput, check_onnx, largest_difference, write_onnx
+from mmdetpre.inference.onnx_file import RGBInput, check_onnx, export_backbone_onnx, largest_difference, write_onnx
+from mmdetpre.transfer import BackboneNotLoaded
+from mmdetpre.transfer.preprocessing import Preprocessing
 
-onnx = pytest.importorskip("onnx", reason="OneDL's lock has no ONNX")
-IMAGES = [torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(0)) * 255]
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'mmdetpre[onnx]'")
+MEAN, STD = [100.0, 110.0, 120.0], [50.0, 60.0, 70.0]
+RESNET = dict(type="mmdet.ResNet", depth=18, base_channels=4, stem_channels=4, out_indices=(1, 3))
 
 
-class Network(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 2, 3)
+def config_of(**backbone: object) -> Config:
+    norm = dict(type="DetDataPreprocessor", mean=MEAN, std=STD, bgr_to_rgb=False)
+    return Config(dict(default_scope="mmdet", model=dict(data_preprocessor=norm, backbone=backbone)))
 
+
+@pytest.fixture
+def resnet(tmp_path: Path) -> nn.Module:
+    """A backbone with running statistics, saved as a.pth."""
+    torch.manual_seed(0)
+    module: nn.Module = MODELS.build(RESNET)
+    module(torch.randn(4, 3, 64, 64))
+    module.eval()  # of mmdet's ResNet it gives nothing
+    torch.save(
+        {"state_dict": {f"backbone.{key}": value for key, value in module.state_dict().items()}}, tmp_path / "a.pth"
+    )
+    return module
+
+
+def test_a_backbone_gives_the_same_at_any_size(resnet: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    difference, shapes = export_backbone_onnx(config_of(**RESNET), tmp_path / "a.pth", path)
+    assert difference < 1e-4 and shapes == {"output_0": (2, 8, 28, 32), "output_1": (2, 32, 7, 8)}
+    session = onnxruntime.InferenceSession(path)
+    rgb = torch.rand(3, 3, 96, 70) * 255
+    with torch.no_grad():
+        expected = resnet((rgb.flip(1) - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1))
+    found = session.run([*shapes], {"image": rgb.numpy()})
+    assert largest_difference([one.numpy() for one in expected], found) < 1e-4
+    told = session.get_modelmeta().custom_metadata_map
+    assert (
+        told["digest"]
+        and told["checkpoint"] == "a.pth"
+        and float(told["largest_difference"]) == pytest.approx(difference, rel=0.01)
+    )
+
+
+@pytest.mark.usefixtures("resnet")
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BackboneNotLoaded):
+        export_backbone_onnx(config_of(**{**RESNET, "depth": 34}), tmp_path / "a.pth", tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match="has no model.backbone"):
+        export_backbone_onnx(Config(dict(model=dict())), tmp_path / "a.pth", tmp_path / "a.onnx")
+    assert not (tmp_path / "a.onnx").exists()
+
+
+class OneSize(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        return (self.conv(x),)
+        return (x + torch.ones(6, 8),)
 
 
-def test_a_file_is_written_with_its_difference(tmp_path: Path) -> None:
-    module = RGBInput(Network(), (100, 110, 120), (50, 60, 70), bgr=True)
-    largest = write_onnx(module, IMAGES, tmp_path / "a.onnx", ["map"], metadata={"checkpoint": "a.pth"})
-    told = {prop.key: prop.value for prop in onnx.load(tmp_path / "a.onnx").metadata_props}
-    assert largest < 1e-5 and told["checkpoint"] == "a.pth" and float(told["largest_difference"]) < 1e-5
-
-
-def test_a_file_that_computes_something_else_is_not_left(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"differ by \d\S* of the largest value, more than 0.001: .* is not written"):
-        write_onnx(Network(), IMAGES, tmp_path / "a.onnx", ["map"], reference=lambda x: Network()(x))
+@pytest.mark.parametrize(
+    ("any_size", "reference", "message"),
+    [
+        (True, None, "PyTorch's exporter cannot write this network. Try one size, --size H W. It says: "),
+        (False, lambda x: (x + 2,), r"differ by 0\.\d* of the largest value, more than 0.001: .* is not written"),
+    ],
+)
+def test_what_cannot_be_written_leaves_no_file(any_size: bool, reference: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_onnx(
+            OneSize(),
+            [torch.ones(2, 3, 6, 8)],
+            tmp_path / "a.onnx",
+            ["map"],
+            any_size=any_size,
+            metadata={},
+            reference=reference,
+        )
     assert not list(tmp_path.iterdir())
 
 
-def test_normalization_is_that_of_a_data_preprocessor() -> None:
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+def test_normalization_is_that_of_a_data_preprocessor(order: str) -> None:
     from mmdet.models import DetDataPreprocessor
 
-    mean, std = [100.0, 110.0, 120.0], [50.0, 60.0, 70.0]
-    rgb = torch.randint(0, 256, (3, 4, 4), dtype=torch.uint8)
-    for order in ({"bgr_to_rgb": True}, {"bgr_to_rgb": False}):
-        expected = DetDataPreprocessor(mean, std, **order)({"inputs": [rgb.flip(0)], "data_samples": None})["inputs"]
-        found = RGBInput(nn.Identity(), mean, std, bgr=not order["bgr_to_rgb"])(rgb[None].float())
-        torch.testing.assert_close(found, expected)
+    bgr = torch.randint(0, 256, (3, 4, 4), dtype=torch.uint8)
+    theirs = DetDataPreprocessor(MEAN, STD, bgr_to_rgb=order == "rgb")
+    expected = theirs({"inputs": [bgr], "data_samples": None})["inputs"]
+    ours = RGBInput(nn.Identity(), Preprocessing(tuple(MEAN), tuple(STD), order))
+    torch.testing.assert_close(ours(bgr.flip(0)[None].float()), expected)
 
 
 def test_what_is_known_before_a_model_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,9 @@ normalization inside, written by PyTorch's exporter only if onnxruntime computes
 
 Example: python tools/model_converters/export_backbone.py work_dirs/sniper/epoch_14.pth sniper_backbone.pth
 Example: python tools/model_converters/export_backbone.py epoch_14.pth hf://USER/REPO --license apache-2.0
-Example: python tools/model_converters/export_backbone.py epoch_14.pth detector.onnx --detector CONFIG --size 512 512
+Example: python tools/model_converters/export_backbone.py epoch_14.pth backbone.onnx --into CONFIG
+Example: python tools/model_converters/export_backbone.py epoch_14.pth detector.onnx --detector CONFIG \\
+             --size 512 512 --image photo.jpg
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from mmdetpre.transfer.toolboxes import backbone_of_config
 from mmdetpre.transfer.verify_transfer import arrivals_table
 
 OF_CARDS = ("license", "dataset", "study", "no_card", "public")
-OF_ONNX = ("detector", "size", "dynamic", "image")
+OF_ONNX = ("detector", "size", "image")
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,11 +55,8 @@ def parse_args() -> argparse.Namespace:
     card.add_argument("--public", action="store_true", help="make a new repository public; without it, it is private")
     onnx = parser.add_argument_group("files that end in .onnx")
     onnx.add_argument("--detector", metavar="CONFIG", help="write the whole detector of this config, at one scale")
-    onnx.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="pixels of the image (224 224)")
-    onnx.add_argument(
-        "--dynamic", nargs="*", choices=("batch", "height", "width"), help="what may vary, of a backbone (all three)"
-    )
-    onnx.add_argument("--image", type=Path, help="photo to compare as well, beside noise")
+    onnx.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="pixels of the image (of a backbone: any)")
+    onnx.add_argument("--image", type=Path, help="photo with objects, on which a detector is compared")
     return parser.parse_args()
 
 
@@ -90,41 +89,37 @@ def onnx(args: argparse.Namespace) -> int:
     """Write a network, and tell how near onnxruntime is to PyTorch."""
     if (args.into is None) == (args.detector is None):
         raise ValueError("An .onnx file is a network: name the config of its backbone, --into, or of a --detector.")
-    size = tuple(args.size) if args.size else (224, 224)
-    image = None if args.image is None else read_rgb(args.image)
     if args.detector:
-        if args.prefix or args.entry or args.dynamic is not None:
-            raise ValueError("--prefix, --entry and --dynamic are for a backbone: a detector is written for one size.")
+        if args.prefix or args.entry:
+            raise ValueError("--prefix and --entry are for a backbone: a detector takes the whole checkpoint.")
+        if args.size is None or args.image is None:
+            raise ValueError("--detector needs --size H W, and --image PHOTO to compare what is found there.")
         from mmdetpre.inference.onnx_detector import export_detector_onnx
 
-        difference = export_detector_onnx(
-            args.detector, args.checkpoint, args.out, size, image=image, overwrite=args.overwrite
+        with Image.open(args.image) as image:
+            rgb = np.asarray(image.convert("RGB"))
+        difference, count = export_detector_onnx(
+            args.detector, args.checkpoint, args.out, tuple(args.size), rgb, overwrite=args.overwrite
         )
-        told = "image -> boxes (n, 4), scores (n,), labels (n,)"
+        told, compared = "boxes (n, 4), scores (n), labels (n)", f"{count} detections"
     else:
-        from mmdetpre.inference.onnx_backbone import DYNAMIC, export_backbone_onnx
+        if args.image:
+            raise ValueError("--image is for a --detector: a backbone is compared on noise.")
+        from mmdetpre.inference.onnx_file import export_backbone_onnx
 
         difference, shapes = export_backbone_onnx(
             args.into,
             args.checkpoint,
             args.out,
-            size,
-            dynamic=tuple(DYNAMIC) if args.dynamic is None else args.dynamic,
+            tuple(args.size) if args.size else None,
             prefix=args.prefix,
             entry=args.entry,
-            image=image,
             overwrite=args.overwrite,
         )
-        told = "image -> " + ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-    print(f"{args.out}\n  {told}, for RGB from 0 to 255 of {size[0]} x {size[1]}")
-    compared = "noise and a photo" if args.image else "noise"
+        told, compared = ", ".join(f"{name} {shape}" for name, shape in shapes.items()), "noise"
+    print(f"{args.out}\n  image -> {told}")
     print(f"  onnxruntime and PyTorch differ by {difference:.2g} of the largest value, on {compared}")
     return 0
-
-
-def read_rgb(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def share(args: argparse.Namespace, target: ShareTarget, metadata: dict[str, str]) -> int:
