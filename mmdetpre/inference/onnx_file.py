@@ -58,8 +58,9 @@ def export_backbone_onnx(
     config: ConfigSource,
     checkpoint: str | os.PathLike[str],
     path: str | os.PathLike[str],
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int],
     *,
+    any_size: bool = False,
     prefix: str | None = None,
     entry: str | None = None,
     overwrite: bool = False,
@@ -73,13 +74,14 @@ def export_backbone_onnx(
         config: Config of any toolbox with ``model.backbone``; it also says mean, deviation and order of channels.
         checkpoint: Path or address of a checkpoint or backbone file.
         path: The file.
-        size: Height and width of the one image that it takes; None: any number of images of any size.
+        size: Height and width of the one image that it takes.
+        any_size: Take any number of images of any size; the exporter comes to no end for Swin.
         prefix, entry: As for `mmdetpre.transfer.load_backbone`.
         overwrite: Replace an existing file.
 
     Returns:
         The largest difference between onnxruntime and PyTorch, relative; name -> shape of the outputs, for 2 images of
-        224 x 256 pixels where any size may be.
+        ``size`` where any may be.
 
     Raises:
         BackboneNotLoaded, CheckpointError: As `mmdetpre.transfer.load_backbone`.
@@ -98,14 +100,14 @@ def export_backbone_onnx(
     report = load_backbone(backbone, read, prefix, preprocessing=preprocessing)
     module = RGBInput(_Tensors(backbone), preprocessing).eval()
     noise = torch.Generator().manual_seed(0)
-    shapes = [(1, 3, *size)] if size else [(2, 3, 224, 256), (1, 3, 288, 224)]
+    shapes = [(2, 3, *size), (1, 3, 2 * size[0], 2 * size[1])] if any_size else [(1, 3, *size)]
     images = [torch.rand(shape, generator=noise) * 255 for shape in shapes]
     with torch.no_grad():
         outputs = {f"output_{i}": tuple(one.shape) for i, one in enumerate(module(images[0]))}
     metadata = {key: without_folders(str(value)) for key, value in checkpoint_facts(read).items()}
     metadata |= {"digest": report.digest, "preprocessing": json.dumps(preprocessing and preprocessing.to_dict())}
     difference = write_onnx(
-        module, images, path, list(outputs), any_size=size is None, metadata=metadata, overwrite=overwrite
+        module, images, path, list(outputs), any_size=any_size, metadata=metadata, overwrite=overwrite
     )
     return difference, outputs
 
@@ -228,7 +230,7 @@ def _exported(module: nn.Module, image: Tensor, outputs: Sequence[str], any_size
 def _advice(error: Exception, any_size: bool) -> str:
     cause = error.__cause__ or error
     line = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
-    return f"{'Try one size, --size H W. ' if any_size else ''}It says: {line}"
+    return f"{'Leave out --any-size. ' if any_size else ''}It says: {line}"
 
 
 class _Tensors(nn.Module):

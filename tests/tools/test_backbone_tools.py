@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmdet.models.backbones import ResNet
 
+SIZE = ["--size", "64", "64"]
 TOOLS = Path(__file__).parents[2] / "tools/model_converters"
 CONFIG = """
 default_scope = "mmdet"
@@ -114,11 +115,11 @@ def test_help_has_an_example(tool: str, run_tool_here: Callable) -> None:
     ("out", "options", "message"),
     [
         ("a.onnx", [], "name the config of its backbone, --into, or of a --detector"),
-        ("a.onnx", ["--detector", "same.py", "--size", "64", "64"], "--detector needs --size H W, and --image PHOTO"),
-        ("a.onnx", ["--detector", "same.py", "--prefix", "a"], "--prefix and --entry are for a backbone"),
-        ("a.onnx", ["--into", "same.py", "--image", "a.png"], "--image is for a --detector"),
-        ("a.onnx", ["--into", "absent.py"], "There is no config absent.py"),
-        ("a.pth", ["--size", "64", "64"], "--size is for a file that ends in .onnx, and a.pth does not"),
+        ("a.onnx", ["--into", "same.py"], "An .onnx file needs --size H W, such as --size 512 512."),
+        ("a.onnx", ["--detector", "same.py", *SIZE], "--detector needs --image PHOTO"),
+        ("a.onnx", ["--detector", "same.py", *SIZE, "--any-size"], "--any-size are for a backbone: a detector has one"),
+        ("a.onnx", ["--into", "same.py", *SIZE, "--image", "a.png"], "--image is for a --detector"),
+        ("a.pth", [*SIZE, "--any-size"], "--size is for a file that ends in .onnx, and a.pth does not"),
         ("a.pth", ["--into", "same.py"], "--into is for a model card or an .onnx file"),
     ],
 )
@@ -140,7 +141,7 @@ def test_what_an_onnx_file_needs(
 def test_export_of_a_network(checkpoint: Path, tmp_path: Path, run_tool_here: Callable) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'mmdetpre[onnx]'")
     (tmp_path / "same.py").write_text(CONFIG.format(depth=18))
-    command = [checkpoint, tmp_path / "a.onnx", "--into", tmp_path / "same.py", "--size", "64", "64"]
+    command = [checkpoint, tmp_path / "a.onnx", "--into", tmp_path / "same.py", *SIZE]
     result = run_tool_here(TOOLS / "export_backbone.py", *command)
     assert result.returncode == 0, result.stderr
     assert "image -> output_0 (1, 4, 16, 16), output_1" in result.stdout and "differ by" in result.stdout

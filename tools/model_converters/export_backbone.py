@@ -8,7 +8,7 @@ normalization inside, written by PyTorch's exporter only if onnxruntime computes
 
 Example: python tools/model_converters/export_backbone.py work_dirs/sniper/epoch_14.pth sniper_backbone.pth
 Example: python tools/model_converters/export_backbone.py epoch_14.pth hf://USER/REPO --license apache-2.0
-Example: python tools/model_converters/export_backbone.py epoch_14.pth backbone.onnx --into CONFIG
+Example: python tools/model_converters/export_backbone.py epoch_14.pth backbone.onnx --into CONFIG --size 224 224
 Example: python tools/model_converters/export_backbone.py epoch_14.pth detector.onnx --detector CONFIG \\
              --size 512 512 --image photo.jpg
 """
@@ -30,7 +30,7 @@ from mmdetpre.transfer.toolboxes import backbone_of_config
 from mmdetpre.transfer.verify_transfer import arrivals_table
 
 OF_CARDS = ("license", "dataset", "study", "no_card", "public")
-OF_ONNX = ("detector", "size", "image")
+OF_ONNX = ("size", "any_size", "detector", "image")
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,8 +54,9 @@ def parse_args() -> argparse.Namespace:
     card.add_argument("--no-card", action="store_true", help="write no card")
     card.add_argument("--public", action="store_true", help="make a new repository public; without it, it is private")
     onnx = parser.add_argument_group("files that end in .onnx")
+    onnx.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="pixels of the image")
+    onnx.add_argument("--any-size", action="store_true", help="a backbone for any number and size; not Swin")
     onnx.add_argument("--detector", metavar="CONFIG", help="write the whole detector of this config, at one scale")
-    onnx.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="pixels of the image (of a backbone: any)")
     onnx.add_argument("--image", type=Path, help="photo with objects, on which a detector is compared")
     return parser.parse_args()
 
@@ -63,8 +64,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     metadata = {"source_dataset": args.source_dataset} if args.source_dataset else {}
-    if given := [name for name in OF_ONNX if getattr(args, name) is not None and Path(args.out).suffix != ".onnx"]:
-        raise ValueError(f"--{given[0]} is for a file that ends in .onnx, and {args.out} does not.")
+    if Path(args.out).suffix != ".onnx" and (given := [name for name in OF_ONNX if getattr(args, name)]):
+        raise ValueError(f"--{given[0].replace('_', '-')} is for a file that ends in .onnx, and {args.out} does not.")
     target = share_target(args.out, public=args.public, overwrite=args.overwrite)
     if target is not None:
         return share(args, target, metadata)
@@ -89,11 +90,13 @@ def onnx(args: argparse.Namespace) -> int:
     """Write a network, and tell how near onnxruntime is to PyTorch."""
     if (args.into is None) == (args.detector is None):
         raise ValueError("An .onnx file is a network: name the config of its backbone, --into, or of a --detector.")
+    if args.size is None or min(args.size) < 1:
+        raise ValueError("An .onnx file needs --size H W, such as --size 512 512.")
     if args.detector:
-        if args.prefix or args.entry:
-            raise ValueError("--prefix and --entry are for a backbone: a detector takes the whole checkpoint.")
-        if args.size is None or args.image is None:
-            raise ValueError("--detector needs --size H W, and --image PHOTO to compare what is found there.")
+        if args.prefix or args.entry or args.any_size:
+            raise ValueError("--prefix, --entry and --any-size are for a backbone: a detector has one size.")
+        if args.image is None:
+            raise ValueError("--detector needs --image PHOTO: what is found there is compared.")
         from mmdetpre.inference.onnx_detector import export_detector_onnx
 
         with Image.open(args.image) as image:
@@ -111,7 +114,8 @@ def onnx(args: argparse.Namespace) -> int:
             args.into,
             args.checkpoint,
             args.out,
-            tuple(args.size) if args.size else None,
+            tuple(args.size),
+            any_size=args.any_size,
             prefix=args.prefix,
             entry=args.entry,
             overwrite=args.overwrite,
