@@ -1,4 +1,4 @@
-"""Detections in the formats that annotation tools and data sets read: COCO JSON, VOC XML, YOLO text, CSV."""
+"""Detections in the formats that other programs read: COCO JSON, VOC XML, YOLO text, CSV; supervision's objects."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+import numpy as np
 
 from mmdetpre.inference.detection_log import ImageDetections
 from mmdetpre.inference.image_source import inner_path
 from mmdetpre.utils.plain_text import one_line
 from mmdetpre.utils.whole_file import whole_file, write_json, write_rows, write_text
+
+if TYPE_CHECKING:
+    import supervision
+    from mmdet.structures import DetDataSample
 
 Found = Sequence[ImageDetections]
 
@@ -84,6 +91,36 @@ FORMATS: Mapping[str, Callable[[Path, Found, Sequence[str]], Path]] = {
     "coco": _coco, "voc": _voc, "yolo": _yolo, "csv": _csv,
 }  # fmt: skip
 """Name -> function of a folder, detections of all images and classes, which writes them there and gives the path."""
+
+
+def to_supervision(found: DetDataSample, classes: Sequence[str]) -> supervision.Detections:
+    """Detections as an object of supervision, for its annotators, trackers and filters.
+
+    Args:
+        found: Of `MultiScaleDetector.detect`, on any device; masks too.
+        classes: Names of the classes, such as `MultiScaleDetector.classes`.
+
+    Returns:
+        ``xyxy`` (n, 4), ``confidence`` (n,), ``class_id`` (n,), ``mask`` (n, h, w) where there are masks, and
+        ``data["class_name"]`` (n,), in the order of ``found``.
+
+    Raises:
+        ValueError: If supervision is not installed.
+
+    Example:
+        >>> found = detector.detect("photo.jpg")  # doctest: +SKIP
+        >>> to_supervision(found, detector.classes).data["class_name"]  # doctest: +SKIP
+        array(['Cat', 'Dog'], dtype='<U3')
+    """
+    try:
+        from supervision import Detections
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"supervision needs the package {error.name}, which is not installed: pip install 'mmdetpre[supervision]'."
+        ) from error
+    detections = Detections.from_mmdetection(found)
+    detections.data["class_name"] = np.array(classes, dtype=str)[detections.class_id]
+    return detections
 
 
 def _files(folder: Path, found: Found, suffix: str) -> list[Path]:

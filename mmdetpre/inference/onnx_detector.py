@@ -42,11 +42,11 @@ def export_detector_onnx(
     *,
     overwrite: bool = False,
 ) -> tuple[float, int]:
-    """Write a detector of one scale as ONNX.
+    """Write a detector of one scale as ONNX, if onnxruntime detects what its own ``predict`` does.
 
     The file takes ``image``, (1, 3, H, W) float32 RGB from 0 to 255 in this size, and gives ``boxes`` (n, 4), x1, y1,
     x2, y2 in its pixels, ``scores`` (n,) in descending order and ``labels`` (n,), with thresholds and non-maximum
-    suppression of the config's ``test_cfg``. It is compared with the detector's own ``predict``.
+    suppression of the config's ``test_cfg``.
 
     Args:
         config: Config of the detector.
@@ -114,27 +114,22 @@ class SingleScaleDetector(nn.Module):
         self.model: Any = copy.deepcopy(model).eval()
         self.meta = _meta(size)
         self.side = float(max(size))
-        if isinstance(model, TwoStageDetector):
-            self._prepare_two_stages()
-        elif isinstance(model, SingleStageDetector):
-            head: Any = self.model.bbox_head
-            _require(head, BaseDenseHead, "predict_by_feat", "_predict_by_feat_single", "_bbox_post_process")
-            head._bbox_post_process = _as_they_are
-            _check_nms(head.test_cfg)
-        else:
+        two_stages = isinstance(model, TwoStageDetector)
+        if not two_stages and not isinstance(model, SingleStageDetector):
             raise ValueError(f"{type(model).__name__} is exported neither as a single-stage nor a two-stage detector.")
-
-    def _prepare_two_stages(self) -> None:
-        rpn, roi_head = self.model.rpn_head, self.model.roi_head
-        if not isinstance(rpn, ChipRPNHead):
-            _require(rpn, RPNHead, "predict_by_feat", "_predict_by_feat_single", "_bbox_post_process")
-            rpn._bbox_post_process = _as_they_are
-        _require(roi_head, StandardRoIHead, "predict_bbox")
-        _require(roi_head.bbox_head, BBoxHead, "predict_by_feat", "_predict_by_feat_single")
-        _require(roi_head.bbox_roi_extractor, SingleRoIExtractor, "forward")
-        for part in (rpn, roi_head):
-            _check_nms(part.test_cfg)
-        roi_head.bbox_roi_extractor = _EveryLevel(roi_head.bbox_roi_extractor)
+        dense: Any = self.model.rpn_head if two_stages else self.model.bbox_head
+        if not isinstance(dense, ChipRPNHead):
+            kind = RPNHead if two_stages else BaseDenseHead
+            _require(dense, kind, "predict_by_feat", "_predict_by_feat_single", "_bbox_post_process")
+            dense._bbox_post_process = _as_they_are
+        _check_nms(dense.test_cfg)
+        if two_stages:
+            head = self.model.roi_head
+            _require(head, StandardRoIHead, "predict_bbox")
+            _require(head.bbox_head, BBoxHead, "predict_by_feat", "_predict_by_feat_single")
+            _require(head.bbox_roi_extractor, SingleRoIExtractor, "forward")
+            _check_nms(head.test_cfg)
+            head.bbox_roi_extractor = _EveryLevel(head.bbox_roi_extractor)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes (n, 4), scores (n,) and labels (n,) of a normalized image (1, 3, H, W)."""
@@ -142,13 +137,13 @@ class SingleScaleDetector(nn.Module):
         two_stages = isinstance(self.model, TwoStageDetector)
         head = self.model.roi_head if two_stages else self.model.bbox_head
         candidates = self._of_regions(features) if two_stages else self._of_places(features)
-        boxes, scores, labels = best(*candidates, head.test_cfg, self.side)
+        boxes, scores, labels = _best(*candidates, head.test_cfg, self.side)
         kept = scores > 0
         return boxes[kept], scores[kept], labels[kept]
 
     def _of_places(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         head = self.model.bbox_head
-        with patch.object(base_dense_head, "filter_scores_and_topk", top_candidates):
+        with patch.object(base_dense_head, "filter_scores_and_topk", _top_candidates):
             [found] = head.predict_by_feat(*head(features), batch_img_metas=[self.meta], with_nms=False)
         scores = found.scores * found.score_factors if "score_factors" in found else found.scores
         return found.bboxes, _large(found.bboxes, scores, head.test_cfg), found.labels
@@ -176,31 +171,12 @@ class SingleScaleDetector(nn.Module):
         else:
             [found] = rpn.predict_by_feat(*maps, batch_img_metas=[self.meta], cfg=cfg)
             boxes, scores, levels = found.bboxes, _large(found.bboxes, found.scores, cfg), found.level_ids
-        boxes, scores, _ = best(boxes, scores, levels, cfg, self.side)
+        boxes, scores, _ = _best(boxes, scores, levels, cfg, self.side)
         return boxes, scores
 
 
-def best(
-    boxes: Tensor, scores: Tensor, groups: Tensor, cfg: Mapping[str, Any], side: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As many boxes for every image: the best after non-maximum suppression, then others with a score of 0.
-
-    Args:
-        boxes: (N, 4) within the image.
-        scores: (N,); a box of 0 or less takes no part.
-        groups: (N,) classes or levels; boxes of different ones do not suppress each other.
-        cfg: ``nms`` and ``max_per_img`` of mmdet's ``test_cfg``.
-        side: The longer side of the image.
-
-    Returns:
-        Boxes (K, 4), scores (K,) in descending order, groups (K,); K is ``max_per_img``, or N if that is less.
-
-    Example:
-        >>> boxes = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 8], [0, 0, 9, 9]])
-        >>> cfg = dict(nms=dict(type="nms", iou_threshold=0.5), max_per_img=2)
-        >>> best(boxes, torch.tensor([0.5, 0.6, 0.4]), torch.tensor([0, 0, 1]), cfg, 9.0)[1:]
-        (tensor([0.6000, 0.4000]), tensor([0, 1]))
-    """
+def _best(boxes: Tensor, scores: Tensor, groups: Tensor, cfg: Mapping[str, Any], side: float) -> tuple[Tensor, ...]:
+    """The best ``max_per_img`` boxes, scores and groups after suppression in each group; the rest have a score of 0."""
     among = torch.nonzero(scores > 0).squeeze(1)
     apart = 0.0 if cfg["nms"].get("class_agnostic") else side + 1
     chosen, chosen_scores = boxes[among], scores[among]
@@ -211,24 +187,8 @@ def best(
     return boxes[order], top, groups[order]
 
 
-def top_candidates(
-    scores: Tensor, score_thr: float, topk: int, results: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
-    """mmdet's ``filter_scores_and_topk`` with as many for every image; those below the threshold get a score of 0.
-
-    Args:
-        scores: (N, classes).
-        score_thr: The threshold.
-        topk: Candidates; 0 or less: all.
-        results: Name -> (N, ...) of the places.
-
-    Returns:
-        Scores (K,), labels (K,), places (K,), and the results at these places.
-
-    Example:
-        >>> top_candidates(torch.tensor([[0.1, 0.9], [0.3, 0.2]]), 0.25, 3, {})[:3]
-        (tensor([0.9000, 0.3000, 0.0000]), tensor([1, 0, 1]), tensor([0, 1, 1]))
-    """
+def _top_candidates(scores: Tensor, score_thr: float, topk: int, results: Mapping[str, Tensor]) -> tuple[Any, ...]:
+    """mmdet's ``filter_scores_and_topk``, which gives a score of 0 to what is below the threshold."""
     flat = scores.reshape(-1)
     top, order = flat.topk(min(topk, len(flat)) if topk > 0 else len(flat))
     places, labels = order // scores.shape[1], order % scores.shape[1]

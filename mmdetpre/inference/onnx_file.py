@@ -68,7 +68,7 @@ def export_backbone_onnx(
     """Write the backbone of a config, with the weights of a checkpoint, as ONNX.
 
     The file takes ``image``, (N, 3, H, W) float32 RGB from 0 to 255, and gives ``output_0``, ``output_1``, ...: what
-    the backbone gives with the ``out_indices`` of the config, in eval mode. It is compared on noise.
+    the backbone gives with the ``out_indices`` of the config. It is compared on noise.
 
     Args:
         config: Config of any toolbox with ``model.backbone``; it also says mean, deviation and order of channels.
@@ -80,8 +80,7 @@ def export_backbone_onnx(
         overwrite: Replace an existing file.
 
     Returns:
-        The largest difference between onnxruntime and PyTorch, relative; name -> shape of the outputs, for 2 images of
-        ``size`` where any may be.
+        The largest difference between onnxruntime and PyTorch, relative; name -> shape of the outputs.
 
     Raises:
         BackboneNotLoaded, CheckpointError: As `mmdetpre.transfer.load_backbone`.
@@ -187,17 +186,14 @@ def write_onnx(
     import onnxruntime
 
     model = _exported(module, images[0], outputs, any_size)
-    differences = []
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         found = [session.run(None, {"image": image.numpy()}) for image in images]
     except Exception as error:  # of onnxruntime's binary module
         raise ValueError(f"onnxruntime cannot run this network. {_advice(error, any_size)}") from error
-    for image, computed in zip(images, found, strict=True):
-        with torch.no_grad():
-            expected = [tensor.numpy() for tensor in (reference or module)(image)]
-        differences.append(difference(expected, computed))
-    largest = float(np.max(differences))
+    with torch.no_grad():
+        expected = [[tensor.numpy() for tensor in (reference or module)(image)] for image in images]
+    largest = float(np.max([difference(*pair) for pair in zip(expected, found, strict=True)]))
     if not largest <= TOLERANCE:  # also where one is not a number
         raise ValueError(
             f"onnxruntime and PyTorch differ by {largest:.2g} of the largest value, more than {TOLERANCE:g}:"

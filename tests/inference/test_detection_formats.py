@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
 from mmdetpre.datasets.voc.xml_files import half_open, read_xml_files
-from mmdetpre.inference.detection_formats import FORMATS
+from mmdetpre.inference.detection_formats import FORMATS, to_supervision
 from mmdetpre.inference.detection_log import ImageDetections
 
 CLASSES = ["cat", "dog & <bone>"]
@@ -69,3 +73,33 @@ def test_files_lie_inside_of_the_folder_and_none_takes_the_place_of_another(tmp_
 def test_numbers_are_plain_json(tmp_path: Path) -> None:
     text = FORMATS["coco"](tmp_path, FOUND, CLASSES).read_text()
     assert json.loads(text)["annotations"][0]["area"] == 28.5 * 42.5
+
+
+def detected(count: int) -> DetDataSample:
+    boxes = torch.tensor([[1.5, 2.0, 30.0, 44.5], [0, 0, 64, 48]])[:count]
+    masks = torch.zeros(count, 48, 64, dtype=torch.bool)
+    masks[:, :, 2:30] = True
+    instances = InstanceData(
+        bboxes=boxes, scores=torch.tensor([0.75, 0.5])[:count], labels=torch.tensor([1, 0])[:count]
+    )
+    instances.masks = masks
+    return DetDataSample(pred_instances=instances)
+
+
+@pytest.mark.parametrize("count", [2, 0])
+def test_supervision_draws_and_filters(count: int) -> None:
+    supervision = pytest.importorskip("supervision", reason="needs pip install 'mmdetpre[supervision]'")
+    found = to_supervision(detected(count), CLASSES)
+    assert found.xyxy.tolist() == [[1.5, 2.0, 30.0, 44.5], [0, 0, 64, 48]][:count]
+    assert found.confidence.tolist() == [0.75, 0.5][:count] and found.class_id.tolist() == [1, 0][:count]
+    assert found.mask.sum((1, 2)).tolist() == [48 * 28] * count
+    assert found[found.confidence > 0.6].data["class_name"].tolist() == [CLASSES[1]][:count]
+    drawn = supervision.BoxAnnotator(thickness=1).annotate(np.zeros((48, 64, 3), np.uint8), found)
+    drawn = supervision.LabelAnnotator().annotate(drawn, found)  # writes class_name
+    assert bool(drawn.any()) == bool(count)
+
+
+def test_without_supervision_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(ValueError, match=r"needs the package supervision, .*: pip install 'mmdetpre\[supervision\]'"):
+        to_supervision(detected(2), CLASSES)

@@ -14,16 +14,11 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdetpre.inference.build_model import build_model
-from mmdetpre.inference.onnx_detector import (
-    SingleScaleDetector,
-    best,
-    detections_difference,
-    export_detector_onnx,
-    top_candidates,
-)
+from mmdetpre.inference.onnx_detector import SingleScaleDetector, detections_difference, export_detector_onnx
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'mmdetpre[onnx]'")
 SIZE = (64, 96)
+AGNOSTIC = dict(type="nms", iou_threshold=0.6, class_agnostic=True)
 RGB = np.random.default_rng(0).integers(0, 255, (50, 60, 3), dtype=np.uint8)
 
 
@@ -84,7 +79,9 @@ def test_onnxruntime_finds_what_predict_does(
 
 
 def fcos(model: dict) -> None:
-    model.update(type="FCOS")
+    model.update(
+        type="FCOS", test_cfg=dict(nms_pre=100, score_thr=0.6, min_bbox_size=1.3, max_per_img=50, nms=AGNOSTIC)
+    )
     model["bbox_head"] = dict(type="FCOSHead", num_classes=3, in_channels=16, feat_channels=16, norm_cfg=None)
 
 
@@ -119,34 +116,6 @@ def test_what_is_not_exported_is_said(repository: Path, tmp_path: Path) -> None:
     sniper.model.test_cfg.rcnn.nms = dict(type="soft_nms", iou_threshold=0.3)
     with pytest.raises(ValueError, match="'soft_nms', which ONNX does not know"):
         SingleScaleDetector(build_model(sniper).model, SIZE)
-
-
-def test_the_best_are_as_many_for_every_image() -> None:
-    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30], [0, 0, 10, 10]])
-    cfg = dict(nms=dict(type="nms", iou_threshold=0.5), max_per_img=3)
-    for scores, kept in (
-        ([0.9, 0.8, 0.7, 0.6], [0.9, 0.7, 0.6]),
-        ([0.0, 0.8, 0, 0], [0.8, 0, 0]),
-        ([0.0] * 4, [0.0] * 3),
-    ):
-        found = best(boxes, torch.tensor(scores), torch.tensor([0, 0, 0, 1]), cfg, 30.0)
-        torch.testing.assert_close(found[1], torch.tensor(kept))
-    agnostic = dict(nms=dict(type="nms", iou_threshold=0.5, class_agnostic=True), max_per_img=-1)
-    found = best(boxes, torch.tensor([0.9, 0.8, 0.7, 0.6]), torch.tensor([0, 0, 0, 1]), agnostic, 30.0)
-    assert found[1].tolist() == pytest.approx([0.9, 0.7, 0, 0])
-
-
-def test_candidates_are_those_of_mmdet() -> None:
-    from mmdet.models.utils import filter_scores_and_topk
-
-    scores, places = torch.rand(20, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20)
-    for threshold, topk in ((0.3, 10), (0.95, 30), (0.0, 100)):
-        expected = filter_scores_and_topk(scores, threshold, topk, dict(place=places))
-        found = top_candidates(scores, threshold, topk, dict(place=places))
-        count = len(expected[0])
-        assert len(found[0]) == min(topk, 60) and not found[0][count:].any()
-        assert all(torch.equal(a, b[:count]) for a, b in zip(expected[:3], found[:3], strict=True))
-        assert torch.equal(expected[3]["place"], found[3]["place"][:count])
 
 
 def test_a_detection_that_lacks_or_moved_is_a_difference() -> None:
