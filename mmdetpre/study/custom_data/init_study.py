@@ -170,7 +170,7 @@ def init_study(settings: Settings) -> str:
     found.append(describe_inits(inits, choice, pretrainings, probed=settings.cls is not None))
     if choice.for_gpus and not gpu:
         found.append(describe_cpu(choice, tasks, runs=(len(inits) + len(pretrainings) + 1) * settings.seeds))
-    return "\n\n".join([*found, *times, _next_steps(settings, files)])
+    return "\n\n".join([*found, *times, _next_steps(settings, files, tasks)])
 
 
 def _of_epochs(
@@ -355,13 +355,13 @@ def _shown(files: Files) -> set[str]:
     return {f"{os.path.dirname(name)}/*.png" if isinstance(file, bytes) else name for name, file in files.items()}
 
 
-def _next_steps(settings: Settings, files: Files) -> str:
+def _next_steps(settings: Settings, files: Files, tasks: Sequence[OwnTask]) -> str:
     out = str(settings.out)
     quoted = {name: shlex.quote(os.path.join(out, name)) for name in ("chips", "study.yaml")}
-    detectors = (name for name in files if name.startswith("configs/own_det") and not name.endswith("_scratch.py"))
+    detectors = (os.path.join(out, "configs", f"{task.name}.py") for task in tasks if task.kind == "detection")
     look = "".join(
-        f"Look at the chips:  mmdetpre chips {shlex.quote(os.path.join(out, name))} --out-dir {quoted['chips']}\n"
-        for name in detectors
+        f"Look at the chips:  mmdetpre chips {shlex.quote(config)} --out-dir {quoted['chips']}\n"
+        for config in detectors
     )
     return (
         f"Written to {out}:\n"

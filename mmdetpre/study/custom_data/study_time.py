@@ -56,7 +56,7 @@ class StudyTime:
             else "Time: not known."
         ]
         for name, times in self.timed.items():
-            runs = sum(group_of(self.study, run) == name for run in self.plan.values())
+            runs = self._runs(name)
             lines.append(f"  {name}: {times}, {runs} {'run' if runs == 1 else 'runs'}")
         lines += [f"  {name}: not timed: {why}" for name, why in self.problems.items()]
         if unknown:
@@ -96,7 +96,7 @@ class StudyTime:
         amounts["classification"] = choice.classification_amount
         for name, times in self.timed.items():
             task, seeded = tasks[name], not name.startswith(f"{PRETRAINING}/")
-            runs = sum(group_of(self.study, run) == name for run in self.plan.values())
+            runs = self._runs(name)
             amount = amounts[task.kind]
             least = max(min(amount.epochs[0], task.epochs), math.ceil(FEWEST * task.epochs))
             most = task.epochs if choice.for_gpus else max(amount.epochs[1], task.epochs)
@@ -106,6 +106,10 @@ class StudyTime:
             each = runs // len(self.study.seeds) if seeded else runs
             found.append(Trained(task.name, task.epochs, bounds, epoch, fixed, each, seeded))
         return found
+
+    def _runs(self, name: str) -> int:
+        """How many runs are timed by a group."""
+        return sum(group_of(self.study, run) == name for run in self.plan.values())
 
     def change_text(self, found: Fit, tasks: Mapping[str, OwnTask], choice: ModelChoice) -> str:
         """What a budget changed.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.label_maps.check import LabelMapScan, check_scan, scan_label_maps
 from mmdetpre.datasets.label_maps.files import count_labels, described_labels, read_label_map
 from mmdetpre.study.custom_data.formats.annotations import find_photos, missing_photos, other_forms, photo_folders
+from mmdetpre.study.custom_data.gate import Gate
 from mmdetpre.study.custom_data.segmentation.class_files import ClassFile, find_class_file, read_class_file
 from mmdetpre.study.custom_data.segmentation.color_maps import is_colored, read_color_map
 from mmdetpre.study.custom_data.segmentation.own_maps import VOID, OwnMaps, label_png
@@ -50,7 +49,7 @@ def read_map_folder(
     root = source / "SegmentationClass" if (source / "SegmentationClass").is_dir() else source
     listed = class_file or find_class_file((root, source, root.parent))
     known = None if listed is None else read_class_file(listed)
-    gate = _Gate(source, leave_out_bad)
+    gate = Gate(source, leave_out_bad)
     pairs, remarks = _pairs(root, images_dir, gate)
     maps = [str(root / name) for name in pairs.maps]
     drawn: list[bytes | None] = [None] * len(maps)
@@ -88,23 +87,6 @@ def read_map_folder(
     )  # fmt: skip
 
 
-@dataclass
-class _Gate:
-    """Refuses what is bad, or counts it."""
-
-    source: Path
-    leave_out_bad: bool
-    left_out: Counter[str] = field(default_factory=Counter)
-
-    def refuse(self, what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
-        if bad and not self.leave_out_bad:
-            shown = ", ".join(bad[:_SHOWN]) + (", ..." if len(bad) > _SHOWN else "")
-            raise kind(
-                f"{self.source}: {len(bad)} {what}: {shown}. {advice}, or add --leave-out-bad to continue without."
-            )
-        self.left_out.update({what: len(bad)} if bad else {})
-
-
 @dataclass(frozen=True)
 class _Pairs:
     """Photos that can be used, and their label maps, which were not read."""
@@ -114,7 +96,7 @@ class _Pairs:
     maps: list[str]
 
 
-def _pairs(root: Path, images_dir: Path | None, gate: _Gate) -> tuple[_Pairs, list[str]]:
+def _pairs(root: Path, images_dir: Path | None, gate: Gate) -> tuple[_Pairs, list[str]]:
     """Label maps of a folder with their photos, and what to say."""
     stems = _map_stems(root)
     names = list(stems)
@@ -129,7 +111,7 @@ def _pairs(root: Path, images_dir: Path | None, gate: _Gate) -> tuple[_Pairs, li
     where, missing = Path(folder.folder), missing_photos(folder, photos)
     if len(missing) == len(names):
         raise FileNotFoundError(
-            f"{gate.source}: none of {len(names)} label maps has a photo of its name in {where}, such as"
+            f"{gate.title}: none of {len(names)} label maps has a photo of its name in {where}, such as"
             f" {names[0]}.jpg. Set --seg-images to the folder of the photos."
         )
     gate.refuse(

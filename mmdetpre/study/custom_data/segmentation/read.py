@@ -15,7 +15,7 @@ from mmdetpre.study.custom_data.detection_data import DetectionData
 from mmdetpre.study.custom_data.formats.coco_json import ROBOFLOW
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
 from mmdetpre.study.custom_data.segmentation.own_maps import MOST_CLASSES, VOID, OwnMaps, label_png, require_parts
-from mmdetpre.study.custom_data.split import same_files, split_images_by_class
+from mmdetpre.study.custom_data.split import in_both, same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
 from mmdetpre.utils.progress_bar import progress_bar
 
@@ -88,7 +88,7 @@ def _parts(whole: OwnMaps, seed: int) -> tuple[OwnMaps, OwnMaps]:
 def _without(train: OwnMaps, test: OwnMaps) -> OwnMaps:
     """The training part, refused if the test part has photos of it."""
     paths = [*train.paths(), *test.paths()]
-    both = [group for group in same_files(paths) if group[0] < len(train.images) <= group[-1]]
+    both = in_both(train.paths(), test.paths())
     if both:
         pairs = ", ".join(f"{paths[group[0]]} = {paths[group[-1]]}" for group in both[:_SHOWN])
         raise ValueError(f"{len(both)} training photos are test photos as well, the test would know them: {pairs}.")
