@@ -126,7 +126,7 @@ def describe_maps(title: str, train: OwnMaps, test: OwnMaps, task: OwnTask) -> s
     head = ["photos with", "training", "test", "% of pixels, training", "test"]
     absent = [name for label, name in enumerate(train.classes) if not totals[0][label]]
     void = [total[VOID] / max(1, sum(total.values())) for total in totals]
-    left_out = Counter(train.left_out) + (Counter(test.left_out) if train.part != test.part else Counter())
+    left_out = Counter(train.left_out) + (Counter(test.left_out) if train.left_out is not test.left_out else Counter())
     lines = [
         f"Segmentation, {title}: {len(train.images)} training and {len(test.images)} test images,"
         f" {len(train.classes)} classes.",
