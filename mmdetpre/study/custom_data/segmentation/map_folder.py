@@ -150,8 +150,8 @@ def _pairs(root: Path, images_dir: Path | None, gate: Gate) -> tuple[_Pairs, lis
         gate.left_out.update({"photos without a label map": without} if without else {})
     parts = [part_of.get(names[i]) or _part_of_folder(maps[i]) for i in rows]
     pairs = _Pairs(where.resolve(), [photos.names[i] for i in rows], [maps[i] for i in rows], parts)
-    told = ["the lists in ImageSets/Segmentation say which photo is of which part"] if part_of else []
-    return pairs, [*told, *other_forms(photos)]
+    said = ["the lists in ImageSets/Segmentation say which photo is of which part"] if part_of else []
+    return pairs, [*said, *other_forms(photos)]
 
 
 def _part_of_folder(name: str) -> str:
