@@ -75,6 +75,13 @@ def pytest_configure(config: pytest.Config) -> None:
     held.enter_context(warm_start(environment(threads=1)))
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process more than cores for ``-n auto``: tests of clusters, servers and commands wait for others."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
+        return None
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files with slow tests first, so that none of them is what all wait for in the end.

@@ -40,10 +40,10 @@ from mmdetpre.study.custom_data.formats.yolo_layout import read_list_layout, rea
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
-from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.mxnet_params import read_mxnet_params
 from mmdetpre.transfer.numpy_unpickler import load_arrays
 from mmdetpre.utils.bounded_files import load_npy, read_bounded, read_json, read_xml
+from mmdetpre.utils.literal_config import literal_config
 from mmdetpre.zoo.hub import open_repository
 from mmdetpre.zoo.hub_address import HubAddress
 
@@ -177,7 +177,7 @@ def label_maps(folder: Path, marker: Path) -> Any:
 READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.checkpoints.torch_file.read_torch_file": lambda f, m: read_torch_file(trapped_torch(f, m)),
     "mmdetpre.checkpoints.loaders": lambda f, m: CheckpointLoader.load_checkpoint(str(trapped_torch(f, m))),
-    "mmdetpre.transfer.config_text.literal_config": text_of_config,
+    "mmdetpre.utils.literal_config.literal_config": text_of_config,
     "mmdetpre.inference.stored_model.build_stored_model": stored,
     "mmdetpre.transfer.numpy_unpickler.load_arrays": pickled,
     "mmdetpre.transfer.checkpoint_reader.read_checkpoint": tensors,

@@ -13,8 +13,8 @@ from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
-from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 from mmdetpre.utils.config_writer import ConfigFile
+from mmdetpre.utils.stages import TRAINABLE
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
