@@ -30,6 +30,9 @@ def test_draws_and_says_what_is_missing(tmp_path: Path, run_tool_here: Callable)
         ["0.75", "0.25"],
     ]
     assert Image.open(tmp_path / "out.jpg").width > 800
+    (tmp_path / "a" / CLASSES).write_text("cat\n")
+    failed = run_tool_here(TOOL, *runs, "--out", tmp_path / "other.csv")
+    assert failed.returncode == 1 and "labels.csv has labels beyond the 1 classes of classes.txt" in failed.stderr
     (tmp_path / "a" / FILE).unlink()
     failed = run_tool_here(TOOL, *runs, "--out", tmp_path / "other.csv")
     assert failed.returncode == 1 and "a holds neither labels.csv nor results of layer_probes.py" in failed.stderr

@@ -42,7 +42,10 @@ def parse_args() -> argparse.Namespace:
 
 def read_run(folder: Path, layer: str) -> tuple[list[ImageLabel], Sequence[str]]:
     if (folder / FILE).is_file():
-        return read_labels(folder / FILE), read_class_names(folder / CLASSES)
+        labels, classes = read_labels(folder / FILE), read_class_names(folder / CLASSES)
+        if not all(0 <= label < len(classes) for one in labels for label in (one.label, one.prediction)):
+            raise ValueError(f"{folder / FILE} has labels beyond the {len(classes)} classes of {CLASSES}: test again.")
+        return labels, classes
     if (folder / "results").is_dir():
         return probe_labels(folder, layer)
     raise FileNotFoundError(
