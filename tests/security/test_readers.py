@@ -28,6 +28,7 @@ from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
+from mmdetpre.hooks.write_labels_hook import ImageLabel, read_labels
 from mmdetpre.inference.stored_model import build_stored_model
 from mmdetpre.storage.shards.index import ShardIndex
 from mmdetpre.study.cluster.carry import unpack
@@ -189,6 +190,9 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.analysis.features.feature_file.read_features": features,
     "mmdetpre.datasets.proposals.table.Proposals.open": proposals,
     "mmdetpre.datasets.PackedAnnotations.open": packed,
+    "mmdetpre.hooks.write_labels_hook.read_labels": lambda f, m: read_labels(
+        written(f, "labels.csv", f"{','.join(ImageLabel._fields)}\na.jpg,{command(m)},0,1,1\n")
+    ),
     "mmdetpre.utils.bounded_files.read_json": lambda f, m: read_json(written(f, "a.json", DEEP)),
     "mmdetpre.utils.bounded_files.read_xml": lambda f, m: read_xml(
         written(f, "a.xml", '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>')

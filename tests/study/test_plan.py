@@ -36,7 +36,9 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     wanted |= {f"{data}_linear/{init}" for data in DATA for init in INITS}  # Table 6
     wanted |= {f"{data}_layers/{init}" for data in DATA for init in ("coco", "openimages")}  # Table 7
     wanted |= {f"figures/{number}" for number in range(1, 10)}
-    wanted |= {f"figures/images/{task}/{init}" for task in ("voc_detection", "voc_segmentation") for init in INITS}
+    for task in ("voc_detection", "voc_segmentation", *DATA):
+        wanted |= {f"figures/images/{task}/{init}" for init in INITS}
+    wanted |= {f"figures/images/{data}_linear/{init}" for data in DATA for init in INITS[1:]}  # over ImageNet-CLS
     assert set(paper) == wanted
     assert f"{len(wanted)} runs" in plan_table(paper)
 

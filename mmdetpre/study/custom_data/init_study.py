@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
+from mmdetpre.datasets.packed.cache import CACHE
 from mmdetpre.study.custom_data.budget import read_duration
 from mmdetpre.study.custom_data.chip_search import search_chips
 from mmdetpre.study.custom_data.classes import read_own_classes
@@ -153,10 +155,11 @@ def init_study(settings: Settings) -> str:
             if init.part is not None:
                 prefix, entry = init.part
                 export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
-        if settings.timing or settings.budget:
+        if settings.timing or settings.budget or (choice.for_gpus and not gpu):
             timed = {task.name: task for task in tasks}
             timed |= {f"{PRETRAINING}/{one.key}": one.task for one in pretrainings}
             known = study_time(study / "study.yaml", timed, choice, gpu=gpu)
+            shutil.rmtree(study / "data" / CACHE, ignore_errors=True)  # tables that name this folder
             times = [known.text()]
             if settings.budget:
                 fitted = known.fitted(read_duration(settings.budget), timed, choice, settings.epochs)
@@ -169,7 +172,7 @@ def init_study(settings: Settings) -> str:
         os.rename(study, out)
     found.append(describe_inits(inits, choice, pretrainings, probed=settings.cls is not None))
     if choice.for_gpus and not gpu:
-        found.append(describe_cpu(choice, tasks, runs=(len(inits) + len(pretrainings) + 1) * settings.seeds))
+        found.append(describe_cpu(choice))
     return "\n\n".join([*found, *times, _next_steps(settings, files, tasks)])
 
 

@@ -48,7 +48,11 @@ class StudyTime:
         """How long it takes, and of what that is made up."""
         seconds = expected_seconds(self.study, self.plan, self.timed)
         total = max(sum(seconds.values()) / self.parallel, max(seconds.values(), default=0))
-        unknown = [run for run in self.plan if run not in seconds]
+        unknown = [
+            name
+            for name, run in self.plan.items()
+            if name not in seconds and group_of(self.study, run) not in self.problems
+        ]
         several = f", {self.parallel} at a time" if self.parallel > 1 else ""
         lines = [
             f"Time: about {duration(total)} for {len(seconds)} of {len(self.plan)} runs{several} ({self.how})."

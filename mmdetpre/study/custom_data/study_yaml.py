@@ -120,7 +120,7 @@ def study_settings(
         settings[task.name] = _trained(task, choice) | ({TRAINABLE: list(trainable_stages)} if trainable_stages else {})
         if task.kind == "classification":
             settings |= _probes(task, choice, keys, detectors)
-    given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)} - {"classification"}
+    given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)}
     return {
         "name": name,
         "title": _listed([task.title for task in tasks]),
