@@ -125,7 +125,7 @@ def init_study(settings: Settings) -> str:
     gpu = torch.cuda.is_available()
     choice, why = (MODELS[settings.model], "") if settings.model is not None else propose_model(settings.inits, gpu=gpu)
     require_named(settings.inits, choice)
-    inits = _inits(settings, choice)
+    inits = inits_of(settings.inits, choice)
     files: Files = {}
     found, times = [describe_model(choice, why)], []
     tasks: list[OwnTask] = []
@@ -302,14 +302,15 @@ def _pretrainings(
     return pretrainings
 
 
-def _inits(settings: Settings, choice: ModelChoice) -> list[OwnInit]:
+def inits_of(given: Sequence[str], choice: ModelChoice) -> list[OwnInit]:
+    """The initializations ``KEY=WEIGHTS`` for the backbone of a model, see `read_own_inits`."""
     published = choice.zoo is not None
-    if choice.backbone is None or not settings.inits:
-        return read_own_inits(settings.inits, find_config(choice.reference), published=published)
+    if choice.backbone is None or not given:
+        return read_own_inits(given, find_config(choice.reference), published=published)
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder, f"{choice.backbone}.py")
         reference_config(choice).write(reference)
-        return read_own_inits(settings.inits, reference, published=published)
+        return read_own_inits(given, reference, published=published)
 
 
 def _lines(names: Iterable[str]) -> str:
