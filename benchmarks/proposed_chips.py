@@ -29,6 +29,8 @@ from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
 from mmdetpre.study.custom_data.chip_trials import Trial, try_chips
 from mmdetpre.study.custom_data.detection_data import split_off
+from mmdetpre.study.custom_data.init_study import inits_of
+from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import box_columns
 
@@ -127,12 +129,14 @@ def _draw_cell(
         ellipse(x + dx * width, y + dy * height, share * width, share * height, inside + shade)
 
 
-def trials_of(data: Path, images: Path | None, folder: Path, choice: ModelChoice, names: list[str]) -> list[Trial]:
+def trials_of(
+    data: Path, images: Path | None, folder: Path, choice: ModelChoice, init: OwnInit | None, names: list[str]
+) -> list[Trial]:
     """The proposed settings and those set by hand, each trained and scored."""
     train, held_out = split_off(read_own_boxes(data, images), 0, 0.25, advice="Give more images.")
     proposed, reference = proposal(train, choice)
     settings = {PROPOSED: proposed} | hand_set(reference, choice.chip_size)
-    return try_chips(folder, {name: settings[name] for name in (PROPOSED, *names)}, train, held_out, choice)
+    return try_chips(folder, {name: settings[name] for name in (PROPOSED, *names)}, train, held_out, choice, init)
 
 
 def proposal(train: OwnBoxes, choice: ModelChoice) -> tuple[ChipSettings, float]:
@@ -173,6 +177,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
     choice = replace(
         choice, detection_amount=replace(choice.detection_amount, steps=args.steps, epochs=(1, args.steps))
     )
+    inits = inits_of([args.init], choice) if args.init else [None]
     with nullcontext(args.folder) if args.folder else tempfile.TemporaryDirectory() as kept:
         folder = Path(kept)
         sources = {}
@@ -182,7 +187,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
             sources["crowded cells"] = (file, None)
         sources |= {path.stem: (path, args.data_images) for path in args.data}
         for title, (file, images) in sources.items():
-            yield from rows_of(title, trials_of(file, images, folder, choice, args.by_hand))
+            yield from rows_of(title, trials_of(file, images, folder, choice, inits[0], args.by_hand))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -195,6 +200,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-images", type=Path, metavar="DIR", help="images of --data (default: found beside it)")
     parser.add_argument("--by-hand", nargs="*", default=["one_scale", "two_scales"], choices=list(hand_set(1, 128)))
     parser.add_argument("--model", choices=MODELS, default="sample")
+    parser.add_argument("--init", metavar="KEY=WEIGHTS", help="weights that all begin with (default: from scratch)")
     parser.add_argument("--steps", type=int, default=300, help="of each training (%(default)s)")
     parser.add_argument("--folder", type=Path, help="folder of the trainings, which are kept (default: none are)")
     parser.add_argument("--seed", type=int, default=0)

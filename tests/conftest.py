@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import importlib.util
+import logging
 import os
 import runpy
 import subprocess
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -75,6 +77,13 @@ def pytest_configure(config: pytest.Config) -> None:
     held.enter_context(warm_start(environment(threads=1)))
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process more than cores for ``-n auto``: tests of clusters, servers and commands wait for others."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
+        return None
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files with slow tests first, so that none of them is what all wait for in the end.
@@ -102,6 +111,7 @@ def pytest_collection_finish() -> None:
     """What was imported stays: neither collections of garbage nor processes that are forked need to go through it."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _beside(name: str) -> ModuleType:
@@ -134,6 +144,7 @@ def _default_scope() -> Iterator[None]:
     for kind in visualizers:
         kind._instance_dict.clear()
         visualizers += kind.__subclasses__()
+    logging.disable(logging.NOTSET)  # benchmarks are quiet
     # So are loggers, which write to the output of the test that made them, and what runs tell each other.
     if module := sys.modules.get("mmengine.logging"):
         for kind in (module.MMLogger, module.MessageHub):
@@ -196,6 +207,14 @@ def _nothing_waits() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(loops, "time", SimpleNamespace(**vars(time) | {"sleep": lambda seconds: None}))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mmdet_counts_in_threads() -> None:
+    """mmdet forks processes for each average precision, which takes longer than a few images need."""
+    from mmdetpre.utils.when_imported import when_imported
+
+    when_imported("mmdet.evaluation.functional.mean_ap", lambda module: setattr(module, "Pool", ThreadPool))
 
 
 @pytest.fixture(scope="session")

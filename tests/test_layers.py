@@ -34,6 +34,14 @@ PLAIN = [
     *("transfer", "transfer.inspect_backbone", "transfer.verify_transfer", "transfer.families"),
 ]
 """What is imported without OpenMMLab."""
+LIGHT = [
+    "study.live_report",
+    "study.cluster.carry",
+    "study.cluster.job_messages",
+    "study.runs.run",
+    "utils.literal_config",
+]
+"""What every job of a study imports for itself, and must not wait for torch."""
 
 
 @cache
@@ -94,6 +102,9 @@ import sys
 for host in ("mmengine", "mmcv", "mmdet", "mmseg", "mmpretrain"):
     sys.modules[host] = None
 from importlib import import_module
+for name in {LIGHT}:
+    import_module("mmdetpre." + name)
+assert not {{"torch", "scipy", "cv2"}} & set(sys.modules)
 for name in {PLAIN}:
     import_module("mmdetpre." + name)
 from mmdetpre.chips.scale import scale_factor

@@ -99,26 +99,12 @@ def test_installed_package_works_outside_a_checkout(shell: Shell, tiny_coco: Pat
     assert "site-packages" in config.parts and repository not in config.parents
     work = Path(shell("python", "-c", "import os; print(os.getcwd())").strip())
 
-    assert "Sample ready" in shell("mmdetpre", "demo", "--sample-only")
-    assert len(list((work / "data/sample/OpenImages/validation").glob("*.jpg"))) == 150
+    shell("python", "-m", "mim", "run", "mmdetpre", "make_sample", "--train", 1, "--val", 1)
+    assert len(list((work / "data/sample/OpenImages/validation").glob("*.jpg"))) == 1
 
     boxes = next(tiny_coco.rglob("instances_train*.json"))
-    shell(
-        "mmdetpre",
-        "study",
-        "init",
-        "--det",
-        boxes,
-        "--det-images",
-        tiny_coco / "train2017",
-        "--model",
-        "sample",
-        "--out",
-        "my_study",
-    )
+    given = ["--det", boxes, "--det-images", tiny_coco / "train2017", "--model", "sample", "--no-timing"]
+    shell("mmdetpre", "study", "init", *given, "--out", "my_study")
     assert shell("mmdetpre", "study", "plan", "my_study/study.yaml").endswith(" runs\n")
-
-    shell("python", "-m", "mim", "run", "mmdetpre", "make_sample", "--out", "two", "--train", 1, "--val", 1)
-    assert len(list((work / "two").rglob("*.jpg"))) == 2
 
     assert shell("python", "-c", LOOK_UP, config).splitlines()[-1] == "mmdetpre.SNIPER"

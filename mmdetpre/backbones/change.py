@@ -15,8 +15,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdetpre.backbones.table import STAGES, Backbone, named_backbone
+from mmdetpre.backbones.table import Backbone, named_backbone
 from mmdetpre.transfer.backbone_init import CHANGES, apply_changes
+from mmdetpre.utils.stages import STAGES
 
 IMAGES = 16
 """Images a step that the tables' learning rates are for."""

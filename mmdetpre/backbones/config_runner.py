@@ -15,9 +15,9 @@ from mmdetpre.datasets.label_fraction import take_fraction
 from mmdetpre.registry import RUNNERS
 from mmdetpre.transfer.backbone_init import chosen_init
 from mmdetpre.transfer.find_backbone import find_backbone
-from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 from mmdetpre.transfer.trainable_stages import freeze_stages
 from mmdetpre.utils.read_config import move_data, set_image_backend
+from mmdetpre.utils.stages import TRAINABLE
 
 __all__ = ["ConfigRunner"]
 _NAMED = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")

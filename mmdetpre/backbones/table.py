@@ -10,9 +10,9 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdetpre.config_files import CONFIG_ROOT
+from mmdetpre.utils.stages import STAGES
 
 FOLDER = CONFIG_ROOT / "_base_" / "backbones"
-STAGES = 4
 
 
 @dataclass(frozen=True)

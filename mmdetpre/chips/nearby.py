@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from mmdetpre.chips.proposal import propose_settings
@@ -47,27 +49,16 @@ def nearby_settings(
         >>> list(nearby_settings([[640, 480]], [0, 1], [[0, 0, 90, 90]], chip_size=128, count=3))
         ['proposed', 'coarser', 'finer']
     """
-
-    def proposed(side: int = chip_size, scales_count: int = 4, finer: float = 1.0) -> ChipSettings:
-        return propose_settings(
-            sizes,
-            box_offsets,
-            boxes,
-            labels=labels,
-            ignore=ignore,
-            chip_size=side,
-            scales_count=scales_count,
-            finer=finer,
-        )
-
+    of_data = partial(propose_settings, sizes, box_offsets, boxes, labels=labels, ignore=ignore)
+    proposed = partial(of_data, chip_size=chip_size)
     first = proposed()
     large, small = (_MULTIPLE * max(1, round(share * chip_size / _MULTIPLE)) for share in (1.5, 0.75))
     others = {
         "coarser": proposed(finer=1 / _STEP),
         "finer": proposed(finer=_STEP),
         "fewer_scales": proposed(scales_count=max(1, len(first.scales) - 1)),
-        "larger_chips": proposed(large),
-        "smaller_chips": proposed(small),
+        "larger_chips": of_data(chip_size=large),
+        "smaller_chips": of_data(chip_size=small),
         "one_scale": proposed(scales_count=1),
         "much_finer": proposed(finer=_STEP**2),
         "much_coarser": proposed(finer=_STEP**-2),

@@ -26,6 +26,20 @@ def raised_by_us(trace: TracebackType | None) -> bool:
     )
 
 
+def error_line(error: BaseException) -> str:
+    """Type and message of an error; of one without a message, such as an ``assert``, the line of code that raised it.
+
+    Example:
+        >>> error_line(KeyError("depth"))
+        "KeyError: 'depth'"
+    """
+    told = str(error)
+    if not told and (frames := _frames(error.__traceback__)):
+        frame, line = frames[-1]
+        told = f"{linecache.getline(frame.f_code.co_filename, line).strip()} ({_place(frame, line)})"
+    return f"{type(error).__name__}: {told}".removesuffix(": ")
+
+
 def few_words(error: BaseException, log_file: str | None) -> str:
     """Type and message of an error, where it arose, the lines of the user's own code that it went through, the log.
 
@@ -39,7 +53,7 @@ def few_words(error: BaseException, log_file: str | None) -> str:
           whole traceback: run.log
     """
     frames = _frames(error.__traceback__)
-    lines = [f"{type(error).__name__}: {error}"]
+    lines = [error_line(error)]
     own = [pair for pair in frames if not is_installed(pair[0].f_code.co_filename) and not _is_tool(pair[0])]
     lines += [f"  {_place(frame, line)}" for frame, line in own]
     if frames and frames[-1] not in own:

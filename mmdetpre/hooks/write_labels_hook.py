@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,17 +23,18 @@ FILE, CLASSES = "labels.csv", "classes.txt"
 
 
 class ImageLabel(NamedTuple):
-    """File of an image, index of its class and of the predicted one, and the score of that, from 0 to 1."""
+    """File of an image, index of its class and of the predicted one, the score of that and of its class, 0 to 1."""
 
     image: str
     label: int
     prediction: int
     score: float
+    true_score: float
 
 
 @HOOKS.register_module()
 class WriteLabelsHook(Hook):
-    """Writes ``labels.csv`` into the work dir of a test of mmpretrain: image, label, prediction, score.
+    """Writes ``labels.csv`` into the work dir of a test of mmpretrain: image, label, prediction, the scores of both.
 
     A line for each image in the order of the data set, whatever the number of ranks; labels are class indices, whose
     names are in ``classes.txt`` beside it. Files of an earlier test in this work dir are replaced. It is added to any
@@ -73,14 +75,14 @@ class WriteLabelsHook(Hook):
             if label is None or predicted is None or label.numel() != 1 or predicted.numel() != 1:
                 raise ValueError(f"{sample.get('img_path')} has not one label and one prediction: nothing to write.")
             score = sample.get("pred_score")
-            value = float(score.max()) if score is not None else float("nan")
-            self._found.append(ImageLabel(str(sample.get("img_path", "")), int(label), int(predicted), value))
+            scores = (math.nan, math.nan) if score is None else (float(score.max()), float(score[int(label)]))
+            self._found.append(ImageLabel(str(sample.get("img_path", "")), int(label), int(predicted), *scores))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Writes the table of all ranks."""
         found = collect_results(self._found, len(runner.test_dataloader.dataset), device="cpu")
         if is_main_process():
-            rows = ((*one[:3], f"{one.score:.6g}") for one in found or ())
+            rows = ((*one[:3], *(f"{score:.6g}" for score in one[3:])) for one in found or ())
             write_rows(Path(runner.work_dir) / FILE, [ImageLabel._fields, *rows])
             names = (getattr(runner.test_dataloader.dataset, "metainfo", None) or {}).get("classes") or ()
             write_text(Path(runner.work_dir) / CLASSES, class_names_text(names))
@@ -98,12 +100,16 @@ def read_labels(path: str | Path) -> list[ImageLabel]:
     """
     rows = csv.reader(io.StringIO(read_bounded(path, 512 * MIB).decode("utf-8", "replace")))
     if next(rows, None) != list(ImageLabel._fields):
-        raise ValueError(f"{path} does not begin with {','.join(ImageLabel._fields)}.")
+        raise ValueError(
+            f"{path} does not begin with {','.join(ImageLabel._fields)}: test again. In a study, remove the record of"
+            " the run and run the study."
+        )
     found = []
     for number, row in enumerate(rows, 2):
         try:
-            image, label, prediction, score = row
-            found.append(ImageLabel(image, int(label), int(prediction), float(score)))
+            image, label, prediction, *scores = row
+            score, true_score = map(float, scores)
+            found.append(ImageLabel(image, int(label), int(prediction), score, true_score))
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}.") from error
     return found

@@ -1,7 +1,7 @@
 """The one door by which a model is built from the config inside a checkpoint, which may be a stranger's.
 
 A config file that the user names is Python, as everywhere in OpenMMLab, and runs. The text inside a checkpoint is data:
-`mmdetpre.transfer.config_text` reads its literals, and here they must be a model of the toolboxes and nothing else.
+`mmdetpre.utils.literal_config` reads its literals, and here they must be a model of the toolboxes and nothing else.
 That takes more than reading them: mmengine's registries import and call any dotted name that they do not know, and the
 arguments of some registered types are evaluated, executed, fetched or unpickled.
 """
@@ -53,7 +53,7 @@ def build_stored_model(config: Mapping[str, Any], name: str, most_bytes: int) ->
     """Build the model of the config inside a checkpoint: registered types, plain values, bounded memory.
 
     Args:
-        config: Literals of the config, as `mmdetpre.transfer.config_text.literal_config` reads them. Of its entries
+        config: Literals of the config, as `mmdetpre.utils.literal_config.literal_config` reads them. Of its entries
             ``model`` and ``default_scope`` are considered.
         name: What to call the checkpoint in messages.
         most_bytes: Memory that building may take.

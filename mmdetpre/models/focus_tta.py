@@ -131,7 +131,7 @@ class FocusTTA(MultiScaleTTA):
         result = sample.clone()
         counts = torch.tensor([len(view.scores) for view in views])
         scales = torch.repeat_interleave(torch.arange(len(views)).flip(0), counts)  # as in the pipeline, finest first
-        result.pred_instances = self.suppress(boxes, scores, labels, kept, scales)
+        result.pred_instances = self.suppress(boxes, scores, labels, kept, scales=scales)
         return result
 
     def look(self, data: dict) -> list[tuple[DetDataSample, list[FocusView]]]:

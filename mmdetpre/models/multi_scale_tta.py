@@ -116,7 +116,7 @@ class MultiScaleTTA(BaseTTAModel):
         scores: Tensor,
         labels: Tensor,
         in_range: Tensor | None = None,
-        scales: Tensor | None = None,
+        **fields: Tensor,
     ) -> InstanceData:
         """Detections (N, 4), (N,), (N,) of one image after suppression, on the device of the boxes, best first.
 
@@ -127,7 +127,7 @@ class MultiScaleTTA(BaseTTAModel):
             scores: (N,) scores.
             labels: (N,) class indices.
             in_range: (N,) bool; None: all take part.
-            scales: (N,) index of the scale that each comes from, which then is a field of the result.
+            **fields: (N,) further values of each, which the result has too.
         """
         settings = dict(self.merge)
         function, _ = _MERGES[settings.pop("type")]
@@ -139,9 +139,9 @@ class MultiScaleTTA(BaseTTAModel):
             keep, kept = function(*(values[candidates] for values in arrays), **settings, **self.limits)
             keep = candidates[keep]
         index = torch.from_numpy(keep).to(boxes.device)
-        origin = {} if scales is None else {"scales": scales.to(index.device)[index]}
+        more = {name: values.to(index.device)[index] for name, values in fields.items()}
         kept_scores = torch.from_numpy(kept).to(scores)
-        return InstanceData(bboxes=boxes[index], scores=kept_scores, labels=labels[index], **origin)
+        return InstanceData(bboxes=boxes[index], scores=kept_scores, labels=labels[index], **more)
 
     def _merge_views(self, views: Sequence[DetDataSample]) -> DetDataSample:
         order = _scale_of_each(views)
@@ -158,13 +158,10 @@ class MultiScaleTTA(BaseTTAModel):
                 chosen.append(in_size_range(here, size_range, factor))
         scores, labels = (torch.cat([view.pred_instances[key] for view in views]) for key in ("scores", "labels"))
         result = next((view for view in views if not view.metainfo.get("flip", False)), views[0]).clone()
-        origin = torch.repeat_interleave(torch.arange(len(views)), torch.tensor([len(here) for here in boxes]))
+        view_of = torch.repeat_interleave(torch.arange(len(views)), torch.tensor([len(here) for here in boxes]))
+        origin = dict(scales=torch.tensor(order)[view_of]) | (dict(views=view_of) if self.with_mask else {})
         in_range = torch.cat(chosen) if chosen else None
-        kept = self.suppress(torch.cat(boxes), scores, labels, in_range, origin)
-        if self.with_mask:
-            kept.views = kept.scales
-        kept.scales = torch.tensor(order).to(kept.scales)[kept.scales]
-        result.pred_instances = kept
+        result.pred_instances = self.suppress(torch.cat(boxes), scores, labels, in_range, **origin)
         return result
 
     def _range_of_each(self, order: Sequence[int]) -> list[tuple[float, float] | None]:

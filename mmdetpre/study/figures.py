@@ -82,6 +82,7 @@ FIGURES: dict[int, Figure] = {
 IMAGES = "images"
 """Stands among the numbers of a study's figures for those of `GAINS`."""
 _EXTREMES = "first those of its greatest gains, then those of its greatest losses; first seed. They show no average."
+_CLASSIFIED = f"a gain is right instead of wrong, else a higher probability of the true class; {_EXTREMES}"
 GAINS: dict[str, Figure] = {
     "detection": Figure(
         "Where {init} finds more objects than {base}, and fewer", _EXTREMES, "detection",
@@ -90,6 +91,15 @@ GAINS: dict[str, Figure] = {
     "segmentation": Figure(
         "Where {init} segments better than {base}, and worse", _EXTREMES, "segmentation",
         "visualization/compare_segmentations.py", "gained_maps", photos=True, suffix=".jpg",
+    ),
+    "classification": Figure(
+        "Where {init} classifies better than {base}, and worse", _CLASSIFIED, "classification",
+        "visualization/compare_classifications.py", "gained_labels", photos=True, suffix=".jpg",
+    ),
+    "linear": Figure(
+        "Where {init} classifies better than {base}, and worse",
+        f"linear classifiers on the frozen backbones; {_CLASSIFIED}", "linear",
+        "visualization/compare_classifications.py", "gained_labels", photos=True, suffix=".jpg",
     ),
 }  # fmt: skip
 """Kind of a task -> the figure of each of its initializations: images in which it gains and loses most."""

@@ -102,6 +102,18 @@ def toolboxes() -> tuple[str, ...]:
     return tuple(dict.fromkeys(kind.toolbox for kind in KINDS.values() if kind.toolbox))
 
 
+def rules(gpus: int) -> dict[str, dict[str, list[str] | int]]:
+    """Rules of the workflow: name -> the ``kinds`` of their runs, ``gpus``, of a training so many, and ``priority``."""
+    kinds: dict[str, list[str]] = {}
+    for name, kind in KINDS.items():
+        kinds.setdefault(kind.rule, []).append(name)
+    first = {rule: KINDS[names[0]] for rule, names in kinds.items()}
+    return {
+        rule: {"kinds": kinds[rule], "gpus": gpus if kind.gpus is None else kind.gpus, "priority": kind.priority}
+        for rule, kind in first.items()
+    }
+
+
 def function(name: str) -> Callable[..., Any]:
     """The function ``module:name`` of `mmdetpre.study.runs`, imported when it is needed."""
     return resolve_name(f"mmdetpre.study.runs.{name}")

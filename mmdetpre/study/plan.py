@@ -17,6 +17,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdetpre.console.last_words import error_line
 from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import FIGURE, FIGURE_RUNS, KINDS, PRETRAINING, PRETRAINING_TEST, PROPOSALS, Kind
 from mmdetpre.study.layout import config_path, holds, job_path, work_dir, write_json_if_changed
@@ -376,7 +377,10 @@ def _needs(init: Init) -> list[str]:
 
 @cache
 def _read(path: Path) -> Config:
-    return Config.fromfile(path, import_custom_modules=False)
+    try:
+        return Config.fromfile(path, import_custom_modules=False)
+    except Exception as error:  # a config is its author's Python, in which anything can be wrong
+        raise ValueError(f"{path} is no config that can be read: {error_line(error)}") from error
 
 
 def _load(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, TABLE
-from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
+from mmdetpre.utils.stages import TRAINABLE
 
 EVALUATOR = "mmdetpre.DumpProposals"
 FOLDER = "proposals"

@@ -16,7 +16,7 @@ from typing import Any
 
 from mmdetpre.evaluation.bootstrap.resampled import Resampled
 from mmdetpre.study.record_form import Data, Plan, Record, Times, read_form
-from mmdetpre.transfer.trainable_stages import trainable_text
+from mmdetpre.utils.stages import trainable_text
 
 PLAN_FORMAT = "mmdetpre.study/1"
 DATA_FORMAT = "mmdetpre.study.data/1"

@@ -15,8 +15,7 @@ from mmdetpre.study.kinds import FIGURE_RUNS, PRETRAINING, PRETRAINING_TEST, PRO
 from mmdetpre.study.layout import BACKBONE, work_dir
 from mmdetpre.study.spec_checks import distinct_seeds, require_keys, require_types, whole_number
 from mmdetpre.study.tracker import BACKENDS
-from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
-from mmdetpre.transfer.trainable_stages import STAGES, trainable_text
+from mmdetpre.utils.stages import STAGES, TRAINABLE, trainable_text
 from mmdetpre.utils.yaml_file import read_yaml
 
 SCRATCH = "scratch"

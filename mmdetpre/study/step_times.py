@@ -24,6 +24,8 @@ from mmdetpre.utils.plain_text import printable
 
 LONGEST = 60.0
 """Seconds of processor time that a few steps of one training may take."""
+NOT_BUILT = 3
+"""Exit code of ``time_steps.py`` where a model cannot be built."""
 IN_ALL = 180.0
 """Seconds after which no further training is timed."""
 
@@ -66,10 +68,8 @@ class StepTimes:
         return self.begin + (self.train_images + self.images) * self.image
 
     def __str__(self) -> str:
-        return (
-            f"{self.step:.2g} s a step, {self.steps:.0f} steps; {self.image:.2g} s a test image, {self.images:.0f}"
-            f" images: {duration(self.run())} a run"
-        )
+        images = f"; {self.image:.2g} s a test image, {self.images:.0f} images" if self.images else ""
+        return f"{self.step:.2g} s a step, {self.steps:.0f} steps{images}: {duration(self.run())} a run"
 
 
 def groups(study: Study, plan: Mapping[str, PlannedRun]) -> dict[str, PlannedRun]:
@@ -112,6 +112,9 @@ def time_runs(
 
     Returns:
         Name -> times; and name -> why there are none.
+
+    Raises:
+        ValueError: If the model of a config cannot be built: all its runs would fail.
     """
     timed: dict[str, StepTimes] = {}
     problems: dict[str, str] = {}
@@ -128,6 +131,8 @@ def time_runs(
             words += ["--tta"] if run.settings.get("tta") else []
             with log.open("wb") as file:
                 code = run_command([str(word) for word in words], cwd=os.getcwd(), log=file.fileno(), env=environment)
+            if code == NOT_BUILT:
+                raise ValueError(f"{name}: {run.settings['source']}: {_why(code, log)}.")
             if code:
                 problems[name] = _why(code, log)
                 continue
@@ -140,7 +145,7 @@ def _why(code: int, log: Path) -> str:
     if code in (-signal.SIGPROF, -signal.SIGALRM):
         return f"a few steps take longer than {LONGEST:.0f} s"
     lines = printable(read_end(log).decode("utf-8", "replace")).splitlines()
-    return next((line for line in reversed(lines) if line.strip()), f"exit {code}")
+    return next((line for line in reversed(lines) if line.strip()), f"exit {code}").removeprefix("time_steps: ")
 
 
 def expected_seconds(study: Study, plan: Mapping[str, PlannedRun], timed: Mapping[str, StepTimes]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from mmdetpre.study.cluster.executor import (
     shares_no_folder,
 )
 from mmdetpre.study.expected_time import at_a_time, expect
-from mmdetpre.study.kinds import KINDS
+from mmdetpre.study.kinds import rules
 from mmdetpre.study.lock import locked
 from mmdetpre.study.plan import PlannedRun, make_plan, plan_table, write_plan
 from mmdetpre.study.records import DONE, FAILED, PLAN_FORMAT, Outcome, read_outcome
@@ -112,18 +112,6 @@ def _prepare(study: Study, leave_out_bad: bool) -> None:
         if not (root / "sample.json").is_file():
             make_sample(root, layout=layout)
     write_data(study.out, check_data(study, leave_out_bad=leave_out_bad))
-
-
-def rules(gpus: int) -> dict[str, dict[str, list[str] | int]]:
-    """Rules of the workflow: name -> the ``kinds`` of their runs, ``gpus``, of a training so many, and ``priority``."""
-    kinds: dict[str, list[str]] = {}
-    for name, kind in KINDS.items():
-        kinds.setdefault(kind.rule, []).append(name)
-    first = {rule: KINDS[names[0]] for rule, names in kinds.items()}
-    return {
-        rule: {"kinds": kinds[rule], "gpus": gpus if kind.gpus is None else kind.gpus, "priority": kind.priority}
-        for rule, kind in first.items()
-    }
 
 
 def _snakemake(

@@ -16,11 +16,11 @@ from torch import Tensor
 from mmdetpre.transfer.backbone_metadata import BackboneMetadata
 from mmdetpre.transfer.checkpoint_reader import METADATA_KEY, Checkpoint, read_checkpoint
 from mmdetpre.transfer.compare_weights import described
-from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.digest import weights_digest
 from mmdetpre.transfer.key_map import map_names
 from mmdetpre.transfer.preprocessing import Preprocessing, of_checkpoint
 from mmdetpre.transfer.trained_form import form_of_backbone
+from mmdetpre.utils.literal_config import literal_config
 from mmdetpre.utils.whole_file import whole_file
 
 FORMATS = (".pth", ".safetensors")

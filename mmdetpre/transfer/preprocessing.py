@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmdetpre.transfer.backbone_metadata import PreprocessingMetadata
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError
-from mmdetpre.transfer.config_text import literal_config
+from mmdetpre.utils.literal_config import literal_config
 
 TOLERANCE = 0.5
 """Greatest difference of mean or deviation that counts as equal, in grey levels."""

@@ -13,10 +13,8 @@ from typing import Any
 from torch import nn
 
 from mmdetpre.transfer.load_report import stage_of, stage_order
+from mmdetpre.utils.stages import STAGES, TRAINABLE
 
-KEY = "trainable_stages"
-"""Key of a config: how many of the last stages are trained."""
-STAGES = 4
 _BLOCKS = {
     ("blocks", 7): (0, 1, 2, 3, 3, 4, 4),
     ("blocks", 6): (0, 1, 2, 3, 3, 4),
@@ -49,7 +47,9 @@ def freeze_stages(backbone: nn.Module, trainable: int) -> None:
         ['layer4.0.weight', 'layer4.0.bias']
     """
     if type(trainable) is not int or not 0 <= trainable <= STAGES:
-        raise ValueError(f"{KEY} is {trainable!r}: give the number of last stages to train, 0 (none) to {STAGES}.")
+        raise ValueError(
+            f"{TRAINABLE} is {trainable!r}: give the number of last stages to train, 0 (none) to {STAGES}."
+        )
     number = _numbering(backbone)
     for name, parameter in backbone.named_parameters():
         if number(name) <= STAGES - trainable:
@@ -66,16 +66,6 @@ def freeze_stages(backbone: nn.Module, trainable: int) -> None:
     backbone.train(backbone.training)
 
 
-def trainable_text(trainable: int) -> str:
-    """What is trained, in words.
-
-    Example:
-        >>> trainable_text(0), trainable_text(1), trainable_text(2)
-        ('frozen', 'last stage trained', 'last 2 stages trained')
-    """
-    return "frozen" if not trainable else f"last {f'{trainable} stages' if trainable > 1 else 'stage'} trained"
-
-
 def _numbering(backbone: nn.Module) -> Callable[[str], int]:
     """Stage of a name of the backbone: 0 of the stem, 1 to 4."""
     names = [name for name, _ in backbone.named_parameters()]
@@ -89,8 +79,8 @@ def _numbering(backbone: nn.Module) -> Callable[[str], int]:
         stages = [1 + i * STAGES // count for i in range(count)]
     else:
         raise ValueError(
-            f"{KEY} does not know the stages of {type(backbone).__name__}, which has {count} numbered parts: freeze it"
-            " by settings of its own in model.backbone."
+            f"{TRAINABLE} does not know the stages of {type(backbone).__name__}, which has {count} numbered parts: "
+            "freeze it by settings of its own in model.backbone."
         )
     known = {"stem": 0, **dict(zip(groups, stages, strict=True))}
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint
-from mmdetpre.transfer.config_text import literal_config
+from mmdetpre.utils.literal_config import literal_config
 
 STRIDES, DILATIONS = (1, 2, 2, 2), (1, 1, 1, 1)
 

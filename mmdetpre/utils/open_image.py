@@ -1,11 +1,12 @@
-"""Open an image with Pillow, however large OpenCV reads it."""
+"""Open an image with Pillow, however large OpenCV reads it, or read a small copy."""
 
 from __future__ import annotations
 
 import os
 from typing import IO
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageOps
 
 MOST_PIXELS = int(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", 2**30))
 """OpenCV reads images up to this size."""
@@ -44,6 +45,25 @@ def open_image(file: str | os.PathLike | IO[bytes]) -> Image.Image:
         image.close()
         raise OSError(f"it announces {image.width} x {image.height} pixels in {size:,} bytes: it is cut off or damaged")
     return image
+
+
+def read_thumbnail(path: str | os.PathLike, side: int) -> np.ndarray:
+    """(h, w, 3) uint8 RGB of an image file, upright, its longer side at most ``side`` pixels.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it cannot be read.
+    """
+    try:
+        with open_image(path) as image:
+            image.draft("RGB", (2 * side, 2 * side))
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no image {path}.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as an image ({error}).") from error
+    upright.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(upright)
 
 
 def _size(file: str | os.PathLike | IO[bytes]) -> int:

@@ -15,6 +15,7 @@ from mmdetpre.models.focus_tta import FocusView
 from mmdetpre.models.nms import hard_nms
 from mmdetpre.plotting.palette import class_color, scale_color, unit
 from mmdetpre.plotting.style import HEADLINE, new_figure
+from mmdetpre.utils.plain_text import counted
 
 _COLUMNS, _WIDTH = 2, 5.6
 _UNSEEN = (0.0, 0.0, 0.0, 0.65)
@@ -100,8 +101,8 @@ def _draw_view(
     boxes, scores, labels = (values.numpy()[kept] for values in (view.boxes, view.scores, view.labels))
     best, _ = hard_nms(boxes, scores, labels, iou_threshold=_OVERLAP, min_score=score_thr)
     _draw_boxes(axis, boxes[best], scores[best], labels[best], classes, score_thr)
-    many = f"{len(view.rectangles)} rectangle{'' if len(view.rectangles) == 1 else 's'}"
-    text = f"Scale {scale + 1}, {view.size[0]} x {view.size[1]}: {many}, {100 * looked_at(view):.0f} %"
+    many, (wide, high) = counted(len(view.rectangles), "rectangle"), view.size
+    text = f"Scale {scale + 1}, {wide} x {high}: {many}, {100 * looked_at(view):.0f} %"
     axis.set_title(text, **(HEADLINE | {"color": color, "fontsize": 9.5}))
     axis.set_xlim(0, width)
     axis.set_ylim(height, 0)

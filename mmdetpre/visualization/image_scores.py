@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from mmdetpre.utils.results import Cell, Result
 from mmdetpre.utils.tables import text_table
+from mmdetpre.visualization.classified_images import ClassifiedImage
 from mmdetpre.visualization.compared_runs import ComparedImage
 from mmdetpre.visualization.segmentation_panels import SegmentedImage
 
@@ -61,3 +62,16 @@ def segmentation_scores(images: Sequence[SegmentedImage], runs: Sequence[str]) -
     """
     values = tuple(tuple(None if math.isnan(one) else float(one) for one in image.scores) for image in images)
     return ImageScores("mIoU of the image", tuple(runs), tuple(image.name for image in images), values)
+
+
+def classification_scores(images: Sequence[ClassifiedImage], runs: Sequence[str]) -> ImageScores:
+    """Probability of the true class by each run in each image.
+
+    Args:
+        images: Of :func:`~mmdetpre.visualization.classified_images.compare_classifications`.
+        runs: Names of the runs.
+    """
+    values = tuple(
+        tuple(None if math.isnan(one.true_score) else one.true_score for one in image.labels) for image in images
+    )
+    return ImageScores("probability of the true class", tuple(runs), tuple(image.name for image in images), values)

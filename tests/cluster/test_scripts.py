@@ -54,7 +54,7 @@ def test_a_segmentor_on_processors_and_a_classifier_on_one_gpu(
     data = request.getfixturevalue("tiny_voc" if "voc" in base else "tiny_caltech")
     config = tiny_config(tmp_path, base, data / below, more)
     asked = asked | dict(PARTITION=slurm.cpu if asked["GPUS"] == "0" else slurm.gpu, WORK_DIR=str(tmp_path / "work"))
-    for task in ("train", "test"):
-        run_with_slurm(SCRIPTS / folder / f"mim_slurm_{task}.sh", config, tmp_path / "backbone.pth", **asked)
+    for task, ranks in ("train", asked), ("test", asked | {"RANKS": "1"} if "RANKS" in asked else asked):
+        run_with_slurm(SCRIPTS / folder / f"mim_slurm_{task}.sh", config, tmp_path / "backbone.pth", **ranks)
     trained, tested = scores_of(tmp_path / "work", score), scores_of(tmp_path / "work" / "test", score)
     assert len(tested) == 1 and tested == trained

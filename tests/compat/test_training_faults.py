@@ -75,9 +75,8 @@ def test_a_killed_worker(small_run: Callable, tmp_path: Path, told: Callable) ->
     assert "A process that loads images" in log and "Traceback" in log, "the log keeps where it came from"
 
 
-def test_a_worker_that_is_killed_while_it_hands_over_a_batch(small_run: Callable) -> None:
-    worker = multiprocessing.get_context("fork").Process(target=lambda: os.kill(os.getpid(), signal.SIGKILL))
-    worker.start()
+def lost_by(worker: object) -> Numbers:
+    """Data whose first batch does not come, because this process of the loader is gone."""
 
     class _MultiProcessingDataLoaderIter:  # as torch's own
         _workers = [worker]
@@ -89,7 +88,14 @@ def test_a_worker_that_is_killed_while_it_hands_over_a_batch(small_run: Callable
         def __getitem__(self, index: int) -> None:
             return next(_MultiProcessingDataLoaderIter())
 
-    message = explain(fault_of(small_run(dataset=Loads()).train))
+    return Loads()
+
+
+def test_a_worker_that_is_killed_while_it_hands_over_a_batch(small_run: Callable) -> None:
+    worker = multiprocessing.get_context("fork").Process(target=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    worker.start()
+
+    message = explain(fault_of(small_run(dataset=lost_by(worker)).train))
     assert f"(DataLoader worker, pid {worker.pid}) is killed by signal: SIGKILL. Mostly" in str(message)
 
 
@@ -102,17 +108,7 @@ def test_a_worker_that_dies_while_its_end_is_looked_for(small_run: Callable, tmp
         def join(self, timeout: float) -> None:
             raise RuntimeError("DataLoader worker (pid 77) is killed by signal: Killed. ")
 
-    class _MultiProcessingDataLoaderIter:  # as torch's own
-        _workers = [Worker()]
-
-        def __next__(self) -> None:
-            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-
-    class Loads(Numbers):
-        def __getitem__(self, index: int) -> None:
-            return next(_MultiProcessingDataLoaderIter())
-
-    message = explain(fault_of(small_run(dataset=Loads()).train))
+    message = explain(fault_of(small_run(dataset=lost_by(Worker())).train))
     assert "(DataLoader worker, pid 77) is killed by signal: Killed. Mostly" in str(message)
 
 

@@ -15,7 +15,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mmdetpre.compat.training_faults import tell_faults
-from mmdetpre.console.last_words import _is_mim, end_mim_quietly, few_words, raised_by_us
+from mmdetpre.console.last_words import _is_mim, end_mim_quietly, error_line, few_words, raised_by_us
 
 
 def failed(run: Callable[[], object]) -> BaseException:
@@ -76,6 +76,16 @@ def test_lines_of_the_users_own_code_are_named(tmp_path: Path) -> None:
     text = few_words(failed(lambda: runpy.run_path(str(file))), "run.log")
     assert f"  {file}, line 6, in <module>\n  {file}, line 2, in step\n" in text
     assert text.startswith("ValueError: ") and text.endswith("\n  whole traceback: run.log")
+
+
+def test_an_assertion_without_a_message_is_told_by_its_code() -> None:
+    def check() -> None:
+        assert [] == [1]
+
+    error = failed(check)
+    error.args = ()  # as without pytest, which writes a message
+    assert error_line(error).startswith(f"AssertionError: assert [] == [1] ({__file__}, line ")
+    assert error_line(KeyboardInterrupt()) == "KeyboardInterrupt"
 
 
 @HOOKS.register_module(force=True)

@@ -35,7 +35,7 @@ def test_each_image_once_in_order(tmp_path: Path) -> None:
         hook.after_test_epoch(runner)
     found = read_labels(tmp_path / FILE)
     assert read_class_names(tmp_path / CLASSES) == ["label", "# dog"]
-    assert [(one.label, one.prediction, one.score) for one in found] == [(0, 0, 0.75), (0, 0, 0.5), (1, 0, 1)]
+    assert [one[1:] for one in found] == [(0, 0, 0.75, 0.75), (0, 0, 0.5, 0.5), (1, 0, 1, 0)]
     assert [one.image for one in found][:2] == ["a,1.jpg", "b.jpg"] and found[2].image.endswith('=c".jpg')
 
 
@@ -48,9 +48,9 @@ def test_several_labels_are_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "does not begin with image,label,prediction,score"),
-        ("image,label,prediction,score\na,1,x,0.5\n", "line 2: invalid literal"),
-        ("image,label,prediction,score\na,1\n", "line 2: not enough values"),
+        ("image,label,prediction,score\n", "does not begin with image,label,prediction,score,true_score: test again"),
+        ("image,label,prediction,score,true_score\na,1,x,0.5,0.5\n", "line 2: invalid literal"),
+        ("image,label,prediction,score,true_score\na,1\n", "line 2: not enough values"),
     ],
 )
 def test_other_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:

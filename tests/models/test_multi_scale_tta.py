@@ -286,5 +286,6 @@ def test_boxes_out_of_range_neither_count_nor_suppress(merge):
 
 def test_each_detection_says_its_scale() -> None:
     boxes, labels = torch.tensor([[0.0, 0, 9, 9], [20, 20, 60, 60]]), torch.zeros(2, dtype=torch.long)
-    merged = MultiScaleTTA(Recorded(None)).suppress(boxes, torch.tensor([0.4, 0.9]), labels, None, torch.tensor([0, 2]))
+    scores, scales = torch.tensor([0.4, 0.9]), torch.tensor([0, 2])
+    merged = MultiScaleTTA(Recorded(None)).suppress(boxes, scores, labels, scales=scales)
     assert merged.scales.tolist() == [2, 0] and merged.scores.tolist() == pytest.approx([0.9, 0.4])

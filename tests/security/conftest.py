@@ -79,6 +79,7 @@ def _inside(path: str | bytes | Path, folders: tuple[Path, ...]) -> bool:
 
 
 _armed = threading.local()
+_hooked = False
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
@@ -91,9 +92,6 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             _armed.watch = watch
 
 
-sys.addaudithook(_hook)  # hooks cannot be removed: this one, once per process, sees nothing unless it is armed
-
-
 @contextmanager
 def _watched(
     *,
@@ -102,6 +100,10 @@ def _watched(
     imports: tuple[str, ...] = (),
     parses: bool = False,
 ) -> Iterator[Watch]:
+    global _hooked
+    if not _hooked:  # hooks cannot be removed and cost each test behind a little: when one is needed, once per process
+        sys.addaudithook(_hook)
+        _hooked = True
     watch = Watch(reads, writes, imports, parses)
     before, _armed.watch = getattr(_armed, "watch", None), watch
     try:

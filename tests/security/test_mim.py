@@ -62,7 +62,7 @@ def test_resume_and_test_of_a_foreign_checkpoint(
     said = done.stdout + done.stderr
     assert done.returncode and "trap.pth is not read, and nothing of it was run" in said, said[-2000:]
     options[1] = "train_cfg.max_epochs=2"
-    done = mim(repository, "train", toolbox_name("mmdet"), *common, "--gpus", 0, "--resume", *options)
+    done = run_warm(["mim", "train", toolbox_name("mmdet"), *common, "--resume", *options], cwd=repository)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (work / "epoch_2.pth").is_file() and "resumed epoch: 1" in done.stdout + done.stderr
     torch.save(content, work / "foreign.pth")

@@ -28,6 +28,7 @@ from mmdetpre.datasets.coco.outlines import outline_mask
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.proposals.table import Proposals
 from mmdetpre.evaluation import Detections
+from mmdetpre.hooks.write_labels_hook import ImageLabel, read_labels
 from mmdetpre.inference.stored_model import build_stored_model
 from mmdetpre.storage.shards.index import ShardIndex
 from mmdetpre.study.cluster.carry import unpack
@@ -39,10 +40,10 @@ from mmdetpre.study.custom_data.formats.yolo_layout import read_list_layout, rea
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
 from mmdetpre.study.spec import read_study
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
-from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.mxnet_params import read_mxnet_params
 from mmdetpre.transfer.numpy_unpickler import load_arrays
 from mmdetpre.utils.bounded_files import load_npy, read_bounded, read_json, read_xml
+from mmdetpre.utils.literal_config import literal_config
 from mmdetpre.zoo.hub import open_repository
 from mmdetpre.zoo.hub_address import HubAddress
 
@@ -176,7 +177,7 @@ def label_maps(folder: Path, marker: Path) -> Any:
 READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.checkpoints.torch_file.read_torch_file": lambda f, m: read_torch_file(trapped_torch(f, m)),
     "mmdetpre.checkpoints.loaders": lambda f, m: CheckpointLoader.load_checkpoint(str(trapped_torch(f, m))),
-    "mmdetpre.transfer.config_text.literal_config": text_of_config,
+    "mmdetpre.utils.literal_config.literal_config": text_of_config,
     "mmdetpre.inference.stored_model.build_stored_model": stored,
     "mmdetpre.transfer.numpy_unpickler.load_arrays": pickled,
     "mmdetpre.transfer.checkpoint_reader.read_checkpoint": tensors,
@@ -189,6 +190,9 @@ READERS: dict[str, Callable[[Path, Path], Any]] = {
     "mmdetpre.analysis.features.feature_file.read_features": features,
     "mmdetpre.datasets.proposals.table.Proposals.open": proposals,
     "mmdetpre.datasets.PackedAnnotations.open": packed,
+    "mmdetpre.hooks.write_labels_hook.read_labels": lambda f, m: read_labels(
+        written(f, "labels.csv", f"{','.join(ImageLabel._fields)}\na.jpg,{command(m)},0,1,1\n")
+    ),
     "mmdetpre.utils.bounded_files.read_json": lambda f, m: read_json(written(f, "a.json", DEEP)),
     "mmdetpre.utils.bounded_files.read_xml": lambda f, m: read_xml(
         written(f, "a.xml", '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>')

@@ -28,7 +28,7 @@ from mmdetpre.inference.stored_model import (
     registered,
 )
 from mmdetpre.study.custom_data.init_study import Settings, init_study
-from mmdetpre.transfer.config_text import literal_config
+from mmdetpre.utils.literal_config import literal_config
 
 GIB = 1 << 30
 SAMPLE = find_config("det/sniper_voc_sample.py")

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from mmdetpre.study.figures import FIGURES, GAINS, Figure, numbers
-from mmdetpre.study.kinds import KINDS, Kind, function
+from mmdetpre.study.kinds import KINDS, Kind, function, rules
 from mmdetpre.study.plan import make_plan, plan_table, write_plan
 from mmdetpre.study.runs import figure as figure_module
 from mmdetpre.study.runs.run import run_job
 from mmdetpre.study.runs.run_folder import Job
 from mmdetpre.study.spec import Study, read_study
-from mmdetpre.study.workflow import rules, run_study
+from mmdetpre.study.workflow import run_study
 
 POSE = Kind(
     "train:train_and_test",

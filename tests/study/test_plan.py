@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmdetpre.study.data_check import data_sources
 from mmdetpre.study.layout import config_path, job_path, work_dir
-from mmdetpre.study.plan import make_plan, plan_table, write_plan
+from mmdetpre.study.plan import _read, make_plan, plan_table, write_plan
 from mmdetpre.study.spec import read_study
 
 INITS = ("imagenet_cls", "imagenet_loc", "coco", "openimages")
@@ -36,7 +36,9 @@ def test_the_paper_has_every_run_of_its_tables(paper) -> None:
     wanted |= {f"{data}_linear/{init}" for data in DATA for init in INITS}  # Table 6
     wanted |= {f"{data}_layers/{init}" for data in DATA for init in ("coco", "openimages")}  # Table 7
     wanted |= {f"figures/{number}" for number in range(1, 10)}
-    wanted |= {f"figures/images/{task}/{init}" for task in ("voc_detection", "voc_segmentation") for init in INITS}
+    for task in ("voc_detection", "voc_segmentation", *DATA):
+        wanted |= {f"figures/images/{task}/{init}" for init in INITS}
+    wanted |= {f"figures/images/{data}_linear/{init}" for data in DATA for init in INITS[1:]}  # over ImageNet-CLS
     assert set(paper) == wanted
     assert f"{len(wanted)} runs" in plan_table(paper)
 
@@ -135,6 +137,15 @@ def test_files_change_only_where_something_changed(repository: Path, tmp_path: P
 def test_options_that_do_not_fit_are_named(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="train_dataloader.9.*do not fit.*deeplab_voc_sample"):
         planned(repository, tmp_path, ("train_cfg.val_begin: 1000000", "custom_hooks.9.type: A, train_dataloader.9: 1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("a = dict(", "SyntaxError: .*never closed"), ("a = b", "NameError: .*'b' is not defined")]
+)
+def test_a_config_that_is_no_python_is_named_with_its_fault(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(ValueError, match=rf"{tmp_path / 'mine.py'} is no config that can be read: {told}"):
+        _read(tmp_path / "mine.py")
 
 
 def of_one_detector(folder: Path, config: str, key: str = "det", **task):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmdetpre.study import expected_time
+from mmdetpre.study import expected_time, step_times
 from mmdetpre.study.expected_time import at_a_time, expect
 from mmdetpre.study.plan import PlannedRun, make_plan, write_plan
 from mmdetpre.study.records import read_outcome
 from mmdetpre.study.spec import Study, read_study
-from mmdetpre.study.step_times import StepTimes, expected_seconds, groups
+from mmdetpre.study.step_times import NOT_BUILT, StepTimes, expected_seconds, groups, time_runs
 
 CLASSES = "configs/cls/caltech256_sample.py"
 TIMES = StepTimes(begin=2.0, step=0.5, steps=100, image=0.1, images=20, train_images=80)
@@ -87,6 +89,22 @@ def test_a_study_says_its_time_and_notes_it(study: Study, monkeypatch: pytest.Mo
     assert any("times.json is damaged" in problem for problem in read_outcome(study.out).problems)
     expect(study, plan, 2)
     assert not read_outcome(study.out).problems or "times.json" not in str(read_outcome(study.out).problems)
+
+
+@pytest.mark.parametrize("code", [1, NOT_BUILT])
+def test_why_a_training_is_not_timed(study: Study, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fails(words: list[str], *, log: int, **_: Any) -> int:
+        os.write(log, b"other lines\ntime_steps: KeyError: 'depth'\n")
+        return code
+
+    monkeypatch.setattr(step_times, "run_command", fails)
+    monkeypatch.setattr(step_times, "warm_start", nullcontext)
+    runs = {"cls": make_plan(study)["cls/own/seed0"]}
+    if code != NOT_BUILT:
+        assert time_runs(runs, 1) == ({}, {"cls": "KeyError: 'depth'"})
+        return
+    with pytest.raises(ValueError, match="cls: configs/cls/caltech256_sample.py: KeyError: 'depth'"):
+        time_runs(runs, 1)
 
 
 def test_as_many_runs_as_there_are_cores_for(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import torch
 from mmengine.config import Config
 
 from mmdetpre.transfer.checkpoint_reader import Checkpoint
-from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.preprocessing import CAFFE, IMAGENET, Preprocessing, differences, from_config, of_checkpoint
+from mmdetpre.utils.literal_config import literal_config
 
 PREPROCESSOR = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 

@@ -20,11 +20,11 @@ from mmdetpre.config_files import find_config
 from mmdetpre.transfer import load_backbone
 from mmdetpre.transfer.preprocessing import Preprocessing, from_config
 
-SIDE = 224
+SIDE = 128
 
 
 def images(root: Path, part: str, preprocessing: Preprocessing) -> tuple[torch.Tensor, list[str]]:
-    """Photos (N, 3, 224, 224) of 12 classes as the network wants them, and the names of their classes."""
+    """Photos (N, 3, 128, 128) of 12 classes as the network wants them, and the names of their classes."""
     paths = (root / f"{part}.txt").read_text().split()
     paths = [path for path in paths if path.endswith(".jpg")]
     photos = [Image.open(root / "101_ObjectCategories" / path).convert("RGB").resize((SIDE, SIDE)) for path in paths]

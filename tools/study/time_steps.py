@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 from mmdetpre.cli.run_tool import run_tool
-from mmdetpre.study.runs.time_steps import time_config
+from mmdetpre.console.last_words import error_line
+from mmdetpre.study.runs.time_steps import NotBuilt, time_config
+from mmdetpre.study.step_times import NOT_BUILT
+from mmdetpre.utils.plain_text import one_line
 from mmdetpre.utils.whole_file import write_json
 
 
@@ -36,7 +39,12 @@ def main() -> int:
     for name, timer, times in ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, 5)):
         signal.signal(name, signal.SIG_DFL)  # ends the process, also in the middle of a step
         signal.setitimer(timer, times * args.most)
-    found = time_config(args.config, tta=args.tta)
+    try:
+        found = time_config(args.config, tta=args.tta)
+    except Exception as error:  # the line that is read of this process
+        built = not isinstance(error, NotBuilt)
+        print(f"time_steps: {one_line(error_line(error) if built else error)}", file=sys.stderr)
+        return 1 if built else NOT_BUILT
     if args.out:
         write_json(args.out, found)
     else:

@@ -77,7 +77,7 @@ def main() -> int:
     elif args.out is None:
         raise ValueError("Nothing is to be written: give --out FOLDER, and --plot FOLDER for pictures.")
     config = read_config(args.config, args.cfg_options)
-    told = hashlib.sha256(repr(config.to_dict()).encode()).hexdigest()
+    digest = hashlib.sha256(repr(config.to_dict()).encode()).hexdigest()
     detector = MultiScaleDetector(
         config, args.checkpoint, scales=args.scales, test_ranges=args.test_ranges, device=args.device
     )
@@ -86,7 +86,7 @@ def main() -> int:
         return 0
     made_by = {
         "checkpoint": f"{Path(args.checkpoint).name}, SHA-256 {file_sha256(args.checkpoint)[:16]}",
-        "config": f"{args.config}, SHA-256 {told[:16]}",
+        "config": f"{args.config}, SHA-256 {digest[:16]}",
         "source": str(source.path.absolute()),
         "scales": repr(args.scales),
         "test ranges": repr(args.test_ranges),

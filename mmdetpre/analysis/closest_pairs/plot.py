@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmdetpre.analysis.closest_pairs.report import ClosestPairs
 from mmdetpre.plotting.palette import run_color, unit
 from mmdetpre.plotting.style import GRAY, HEADLINE, INK, new_figure, shorten
+from mmdetpre.utils.open_image import read_thumbnail
 
 _TILE, _TEXT, _GAP, _MARGIN, _HEAD, _TITLE = 1.3, 0.62, 0.3, 0.15, 0.5, 0.5  # inches
 _PIXELS = 260  # of the longer side of a photo
@@ -89,17 +89,7 @@ def read_photos(report: ClosestPairs, root: Path) -> dict[str, np.ndarray]:
         FileNotFoundError: If photos are not there.
         ValueError: If one cannot be read.
     """
-    photos = {}
-    for name, path in find_photos(report.photos(), root).items():
-        try:
-            with Image.open(path) as image:
-                image.draft("RGB", (2 * _PIXELS, 2 * _PIXELS))
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (UnidentifiedImageError, OSError) as error:
-            raise ValueError(f"{path} cannot be read as an image ({error}).") from error
-        upright.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
-        photos[name] = np.asarray(upright)
-    return photos
+    return {name: read_thumbnail(path, _PIXELS) for name, path in find_photos(report.photos(), root).items()}
 
 
 def _draw_photo(figure: Figure, photo: np.ndarray, left: float, top: float, width: float, height: float) -> None:

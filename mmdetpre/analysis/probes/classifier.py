@@ -15,6 +15,7 @@ from mmdetpre.analysis.features.extract import open_feature_source
 from mmdetpre.analysis.features.feature_file import read_features
 from mmdetpre.analysis.features.spaces import image_root
 from mmdetpre.analysis.probes.linear_classifier import LinearClassifier, classifier_of_probe
+from mmdetpre.hooks.write_labels_hook import ImageLabel
 from mmdetpre.inference.classifier import Classifier
 from mmdetpre.models.layer_features import LayerReader
 
@@ -73,6 +74,27 @@ def open_probe_classifier(
     return ProbeClassifier(
         source.reader.model, head.classes, source.preprocessing, torch.device(device), source.reader, head
     )
+
+
+def probe_labels(folder: str | Path, layer: str = "conv5_pooled") -> tuple[list[ImageLabel], tuple[str, ...]]:
+    """The labels of the test images as the linear classifier of a probe predicts them, and the names of the classes.
+
+    Args:
+        folder: Of ``layer_probes.py``.
+        layer: Layer of the probe.
+
+    Raises:
+        FileNotFoundError: If features or results are missing.
+        ValueError: If they do not belong together.
+    """
+    head, file = classifier_of_probe(folder, layer), read_features(Path(folder) / "test")
+    found = head.probabilities(file.layer(layer).reshape(len(file), -1))
+    root, rows = image_root(file), zip(file.images, file.labels.tolist(), found, strict=True)
+    labels = [
+        ImageLabel(str(root / name), label, int(row.argmax()), float(row.max()), float(row[label]))
+        for name, label, row in rows
+    ]
+    return labels, head.classes
 
 
 def images_all_classify(

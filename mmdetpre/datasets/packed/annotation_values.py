@@ -61,6 +61,20 @@ def id_of(value: Any) -> int | str | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
+def number_of(text: str | None) -> float | None:
+    """A text as a number that can be pixels; None for what is not.
+
+    Example:
+        >>> [number_of(text) for text in ("1.5", "", None, "nan", "1e30")]
+        [1.5, None, None, None, None]
+    """
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if abs(value) <= _FARTHEST else None
+
+
 def side_of(value: Any) -> int | None:
     """Width or height of an image in whole pixels, 0 where it is not told; None for what is neither.
 

@@ -16,6 +16,8 @@ from mmdetpre.utils import bounded_files
 from mmdetpre.utils.checked_files import VERIFIED, checksum, damaged_files
 from mmdetpre.utils.locks import file_lock
 
+CACHE = ".mmdetpre"
+"""Folder of the tables below the root of their data, if none is named."""
 _OWN_FILES = {"meta.json", VERIFIED, *(f"{name}.npy" for name in (*COLUMNS, IDS, *MASKS))}
 
 

@@ -17,7 +17,7 @@ from mmengine.utils import is_abs
 
 from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
 from mmdetpre.datasets.packed.annotations import IGNORE, PackedAnnotations
-from mmdetpre.datasets.packed.cache import cache_name, fingerprint_files, open_or_build
+from mmdetpre.datasets.packed.cache import CACHE, cache_name, fingerprint_files, open_or_build
 from mmdetpre.storage.read import file_exists, is_local, local_copy
 from mmdetpre.utils.class_list import read_class_names
 
@@ -189,7 +189,7 @@ class PackedDataset(BaseDetDataset):
 
     def _cache_folder(self) -> Path:
         """Where the packed table lies, and copies of annotation files that are read from elsewhere."""
-        folder = self.cache_dir or osp.join(self.data_root or osp.dirname(self.ann_file), ".mmdetpre")
+        folder = self.cache_dir or osp.join(self.data_root or osp.dirname(self.ann_file), CACHE)
         if "://" in folder:
             raise ValueError(
                 f"The packed table cannot be kept at {folder}: set cache_dir of the data set to a folder of this"

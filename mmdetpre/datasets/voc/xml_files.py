@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from mmdetpre.datasets.packed.annotation_values import FLAG, MOST_PIXELS, flag_of, name_of, side_of
+from mmdetpre.datasets.packed.annotation_values import FLAG, MOST_PIXELS, flag_of, name_of, number_of, side_of
 from mmdetpre.datasets.packed.annotations import DIFFICULT, OCCLUDED, TRUNCATED
 from mmdetpre.utils.bounded_files import read_xml
 from mmdetpre.utils.progress_bar import progress_bar
@@ -26,7 +26,6 @@ _BLOCK = 256
 _MANY = 20_000
 _THREADS, _PROCESSES = 8, 16
 
-_FARTHEST = 1 << 30  # no pixel, and false for what is not a number
 
 Object = tuple[list[float], str, int]  # corners as written, name, flags
 
@@ -171,7 +170,7 @@ def _require_form(root: Element, path: str) -> None:
 
 def _object(item: Element, path: str) -> Object:
     name = name_of(item.findtext("name") or "")
-    corners = (_number(item.findtext(f"bndbox/{corner}")) for corner in _CORNERS)
+    corners = (number_of(item.findtext(f"bndbox/{corner}")) for corner in _CORNERS)
     box = [value for value in corners if value is not None]
     if not name or len(box) < 4:
         found = " ".join(f"<{part.tag}>{_shown(part)}</{part.tag}>" for part in item)
@@ -194,16 +193,8 @@ def _shown(item: Element) -> str:
 
 
 def _side(path: str, name: str, text: str | None) -> int:
-    value = _number(text)
+    value = number_of(text)
     side = side_of(value)
     if side is None:
         raise ValueError(f"{path} has {name} {text!r:.40}, expected whole pixels, at most {MOST_PIXELS:,}.")
     return side
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if abs(value) <= _FARTHEST else None

@@ -17,13 +17,12 @@ from mmdetpre.datasets.images.decode_check import broken_images
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.packed.box_form import WAYS, judge_boxes, remarks_on_boxes, require_form
 from mmdetpre.study.custom_data.formats.annotations import Annotations
+from mmdetpre.study.custom_data.gate import OPTION, Gate, listed
 from mmdetpre.study.custom_data.recognize import recognize
 from mmdetpre.utils.open_image import open_image
 from mmdetpre.utils.progress_bar import progress_bar
 from mmdetpre.utils.results import Json
 
-_SHOWN = 3
-_OPTION = "--leave-out-bad"
 _MANY = 2000
 
 
@@ -146,13 +145,8 @@ def read_own_boxes(
     data = recognize(source, images_dir, option)
     part = data.train if classes is None else data.test or data.train
     raw, title = data.parts[part](), _title(source, part)
-    left_out: Counter[str] = Counter(raw.left_out)
-
-    def refuse(what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
-        if bad and not leave_out_bad:
-            raise kind(f"{title}: {len(bad)} {what}: {_listed(bad)}. {advice}, or add {_OPTION} to continue without.")
-        left_out.update({what: len(bad)} if bad else {})
-
+    gate = Gate(title, leave_out_bad, Counter(raw.left_out))
+    refuse, left_out = gate.refuse, gate.left_out
     refuse(
         f"of {len(raw.files)} images are missing in {raw.images_dir}",
         [raw.missing[i] for i in sorted(raw.missing)],
@@ -224,14 +218,14 @@ def read_own_boxes(
         classes = names
     elif (strange := [name for name in names if name not in classes]) and not leave_out_bad:
         raise ValueError(
-            f"{title} has boxes of {_listed(strange)}, which nothing is trained on: the classes are"
-            f" {', '.join(classes)}. Rename the categories, leave their boxes out, or add {_OPTION} to continue"
+            f"{title} has boxes of {listed(strange)}, which nothing is trained on: the classes are"
+            f" {', '.join(classes)}. Rename the categories, leave their boxes out, or add {OPTION} to continue"
             " without."
         )
     label = {name: i for i, name in enumerate(classes)}
     boxes["label"] = np.array([label.get(name, -1) for name in raw.names])[boxes["label"]]
     if strange_boxes := int((boxes["label"] < 0).sum()):
-        left_out[f"boxes of classes without training boxes ({_listed(strange)})"] += strange_boxes
+        left_out[f"boxes of classes without training boxes ({listed(strange)})"] += strange_boxes
         boxes = boxes[boxes["label"] >= 0]
     return OwnBoxes(
         source=source,
@@ -294,8 +288,8 @@ def _resolve_sizes(
         sizes[i] = size
     if turned[True] and turned[False]:
         raise ValueError(
-            f"{source}: photos with an EXIF orientation are annotated in two ways, turned ({_listed(turned[True])}) and"
-            f" as they are stored ({_listed(turned[False])}). Turn them all, for example with `exiftran -ai`, and"
+            f"{source}: photos with an EXIF orientation are annotated in two ways, turned ({listed(turned[True])}) and"
+            f" as they are stored ({listed(turned[False])}). Turn them all, for example with `exiftran -ai`, and"
             " correct width, height and boxes."
         )
     return sizes, wrong, bool(turned[True]) if turned[True] or turned[False] else None
@@ -303,7 +297,3 @@ def _resolve_sizes(
 
 def _title(source: Path, part: str) -> str:
     return f"{source} ({part})" if part else str(source)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -10,12 +10,12 @@ from typing import Any
 
 from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.utils.plain_text import printable
+from mmdetpre.utils.stages import STAGES
 
 EXAMPLE = (
     "Example: mmdetpre study init --det my_coco.json --det-images photos --cls my_folder"
     " --init coco=backbone.pth --init imagenet_cls=torchvision://resnet101 --model paper --out my_study"
 )
-_STAGES = 4  # as mmdetpre.transfer.trainable_stages has it, which imports torch
 
 
 class _InOrder(argparse.Action):
@@ -111,7 +111,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
         "--trainable-stages",
         nargs="+",
         type=lambda text: int(text) if text.isdecimal() else text,
-        choices=["all", *range(_STAGES + 1)],
+        choices=["all", *range(STAGES + 1)],
         default=[],
         metavar="N",
         help="train only so many of the last stages of the backbone, 0 for none (frozen), or `all`; each of them"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
-from mmdetpre.study.custom_data.split import same_files, split_images_by_class
+from mmdetpre.study.custom_data.split import in_both, same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
 
 _GENERAL = re.compile(
@@ -172,7 +172,7 @@ def split_off(train: OwnBoxes, seed: int, share: float = 0.2, *, advice: str) ->
 def _without_test_images(train: OwnBoxes, test: OwnBoxes, *, leave_out_bad: bool) -> OwnBoxes:
     """The training part; photos that the test part has too are refused, or left out of it."""
     paths, first = [*train.paths(), *test.paths()], len(train.files)
-    both = [g for g in same_files(paths) if g[0] < first <= g[-1]]
+    both = in_both(train.paths(), test.paths())
     if both and not leave_out_bad:
         pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
         raise ValueError(

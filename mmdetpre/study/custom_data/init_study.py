@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import torch
 
 from mmdetpre.config_files import CONFIG_ROOT, find_config
+from mmdetpre.datasets.packed.cache import CACHE
 from mmdetpre.study.custom_data.budget import read_duration
 from mmdetpre.study.custom_data.chip_search import search_chips
 from mmdetpre.study.custom_data.classes import read_own_classes
@@ -123,7 +125,7 @@ def init_study(settings: Settings) -> str:
     gpu = torch.cuda.is_available()
     choice, why = (MODELS[settings.model], "") if settings.model is not None else propose_model(settings.inits, gpu=gpu)
     require_named(settings.inits, choice)
-    inits = _inits(settings, choice)
+    inits = inits_of(settings.inits, choice)
     files: Files = {}
     found, times = [describe_model(choice, why)], []
     tasks: list[OwnTask] = []
@@ -153,10 +155,11 @@ def init_study(settings: Settings) -> str:
             if init.part is not None:
                 prefix, entry = init.part
                 export_backbone(init.checkpoint, study / init.weights, prefix=prefix, entry=entry)
-        if settings.timing or settings.budget:
+        if settings.timing or settings.budget or (choice.for_gpus and not gpu):
             timed = {task.name: task for task in tasks}
             timed |= {f"{PRETRAINING}/{one.key}": one.task for one in pretrainings}
             known = study_time(study / "study.yaml", timed, choice, gpu=gpu)
+            shutil.rmtree(study / "data" / CACHE, ignore_errors=True)  # tables that name this folder
             times = [known.text()]
             if settings.budget:
                 fitted = known.fitted(read_duration(settings.budget), timed, choice, settings.epochs)
@@ -169,8 +172,8 @@ def init_study(settings: Settings) -> str:
         os.rename(study, out)
     found.append(describe_inits(inits, choice, pretrainings, probed=settings.cls is not None))
     if choice.for_gpus and not gpu:
-        found.append(describe_cpu(choice, tasks, runs=(len(inits) + len(pretrainings) + 1) * settings.seeds))
-    return "\n\n".join([*found, *times, _next_steps(settings, files)])
+        found.append(describe_cpu(choice))
+    return "\n\n".join([*found, *times, _next_steps(settings, files, tasks)])
 
 
 def _of_epochs(
@@ -299,14 +302,15 @@ def _pretrainings(
     return pretrainings
 
 
-def _inits(settings: Settings, choice: ModelChoice) -> list[OwnInit]:
+def inits_of(given: Sequence[str], choice: ModelChoice) -> list[OwnInit]:
+    """The initializations ``KEY=WEIGHTS`` for the backbone of a model, see `read_own_inits`."""
     published = choice.zoo is not None
-    if choice.backbone is None or not settings.inits:
-        return read_own_inits(settings.inits, find_config(choice.reference), published=published)
+    if choice.backbone is None or not given:
+        return read_own_inits(given, find_config(choice.reference), published=published)
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder, f"{choice.backbone}.py")
         reference_config(choice).write(reference)
-        return read_own_inits(settings.inits, reference, published=published)
+        return read_own_inits(given, reference, published=published)
 
 
 def _lines(names: Iterable[str]) -> str:
@@ -355,13 +359,13 @@ def _shown(files: Files) -> set[str]:
     return {f"{os.path.dirname(name)}/*.png" if isinstance(file, bytes) else name for name, file in files.items()}
 
 
-def _next_steps(settings: Settings, files: Files) -> str:
+def _next_steps(settings: Settings, files: Files, tasks: Sequence[OwnTask]) -> str:
     out = str(settings.out)
     quoted = {name: shlex.quote(os.path.join(out, name)) for name in ("chips", "study.yaml")}
-    detectors = (name for name in files if name.startswith("configs/own_det") and not name.endswith("_scratch.py"))
+    detectors = (os.path.join(out, "configs", f"{task.name}.py") for task in tasks if task.kind == "detection")
     look = "".join(
-        f"Look at the chips:  mmdetpre chips {shlex.quote(os.path.join(out, name))} --out-dir {quoted['chips']}\n"
-        for name in detectors
+        f"Look at the chips:  mmdetpre chips {shlex.quote(config)} --out-dir {quoted['chips']}\n"
+        for config in detectors
     )
     return (
         f"Written to {out}:\n"

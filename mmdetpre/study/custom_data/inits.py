@@ -14,11 +14,11 @@ from mmdetpre.inference.stored_model import build_stored_model
 from mmdetpre.paper.tables import LAYERS
 from mmdetpre.study.spec import SCRATCH
 from mmdetpre.transfer.checkpoint_reader import Checkpoint, CheckpointError, read_checkpoint
-from mmdetpre.transfer.config_text import literal_config
 from mmdetpre.transfer.inspect_backbone import inspect_into
 from mmdetpre.transfer.key_map import KeyMapError
 from mmdetpre.utils.bounded_files import GIB
 from mmdetpre.utils.config_writer import ConfigFile
+from mmdetpre.utils.literal_config import literal_config
 from mmdetpre.zoo.entry import PREFIX
 from mmdetpre.zoo.hub_address import SCHEME
 

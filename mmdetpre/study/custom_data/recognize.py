@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from mmdetpre.study.custom_data.formats.coco_json import ROBOFLOW, read_coco
 from mmdetpre.study.custom_data.formats.cvat import read_cvat, read_cvat_file
 from mmdetpre.study.custom_data.formats.labelme import read_labelme
 from mmdetpre.study.custom_data.formats.openimages import CSV, read_openimages
+from mmdetpre.study.custom_data.formats.voc_lists import voc_lists
 from mmdetpre.study.custom_data.formats.voc_xml import read_voc
 from mmdetpre.study.custom_data.formats.yolo import read_yolo
 from mmdetpre.study.custom_data.formats.yolo_layout import (
@@ -96,7 +97,7 @@ def _file(source: Path, images: Path | None, option: str) -> BoxData:
         return _yolo(read_list_layout(source, images))
     if suffix == ".txt" and source.parent.name == "Main":
         root = source.parents[2] / "Annotations"
-        return _whole("VOC XML", partial(_of_list, root, source, images, option))
+        return _whole("VOC XML", partial(_of_names, root, read_image_list(source), images, option))
     if suffix == ".xml":
         if not _CVAT.search(_head(source)):
             raise ValueError(f"{source} is one file of VOC XML, or none of CVAT: give the folder of all files.")
@@ -119,8 +120,8 @@ def _data(folder: Path, images: Path | None, option: str) -> BoxData:
         if len(forms) > 1:
             raise ValueError(f"{folder}: its parts are of several formats, {', '.join(sorted(forms))}: give one each.")
         return BoxData(forms.pop(), {part: one.parts[one.train] for part, one in parts.items()})
-    if files := find_xml(folder):
-        return _whole("VOC XML", partial(read_voc, folder, files, images, option))
+    if find_xml(folder):
+        return _voc(folder, images, option)
     labels = next(iter(folder.glob("labels/**/*.txt")), None)
     hint = f" {labels} looks like YOLO: add a data.yaml or classes.txt that names the classes." if labels else ""
     raise ValueError(f"{folder} holds no annotations that are known: {KNOWN}.{hint}")
@@ -168,11 +169,20 @@ def _forms(folder: Path, images: Path | None, option: str) -> Iterator[tuple[Pat
     inner = next((folder / name for name in ("Annotations", "labels") if any(_xml(folder / name))), None)
     root = folder if xml else inner
     beside = data if root is inner and inner and inner.name == "labels" else images
-    yield root, lambda root: _whole("VOC XML", partial(read_voc, root, find_xml(root), beside, option))
+    yield root, lambda root: _voc(root, beside, option)
 
 
-def _of_list(root: Path, source: Path, images: Path | None, option: str) -> Annotations:
-    found = read_voc(root, find_xml(root, read_image_list(source)), images, option)
+def _voc(root: Path, images: Path | None, option: str) -> BoxData:
+    """A folder of VOC's XML, with the parts that lists name."""
+    files = find_xml(root)
+    lists = voc_lists(root, "Main", files)
+    if not lists:
+        return _whole("VOC XML", partial(read_voc, root, files, images, option))
+    return BoxData("VOC XML", {part: partial(_of_names, root, names, images, option) for part, names in lists.items()})
+
+
+def _of_names(root: Path, names: Sequence[str], images: Path | None, option: str) -> Annotations:
+    found = read_voc(root, find_xml(root, names), images, option)
     return replace(found, left_out={})  # a list leaves photos out on purpose
 
 

@@ -41,6 +41,15 @@ def same_files(paths: Sequence[str | os.PathLike]) -> list[list[int]]:
     return list(groups.values())
 
 
+def in_both(train: Sequence[str | os.PathLike], test: Sequence[str | os.PathLike]) -> list[list[int]]:
+    """Groups of one content that have files of both parts, as indices into the files of both, training files first.
+
+    Args:
+        train, test: Files of the two parts.
+    """
+    return [group for group in same_files([*train, *test]) if group[0] < len(train) <= group[-1]]
+
+
 def split_images_by_class(
     names: Sequence[str],
     groups: Sequence[Sequence[int]],

@@ -28,15 +28,6 @@ class StepCost:
     seconds: float
     gibibytes: float
 
-    def hours(self, steps: int) -> float:
-        """Hours of one core for so many steps.
-
-        Example:
-            >>> StepCost(16, 128, 7.2, 0.5).hours(1000)
-            2.0
-        """
-        return steps * self.seconds / 3600
-
 
 def step_costs(table: Path = TABLE) -> Mapping[tuple[str, str], StepCost]:
     """Costs by model and task, ``detection`` or ``classification``.

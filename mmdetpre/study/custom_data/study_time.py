@@ -48,7 +48,11 @@ class StudyTime:
         """How long it takes, and of what that is made up."""
         seconds = expected_seconds(self.study, self.plan, self.timed)
         total = max(sum(seconds.values()) / self.parallel, max(seconds.values(), default=0))
-        unknown = [run for run in self.plan if run not in seconds]
+        unknown = [
+            name
+            for name, run in self.plan.items()
+            if name not in seconds and group_of(self.study, run) not in self.problems
+        ]
         several = f", {self.parallel} at a time" if self.parallel > 1 else ""
         lines = [
             f"Time: about {duration(total)} for {len(seconds)} of {len(self.plan)} runs{several} ({self.how})."
@@ -56,7 +60,7 @@ class StudyTime:
             else "Time: not known."
         ]
         for name, times in self.timed.items():
-            runs = sum(group_of(self.study, run) == name for run in self.plan.values())
+            runs = self._runs(name)
             lines.append(f"  {name}: {times}, {runs} {'run' if runs == 1 else 'runs'}")
         lines += [f"  {name}: not timed: {why}" for name, why in self.problems.items()]
         if unknown:
@@ -96,7 +100,7 @@ class StudyTime:
         amounts["classification"] = choice.classification_amount
         for name, times in self.timed.items():
             task, seeded = tasks[name], not name.startswith(f"{PRETRAINING}/")
-            runs = sum(group_of(self.study, run) == name for run in self.plan.values())
+            runs = self._runs(name)
             amount = amounts[task.kind]
             least = max(min(amount.epochs[0], task.epochs), math.ceil(FEWEST * task.epochs))
             most = task.epochs if choice.for_gpus else max(amount.epochs[1], task.epochs)
@@ -106,6 +110,10 @@ class StudyTime:
             each = runs // len(self.study.seeds) if seeded else runs
             found.append(Trained(task.name, task.epochs, bounds, epoch, fixed, each, seeded))
         return found
+
+    def _runs(self, name: str) -> int:
+        """How many runs are timed by a group."""
+        return sum(group_of(self.study, run) == name for run in self.plan.values())
 
     def change_text(self, found: Fit, tasks: Mapping[str, OwnTask], choice: ModelChoice) -> str:
         """What a budget changed.

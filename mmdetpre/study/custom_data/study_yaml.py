@@ -13,8 +13,8 @@ from mmdetpre.study.custom_data.models import ModelChoice
 from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
 from mmdetpre.study.kinds import task_kinds
 from mmdetpre.study.spec import SCRATCH
-from mmdetpre.transfer.trainable_stages import KEY as TRAINABLE
 from mmdetpre.utils.config_writer import ConfigFile
+from mmdetpre.utils.stages import TRAINABLE
 
 _COMMENT = """\
 # A study of your own data, written by `mmdetpre study init`. {model}.
@@ -120,7 +120,7 @@ def study_settings(
         settings[task.name] = _trained(task, choice) | ({TRAINABLE: list(trainable_stages)} if trainable_stages else {})
         if task.kind == "classification":
             settings |= _probes(task, choice, keys, detectors)
-    given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)} - {"classification"}
+    given = {str(task["kind"]) for task in settings.values() if isinstance(task, dict)}
     return {
         "name": name,
         "title": _listed([task.title for task in tasks]),

@@ -126,7 +126,7 @@ def describe_maps(title: str, train: OwnMaps, test: OwnMaps, task: OwnTask) -> s
     head = ["photos with", "training", "test", "% of pixels, training", "test"]
     absent = [name for label, name in enumerate(train.classes) if not totals[0][label]]
     void = [total[VOID] / max(1, sum(total.values())) for total in totals]
-    left_out = Counter(train.left_out) + (Counter(test.left_out) if train.part != test.part else Counter())
+    left_out = Counter(train.left_out) + (Counter(test.left_out) if train.left_out is not test.left_out else Counter())
     lines = [
         f"Segmentation, {title}: {len(train.images)} training and {len(test.images)} test images,"
         f" {len(train.classes)} classes.",
@@ -202,25 +202,14 @@ def describe_model(choice: ModelChoice, why: str = "") -> str:
     return "\n".join(lines)
 
 
-def describe_cpu(choice: ModelChoice, tasks: Sequence[OwnTask], runs: int) -> str:
-    """The warning of a machine without a GPU, with an estimate.
+def describe_cpu(choice: ModelChoice) -> str:
+    """The warning of a machine without a GPU.
 
     Args:
         choice: The model.
-        tasks: What is trained.
-        runs: Trainings of each task.
     """
     small = ", ".join(name for name, other in MODELS.items() if not other.for_gpus)
-    lines = [f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; for a CPU are {small}."]
-    for task in tasks:
-        trained = f"  {task.kind}, {task.title}: {_count(runs, 'training', 'trainings')} of {task.steps} steps"
-        cost = choice.costs.get(task.kind)
-        if cost is None:
-            lines.append(f"{trained}; the time was not measured")
-        else:
-            size = f"{cost.items} {_ITEMS[task.kind]} of {cost.side} pixels"
-            lines.append(f"{trained} of {size}, each about {cost.hours(task.steps):,.0f} hours of one core")
-    return "\n".join(lines)
+    return f"Warning: there is no GPU here, and --model {choice.name} is for GPUs; for a CPU are {small}."
 
 
 def _recognized(part: OwnBoxes) -> str:

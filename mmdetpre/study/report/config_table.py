@@ -9,9 +9,9 @@ from typing import Any
 from mmdetpre.study.layout import config_path
 from mmdetpre.study.records import Outcome, Run
 from mmdetpre.study.report.gains import base_of
-from mmdetpre.transfer.config_text import MOST_TEXT, literal_config
 from mmdetpre.utils.bounded_files import read_bounded
 from mmdetpre.utils.config_differences import config_differences
+from mmdetpre.utils.literal_config import MOST_TEXT, literal_config
 from mmdetpre.utils.own_files import require_inside
 
 

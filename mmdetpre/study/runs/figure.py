@@ -14,7 +14,7 @@ from mmdetpre.analysis.features.spaces import image_root
 from mmdetpre.analysis.mask_out.mask_out import MASK, STRIDE
 from mmdetpre.analysis.tsne.tsne import PERPLEXITY, THETA
 from mmdetpre.study.figures import FIGURES, GAINS, IMAGES
-from mmdetpre.study.kinds import function
+from mmdetpre.study.kinds import KINDS, function
 from mmdetpre.study.layout import config_path, work_dir
 from mmdetpre.study.runs.result import FigureFiles, RunResult
 from mmdetpre.study.runs.run_folder import Job
@@ -64,9 +64,14 @@ def _named(names: Mapping[str, str | Path], flag: str = "--run") -> list[str | P
     return [f"{flag}={name}={value}" for name, value in names.items()]  # one word: a name may begin with a dash
 
 
+def _folders(job: Job, name: str = "") -> dict[str, str | Path]:
+    """The folders of the runs, or what lies there."""
+    return {title: work_dir(job.out, run) / name for title, run in job.settings["runs"].items()}
+
+
 def _tests(job: Job, name: str = "") -> dict[str, str | Path]:
     """What the tests of the runs left: a file, or the folders."""
-    return {title: work_dir(job.out, run) / "test" / name for title, run in job.settings["runs"].items()}
+    return _folders(job, f"test/{name}")
 
 
 def scores(job: Job) -> list[str | Path]:
@@ -122,10 +127,9 @@ def activations(job: Job) -> list[str | Path]:
 
 def masked(job: Job) -> list[str | Path]:
     """Arguments of Figure 9."""
-    folders = {name: work_dir(job.out, run) for name, run in job.settings["runs"].items()}
     crop = job.settings["crop"] or CROP
     square = ["--crop", crop, "--mask", round(MASK * crop / CROP), "--stride", max(4, round(STRIDE * crop / CROP))]
-    return [*_named(folders, "--probe"), "--choose", str(SHOWN), *_sizes(job), *map(str, square)]
+    return [*_named(_folders(job), "--probe"), "--choose", str(SHOWN), *_sizes(job), *map(str, square)]
 
 
 def maps(job: Job) -> list[str | Path]:
@@ -141,6 +145,12 @@ def gained_maps(job: Job) -> list[str | Path]:
 def _maps(job: Job) -> list[str | Path]:
     config = config_path(job.out, next(iter(job.settings["runs"].values())))
     return [*_named(_tests(job, "maps")), "--config", config]
+
+
+def gained_labels(job: Job) -> list[str | Path]:
+    """Arguments of the images that one initialization classifies right and the other wrong, and the reverse."""
+    runs = _tests(job) if KINDS[job.settings["kind"]].labels else _folders(job)
+    return [*_named(runs), "--gains-and-losses", str(EXTREMES)]
 
 
 def boxes(job: Job) -> list[str | Path]:

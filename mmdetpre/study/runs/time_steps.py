@@ -16,6 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import MODELS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
+from mmdetpre.console.last_words import error_line
 from mmdetpre.transfer.backbone_init import KEY, OLD_KEY, chosen_init
 from mmdetpre.utils.read_config import read_config
 
@@ -40,6 +41,7 @@ def time_config(config: str | Path, *, tta: bool = False) -> dict[str, float]:
         image; ``images``: test images, ``train_images``: training images.
 
     Raises:
+        NotBuilt: If the model cannot be built.
         FileNotFoundError, ValueError: As a training does.
     """
     began = time.monotonic()
@@ -52,7 +54,10 @@ def time_config(config: str | Path, *, tta: bool = False) -> dict[str, float]:
             cfg.model.backbone.pop("init_cfg", None)
         if isinstance(cfg.get("visualizer"), Mapping):
             cfg.visualizer["vis_backends"] = []
-        runner = RUNNERS.build(cfg)
+        try:
+            runner = RUNNERS.build(cfg)
+        except Exception as error:  # constructors raise all kinds
+            raise NotBuilt(f"its model cannot be built: {error_line(error)}") from error
         clock = _Clock()
         runner.register_hook(clock, priority="LOWEST")
         with suppress(_Enough):
@@ -62,6 +67,10 @@ def time_config(config: str | Path, *, tta: bool = False) -> dict[str, float]:
         image, images, tested = _test(runner, cfg, tta)
         taken = time.monotonic() - began - (clock.ends[-1] - clock.began) - tested
         return found | {"image": image, "images": float(images), "begin": taken}
+
+
+class NotBuilt(ValueError):
+    """No training can begin: its model, or what is around it, cannot be built of the config."""
 
 
 class _Enough(Exception):

@@ -14,7 +14,7 @@ from mmdetpre.analysis.features.extract import extract_features, open_feature_so
 from mmdetpre.analysis.features.feature_file import read_features, write_features
 from mmdetpre.analysis.features.image_set import images_of_folder
 from mmdetpre.analysis.probes import linear_classifier as module
-from mmdetpre.analysis.probes.classifier import images_all_classify, open_probe_classifier
+from mmdetpre.analysis.probes.classifier import images_all_classify, open_probe_classifier, probe_labels
 from mmdetpre.analysis.probes.layers import probe_layers
 from mmdetpre.analysis.probes.linear_classifier import LinearClassifier, classifier_of_probe
 from mmdetpre.inference.build_model import build_model
@@ -95,6 +95,16 @@ def test_images_that_all_probes_classify_correctly(tmp_path: Path) -> None:
             values = read_features(folder / "test").layer("conv5_pooled")
             assert classifier_of_probe(folder).probabilities(values[row : row + 1]).argmax() == test.labels[row]
     assert len(images_all_classify([good], 99)[0]) == 3, "one of each class at most"
+
+
+def test_labels_of_a_probe(tmp_path: Path) -> None:
+    folder = probe(tmp_path / "a", noise=1.5)
+    labels, classes = probe_labels(folder)
+    test, head = read_features(folder / "test"), classifier_of_probe(folder)
+    found = head.probabilities(test.layer("conv5_pooled"))
+    assert classes == test.classes and [Path(one.image).name for one in labels] == list(test.images)
+    for one, label, row in zip(labels, test.labels, found, strict=True):
+        assert one[1:] == (label, row.argmax(), row.max(), row[label])
 
 
 def save_weights(config: Path, file: Path) -> None:

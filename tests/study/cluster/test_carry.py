@@ -16,10 +16,11 @@ from mmdetpre.config_files import CONFIG_ROOT
 from mmdetpre.sample import make_sample
 from mmdetpre.study.cluster import carry
 from mmdetpre.study.cluster.executor import requests
+from mmdetpre.study.kinds import rules
 from mmdetpre.study.plan import make_plan, write_plan
 from mmdetpre.study.records import DONE, read_outcome
 from mmdetpre.study.spec import read_study
-from mmdetpre.study.workflow import SNAKEFILE, rules
+from mmdetpre.study.workflow import SNAKEFILE
 from mmdetpre.utils.bounded_files import read_json
 from mmdetpre.utils.own_files import record_of, require_own
 

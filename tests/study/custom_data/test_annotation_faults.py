@@ -14,6 +14,7 @@ from PIL import Image
 
 from mmdetpre.registry import DATASETS
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
+from mmdetpre.study.custom_data.detection_data import DetectionData
 
 COUNT, WIDTH, HEIGHT = 12, 200, 150
 BOX = [100, 60, 80, 70]
@@ -355,6 +356,10 @@ def test_a_root_of_voc_and_its_lists(root: Path, photos: Path) -> None:
     own = read_own_boxes(root / "VOC2012" / "ImageSets" / "Main" / "val.txt")
     assert own.left_out == {}, "photos that a list does not name were left out on purpose"
     assert [path.name for path in own.paths()] == ["3.jpg", "5.jpg"]
+    (root / "VOC2012" / "ImageSets" / "Main" / "train.txt").write_text("1\n2\n4\n")
+    for source in ("VOC2012", "VOC2012/Annotations"):
+        train, test = DetectionData(root / source).read()
+        assert (train.files, test.files) == (["1.jpg", "2.jpg", "4.jpg"], ["3.jpg", "5.jpg"])
 
 
 def test_xml_and_photos_in_folders_below(root: Path, photos: Path) -> None:

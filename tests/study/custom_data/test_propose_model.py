@@ -15,7 +15,6 @@ from mmdetpre.study.custom_data.configs import reference_config
 from mmdetpre.study.custom_data.models import MODELS
 from mmdetpre.study.custom_data.propose_model import propose_model, require_named
 from mmdetpre.study.custom_data.step_costs import StepCost, step_costs
-from mmdetpre.study.custom_data.study_yaml import OwnTask
 from mmdetpre.study.custom_data.summary import describe_cpu, describe_model, fitting_weights
 from mmdetpre.transfer.checkpoint_reader import read_checkpoint
 from mmdetpre.transfer.compare_weights import described
@@ -113,16 +112,8 @@ def test_every_model_says_what_a_step_was_measured_to_cost() -> None:
     assert "(--model sample: there is no GPU)." in describe_model(fastest, "there is no GPU")
 
 
-def test_the_estimate_is_steps_times_the_measured_time() -> None:
-    paper = MODELS["paper"]
-    hours = {task: cost.hours(5000) for task, cost in paper.costs.items()}
-    kinds = {"own_det": "detection", "own_cls": "classification"}
-    tasks = [OwnTask(name, kind, name[-1], 30, 5000) for name, kind in kinds.items()]
-    said = describe_cpu(paper, tasks, runs=6)
-    assert "  detection, t: 6 trainings" in said and "  classification, s: 6 trainings" in said
-    assert f"6 trainings of 5000 steps of 16 chips of 512 pixels, each about {hours['detection']:,.0f} hours" in said
-    assert f"steps of 64 images of 224 pixels, each about {hours['classification']:,.0f} hours of one core" in said
-    assert "--model paper is for GPUs; for a CPU are sample, efficientnet-lite0" in said
+def test_a_model_for_gpus_on_a_cpu_is_warned_of() -> None:
+    assert "--model paper is for GPUs; for a CPU are sample, efficientnet-lite0" in describe_cpu(MODELS["paper"])
 
 
 def test_tables_of_another_form_are_refused(tmp_path: Path) -> None:

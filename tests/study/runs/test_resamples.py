@@ -45,8 +45,8 @@ def run_with(**scores: float) -> TrainingRun:
 def test_accuracy_has_resamples(tmp_path: Path) -> None:
     one = job(tmp_path, "classification", f"_base_ = {str(ROOT / 'configs/cls/caltech256_sample.py')!r}\n")
     right = [i % 4 != 0 for i in range(80)]
-    rows = [f"{i:03}.jpg,1,{int(ok)},0.9" for i, ok in enumerate(right)]
-    write_text(one.folder / "test" / "labels.csv", "\n".join(["image,label,prediction,score", *rows]))
+    rows = [f"{i:03}.jpg,1,{int(ok)},0.9,0.9" for i, ok in enumerate(right)]
+    write_text(one.folder / "test" / "labels.csv", "\n".join(["image,label,prediction,score,true_score", *rows]))
     write_text(one.folder / "test" / "classes.txt", "cat\ndog\n")
     ((cell,), notes, parts) = classification_cells(one, run_with(accuracy__top1=75.0))
     assert [(part.name, part.value, part.count) for part in parts] == [("cat", None, 0), ("dog", 75.0, 80)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmdetpre.study.runs.time_steps import time_config
+from mmdetpre.study.runs.time_steps import NotBuilt, time_config
 
 
 def test_a_detector_is_timed_and_leaves_nothing(
@@ -22,3 +22,9 @@ def test_a_detector_is_timed_and_leaves_nothing(
     assert sorted(tmp_path.rglob("*")) == before
     assert set(found) == {"begin", "step", "steps", "image", "images", "train_images"} and min(found.values()) > 0
     assert found["steps"] % 3 == 0 and found["images"] == int(found["images"]) < found["train_images"]
+
+
+def test_a_model_that_cannot_be_built_is_told(sample_config: Callable[..., Config], tmp_path: Path) -> None:
+    sample_config(model__backbone__depth=19).dump(tmp_path / "config.py")
+    with pytest.raises(NotBuilt, match="its model cannot be built: KeyError: 'invalid depth 19 for resnet'"):
+        time_config(tmp_path / "config.py")

@@ -12,7 +12,7 @@ import numpy as np
 
 from mmdetpre.datasets.coco.json_file import OBJECT_FLAGS
 from mmdetpre.datasets.images.photo_names import PARTS
-from mmdetpre.datasets.packed.annotation_values import FLAG, flag_of, name_of, side_of
+from mmdetpre.datasets.packed.annotation_values import FLAG, flag_of, name_of, number_of, side_of
 from mmdetpre.datasets.voc.xml_files import WAY
 from mmdetpre.study.custom_data.formats.annotations import (
     Annotations,
@@ -25,7 +25,6 @@ from mmdetpre.study.custom_data.formats.annotations import (
 from mmdetpre.utils.bounded_files import MIB, read_xml
 
 _MOST_BYTES = 256 * MIB
-_FARTHEST = 1 << 30
 _NO_BOX = ("polyline", "points", "cuboid", "skeleton", "tag")
 Corners = tuple[float, float, float, float]
 
@@ -146,7 +145,7 @@ def _image(item: Element, found: CvatFile) -> CvatImage:
                 f"{found.path}: image {name!r:.80} has an object {label!r:.80}, which is not one of its labels,"
                 f" {', '.join(found.labels)[:200]}."
             )
-        if shape.tag != "box" or _number(shape.get("rotation") or "0"):
+        if shape.tag != "box" or number_of(shape.get("rotation") or "0"):
             found.around[
                 "rotated boxes" if shape.tag == "box" else {"ellipse": "ellipses"}.get(shape.tag, f"{shape.tag}s")
             ] += 1
@@ -175,10 +174,10 @@ def _corners(shape: Element) -> Corners | None:
     """The box around a shape, upright; None where its numbers are not all there."""
 
     def numbers(*keys: str) -> list[float] | None:
-        values = [value for key in keys if (value := _number(shape.get(key))) is not None]
+        values = [value for key in keys if (value := number_of(shape.get(key))) is not None]
         return values if len(values) == len(keys) else None
 
-    angle = _number(shape.get("rotation") or "0")
+    angle = number_of(shape.get("rotation") or "0")
     if angle is None:
         return None
     turn = math.radians(angle)
@@ -198,7 +197,7 @@ def _corners(shape: Element) -> Corners | None:
         left, top, width, height = values
         return left, top, left + width, top + height
     if shape.tag == "polygon":
-        points = [[_number(text) for text in pair.split(",")] for pair in (shape.get("points") or "").split(";")]
+        points = [[number_of(text) for text in pair.split(",")] for pair in (shape.get("points") or "").split(";")]
         xy = [(pair[0], pair[1]) for pair in points if len(pair) == 2 and pair[0] is not None and pair[1] is not None]
         if len(xy) == len(points) >= 3:
             xs, ys = [x for x, _ in xy], [y for _, y in xy]
@@ -211,13 +210,5 @@ def _about(x: float, y: float, reach_x: float, reach_y: float) -> Corners:
 
 
 def _side(text: str | None) -> int | None:
-    value = _number(text)
+    value = number_of(text)
     return side_of(value) if value is not None or not text else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if abs(value) <= _FARTHEST else None

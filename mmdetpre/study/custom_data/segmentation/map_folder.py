@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mmdetpre.datasets.images.decode_check import broken_images
-from mmdetpre.datasets.images.photo_names import FoundPhotos, PhotoFolder
+from mmdetpre.datasets.images.photo_names import PARTS, FoundPhotos, PhotoFolder
 from mmdetpre.datasets.images.size import read_image_size
 from mmdetpre.datasets.label_maps.check import LabelMapScan, check_scan, scan_label_maps
 from mmdetpre.datasets.label_maps.files import count_labels, described_labels, read_label_map
 from mmdetpre.study.custom_data.formats.annotations import find_photos, missing_photos, other_forms, photo_folders
+from mmdetpre.study.custom_data.formats.voc_lists import voc_lists
+from mmdetpre.study.custom_data.gate import Gate
 from mmdetpre.study.custom_data.segmentation.class_files import ClassFile, find_class_file, read_class_file
 from mmdetpre.study.custom_data.segmentation.color_maps import is_colored, read_color_map
-from mmdetpre.study.custom_data.segmentation.own_maps import VOID, OwnMaps, label_png
+from mmdetpre.study.custom_data.segmentation.own_maps import BACKGROUND, VOID, OwnMaps, label_png
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 """What keeps the values of pixels; JPEG does not."""
@@ -50,7 +50,7 @@ def read_map_folder(
     root = source / "SegmentationClass" if (source / "SegmentationClass").is_dir() else source
     listed = class_file or find_class_file((root, source, root.parent))
     known = None if listed is None else read_class_file(listed)
-    gate = _Gate(source, leave_out_bad)
+    gate = Gate(source, leave_out_bad)
     pairs, remarks = _pairs(root, images_dir, gate)
     maps = [str(root / name) for name in pairs.maps]
     drawn: list[bytes | None] = [None] * len(maps)
@@ -85,38 +85,34 @@ def read_map_folder(
         source, "label maps", pairs.images_dir, None if drawn[rows[0]] else root.resolve(),
         [pairs.images[i] for i in rows], [names[i] for i in rows], classes, [pixels[i] for i in rows],
         {names[i]: png for i in rows if (png := drawn[i]) is not None}, "", dict(gate.left_out), remarks,
+        {names[i]: pairs.parts[i] for i in rows},
     )  # fmt: skip
-
-
-@dataclass
-class _Gate:
-    """Refuses what is bad, or counts it."""
-
-    source: Path
-    leave_out_bad: bool
-    left_out: Counter[str] = field(default_factory=Counter)
-
-    def refuse(self, what: str, bad: Sequence[str], advice: str, kind: type[Exception] = ValueError) -> None:
-        if bad and not self.leave_out_bad:
-            shown = ", ".join(bad[:_SHOWN]) + (", ..." if len(bad) > _SHOWN else "")
-            raise kind(
-                f"{self.source}: {len(bad)} {what}: {shown}. {advice}, or add --leave-out-bad to continue without."
-            )
-        self.left_out.update({what: len(bad)} if bad else {})
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Photos that can be used, and their label maps, which were not read."""
+    """Photos that can be used, their label maps, which were not read, and the part of each."""
 
     images_dir: Path
     images: list[str]
     maps: list[str]
+    parts: list[str]
 
 
-def _pairs(root: Path, images_dir: Path | None, gate: _Gate) -> tuple[_Pairs, list[str]]:
+def _pairs(root: Path, images_dir: Path | None, gate: Gate) -> tuple[_Pairs, list[str]]:
     """Label maps of a folder with their photos, and what to say."""
     stems = _map_stems(root)
+    part_of = {name: part for part, listed in voc_lists(root, "Segmentation", stems).items() for name in listed}
+    if part_of:
+        gate.refuse(
+            "images of the lists in ImageSets/Segmentation have no label map",
+            [name for name in part_of if name not in stems],
+            "Add them",
+            FileNotFoundError,
+        )
+        if without := len(stems.keys() - part_of.keys()):
+            gate.left_out["label maps that no list in ImageSets/Segmentation names"] = without
+        stems = {name: stems[name] for name in part_of if name in stems}
     names = list(stems)
     maps = list(stems.values())
 
@@ -129,7 +125,7 @@ def _pairs(root: Path, images_dir: Path | None, gate: _Gate) -> tuple[_Pairs, li
     where, missing = Path(folder.folder), missing_photos(folder, photos)
     if len(missing) == len(names):
         raise FileNotFoundError(
-            f"{gate.source}: none of {len(names)} label maps has a photo of its name in {where}, such as"
+            f"{gate.title}: none of {len(names)} label maps has a photo of its name in {where}, such as"
             f" {names[0]}.jpg. Set --seg-images to the folder of the photos."
         )
     gate.refuse(
@@ -149,9 +145,17 @@ def _pairs(root: Path, images_dir: Path | None, gate: _Gate) -> tuple[_Pairs, li
         other = {i: text for i, text in zip(rows, told, strict=True) if text}
     gate.refuse("label maps have another size than their photo", list(other.values()), "Replace them")
     rows = [i for i in rows if i not in other]
-    if where != root and (without := len(folder.stems() - {os.path.splitext(name)[0] for name in photos.names})):
-        gate.left_out["photos without a label map"] = without
-    return _Pairs(where.resolve(), [photos.names[i] for i in rows], [maps[i] for i in rows]), other_forms(photos)
+    if where != root and not part_of:  # a list leaves photos out on purpose
+        without = len(folder.stems() - {os.path.splitext(name)[0] for name in photos.names})
+        gate.left_out.update({"photos without a label map": without} if without else {})
+    parts = [part_of.get(names[i]) or _part_of_folder(maps[i]) for i in rows]
+    pairs = _Pairs(where.resolve(), [photos.names[i] for i in rows], [maps[i] for i in rows], parts)
+    said = ["the lists in ImageSets/Segmentation say which photo is of which part"] if part_of else []
+    return pairs, [*said, *other_forms(photos)]
+
+
+def _part_of_folder(name: str) -> str:
+    return next((PARTS[step.lower()] for step in name.split("/")[:-1] if step.lower() in PARTS), "")
 
 
 def _other_size(photo: str, label_map: str) -> str:
@@ -187,11 +191,18 @@ def _classes(scan: LabelMapScan, known: ClassFile | None, source: Path) -> tuple
     """Classes, labels of values that are to change, and what to say."""
     values = sorted(scan.pixels)
     if values == [0, VOID] and (known is None or len(known.names) == 2):
-        names = known.names if known else ["background", "object"]
+        names = known.names if known else [BACKGROUND, "object"]
         return names, {0: 0, VOID: 1}, [f"the maps hold 0 and 255 alone: 255 is read as {names[1]}, not as void"]
-    if known is not None:
-        return known.names, None, check_scan(scan, len(known.names), VOID, source=f"{source} (classes: {known.file})")
     values = [value for value in values if value != VOID]
+    if known is not None:
+        names, told, count = known.names, [], len(known.names)
+        if values and values[-1] == count and BACKGROUND not in map(str.lower, names):
+            names = [BACKGROUND, *names]
+            told = [
+                f"{known.file.name} names {count} classes, and the maps hold labels up to {count}: 0 is read as"
+                f" {BACKGROUND}. If it is a class of yours, add the name that the list lacks"
+            ]
+        return names, None, told + check_scan(scan, len(names), VOID, source=f"{source} (classes: {known.file})")
     gaps = values != list(range(len(values)))
     if len(values) > VOID or (gaps and len(values) > _MOST_GAPS):
         raise ValueError(

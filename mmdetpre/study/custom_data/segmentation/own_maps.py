@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-VOID = 255
+BACKGROUND, VOID = "background", 255
 MOST_CLASSES = 255
 """Labels of one byte, without that of void pixels."""
 
@@ -31,6 +31,7 @@ class OwnMaps:
         part: The part of the source; "": all of it.
         left_out: How many things were left out, by what they are.
         remarks: What to say of data that are used.
+        part_of: Name of a map -> its part, where lists or folders tell.
     """
 
     source: Path
@@ -45,6 +46,7 @@ class OwnMaps:
     part: str = ""
     left_out: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    part_of: Mapping[str, str] = field(default_factory=dict)
 
     def paths(self) -> list[Path]:
         """Paths of the photos."""

@@ -8,18 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from mmdetpre.datasets.coco.outlines import outline_mask
-from mmdetpre.datasets.images.photo_names import PARTS
 from mmdetpre.datasets.label_maps.files import count_labels
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.detection_data import DetectionData
 from mmdetpre.study.custom_data.formats.coco_json import ROBOFLOW
 from mmdetpre.study.custom_data.segmentation.map_folder import read_map_folder
-from mmdetpre.study.custom_data.segmentation.own_maps import MOST_CLASSES, VOID, OwnMaps, label_png, require_parts
-from mmdetpre.study.custom_data.split import same_files, split_images_by_class
+from mmdetpre.study.custom_data.segmentation.own_maps import (
+    BACKGROUND,
+    MOST_CLASSES,
+    VOID,
+    OwnMaps,
+    label_png,
+    require_parts,
+)
+from mmdetpre.study.custom_data.split import in_both, same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
 from mmdetpre.utils.progress_bar import progress_bar
 
-BACKGROUND = "background"
 _COCO = (ROBOFLOW, f"train/{ROBOFLOW}", "labels.json", "train/labels.json")
 """Files by which a folder of Roboflow or FiftyOne is known."""
 _MANY, _SHOWN = 500, 3
@@ -35,7 +40,8 @@ def read_segmentation(
 ) -> tuple[OwnMaps, OwnMaps]:
     """The training and the test part of segmentation data, checked.
 
-    Folders ``train``, ``val`` and ``test`` are kept as parts; else a fifth is split off, every class in both parts.
+    Parts are those of VOC's lists in ``ImageSets/Segmentation``, or of folders ``train``, ``val`` and ``test``; else a
+    fifth is split off, every class in both parts.
 
     Args:
         source: A folder of label maps, or a COCO JSON whose objects have outlines, also as a folder of Roboflow.
@@ -71,8 +77,7 @@ def read_segmentation(
 def _parts(whole: OwnMaps, seed: int) -> tuple[OwnMaps, OwnMaps]:
     own: dict[str, list[int]] = {}
     for i, name in enumerate(whole.maps):
-        part = next((PARTS[step.lower()] for step in name.split("/")[:-1] if step.lower() in PARTS), "")
-        own.setdefault(part, []).append(i)
+        own.setdefault(whole.part_of.get(name, ""), []).append(i)
     test = next((part for part in ("test", "val") if part in own), None)
     if "train" in own and test and "" not in own:
         for part in own.keys() - {"train", test}:
@@ -88,7 +93,7 @@ def _parts(whole: OwnMaps, seed: int) -> tuple[OwnMaps, OwnMaps]:
 def _without(train: OwnMaps, test: OwnMaps) -> OwnMaps:
     """The training part, refused if the test part has photos of it."""
     paths = [*train.paths(), *test.paths()]
-    both = [group for group in same_files(paths) if group[0] < len(train.images) <= group[-1]]
+    both = in_both(train.paths(), test.paths())
     if both:
         pairs = ", ".join(f"{paths[group[0]]} = {paths[group[-1]]}" for group in both[:_SHOWN])
         raise ValueError(f"{len(both)} training photos are test photos as well, the test would know them: {pairs}.")
