@@ -59,18 +59,19 @@ def test_every_package_directory_is_a_package(repository: Path) -> None:
 
 def test_lock_fits_the_requirements(repository: Path) -> None:
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     pinned: dict[str, list[Requirement]] = {}
     for line in (repository / "requirements" / "lock.txt").read_text().splitlines():
         if line and line[0] not in "# ":
             requirement = Requirement(line.removesuffix("\\"))
-            pinned.setdefault(requirement.name, []).append(requirement)
+            pinned.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     for name in ("runtime", "tests", "docs", "build", "study", "zoo", "hub", "onnx"):
         for line in (repository / "requirements" / f"{name}.txt").read_text().splitlines():
             if text := line.split("#")[0].strip():
                 wanted = Requirement(text)
-                assert wanted.name in pinned, f"{wanted.name} is not in the lock"
-                for pin in pinned[wanted.name]:
+                assert canonicalize_name(wanted.name) in pinned, f"{wanted.name} is not in the lock"
+                for pin in pinned[canonicalize_name(wanted.name)]:
                     version = next(iter(pin.specifier)).version
                     assert wanted.specifier.contains(version), f"the lock has {pin}, {name}.txt wants {wanted}"
 

@@ -106,11 +106,6 @@ def to_supervision(found: DetDataSample, classes: Sequence[str]) -> supervision.
 
     Raises:
         ValueError: If supervision is not installed.
-
-    Example:
-        >>> found = detector.detect("photo.jpg")  # doctest: +SKIP
-        >>> to_supervision(found, detector.classes).data["class_name"]  # doctest: +SKIP
-        array(['Cat', 'Dog'], dtype='<U3')
     """
     try:
         from supervision import Detections

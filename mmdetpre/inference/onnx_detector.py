@@ -124,7 +124,7 @@ class SingleScaleDetector(nn.Module):
             dense._bbox_post_process = _as_they_are
         _check_nms(dense.test_cfg)
         if two_stages:
-            head = self.model.roi_head
+            head: Any = self.model.roi_head
             _require(head, StandardRoIHead, "predict_bbox")
             _require(head.bbox_head, BBoxHead, "predict_by_feat", "_predict_by_feat_single")
             _require(head.bbox_roi_extractor, SingleRoIExtractor, "forward")
@@ -226,10 +226,10 @@ class _Predict(nn.Module):
     def __init__(self, model: nn.Module, size: tuple[int, int]) -> None:
         super().__init__()
         self.model: Any = model
-        self.meta = _meta(size)
+        self.size = size
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        [sample] = self.model.predict(x, [DetDataSample(metainfo=dict(self.meta))], rescale=False)
+        [sample] = self.model.predict(x, [DetDataSample(metainfo=_meta(self.size))], rescale=False)
         found = sample.pred_instances
         return found.bboxes, found.scores, found.labels
 

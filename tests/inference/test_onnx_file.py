@@ -12,9 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from mmdetpre.inference.onnx_file import RGBInput, check_onnx, export_backbone_onnx, largest_difference, write_onnx
+from mmdetpre.inference.onnx_file import check_onnx, export_backbone_onnx, largest_difference, write_onnx
 from mmdetpre.transfer import BackboneNotLoaded
-from mmdetpre.transfer.preprocessing import Preprocessing
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'mmdetpre[onnx]'")
 MEAN, STD = [100.0, 110.0, 120.0], [50.0, 60.0, 70.0]
@@ -90,17 +89,6 @@ def test_what_cannot_be_written_leaves_no_file(any_size: bool, reference: object
             reference=reference,
         )
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("order", ["rgb", "bgr"])
-def test_normalization_is_that_of_a_data_preprocessor(order: str) -> None:
-    from mmdet.models import DetDataPreprocessor
-
-    bgr = torch.randint(0, 256, (3, 4, 4), dtype=torch.uint8)
-    theirs = DetDataPreprocessor(MEAN, STD, bgr_to_rgb=order == "rgb")
-    expected = theirs({"inputs": [bgr], "data_samples": None})["inputs"]
-    ours = RGBInput(nn.Identity(), Preprocessing(tuple(MEAN), tuple(STD), order))
-    torch.testing.assert_close(ours(bgr.flip(0)[None].float()), expected)
 
 
 def test_what_is_known_before_a_model_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
