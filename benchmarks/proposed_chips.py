@@ -160,8 +160,7 @@ def rows_of(title: str, trials: list[Trial]) -> Iterator[Row]:
             theirs=100 - other.ap50,
             against=against,
             bound=bound,
-            reason=f"the standard error of the difference over the held-out images is {standard_error(proposed, other):.1f}"
-            " points",
+            reason=f"{standard_error(proposed, other):.1f} points are one standard error over the images that score",
         )
         if len(proposed.class_ap50) > 1:
             yield Row(
