@@ -27,7 +27,7 @@ from side_by_side import Row, run
 from mmdetpre.chips.nearby import PROPOSED, nearby_settings
 from mmdetpre.chips.settings import ChipSettings
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
-from mmdetpre.study.custom_data.chip_trials import Trial, try_chips
+from mmdetpre.study.custom_data.chip_trials import Trial, standard_error, try_chips
 from mmdetpre.study.custom_data.detection_data import split_off
 from mmdetpre.study.custom_data.init_study import inits_of
 from mmdetpre.study.custom_data.inits import OwnInit
@@ -160,7 +160,7 @@ def rows_of(title: str, trials: list[Trial]) -> Iterator[Row]:
             theirs=100 - other.ap50,
             against=against,
             bound=bound,
-            reason="the settings by hand are better by more than chance explains",
+            reason=f"{standard_error(proposed, other):.1f} points are one standard error over the images that score",
         )
         if len(proposed.class_ap50) > 1:
             yield Row(

@@ -380,7 +380,7 @@ def _read(path: Path) -> Config:
     try:
         return Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is its author's Python, in which anything can be wrong
-        raise ValueError(f"{path} is no config that can be read: {error_line(error)}") from error
+        raise ValueError(f"{path} cannot be read as a config: {error_line(error)}") from error
 
 
 def _load(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:

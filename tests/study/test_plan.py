@@ -144,7 +144,7 @@ def test_options_that_do_not_fit_are_named(repository: Path, tmp_path: Path) -> 
 )
 def test_a_config_that_is_no_python_is_named_with_its_fault(text: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(text)
-    with pytest.raises(ValueError, match=rf"{tmp_path / 'mine.py'} is no config that can be read: {told}"):
+    with pytest.raises(ValueError, match=rf"{tmp_path / 'mine.py'} cannot be read as a config: {told}"):
         _read(tmp_path / "mine.py")
 
 
