@@ -52,7 +52,8 @@ fingerprint() {
 check_python() {
     command -v "$PYTHON" >/dev/null || fail "no '$PYTHON' on this machine. Name a Python 3.10 to 3.13: make setup PYTHON=/path/to/python3.11"
     local version
-    version="$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    version="$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ||
+        fail "'$PYTHON' does not run, see above. Name a Python 3.10 to 3.13: make setup PYTHON=/path/to/python3.11"
     case "$HOST $version" in
         "onedl 3.10") fail "$PYTHON is Python $version; OneDL's packages are pinned for 3.11 to 3.13. Name one: make test-onedl PYTHON=python3.11" ;;
     esac
