@@ -148,7 +148,8 @@ def proposal(train: OwnBoxes, choice: ModelChoice) -> tuple[ChipSettings, float]
 
 def rows_of(title: str, trials: list[Trial]) -> Iterator[Row]:
     proposed, *others = trials
-    smallest = min(proposed.recipe.class_sizes, key=lambda one: one.pixels).name
+    tested = [one for one in proposed.recipe.class_sizes if one.name in proposed.class_ap50]
+    smallest = min(tested, key=lambda one: one.pixels).name
     for other in others:
         bound = 100 - other.ap50 + BEST_BY
         scales = ", ".join(str(side) for _, side in other.recipe.chips.scales)
