@@ -90,7 +90,7 @@ def test_the_dry_run_of_the_paper_needs_no_data(start: Callable, repository: Pat
         line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
     )
     assert (
-        table["pretraining"] == "3" and table["transfer"] == "27" and table["probe"] == "18" and table["figure"] == "17"
+        table["pretraining"] == "3" and table["transfer"] == "27" and table["probe"] == "18" and table["figure"] == "38"
     )
     assert table["proposals"] == "7" and table["pretraining_test"] == "3"
     for name in ("voc_detection/coco/seed0", "flowers102_layers/openimages", "figures/9"):
