@@ -14,6 +14,7 @@ from mmengine.dist import init_dist
 
 from mmdetpre.compat import cpu_ranks
 from mmdetpre.compat.cpu_ranks import asked_for, join_ranks, rank_of
+from mmdetpre.compat.toolbox_commands import toolbox_name
 
 SLURM = {"SLURM_PROCID": "3", "SLURM_NTASKS": "4", "SLURM_LOCALID": "1", "SLURM_JOB_NODELIST": "node[1-2]"}
 
@@ -101,7 +102,9 @@ def test_mim_trains_on_two_ranks(tiny_sample: Path, tmp_path: Path, repository: 
     for ranks in (1, 2):
         out = tmp_path / f"ranks{ranks}"
         launch = ["--launcher", "pytorch", "--gpus", str(ranks)] if ranks > 1 else []
-        done = run_warm(["mim", "train", "mmdet", config, "--work-dir", out, *launch, "--cfg-options", *given])
+        done = run_warm(
+            ["mim", "train", toolbox_name("mmdet"), config, "--work-dir", out, *launch, "--cfg-options", *given]
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         log = next(out.glob("2*/*.log")).read_text()
         assert re.search(r"openimages/AP50", log)

@@ -208,7 +208,7 @@ with warm_start(os.environ):
     env = {name: value for name, value in ENV.items() if name != ADDRESS}
     done = subprocess.run([sys.executable, "-c", code, script], env=env, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
-    warm = int(done.stdout)
+    warm = int(done.stdout.split()[-1])
     for _ in range(2000):
         if not Path(f"/proc/{warm}").exists():
             return
