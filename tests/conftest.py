@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import importlib.util
+import itertools
 import logging
 import os
 import runpy
@@ -14,11 +15,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -210,12 +210,25 @@ def _nothing_waits() -> Iterator[None]:
         yield
 
 
+class _NoPool:
+    """In place of ``multiprocessing.Pool``: the work is done here, without processes or threads."""
+
+    def __init__(self, processes: int) -> None:
+        pass
+
+    def starmap(self, function: Callable, arguments: Iterable[tuple]) -> list:
+        return list(itertools.starmap(function, arguments))
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _mmdet_counts_in_threads() -> None:
+def _mmdet_counts_here() -> None:
     """mmdet forks processes for each average precision, which takes longer than a few images need."""
     from mmdetpre.utils.when_imported import when_imported
 
-    when_imported("mmdet.evaluation.functional.mean_ap", lambda module: setattr(module, "Pool", ThreadPool))
+    when_imported("mmdet.evaluation.functional.mean_ap", lambda module: setattr(module, "Pool", _NoPool))
 
 
 @pytest.fixture(scope="session")
