@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmdetpre.chips.negative_settings import NegativeSettings
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 from mmdetpre.datasets.chips import sampler as chip_mining_sampler
+from mmdetpre.datasets.proposals.table import COMMAND
 from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 from mmdetpre.registry import DATASETS
 from mmdetpre.visualization.chip_views import chip_views
@@ -177,7 +178,7 @@ def test_the_views_of_an_image_show_its_negative_chips(config, proposals):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(negatives=dict()), "negatives without proposals.*mim test mmdet"),
+        (dict(negatives=dict()), f"negatives without proposals.*{COMMAND}"),
         (dict(proposals="work_dirs/none"), "no folder of proposals at work_dirs/none"),
         (dict(proposals="p", negatives="{}"), "negatives is '{}', expected a dict.*negatives.max_per_image="),
         (dict(proposals="p", negatives=dict(threshold=3)), "negatives has no setting threshold: choose from finest_"),
@@ -194,5 +195,5 @@ def test_proposals_of_another_data_set_are_refused(config, proposals, sample_con
 
     root = make_sample(tmp_path / "other", train=30, validation=1, seed=5, progress=False)
     other = sample_config(train_dataloader__dataset__dataset__data_root=f"{root}/")
-    with pytest.raises(ValueError, match="made on another data set: .*mim test mmdet"):
+    with pytest.raises(ValueError, match=f"made on another data set: .*{COMMAND}"):
         build(other, proposals=proposals, negatives=NEGATIVES)

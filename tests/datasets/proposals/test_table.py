@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmdetpre.datasets.packed.annotations import PackedAnnotations
-from mmdetpre.datasets.proposals.table import Proposals, images_digest
+from mmdetpre.datasets.proposals.table import COMMAND, Proposals, images_digest
 from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 
 PATHS = ["data/VOC2007/1.jpg", "data/VOC2007/2.jpg", "data/VOC2012/1.jpg", "data/VOC2012/5.jpg"]
@@ -85,7 +85,7 @@ def test_proposals_of_another_data_set_are_refused_with_the_command(tmp_path):
         proposals.check(packed())
     text = str(error.value)
     assert "2 of its images have no proposals" in text and "2 images (digest" in text and "has 4 (digest" in text
-    assert proposals.digest[:12] in text and str(tmp_path / "proposals") in text and "mim test mmdet" in text
+    assert proposals.digest[:12] in text and str(tmp_path / "proposals") in text and COMMAND in text
 
 
 def test_resized_images_are_another_data_set(tmp_path):
@@ -141,7 +141,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
 
 
 def test_a_missing_folder_is_named_with_the_command(tmp_path):
-    with pytest.raises(ValueError, match="There is no folder of proposals at .*Make one with: mim test mmdet"):
+    with pytest.raises(ValueError, match=f"There is no folder of proposals at .*Make one with: {COMMAND}"):
         Proposals.open(tmp_path / "none")
 
 
