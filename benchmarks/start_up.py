@@ -240,7 +240,8 @@ def training_rows(repeats: int) -> Iterator[Row]:
             ]
             if side == "forked":
                 with open(folder / "log", "wb") as log:
-                    run_command(["mim", *words], cwd=folder, log=log.fileno(), env=warm)
+                    if run_command(["mim", *words], cwd=folder, log=log.fileno(), env=warm):
+                        raise RuntimeError(f"{' '.join(words)} failed:\n{Path(log.name).read_text()[-2000:]}")
                 notes[side].append({"whole": json.loads((folder / "ours.json").read_text())["first step"]})
                 return
             whole = processor_time([mim, *words], path)

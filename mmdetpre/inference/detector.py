@@ -14,11 +14,9 @@ from mmdet.structures import DetDataSample
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdetpre.backbones.change import with_chosen_backbone
-from mmdetpre.checkpoints.dataset_meta import learned_classes
-from mmdetpre.inference.load_weights import class_names, load_weights
+from mmdetpre.inference.load_weights import load_whole
 from mmdetpre.inference.tta_config import Pairs, multi_scale_config
 from mmdetpre.models.focus_tta import FocusTTA, FocusView
 from mmdetpre.utils.read_config import ConfigSource, read_config
@@ -74,10 +72,7 @@ class MultiScaleDetector:
             self._load = TRANSFORMS.build(dict(pipeline[0], color_type=color))
             self._transform = Compose(pipeline[1:])
             self.model = MODELS.build(model_cfg)
-        content = CheckpointLoader.load_checkpoint(str(_file(checkpoint, "checkpoint")), map_location="cpu")
-        load_weights(self.model.module, content, str(checkpoint))
-        learned = learned_classes(content, str(checkpoint))
-        self.classes = list(class_names(cfg, self.model.module, learned, str(checkpoint)))
+        self.classes = list(load_whole(cfg, self.model.module, _file(checkpoint, "checkpoint")))
         self.model.to(device or get_device()).eval()
 
     @torch.no_grad()

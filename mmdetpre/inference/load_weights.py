@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
+from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.checkpoints.fit import class_head, require_fit
 
 
@@ -32,6 +35,26 @@ def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], name: str) -> 
     require_fit(model, checkpoint, name)
     weights = checkpoint.get("state_dict", checkpoint)
     model.load_state_dict({key.removeprefix("module."): value for key, value in weights.items()}, strict=False)
+
+
+def load_whole(cfg: Config, model: nn.Module, checkpoint: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Load a checkpoint file into the model of a config, and tell its classes.
+
+    Args:
+        cfg: The config.
+        model: The model itself, not a wrapper.
+        checkpoint: Path or address of the file.
+
+    Returns:
+        As `class_names`.
+
+    Raises:
+        ValueError: As `load_weights` and `class_names`.
+    """
+    name = str(checkpoint)
+    content = CheckpointLoader.load_checkpoint(name, map_location="cpu")
+    load_weights(model, content, name)
+    return class_names(cfg, model, learned_classes(content, name), name)
 
 
 def class_names(cfg: Config, model: nn.Module, learned: Sequence[str], name: str) -> tuple[str, ...]:

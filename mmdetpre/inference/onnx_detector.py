@@ -19,15 +19,13 @@ from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.structures import DetDataSample
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.structures import InstanceData
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from mmdetpre.checkpoints.dataset_meta import learned_classes
 from mmdetpre.inference.build_model import build_model
-from mmdetpre.inference.load_weights import class_names, load_weights
+from mmdetpre.inference.load_weights import load_whole
 from mmdetpre.inference.onnx_file import Outputs, RGBInput, check_onnx, write_onnx
 from mmdetpre.models.chip_rpn_head import ChipRPNHead
 from mmdetpre.utils.read_config import ConfigSource
@@ -70,9 +68,7 @@ def export_detector_onnx(
     if min(size) < 1 or any(side % divisor for side in size):
         fit = " ".join(str(max(-(-side // divisor), 1) * divisor) for side in size)
         raise ValueError(f"--size is {size[0]} {size[1]}: the config wants multiples of {divisor}, such as {fit}.")
-    content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location="cpu")
-    load_weights(built.model, content, str(checkpoint))
-    classes = class_names(built.cfg, built.model, learned_classes(content, str(checkpoint)), str(checkpoint))
+    classes = load_whole(built.cfg, built.model, checkpoint)
     module = RGBInput(SingleScaleDetector(built.model, size), built.preprocessing).eval()
     reference = RGBInput(_Predict(built.model, size), built.preprocessing).eval()
     pixels = torch.tensor(image, dtype=torch.float32).permute(2, 0, 1)[None]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
 from mmdetpre.backbones.change import with_chosen_backbone
@@ -20,6 +19,7 @@ from mmdetpre.transfer import load_backbone, read_checkpoint
 from mmdetpre.transfer.backbone_file import checkpoint_facts
 from mmdetpre.transfer.preprocessing import Preprocessing, from_config
 from mmdetpre.transfer.share_backbone import without_folders
+from mmdetpre.transfer.toolboxes import build_in_toolbox, require_backbone
 from mmdetpre.transfer.verify_transfer import output_tensors
 from mmdetpre.utils.read_config import ConfigSource, read_config
 from mmdetpre.utils.whole_file import whole_file
@@ -89,11 +89,7 @@ def export_backbone_onnx(
     """
     check_onnx(path, overwrite)
     cfg = with_chosen_backbone(read_config(config))
-    settings = (cfg.get("model") or {}).get("backbone")
-    if settings is None:
-        raise ValueError(f"{config} has no model.backbone: give the config of a detector, segmentor or classifier.")
-    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmengine")):
-        backbone: nn.Module = MODELS.build(settings)
+    backbone = build_in_toolbox(cfg.get("default_scope", "mmengine"), require_backbone(cfg, config))
     read = read_checkpoint(checkpoint, entry)
     preprocessing = from_config(cfg)
     report = load_backbone(backbone, read, prefix, preprocessing=preprocessing)

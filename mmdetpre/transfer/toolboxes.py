@@ -44,7 +44,20 @@ def backbone_of_config(path: str | os.PathLike[str]) -> tuple[Config, PlainConfi
     from mmengine.config import Config
 
     config = Config.fromfile(path)
+    return config, require_backbone(config, path)
+
+
+def require_backbone(config: Config, name: object) -> PlainConfig:
+    """The backbone of a config.
+
+    Args:
+        config: Of any toolbox.
+        name: What messages call it.
+
+    Raises:
+        ValueError: If it names no backbone.
+    """
     backbone = (config.get("model") or {}).get("backbone")
     if backbone is None:
-        raise ValueError(f"{path} has no model.backbone: give the config of a detector, segmentor or classifier.")
-    return config, backbone
+        raise ValueError(f"{name} has no model.backbone: give the config of a detector, segmentor or classifier.")
+    return backbone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,8 +49,8 @@ def detection_scores(images: Sequence[ComparedImage], runs: Sequence[str]) -> Im
         images: Of :func:`~mmdetpre.visualization.compare_runs.compare_runs`.
         runs: Names of the runs.
     """
-    values = tuple(tuple(None if run.found is None else float(run.found) for run in image.runs) for image in images)
-    return ImageScores("objects found", tuple(runs), tuple(image.name for image in images), values)
+    values = ((math.nan if run.found is None else run.found for run in image.runs) for image in images)
+    return _scores("objects found", runs, images, values)
 
 
 def segmentation_scores(images: Sequence[SegmentedImage], runs: Sequence[str]) -> ImageScores:
@@ -60,8 +60,7 @@ def segmentation_scores(images: Sequence[SegmentedImage], runs: Sequence[str]) -
         images: Of :func:`~mmdetpre.visualization.segmentation_runs.compare_segmentations`.
         runs: Names of the runs.
     """
-    values = tuple(tuple(None if math.isnan(one) else float(one) for one in image.scores) for image in images)
-    return ImageScores("mIoU of the image", tuple(runs), tuple(image.name for image in images), values)
+    return _scores("mIoU of the image", runs, images, (image.scores for image in images))
 
 
 def classification_scores(images: Sequence[ClassifiedImage], runs: Sequence[str]) -> ImageScores:
@@ -71,7 +70,16 @@ def classification_scores(images: Sequence[ClassifiedImage], runs: Sequence[str]
         images: Of :func:`~mmdetpre.visualization.classified_images.compare_classifications`.
         runs: Names of the runs.
     """
-    values = tuple(
-        tuple(None if math.isnan(one.true_score) else one.true_score for one in image.labels) for image in images
-    )
-    return ImageScores("probability of the true class", tuple(runs), tuple(image.name for image in images), values)
+    values = ((one.true_score for one in image.labels) for image in images)
+    return _scores("probability of the true class", runs, images, values)
+
+
+def _scores(
+    measure: str,
+    runs: Sequence[str],
+    images: Sequence[ComparedImage | SegmentedImage | ClassifiedImage],
+    values: Iterable[Iterable[float]],
+) -> ImageScores:
+    """Values per image and run, NaN where there is none."""
+    rows = tuple(tuple(None if math.isnan(one) else float(one) for one in row) for row in values)
+    return ImageScores(measure, tuple(runs), tuple(image.name for image in images), rows)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,6 @@ def _inside(path: str | bytes | Path, folders: tuple[Path, ...]) -> bool:
 
 
 _armed = threading.local()
-_hooked = False
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
@@ -92,6 +92,12 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             _armed.watch = watch
 
 
+@cache
+def _add_hook() -> None:
+    """Once per process, when it is needed: hooks cannot be removed, and cost each test behind them a little."""
+    sys.addaudithook(_hook)
+
+
 @contextmanager
 def _watched(
     *,
@@ -100,10 +106,7 @@ def _watched(
     imports: tuple[str, ...] = (),
     parses: bool = False,
 ) -> Iterator[Watch]:
-    global _hooked
-    if not _hooked:  # hooks cannot be removed and cost each test behind a little: when one is needed, once per process
-        sys.addaudithook(_hook)
-        _hooked = True
+    _add_hook()
     watch = Watch(reads, writes, imports, parses)
     before, _armed.watch = getattr(_armed, "watch", None), watch
     try:

@@ -42,9 +42,9 @@ def main() -> int:
     try:
         found = time_config(args.config, tta=args.tta)
     except Exception as error:  # the line that is read of this process
-        built = not isinstance(error, NotBuilt)
-        print(f"time_steps: {one_line(error_line(error) if built else error)}", file=sys.stderr)
-        return 1 if built else NOT_BUILT
+        not_built = isinstance(error, NotBuilt)
+        print(f"time_steps: {one_line(error if not_built else error_line(error))}", file=sys.stderr)
+        return NOT_BUILT if not_built else 1
     if args.out:
         write_json(args.out, found)
     else:

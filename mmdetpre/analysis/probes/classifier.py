@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mmdetpre.analysis.features.extract import open_feature_source
-from mmdetpre.analysis.features.feature_file import read_features
+from mmdetpre.analysis.features.feature_file import FeatureFile, read_features
 from mmdetpre.analysis.features.spaces import image_root
 from mmdetpre.analysis.probes.linear_classifier import LinearClassifier, classifier_of_probe
 from mmdetpre.hooks.write_labels_hook import ImageLabel
@@ -88,7 +88,7 @@ def probe_labels(folder: str | Path, layer: str = "conv5_pooled") -> tuple[list[
         ValueError: If they do not belong together.
     """
     head, file = classifier_of_probe(folder, layer), read_features(Path(folder) / "test")
-    found = head.probabilities(file.layer(layer).reshape(len(file), -1))
+    found = _probabilities(head, file)
     root, rows = image_root(file), zip(file.images, file.labels.tolist(), found, strict=True)
     labels = [
         ImageLabel(str(root / name), label, int(row.argmax()), float(row.max()), float(row[label]))
@@ -121,7 +121,7 @@ def images_all_classify(
     labels, rows = files[0].labels, np.arange(len(files[0]))
     right, mean = np.ones(len(rows), bool), np.zeros(len(rows))
     for folder, file in zip(folders, files, strict=True):
-        found = classifier_of_probe(folder, layer).probabilities(file.layer(layer).reshape(len(rows), -1))
+        found = _probabilities(classifier_of_probe(folder, layer), file)
         right &= found.argmax(axis=1) == labels
         mean += found[rows, labels] / len(files)
     far = np.abs(mean - TYPICAL)
@@ -133,3 +133,7 @@ def images_all_classify(
     root = image_root(files[0])
     classes = files[0].classes
     return [root / files[0].images[row] for row in chosen], [classes[labels[row]] for row in chosen]
+
+
+def _probabilities(head: LinearClassifier, file: FeatureFile) -> np.ndarray:
+    return head.probabilities(file.layer(head.layer).reshape(len(file), -1))

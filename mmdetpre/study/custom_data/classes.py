@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmdetpre.datasets.classification.class_folders import read_class_folders
 from mmdetpre.datasets.classification.class_split import split_images
 from mmdetpre.datasets.images.decode_check import broken_images
+from mmdetpre.study.custom_data.gate import listed
 from mmdetpre.study.custom_data.split import same_files
 
 MOST_PER_CLASS = 60
@@ -85,8 +86,8 @@ def read_own_classes(
     for what, names in bad.items():
         if names and not leave_out_bad:
             raise ValueError(
-                f"{root}: {len(names)} {what}: {_listed(names)}. Replace or remove them, or add --leave-out-bad to"
-                " continue without."
+                f"{root}: {len(names)} {what}: {listed(names, _SHOWN)}. Replace or remove them, or add"
+                " --leave-out-bad to continue without."
             )
     gone = {*copies, *twice}
     kept = {
@@ -112,11 +113,7 @@ def _per_class(root: Path, counts: Mapping[str, int], per_class: int | None) -> 
     if small := [f"{folder} ({count})" for folder, count in counts.items() if count <= per_class]:
         raise ValueError(
             f"{root}: {len(small)} of {len(counts)} classes have fewer than {per_class + 1} different images,"
-            f" {per_class} for training and at least one for the test: {_listed(small)}. Set --cls-per-class lower, add"
-            " images, or move these folders away."
+            f" {per_class} for training and at least one for the test: {listed(small, _SHOWN)}. Set --cls-per-class"
+            " lower, add images, or move these folders away."
         )
     return per_class
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

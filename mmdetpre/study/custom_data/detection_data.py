@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdetpre.study.custom_data.boxes import OwnBoxes, read_own_boxes
+from mmdetpre.study.custom_data.gate import listed
 from mmdetpre.study.custom_data.split import in_both, same_files, split_images_by_class
 from mmdetpre.utils.plain_text import require_names
 
@@ -172,13 +173,12 @@ def split_off(train: OwnBoxes, seed: int, share: float = 0.2, *, advice: str) ->
 def _without_test_images(train: OwnBoxes, test: OwnBoxes, *, leave_out_bad: bool) -> OwnBoxes:
     """The training part; photos that the test part has too are refused, or left out of it."""
     paths, first = [*train.paths(), *test.paths()], len(train.files)
-    both = in_both(train.paths(), test.paths())
+    both = in_both(paths, first)
     if both and not leave_out_bad:
-        pairs = ", ".join(f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both[:3])
+        pairs = listed([f"{paths[g[0]].name} = {paths[g[-1]].name}" for g in both])
         raise ValueError(
-            f"{len(both)} images are in {train.title} and in {test.title} as well: {pairs}"
-            f"{', ...' if len(both) > 3 else ''}. Take them out of one of the two: the test would know them. Or add"
-            " --leave-out-bad to take them out of the training part."
+            f"{len(both)} images are in {train.title} and in {test.title} as well: {pairs}. Take them out of one of the"
+            " two: the test would know them. Or add --leave-out-bad to take them out of the training part."
         )
     if not both:
         return train

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 OPTION = "--leave-out-bad"
 """What the command line calls `Gate.leave_out_bad`."""
-_SHOWN = 3
 
 
 @dataclass
@@ -47,11 +46,15 @@ class Gate:
         self.left_out.update({what: len(bad)} if bad else {})
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], most: int = 3) -> str:
     """The first names of a list, as a message has them.
+
+    Args:
+        names: All.
+        most: How many are told.
 
     Example:
         >>> listed("abcd")
         'a, b, c, ...'
     """
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -41,13 +41,14 @@ def same_files(paths: Sequence[str | os.PathLike]) -> list[list[int]]:
     return list(groups.values())
 
 
-def in_both(train: Sequence[str | os.PathLike], test: Sequence[str | os.PathLike]) -> list[list[int]]:
-    """Groups of one content that have files of both parts, as indices into the files of both, training files first.
+def in_both(paths: Sequence[str | os.PathLike], train: int) -> list[list[int]]:
+    """Groups of one content that have files of both parts, as indices.
 
     Args:
-        train, test: Files of the two parts.
+        paths: Training files, then test files.
+        train: How many of them are training files.
     """
-    return [group for group in same_files([*train, *test]) if group[0] < len(train) <= group[-1]]
+    return [group for group in same_files(paths) if group[0] < train <= group[-1]]
 
 
 def split_images_by_class(

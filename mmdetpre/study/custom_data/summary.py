@@ -11,6 +11,7 @@ from mmdetpre.backbones.table import named_backbone
 from mmdetpre.chips.class_sizes import class_size_table
 from mmdetpre.study.custom_data.boxes import OwnBoxes
 from mmdetpre.study.custom_data.classes import OwnClasses
+from mmdetpre.study.custom_data.gate import listed
 from mmdetpre.study.custom_data.inits import OwnInit
 from mmdetpre.study.custom_data.models import MODELS, ModelChoice
 from mmdetpre.study.custom_data.recipe import DetectionRecipe
@@ -233,8 +234,7 @@ def _counts(part: OwnBoxes) -> Counter[int]:
 def _notes(where: str, part: OwnBoxes) -> list[str]:
     counts, lines = _counts(part), []
     if missing := [name for label, name in enumerate(part.classes) if not counts[label]]:
-        listed = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        lines.append(f"No {where} box of {listed}: the mean of the test leaves such classes out.")
+        lines.append(f"No {where} box of {listed(missing, _SHOWN)}: the mean of the test leaves such classes out.")
     if without := len(part.files) - len(np.unique(part.boxes["image"])):
         lines.append(f"{_count(without, f'{where} image', f'{where} images')} without a box.")
     if crowds := int(part.boxes["crowd"].sum()):

@@ -11,13 +11,14 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from mmdetpre.chips.negative_settings import NegativeSettings
+from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.datasets import ChipDataset, ChipMiningSampler
 from mmdetpre.datasets.chips import sampler as chip_mining_sampler
-from mmdetpre.datasets.proposals.table import COMMAND
 from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 from mmdetpre.registry import DATASETS
 from mmdetpre.visualization.chip_views import chip_views
 
+COMMAND = f"mim test {toolbox_name('mmdet')}"
 NEGATIVES = dict(finest_threshold=8, other_threshold=4)
 
 

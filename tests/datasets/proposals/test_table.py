@@ -5,10 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
+from mmdetpre.compat.toolbox_commands import toolbox_name
 from mmdetpre.datasets.packed.annotations import PackedAnnotations
-from mmdetpre.datasets.proposals.table import COMMAND, Proposals, images_digest
+from mmdetpre.datasets.proposals.table import Proposals, images_digest
 from mmdetpre.datasets.proposals.writer import ProposalsWriter, begin_proposals, finish_proposals, write_origin
 
+COMMAND = f"mim test {toolbox_name('mmdet')}"
 PATHS = ["data/VOC2007/1.jpg", "data/VOC2007/2.jpg", "data/VOC2012/1.jpg", "data/VOC2012/5.jpg"]
 SIZES = [(100, 80), (64, 64), (50, 40), (30, 90)]
 

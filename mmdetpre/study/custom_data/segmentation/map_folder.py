@@ -24,7 +24,7 @@ from mmdetpre.study.custom_data.segmentation.own_maps import BACKGROUND, VOID, O
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 """What keeps the values of pixels; JPEG does not."""
 _ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg", "_gt", "_L", "_labelIds", "_labelTrainIds")
-_SHOWN, _MOST_GAPS = 3, 64
+_LOOKED_AT, _MOST_GAPS = 3, 64
 Table = dict[int, int]
 """Value in the files -> label."""
 
@@ -55,7 +55,7 @@ def read_map_folder(
     maps = [str(root / name) for name in pairs.maps]
     drawn: list[bytes | None] = [None] * len(maps)
     pixels: list[dict[int, int]] = [{} for _ in maps]
-    if known is not None and known.colors and any(map(is_colored, maps[:_SHOWN])):
+    if known is not None and known.colors and any(map(is_colored, maps[:_LOOKED_AT])):
         classes, bad = known.names, {}
         for i, path in enumerate(maps):
             try:

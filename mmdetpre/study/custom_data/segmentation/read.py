@@ -93,7 +93,7 @@ def _parts(whole: OwnMaps, seed: int) -> tuple[OwnMaps, OwnMaps]:
 def _without(train: OwnMaps, test: OwnMaps) -> OwnMaps:
     """The training part, refused if the test part has photos of it."""
     paths = [*train.paths(), *test.paths()]
-    both = in_both(train.paths(), test.paths())
+    both = in_both(paths, len(train.images))
     if both:
         pairs = ", ".join(f"{paths[group[0]]} = {paths[group[-1]]}" for group in both[:_SHOWN])
         raise ValueError(f"{len(both)} training photos are test photos as well, the test would know them: {pairs}.")
